@@ -1,0 +1,120 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * HTTP/1.1 heads, RFC 9112: strict, pure, without allocation.  A parsed head
+ * points into the caller's buffer and lives as long as that does.
+ */
+
+#define HTTP_LINE_MAX	8192	/* request or status line, bytes */
+#define HTTP_FIELD_MAX	8192	/* one field line, bytes */
+#define HTTP_HEAD_MAX	65536	/* the whole head, bytes */
+#define HTTP_FIELDS_MAX	100	/* field lines */
+
+struct http_str {
+	const char	*s;	/* not NUL-terminated */
+	size_t		 len;
+};
+
+struct http_field {
+	struct http_str	 name;	/* as it came, never empty, a token */
+	struct http_str	 value;	/* optional white space trimmed */
+};
+
+struct http_head {
+	/* a request */
+	struct http_str	 method;	/* a token */
+	struct http_str	 target;	/* as it came, no CTL, no space */
+	struct http_str	 path;		/* target up to '?', origin-form;
+					   empty for other forms */
+	struct http_str	 query;		/* behind '?', or empty */
+	/* a response */
+	int		 status;	/* 100..599 */
+	struct http_str	 reason;
+
+	int		 minor;		/* HTTP/1.minor: 0 or 1 */
+	struct http_field fields[HTTP_FIELDS_MAX];
+	size_t		 nfields;
+};
+
+/*
+ * http_parse_request, http_parse_response: parse one head from the start of
+ * a buffer.  limit is the most bytes a head may have (at most
+ * HTTP_HEAD_MAX).  Returns the length of the head including its empty line,
+ * 0 if more bytes are needed, or -1 with *status set to the status that
+ * answers it: 400, 414, 431, 501 or 505 for requests, 502 for responses.
+ * The answer is the same for any cut of the input.  Rejected: bare CR or LF,
+ * NUL and control bytes, obs-fold, space before the colon, empty names, more
+ * than one Host or none in a 1.1 request, HTTP versions other than 1.x
+ * (1.2 and up count as 1.1).
+ */
+ssize_t	http_parse_request(const char *, size_t, size_t, struct http_head *,
+	    int *);
+ssize_t	http_parse_response(const char *, size_t, size_t, struct http_head *,
+	    int *);
+
+/*
+ * http_field: the value of the first field of that name (any case), or NULL.
+ * http_field_count: how many fields have it.  http_field_has_token: whether
+ * a comma-separated list field (all lines of it) names the token, any case.
+ */
+const struct http_str	*http_field(const struct http_head *, const char *);
+size_t			 http_field_count(const struct http_head *,
+			    const char *);
+int			 http_field_has_token(const struct http_head *,
+			    const char *, const char *);
+
+/* Compare with a C string: exactly, or in any case.  1 if equal. */
+int	http_str_eq(const struct http_str *, const char *);
+int	http_str_caseeq(const struct http_str *, const char *);
+
+/*
+ * http_str_copy: copy with a NUL.  Returns 0, or -1 if it does not fit or
+ * holds a NUL.
+ */
+int	http_str_copy(const struct http_str *, char *, size_t);
+
+/*
+ * http_param: the value of name="value" or name=value in an
+ * auth-param list (RFC 9110, 11.2) that starts behind the scheme; quoted
+ * strings without backslashes only.  Returns 0 and the value, or -1.
+ * Parameters that come twice are an error.
+ */
+int	http_param(const struct http_str *, const char *, struct http_str *);
+
+/*
+ * http_body_length: how a request's body is framed (RFC 9112, 6).  Returns
+ * 0 with *length (0 without a body), 1 if it is chunked, or -1 with *status
+ * (400 for every doubtful form: both fields, lists, signs, 20 digits; 501
+ * for other codings).
+ */
+int	http_body_length(const struct http_head *, uint64_t *, int *);
+
+/* http_accepts_html: whether a browser asks (Accept names text/html). */
+int	http_accepts_html(const struct http_head *);
+
+/* http_reason: the reason phrase of a status, never NULL. */
+const char	*http_reason(int);
+
+#endif /* HTTP_H */
