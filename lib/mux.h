@@ -1,0 +1,182 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef MUX_H
+#define MUX_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mux_frame.h"
+
+/*
+ * One link that carries many streams: credit, scheduling, half-close,
+ * reset.  Pure: frames in by mux_input, frames out by mux_output, time from
+ * the caller.  Nothing is sent by itself; when there is something to send,
+ * ops->want_output asks the owner to call mux_output soon.
+ *
+ * Ownership: the mux owns its streams.  A stream is gone after its reset or
+ * done callback returns, and when its owner has called mux_reset on it;
+ * nobody may touch it after that.  Callbacks may call any function here but
+ * mux_free on the mux they come from.
+ */
+
+#define MUX_CREDIT_INITIAL	(256 * 1024)	/* per stream and direction */
+#define MUX_CREDIT_EARLY	(64 * 1024)	/* before ACCEPT (in hello) */
+#define MUX_CREDIT_MAX		(16 * 1024 * 1024)
+#define MUX_RTT_FLOOR		1000		/* us: windows grow to what is
+						   read within that, at least */
+
+struct mux;
+struct mux_stream;
+
+/*
+ * What the receive windows of several links may reserve together, bytes.
+ * Windows begin at MUX_CREDIT_INITIAL; from half of the limit on only
+ * MUX_CREDIT_EARLY is given and nothing grows; at the limit streams are
+ * refused with MUX_CODE_LIMIT.
+ */
+struct mux_budget {
+	size_t		 limit;
+	size_t		 used;
+};
+
+enum mux_more {
+	MUX_IDLE,		/* nothing more now: mux_ready when there is */
+	MUX_MORE,		/* ask again */
+	MUX_LAST		/* nothing more ever: send FIN */
+};
+
+struct mux_stream_ops {
+	/* The far end is connected (streams that we opened). */
+	void	(*accepted)(struct mux_stream *, void *);
+	/*
+	 * Bytes have come and nothing is queued before them.  Returns how
+	 * many were taken; the rest is queued, to be taken with mux_read or
+	 * mux_peek and mux_drain.  While something is queued, arrivals are
+	 * queued behind it and input is not called.  Called with length 0
+	 * once when FIN has come (and, if something is queued then, not
+	 * again: see mux_eof).
+	 */
+	size_t	(*input)(struct mux_stream *, void *, const uint8_t *, size_t);
+	/*
+	 * Fill the buffer with the next bytes to send, at most cap.  Returns
+	 * how many, and how it goes on in *more (MUX_IDLE when called).
+	 */
+	size_t	(*pull)(struct mux_stream *, void *, uint8_t *, size_t,
+		    enum mux_more *);
+	/* Ended early, by the peer or with the link. */
+	void	(*reset)(struct mux_stream *, void *, uint16_t, const char *);
+	/* Both directions ended, and all that came was taken. */
+	void	(*done)(struct mux_stream *, void *);
+};
+
+struct mux_ops {
+	/*
+	 * The peer opens a stream.  The owner takes it with mux_stream_own
+	 * within the callback or resets it, and calls mux_accept when the
+	 * far end is connected; bytes may come before that (early data).
+	 */
+	void	(*open)(struct mux *, void *, struct mux_stream *,
+		    const struct mux_open *);
+	void	(*hello)(struct mux *, void *, const struct mux_hello *);
+	void	(*goaway)(struct mux *, void *, const struct mux_goaway *);
+	void	(*want_output)(struct mux *, void *);
+};
+
+struct mux_config {
+	const struct mux_ops	*ops;
+	void			*arg;
+	int			 dialer;	/* ours are the odd stream ids */
+	size_t			 data_max;	/* payload of a DATA frame that
+						   we send, <= MUX_DATA_MAX */
+	uint32_t		 streams_max;	/* that the peer may open */
+	size_t			 link_budget;	/* bytes of receive windows */
+	struct mux_budget	*budget;	/* of the process; not NULL */
+};
+
+struct mux_stats {
+	uint64_t	 in, out;		/* payload bytes */
+	uint32_t	 streams;		/* open now */
+	size_t		 queued;		/* received, not yet taken, bytes */
+};
+
+/* mux_new: NULL without memory.  The config is copied. */
+struct mux	*mux_new(const struct mux_config *);
+/* mux_free: every stream gets reset(MUX_CODE_NODE_GONE, text) first. */
+void		 mux_free(struct mux *, const char *);
+
+/*
+ * mux_input: take one frame (one WebSocket message) that came at now, us of
+ * a clock that only goes forward.  Returns 0, or -1 when the peer broke the
+ * protocol: the link must end; mux_error says how.
+ */
+int		 mux_input(struct mux *, const uint8_t *, size_t, uint64_t);
+const char	*mux_error(const struct mux *);
+
+/*
+ * mux_output: write the next frame, at most cap (>= MUX_FRAME_MAX) bytes,
+ * and return its length, or 0 if there is none.  Control frames go first,
+ * then the ready streams round robin, one frame each.
+ */
+size_t		 mux_output(struct mux *, uint8_t *, size_t, uint64_t);
+
+/* The round-trip time of the link as measured, us. */
+void		 mux_set_rtt(struct mux *, uint32_t);
+void		 mux_get_stats(const struct mux *, struct mux_stats *);
+
+/* Send hello (first of all frames) or goaway.  Copied. */
+int		 mux_send_hello(struct mux *, const struct mux_hello *);
+int		 mux_send_goaway(struct mux *, const struct mux_goaway *);
+
+/*
+ * mux_open_stream: open a stream; open->credit is filled in by the mux.
+ * Returns NULL if the mux's or peer's limits or the budget forbid it.  Bytes
+ * may be sent at once: call mux_ready.
+ */
+struct mux_stream *mux_open_stream(struct mux *, const struct mux_open *,
+		    const struct mux_stream_ops *, void *);
+/* Take over a stream that the peer opened. */
+void		 mux_stream_own(struct mux_stream *,
+		    const struct mux_stream_ops *, void *);
+void		 mux_accept(struct mux_stream *);
+/* There may be something for pull now. */
+void		 mux_ready(struct mux_stream *);
+/* End it early and forget it: no callback follows.  Text may be NULL. */
+void		 mux_reset(struct mux_stream *, uint16_t, const char *);
+
+/*
+ * What has been received and not yet taken.  mux_peek fills at most n iovecs
+ * with the queue's head and returns how many; mux_drain says that so many
+ * bytes of it have been consumed, which earns the peer new credit.  mux_read
+ * copies and drains.  mux_eof: FIN came and all before it was taken.
+ */
+int		 mux_peek(const struct mux_stream *, struct iovec *, int);
+void		 mux_drain(struct mux_stream *, size_t);
+size_t		 mux_read(struct mux_stream *, uint8_t *, size_t);
+size_t		 mux_queued(const struct mux_stream *);
+int		 mux_eof(const struct mux_stream *);
+
+struct mux	*mux_stream_mux(const struct mux_stream *);
+void		*mux_stream_arg(const struct mux_stream *);
+uint32_t	 mux_stream_id(const struct mux_stream *);
+uint64_t	 mux_stream_in(const struct mux_stream *);   /* bytes received */
+uint64_t	 mux_stream_out(const struct mux_stream *);  /* bytes sent */
+
+#endif /* MUX_H */

@@ -1,0 +1,134 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef MUX_FRAME_H
+#define MUX_FRAME_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The frames of the mux, as culvert(7) documents them: pure encoding.
+ * Every number is in network byte order on the wire and in host order here.
+ */
+
+#define MUX_PROTOCOL	"culvert.1"	/* WebSocket subprotocol */
+#define MUX_HEAD_LEN	8
+#define MUX_DATA_MAX	16384		/* payload of one DATA frame, bytes */
+#define MUX_FRAME_MAX	(MUX_HEAD_LEN + MUX_DATA_MAX)
+#define MUX_HOST_MAX	255		/* target host, bytes */
+#define MUX_NODE_MAX	63		/* node name: a DNS label */
+#define MUX_TEXT_MAX	255		/* text fields, bytes */
+
+enum mux_type {
+	MUX_OPEN = 1, MUX_ACCEPT = 2, MUX_DATA = 3, MUX_CREDIT = 4,
+	MUX_RESET = 5, MUX_CONTROL = 6
+};
+
+#define MUX_FIN		0x01		/* flag of DATA: the last */
+
+/* What a stream carries (OPEN). */
+enum mux_kind {
+	MUX_KIND_TCP = 1, MUX_KIND_UDP = 2, MUX_KIND_HTTP = 3,
+	MUX_KIND_SSH = 4, MUX_KIND_SFTP = 5
+};
+
+/* Why a stream ended early (RESET). */
+enum mux_code {
+	MUX_CODE_CANCEL = 0,		/* this side has lost interest */
+	MUX_CODE_REFUSED = 1,		/* the target refused */
+	MUX_CODE_UNREACHABLE = 2,	/* no route, no such host */
+	MUX_CODE_TIMEOUT = 3,		/* the target did not answer */
+	MUX_CODE_DENIED = 4,		/* policy or scope */
+	MUX_CODE_NO_NODE = 5,		/* no such node */
+	MUX_CODE_NODE_OFFLINE = 6,	/* known, but no link */
+	MUX_CODE_NODE_GONE = 7,		/* its link ended under the stream */
+	MUX_CODE_LIMIT = 8,		/* some limit was reached */
+	MUX_CODE_PROTOCOL = 9,		/* the peer broke the protocol */
+	MUX_CODE_TARGET_RESET = 10,	/* the target's connection was reset */
+	MUX_CODE_KILLED = 11,		/* by an administrator or a revocation */
+	MUX_CODE_INTERNAL = 12,		/* trouble of our own */
+	MUX_CODE_UNSUPPORTED = 13	/* kind not served here */
+};
+
+struct mux_head {
+	uint8_t		 type;
+	uint8_t		 flags;
+	uint32_t	 id;
+};
+
+/* Strings are NUL-terminated here, never hold a NUL, and may be empty. */
+struct mux_open {
+	uint8_t		 kind;
+	uint16_t	 port;			/* of the target */
+	uint32_t	 credit;		/* the opener can take, bytes */
+	char		 host[MUX_HOST_MAX + 1];
+	char		 node[MUX_NODE_MAX + 1];
+	/* typed fields, all optional */
+	char		 client[MUX_TEXT_MAX + 1];	/* address of the client */
+	char		 user[MUX_TEXT_MAX + 1];
+	char		 request_id[MUX_TEXT_MAX + 1];
+	uint64_t	 ticket;		/* between listeners; 0: none */
+};
+
+/* CONTROL frames on stream 0. */
+enum mux_control_what {
+	MUX_CONTROL_HELLO = 1, MUX_CONTROL_GOAWAY = 2
+};
+
+struct mux_hello {
+	uint32_t	 version;	/* 1 */
+	uint32_t	 credit;	/* bytes that may follow an OPEN at once */
+	uint64_t	 epoch;		/* boot epoch: ms since 1970 when the
+					   sender started; 0 from a relay */
+	char		 software[MUX_TEXT_MAX + 1];	/* "agentd 0.1.0" */
+	char		 name[MUX_NODE_MAX + 1];	/* of the node */
+};
+
+struct mux_goaway {
+	uint32_t	 delay;		/* spread the return over so many ms */
+	char		 text[MUX_TEXT_MAX + 1];
+};
+
+/* Write an 8-byte head. */
+void	mux_head_put(uint8_t *, uint8_t, uint8_t, uint32_t);
+/* Read one.  Returns 0, or -1 for an unknown type, flag, or reserved bits. */
+int	mux_head_get(const uint8_t *, size_t, struct mux_head *);
+
+/*
+ * Payloads.  put: into a buffer of the given size; returns the length, or
+ * -1 if it does not fit.  get: from exactly these bytes; returns 0, or -1
+ * if malformed.  Unknown typed fields are skipped, doubled known ones and
+ * leftovers of a field refused.
+ */
+ssize_t	mux_open_put(uint8_t *, size_t, const struct mux_open *);
+int	mux_open_get(const uint8_t *, size_t, struct mux_open *);
+ssize_t	mux_reset_put(uint8_t *, size_t, uint16_t, const char *);
+int	mux_reset_get(const uint8_t *, size_t, uint16_t *,
+	    char[MUX_TEXT_MAX + 1]);
+ssize_t	mux_hello_put(uint8_t *, size_t, const struct mux_hello *);
+int	mux_hello_get(const uint8_t *, size_t, struct mux_hello *);
+ssize_t	mux_goaway_put(uint8_t *, size_t, const struct mux_goaway *);
+int	mux_goaway_get(const uint8_t *, size_t, struct mux_goaway *);
+/* What a CONTROL payload is: enum mux_control_what, or 0 (to be skipped). */
+int	mux_control_what(const uint8_t *, size_t);
+
+/* "refused", "unreachable", ...; never NULL. */
+const char	*mux_code_name(uint16_t);
+
+#endif /* MUX_FRAME_H */

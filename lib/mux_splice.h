@@ -1,0 +1,58 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef MUX_SPLICE_H
+#define MUX_SPLICE_H
+
+#include <stdint.h>
+
+struct mux_open;
+struct mux;
+struct mux_stream;
+
+/*
+ * A stream that goes on as another stream on another link: what the relay
+ * is made of.  Bytes, half-close, accept and reset pass both ways; what one
+ * side has not taken earns the other no credit.
+ */
+struct mux_splice;
+
+/*
+ * Called once, when the splice is over, before it is freed: bytes that went
+ * from the opening side to the far side and back, whether it ended cleanly
+ * (code 0 and text NULL) or with which code and text.
+ */
+struct mux_splice_ops {
+	void	(*accepted)(struct mux_splice *, void *);
+	void	(*closed)(struct mux_splice *, void *, uint16_t, const char *);
+};
+
+/*
+ * mux_splice_new: from is a stream that its peer opened and nobody owns yet;
+ * it is continued by opening one with *open on the link to.  On failure
+ * NULL, and from is left to the caller.
+ */
+struct mux_splice	*mux_splice_new(struct mux_stream *, struct mux *,
+			    const struct mux_open *,
+			    const struct mux_splice_ops *, void *);
+/* mux_splice_kill: reset both sides; closed() is called. */
+void			 mux_splice_kill(struct mux_splice *, uint16_t,
+			    const char *);
+/* Bytes from the opener to the far side, and back. */
+void			 mux_splice_bytes(const struct mux_splice *,
+			    uint64_t *, uint64_t *);
+
+#endif /* MUX_SPLICE_H */
