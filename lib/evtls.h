@@ -1,0 +1,163 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef EVTLS_H
+#define EVTLS_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A connection on libevent, through TLS (libtls) or in the clear.
+ *
+ * All connections of a process share its large buffers: an idle one holds
+ * no buffer of ours and, by SSL_MODE_RELEASE_BUFFERS, none of libssl's.
+ * Input is read up to EVTLS_BATCH bytes at a time; output is pulled from the
+ * owner, sealed into full records and leaves EVTLS_BATCH at a time in one
+ * system call.
+ */
+
+#define EVTLS_BATCH	(128 * 1024)
+
+struct event_base;
+struct evtls;			/* one connection */
+struct evtls_server;		/* certificates to accept with */
+struct evtls_client;		/* trust to connect with */
+
+enum evtls_why {
+	EVTLS_EOF,		/* the peer closed in order */
+	EVTLS_ERROR,		/* network or TLS trouble; text says which */
+	EVTLS_TIMEOUT,		/* the deadline has passed */
+	EVTLS_CLOSED		/* evtls_close has finished */
+};
+
+struct evtls_ops {
+	/* The handshake is complete (at once, in a later pass, if plain). */
+	void	(*ready)(struct evtls *, void *);
+	/*
+	 * Bytes have come; they may be changed in place.  Returns how many
+	 * were taken; what is left comes again with more behind it.  At most
+	 * EVTLS_BATCH may be left; more is an error of the owner (fatal).
+	 */
+	size_t	(*input)(struct evtls *, void *, uint8_t *, size_t);
+	/*
+	 * The socket can take more: fill at most so many bytes (EVTLS_BATCH
+	 * at least), return how many.  Called again until it returns 0; then
+	 * not before evtls_want_output.
+	 */
+	size_t	(*output)(struct evtls *, void *, uint8_t *, size_t);
+	/*
+	 * It is over: call evtls_free (here or later).  No callback follows.
+	 * The text is static or lives until evtls_free.
+	 */
+	void	(*closed)(struct evtls *, void *, enum evtls_why,
+		    const char *);
+};
+
+/*
+ * Signs for a certificate whose private key is elsewhere.  key: SHA-256 of
+ * the certificate's SubjectPublicKeyInfo in DER.  EVTLS_SIGN_ECDSA: in is a
+ * digest, out a DER signature.  EVTLS_SIGN_RSA: in is a padded block as
+ * long as the modulus, out the raw private-key operation on it.  out has
+ * room for EVTLS_SIGN_MAX bytes; *outlen is set.  Returns 0 or -1.  Called
+ * inside a handshake and expected to answer within milliseconds.
+ */
+#define EVTLS_KEYID_LEN	32
+#define EVTLS_SIGN_MAX	1024		/* RSA up to 8192 bits */
+enum evtls_sign_kind { EVTLS_SIGN_ECDSA = 1, EVTLS_SIGN_RSA = 2 };
+
+struct evtls_signer {
+	int	(*sign)(void *, const uint8_t[EVTLS_KEYID_LEN],
+		    enum evtls_sign_kind, const uint8_t *, size_t,
+		    uint8_t[EVTLS_SIGN_MAX], size_t *);
+	void	*arg;
+};
+
+/*
+ * evtls_init: once per process, before its sandbox closes: time zone,
+ * OpenSSL's tables, the callbacks that find each SSL_CTX.  Returns 0 or -1.
+ */
+int	evtls_init(void);
+
+/*
+ * evtls_server_new: from n certificate chains in PEM (leaf first), the
+ * first being the default, the others chosen by SNI.  TLS 1.2 and 1.3.
+ * Returns NULL with a reason in err.  Connections that were accepted with a
+ * server go on after evtls_server_free.
+ */
+struct evtls_server	*evtls_server_new(const char *const *, size_t,
+			    const struct evtls_signer *, char *, size_t);
+void			 evtls_server_free(struct evtls_server *);
+
+/* The key id of the leaf certificate in a PEM chain.  0 or -1. */
+int			 evtls_cert_keyid(const char *,
+			    uint8_t[EVTLS_KEYID_LEN]);
+
+/*
+ * evtls_client_new: trust in ca (PEM; NULL: the system's roots as loaded by
+ * the caller's PEM, see evtls_system_ca) and, if pin is not NULL, in
+ * exactly the key with this key id.  With a pin and no ca, chain and name
+ * are not looked at: the pin decides alone.
+ */
+struct evtls_client	*evtls_client_new(const char *,
+			    const uint8_t *pin, char *, size_t);
+void			 evtls_client_free(struct evtls_client *);
+/* The system's CA file, read whole; malloced PEM or NULL. */
+char			*evtls_system_ca(void);
+/* "sha256:" and 64 hex digits, or base64, as a key id.  0 or -1. */
+int			 evtls_pin_parse(const char *,
+			    uint8_t[EVTLS_KEYID_LEN]);
+void			 evtls_pin_format(const uint8_t[EVTLS_KEYID_LEN],
+			    char *, size_t);
+
+/*
+ * evtls_accept, evtls_connect: take over a connected non-blocking socket.
+ * server or client NULL: in the clear.  host: the name for SNI and the
+ * certificate check.  Returns NULL (fd closed) without memory.
+ */
+struct evtls	*evtls_accept(struct event_base *, int,
+		    struct evtls_server *, const struct evtls_ops *, void *);
+struct evtls	*evtls_connect(struct event_base *, int,
+		    struct evtls_client *, const char *,
+		    const struct evtls_ops *, void *);
+
+/* Another owner takes the connection: a door, then a link. */
+void		 evtls_set_ops(struct evtls *, const struct evtls_ops *,
+		    void *);
+/* There is something to send; output is called later in this pass. */
+void		 evtls_want_output(struct evtls *);
+/* Stop and go on reading: back-pressure towards the peer. */
+void		 evtls_pause(struct evtls *);
+void		 evtls_resume(struct evtls *);
+/* Close with EVTLS_TIMEOUT so many ms from now; 0: never. */
+void		 evtls_deadline(struct evtls *, unsigned int);
+/* Send what output still gives, close_notify, then closed(EVTLS_CLOSED). */
+void		 evtls_close(struct evtls *);
+/* At once; takes NULL.  Safe inside the connection's own callbacks. */
+void		 evtls_free(struct evtls *);
+
+int		 evtls_fd(const struct evtls *);
+int		 evtls_is_tls(const struct evtls *);
+/* The name the client asked for by SNI, or NULL. */
+const char	*evtls_servername(const struct evtls *);
+/* "TLSv1.3 TLS_AES_128_GCM_SHA256" into the buffer, or "plain". */
+void		 evtls_describe(const struct evtls *, char *, size_t);
+/* Bytes that wait in this connection's own buffers, both ways. */
+size_t		 evtls_buffered(const struct evtls *);
+
+#endif /* EVTLS_H */

@@ -1,0 +1,63 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef FDSTREAM_H
+#define FDSTREAM_H
+
+#include <stdint.h>
+
+#include "mux.h"
+
+/*
+ * A stream's end at descriptors: a target's socket on the device, a local
+ * connection or standard input and output on the laptop.  Reads the source
+ * straight into the frame that leaves, writes what arrives straight to the
+ * sink; both half-closes pass; an error on the socket resets the stream.
+ */
+
+struct event_base;
+struct fdstream;
+
+struct fdstream_ops {
+	/* The far end is connected (only when we opened the stream). */
+	void	(*accepted)(struct fdstream *, void *);
+	/*
+	 * It is over, both ways, and everything was written; called once,
+	 * before it is freed.  code and text say why it ended early; code 0
+	 * and text NULL when it ended in order.
+	 */
+	void	(*closed)(struct fdstream *, void *, uint16_t, const char *);
+};
+
+/*
+ * fdstream_new: rfd and wfd are non-blocking and the same for a socket; they
+ * are closed at the end.  The stream is taken over (mux_stream_own).  NULL
+ * without memory, everything left to the caller.
+ */
+struct fdstream	*fdstream_new(struct event_base *, int, int,
+		    struct mux_stream *, const struct fdstream_ops *, void *);
+/*
+ * fdstream_open: the same, opening the stream on the mux first.  NULL if the
+ * mux refuses.
+ */
+struct fdstream	*fdstream_open(struct event_base *, int, int, struct mux *,
+		    const struct mux_open *, const struct fdstream_ops *,
+		    void *);
+/* Reset the stream, close the descriptors; closed() is called. */
+void		 fdstream_kill(struct fdstream *, uint16_t, const char *);
+struct mux_stream *fdstream_stream(struct fdstream *);
+
+#endif /* FDSTREAM_H */

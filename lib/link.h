@@ -1,0 +1,85 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef LINK_H
+#define LINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mux.h"
+#include "ws.h"
+
+/*
+ * A link: the mux over WebSocket frames over a connection, with keepalive.
+ * The same on agent, client, relay, and between two listeners.
+ */
+
+#define LINK_PING_MS	15000	/* between pings, both ways */
+#define LINK_DEAD_MS	45000	/* of silence */
+
+struct event_base;
+struct evtls;
+struct link;
+
+struct link_ops {
+	/* The peer's hello has come: the link is up. */
+	void	(*up)(struct link *, void *, const struct mux_hello *);
+	/* As in struct mux_ops. */
+	void	(*open)(struct link *, void *, struct mux_stream *,
+		    const struct mux_open *);
+	void	(*goaway)(struct link *, void *, const struct mux_goaway *);
+	/*
+	 * The link is over and its streams were reset; call link_free here
+	 * or later.  code: the close code received or sent, 0 if none.
+	 */
+	void	(*down)(struct link *, void *, int, const char *);
+};
+
+struct link_config {
+	struct event_base	*base;
+	const struct link_ops	*ops;
+	void			*arg;
+	enum ws_role		 role;
+	int			 dialer;	/* our stream ids are odd */
+	uint32_t		 streams_max;
+	size_t			 budget;	/* of this link, bytes */
+	struct mux_budget	*process_budget;
+	const struct mux_hello	*hello;		/* ours; copied */
+	unsigned int		 ping_ms;	/* 0: LINK_PING_MS; see below */
+	unsigned int		 dead_ms;	/* 0: LINK_DEAD_MS */
+};
+
+/*
+ * link_new: take over a connection whose upgrade is done, with the bytes
+ * that came behind the upgrade.  Sends hello.  NULL without memory (the
+ * connection is left to the caller).  role WS_INTERNAL: no pings (the
+ * kernel tells when a socket pair is gone).
+ */
+struct link	*link_new(struct evtls *, const struct link_config *);
+/* Close in order: close frame, what is queued for it, then down(). */
+void		 link_close(struct link *, int, const char *);
+/* At once, no callback; takes NULL. */
+void		 link_free(struct link *);
+
+struct mux	*link_mux(struct link *);
+struct evtls	*link_conn(struct link *);
+uint32_t	 link_rtt(const struct link *);		/* us; 0: unknown */
+uint32_t	 link_idle_ms(const struct link *);	/* since last input */
+/* For reply of state: monotonic us, one clock for all links. */
+uint64_t	 link_now(void);
+
+#endif /* LINK_H */
