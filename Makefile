@@ -1,0 +1,276 @@
+# Culvert.  Written for GNU make (gmake on the BSDs).
+#
+#	make			obj/relayd, obj/agentd, obj/accessctl
+#	make test		everything; installs what it needs first
+#	make V=1		shows whole commands
+#	make VARIANT=asan	the same in obj-asan (see "Variants" below)
+
+VERSION =	0.1.0
+VARIANT =
+OBJ =		obj$(addprefix -,$(VARIANT))
+JOBS =		2
+FUZZ_SECONDS =	60
+ONCE =
+DESTDIR =
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all tests fuzzers objects install uninstall users demo test check \
+    asan fuzz lint bench clean distclean
+all:
+
+# configure's findings.  A fresh clone has none: look, and where a tool is
+# missing and may be installed, install it and look again.
+ifeq ($(filter clean distclean,$(MAKECMDGOALS)),)
+include config.mk
+endif
+
+config.mk: configure
+	@./configure $(CONFIGURE_ARGS) || { \
+	    $(if $(filter check,$(MAKECMDGOALS)),false,sh etc/deps.sh build) && \
+	    ./configure $(CONFIGURE_ARGS); }
+
+# ---- Flags ----------------------------------------------------------------
+
+WARN =		-Wall -Wextra -Wshadow -Wstrict-prototypes \
+		-Wmissing-prototypes -Wpointer-arith -Wcast-qual \
+		-Wsign-compare -Wwrite-strings -Wformat=2 \
+		-Wno-unused-parameter
+DEFS =		-D_GNU_SOURCE -DCULVERT_VERSION='"$(VERSION)"' \
+		-DCULVERT_SYSCONFDIR='"$(SYSCONFDIR)"' \
+		-DCULVERT_STATEDIR='"$(STATEDIR)"' \
+		-DCULVERT_RUNDIR='"$(RUNDIR)"'
+MODULES =	libbsd libevent libtls libssl libcrypto sqlite3 libseccomp
+MODULE_CFLAGS =	$(sort $(foreach m,$(MODULES),$($(m)_CFLAGS)))
+
+BASE_LIBS =	$(libevent_LIBS) $(libtls_LIBS) $(libssl_LIBS) \
+		$(libcrypto_LIBS) $(libseccomp_LIBS) $(libbsd_LIBS)
+relayd_LIBS =	$(sqlite3_LIBS) $(crypt_LIBS) $(BASE_LIBS)
+agentd_LIBS =	$(BASE_LIBS)
+accessctl_LIBS = $(BASE_LIBS)
+cmocka_LIBS =	-lcmocka
+
+# Variants: the same sources, built another way into obj-VARIANT.
+SANITIZE =	-fsanitize=address,undefined -fno-sanitize-recover=all \
+		-fno-omit-frame-pointer
+LINT_CFLAGS =	-O2 -g0 -D_FORTIFY_SOURCE=2
+ifeq ($(VARIANT),asan)
+HARDEN =	-O1 $(SANITIZE)
+HARDEN_LD =	$(SANITIZE)
+WERROR =
+else ifeq ($(VARIANT),fuzz)
+CC =		clang
+CFLAGS =	-g
+HARDEN =	-O1 $(SANITIZE) -fsanitize=fuzzer-no-link \
+		-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+HARDEN_LD =	$(SANITIZE) -fsanitize=fuzzer
+WERROR =
+else ifeq ($(VARIANT),lint-gcc)
+CC =		gcc
+CFLAGS =	$(LINT_CFLAGS)
+HARDEN =
+WERROR =	-Werror
+else ifeq ($(VARIANT),lint-clang)
+CC =		clang
+CFLAGS =	$(LINT_CFLAGS)
+HARDEN =
+WERROR =	-Werror
+endif
+
+COMPILE =	$(CC) -std=gnu11 $(CFLAGS) $(HARDEN) $(WARN) $(WERROR) $(DEFS) \
+		-Ilib -Iimsg $(INC) $(MODULE_CFLAGS) -MMD -MP
+LINK =		$(CC) $(CFLAGS) $(HARDEN) $(HARDEN_LD) $(LDFLAGS)
+
+# "make V=1" shows commands, else one short line each.
+run =		$(if $(V),,@printf '%-8s %s\n' '$(1)' '$(2)';)
+
+# ---- Sources --------------------------------------------------------------
+
+# A program is built once its main file is there.  Objects lie in $(O),
+# generated sources in $(OBJ)/gen.
+O =		$(OBJ)/o
+PROGS =		$(foreach p,relayd agentd accessctl,$(if \
+		    $(wildcard $(p)/$(p).c),$(OBJ)/$(p)))
+OTHER_SANDBOX =	$(filter-out %_$(SANDBOX).c,$(wildcard lib/sandbox_*.c))
+LIB_SRCS =	$(filter-out $(OTHER_SANDBOX),$(wildcard lib/*.c imsg/*.c))
+LIB_OBJS =	$(LIB_SRCS:%.c=$(O)/%.o)
+
+prog_objs =	$(patsubst %.c,$(O)/%.o,$(wildcard $(1)/*.c)) \
+		$(patsubst %.y,$(O)/gen/%.o,$(wildcard $(1)/parse.y))
+relayd_OBJS =	$(call prog_objs,relayd) $(O)/gen/sql.o
+agentd_OBJS =	$(call prog_objs,agentd)
+accessctl_OBJS = $(call prog_objs,accessctl)
+
+# Tests, fuzz targets and helper programs say in a comment what they link;
+# regress/rules.sh turns that into rules.
+TEST_SRCS =	$(wildcard regress/*/*_test.c)
+FUZZ_SRCS =	$(wildcard regress/fuzz/*_fuzz.c)
+HELPER_SRCS =	$(wildcard regress/e2e/*.c regress/bench/*.c)
+REGRESS_SRCS =	$(TEST_SRCS) $(FUZZ_SRCS) $(HELPER_SRCS)
+TESTS =		$(TEST_SRCS:%.c=$(OBJ)/%)
+FUZZERS =	$(FUZZ_SRCS:%.c=$(OBJ)/%)
+HELPERS =	$(HELPER_SRCS:%.c=$(OBJ)/%)
+
+ifeq ($(filter clean distclean,$(MAKECMDGOALS)),)
+include $(OBJ)/regress.mk
+endif
+
+all: $(PROGS) $(if $(filter %/accessctl,$(PROGS)),$(OBJ)/access-client)
+tests: all $(TESTS) $(HELPERS)
+fuzzers: $(FUZZERS)
+objects: $(LIB_OBJS) $(relayd_OBJS) $(agentd_OBJS) $(accessctl_OBJS) \
+    $(REGRESS_SRCS:%.c=$(O)/%.o)
+
+# ---- Rules ----------------------------------------------------------------
+
+$(O)/relayd/%.o $(O)/gen/relayd/%.o $(O)/regress/relayd/%.o: INC = -Irelayd
+$(O)/agentd/%.o $(O)/gen/agentd/%.o $(O)/regress/agentd/%.o: INC = -Iagentd
+$(O)/accessctl/%.o $(O)/regress/accessctl/%.o: INC = -Iaccessctl
+$(O)/relayd/%.o $(O)/regress/relayd/%.o $(O)/regress/fuzz/%.o: INC += -I$(OBJ)/gen
+$(relayd_OBJS) $(REGRESS_SRCS:%.c=$(O)/%.o): | $(OBJ)/gen/sql.h
+
+$(O)/%.o: %.c config.mk
+	@mkdir -p $(@D)
+	$(call run,cc,$<)$(COMPILE) -c -o $@ $<
+
+$(O)/gen/%.o: $(OBJ)/gen/%.c config.mk
+	@mkdir -p $(@D)
+	$(call run,cc,$<)$(COMPILE) -c -o $@ $<
+
+$(OBJ)/gen/%.c: %.y
+	@mkdir -p $(@D)
+	$(call run,yacc,$<)$(YACC) -o $@ $<
+
+$(OBJ)/gen/sql.c: sql/embed.sh $(wildcard sql/*.sql)
+	$(call run,sql,$@)sh sql/embed.sh $(@D)
+$(OBJ)/gen/sql.h: $(OBJ)/gen/sql.c ;
+
+$(OBJ)/libculvert.a: $(LIB_OBJS)
+	@mkdir -p $(@D)
+	$(call run,ar,$@)rm -f $@ && ar rcs $@ $^
+
+$(OBJ)/relayd: $(relayd_OBJS) $(OBJ)/libculvert.a
+	$(call run,link,$@)$(LINK) -o $@ $^ $(relayd_LIBS)
+
+$(OBJ)/agentd: $(agentd_OBJS) $(OBJ)/libculvert.a
+	$(call run,link,$@)$(LINK) -o $@ $^ $(agentd_LIBS)
+
+$(OBJ)/accessctl: $(accessctl_OBJS) $(OBJ)/libculvert.a
+	$(call run,link,$@)$(LINK) -o $@ $^ $(accessctl_LIBS)
+
+$(OBJ)/access-client: | $(OBJ)/accessctl
+	ln -sf accessctl $@
+
+$(OBJ)/regress.mk: regress/rules.sh $(REGRESS_SRCS)
+	@mkdir -p $(@D)
+	@sh regress/rules.sh $(REGRESS_SRCS) >$@
+
+$(TESTS): TEST_LIBS += $(cmocka_LIBS)
+$(TESTS) $(FUZZERS) $(HELPERS):
+	@mkdir -p $(@D)
+	$(call run,link,$@)$(LINK) $(TEST_FLAGS) -o $@ $(filter %.o,$^) \
+	    $(filter %.a,$^) $(TEST_LIBS) $(libbsd_LIBS)
+
+-include $(wildcard $(O)/*/*.d $(O)/*/*/*.d)
+
+# ---- Tests ----------------------------------------------------------------
+
+# prove is given paths as they would lie below the object directory:
+# "obj-asan/regress/e2e/ssh.t" is regress/e2e/ssh.t run with the programs of
+# obj-asan (see regress/run.sh).  A script can say near its top "# tags: slow"
+# (not in "make check") or "# tags: no-asan".
+SCRIPTS =	$(filter-out regress/e2e/%,$(wildcard regress/*/*.t)) \
+		$(wildcard regress/e2e/*.t)
+tagged =	$(if $(SCRIPTS),$(shell \
+		    grep -l '^\# tags:.*\b$(1)\b' $(SCRIPTS) /dev/null))
+unit =		$(TEST_SRCS:%.c=$(1)/%)
+scripts =	$(addprefix $(1)/,$(filter-out $(call tagged,$(2)),$(SCRIPTS)))
+PROVE =		MAKE='$(MAKE)' FUZZ_SECONDS=$(FUZZ_SECONDS) \
+		prove --timer --exec 'sh regress/run.sh'
+PARALLEL =	$(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(JOBS))
+
+test:
+	sh etc/deps.sh all
+	+$(MAKE) $(PARALLEL) tests
+	+$(MAKE) $(PARALLEL) VARIANT=asan tests
+	$(MAKE) prove-test FUZZ_SECONDS=4
+
+# A make of its own: etc/deps.sh may just have brought the tools.
+.PHONY: prove-test
+prove-test:
+	$(PROVE) obj/regress/lint.t $(call unit,obj) $(call unit,obj-asan) \
+	    obj/regress/fuzz.t $(call scripts,obj,none) \
+	    $(call scripts,obj-asan,no-asan)
+
+check: tests
+	$(PROVE) $(call unit,$(OBJ)) $(call scripts,$(OBJ),slow)
+
+asan:
+	+$(MAKE) $(PARALLEL) VARIANT=asan tests
+	$(PROVE) $(call unit,obj-asan) $(call scripts,obj-asan,no-asan)
+
+fuzz:
+	$(PROVE) --verbose obj/regress/fuzz.t
+
+lint:
+	$(PROVE) --verbose obj/regress/lint.t
+
+bench: all
+	CULVERT_OBJ=$(OBJ) sh regress/bench/bench.sh
+
+demo:
+	sh etc/deps.sh build run
+	+$(MAKE) $(PARALLEL) all
+	CULVERT_OBJ=$(OBJ) ONCE=$(ONCE) sh etc/demo.sh
+
+# ---- Installation ---------------------------------------------------------
+
+SBIN =		$(DESTDIR)$(PREFIX)/sbin
+BIN =		$(DESTDIR)$(PREFIX)/bin
+MAN =		$(DESTDIR)$(MANDIR)
+EXAMPLES =	$(DESTDIR)$(PREFIX)/share/culvert/examples
+MANUALS =	$(wildcard man/*.[1578])
+EXAMPLE_SRCS =	$(wildcard etc/examples/*)
+USERS =		_culvert _culvertkey _culvertdb _culvertrt _culvertag _culvertpx
+
+install: all
+	install -d $(SBIN) $(BIN) $(EXAMPLES)
+	$(foreach p,$(filter %/relayd %/agentd,$(PROGS)),\
+	    install -m 755 $(p) $(SBIN)/ &&) :
+	$(if $(filter %/accessctl,$(PROGS)),\
+	    install -m 755 $(OBJ)/accessctl $(BIN)/ && \
+	    ln -sf accessctl $(BIN)/access-client)
+	$(foreach m,$(MANUALS),install -d $(MAN)/man$(subst .,,$(suffix $(m))) && \
+	    install -m 644 $(m) $(MAN)/man$(subst .,,$(suffix $(m)))/ &&) :
+	$(foreach e,$(EXAMPLE_SRCS),install -m 644 $(e) $(EXAMPLES)/ &&) :
+	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then \
+	    $(MAKE) --no-print-directory users; fi
+
+# What a package's scripts would do: users, folders, first configuration.
+users:
+	@for user in $(USERS); do \
+	    id "$$user" >/dev/null 2>&1 && continue; \
+	    echo "adding user $$user"; \
+	    sh etc/adduser.sh "$$user" || exit 1; \
+	done
+	install -d -m 755 $(SYSCONFDIR)
+	install -d -m 700 -o _culvertdb -g _culvertdb $(STATEDIR)
+	@for conf in relayd.conf agentd.conf; do \
+	    if [ -f etc/examples/$$conf ] && [ ! -e $(SYSCONFDIR)/$$conf ]; then \
+		echo "first configuration: $(SYSCONFDIR)/$$conf"; \
+		install -m 600 etc/examples/$$conf $(SYSCONFDIR)/ || exit 1; \
+	    fi; \
+	done
+
+uninstall:
+	rm -f $(SBIN)/relayd $(SBIN)/agentd $(BIN)/accessctl $(BIN)/access-client
+	rm -f $(foreach m,$(MANUALS),\
+	    $(MAN)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -rf $(DESTDIR)$(PREFIX)/share/culvert
+	@echo 'kept: $(SYSCONFDIR), $(STATEDIR) and the users $(USERS)'
+
+clean:
+	rm -rf obj obj-asan obj-fuzz obj-lint-gcc obj-lint-clang
+
+distclean: clean
+	rm -f config.mk

@@ -1,0 +1,60 @@
+#!/bin/sh
+# What tools can say of the sources: both compilers with warnings as errors,
+# mandoc on the manuals, shellcheck, cppcheck.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+unset MAKEFLAGS MFLAGS MAKELEVEL
+count=0
+
+# lint TOOL COMMAND ...: one line of TAP; what the command says is shown when
+# it fails.
+lint() {
+	tool=$1
+	shift
+	count=$((count + 1))
+	if ! command -v "$tool" >/dev/null 2>&1; then
+		echo "ok $count - $tool # SKIP missing: sh etc/deps.sh test"
+	elif said=$("$@" 2>&1); then
+		echo "ok $count - $tool"
+	else
+		echo "$said" | sed 's/^/# /'
+		echo "not ok $count - $tool"
+	fi
+}
+
+compile() {
+	"${MAKE:-make}" -k -j2 "VARIANT=lint-$1" objects
+}
+
+manuals() {
+	[ -n "$(find man -name '*.[1578]')" ] || return 0
+	# A manual of another project need not be installed here.
+	said=$(mandoc -Tlint -W style man/*.[1578] |
+	    grep -v 'referenced manual not found')
+	[ -z "$said" ] && return 0
+	echo "$said"
+	return 1
+}
+
+# Shell scripts by name or by first line.
+scripts() {
+	# shellcheck disable=SC2046 # no name here has a space
+	shellcheck -x -P SCRIPTDIR configure .ci/run $(
+	    find etc sql regress -name '*.sh'
+	    find regress -name '*.t' -exec grep -lE '^#!/bin/(ba)?sh' {} +)
+}
+
+# Unused functions and style are left to the compilers and to readers.
+check() {
+	cppcheck -q -j2 --std=c11 --platform=unix64 --enable=warning,portability \
+	    --error-exitcode=1 --inline-suppr --suppress=missingInclude \
+	    --suppress=missingIncludeSystem --suppress=unknownMacro \
+	    -D__dead= -D__unused= -Ilib -Iimsg imsg lib relayd agentd accessctl
+}
+
+echo 1..5
+lint gcc compile gcc
+lint clang compile clang
+lint mandoc manuals
+lint shellcheck scripts
+lint cppcheck check
