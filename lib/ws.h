@@ -57,7 +57,10 @@ enum ws_role {
 	WS_INTERNAL		/* no masks either way: between our processes */
 };
 
-/* ws_accept: Sec-WebSocket-Accept for a key of exactly WS_KEY_LEN. */
+/*
+ * ws_accept: Sec-WebSocket-Accept for a key of exactly WS_KEY_LEN.  Empty if
+ * libcrypto will not do SHA-1.
+ */
 void	ws_accept(const char *, char[WS_ACCEPT_LEN + 1]);
 /* ws_key_valid: whether a client's key is the base64 of 16 bytes. */
 int	ws_key_valid(const char *, size_t);
@@ -113,11 +116,20 @@ void		ws_done(struct ws *);
 /*
  * ws_parse: look at the bytes at buf, of which none has been consumed.
  * WS_MORE with consumed > 0 happens for fragments.  *need (may be NULL) is
- * set with WS_MORE to how many bytes in all, from buf, would let the parser
- * go on: a caller that reads at most so much never copies twice.
+ * set with WS_MORE to how many bytes in all, from buf and with the consumed
+ * ones, would let the parser go on: a caller that reads at most so much never
+ * copies twice.
  * Text is validated as UTF-8 as it arrives: a bad byte in a partial frame is
  * an error at once (RFC 6455, 8.1; unmasking of a partial text frame is done
  * on a copy of the byte, the buffer is left alone until the frame is whole).
+ * Events and errors are the same for any cut of the input.  An error is for
+ * good: ws_parse repeats it.  What follows a close frame is discarded (RFC
+ * 6455, 1.4): all of it is consumed, with WS_MORE.
+ *
+ * close_code of an error: 1002 for bad framing, 1007 for text or a close
+ * reason that is not UTF-8, 1008 for more than WS_FRAGMENTS_MAX frames in a
+ * message, 1009 for a message over message_max (as soon as a head announces
+ * it), 1011 without memory for fragments.
  */
 enum ws_result	ws_parse(struct ws *, uint8_t *, size_t, struct ws_event *,
 		    size_t *);
@@ -137,10 +149,20 @@ size_t	ws_head_len(size_t, int);
  * words, so that the compiler vectorises it.
  */
 void	ws_mask(uint8_t *, const uint8_t *, size_t, const uint8_t[4], size_t);
-/* ws_close_payload: code and reason as the payload of a close frame. */
+/*
+ * ws_close_payload: code and reason (may be NULL) as the payload of a close
+ * frame; returns its length, 0 for a code that must not be sent, as
+ * WS_CLOSE_NONE.  A long reason is cut between characters, one that is not
+ * UTF-8 before the bad byte.
+ */
 size_t	ws_close_payload(uint8_t[WS_CONTROL_MAX], int, const char *);
 /* ws_close_code_valid: whether a peer may send this code (7.4.2). */
 int	ws_close_code_valid(int);
-
+/*
+ * ws_utf8: go on validating UTF-8 (RFC 3629) with the next bytes of a text.
+ * The state starts as 0 and is 0 again between characters, so a text is
+ * valid if it ends with 0.  Returns -1 at the first byte that can't be.
+ */
+int	ws_utf8(uint32_t *, const uint8_t *, size_t);
 
 #endif /* WS_H */

@@ -1,0 +1,173 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef PROC_H
+#define PROC_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sandbox.h"
+
+/*
+ * A daemon of several processes of one binary.  Tables say which processes
+ * exist, who has a pipe to whom, and which message each accepts from whom;
+ * the dispatcher checks sender, type, exact length and descriptor before a
+ * handler runs.
+ *
+ * The parent starts each process by fork and exec of the same binary
+ * ("relayd -x listener -I 1"): descriptor 3 is its pipe to the parent, 4
+ * where a forbidden system call is reported, 2 the log.  The child takes
+ * pipes to its peers and its configuration from the parent, calls start(),
+ * gives up its user and files, enters its sandbox, and calls serve().
+ *
+ * A child that ends is started again, with backoff 0.1 s doubling to 30 s,
+ * and its peers get new pipes.  One that dies PROC_DEATHS_MAX times without
+ * having served PROC_STABLE_S seconds ends the daemon.  One that does not
+ * answer a ping for PROC_HANG_S seconds is aborted.  Children end when the
+ * parent is gone.
+ */
+
+#define PROC_KINDS_MAX		8
+#define PROC_INSTANCES_MAX	32
+#define PROC_PARENT		0	/* kind of the parent, always */
+#define PROC_QUEUE_HIGH		(256 * 1024)	/* bytes queued to a peer */
+#define PROC_QUEUE_LOW		(64 * 1024)
+#define PROC_QUEUE_MAX		(4 * 1024 * 1024) /* then sends fail */
+#define PROC_DEATHS_MAX		10
+#define PROC_STABLE_S		10
+#define PROC_HANG_S		10
+
+/* Message types below this belong to proc itself. */
+#define PROC_IMSG_FIRST		64
+
+struct event_base;
+struct imsg;
+struct proc_peer;		/* a pipe to another process */
+
+struct proc_rule {
+	uint32_t	 type;
+	int		 from;		/* kind of the sender */
+	size_t		 size;		/* of the payload, exact... */
+	int		 (*handler)(struct proc_peer *, struct imsg *);
+	size_t		 max;		/* ...or from size up to this, if > 0 */
+	int		 fd;		/* 1: brings a descriptor; 0: must not */
+};
+
+struct proc_def {
+	int		 kind;		/* its index in the table */
+	const char	*name;		/* "listener"; in ps, log, -x */
+	const char	*user;		/* runs as, when started by root */
+	int		 (*instances)(void);	/* NULL: 1; parent only */
+	unsigned int	 peers;		/* 1 << kind of each it has pipes to */
+	int		 rank;		/* trust: higher is more trusted */
+	enum sandbox_profile sandbox;
+	const struct proc_rule *rules;
+	size_t		 nrules;
+	/*
+	 * In the child, when its configuration is complete and it is still
+	 * privileged: open what must be opened.  May add sandbox paths with
+	 * proc_allow and set the chroot with proc_chroot.
+	 */
+	void		 (*start)(void);
+	/* In the child, sandboxed, before the event loop runs. */
+	void		 (*serve)(void);
+	/* In the child, when SIGTERM or the parent's word ends it. */
+	void		 (*stop)(void);
+	/* A pipe to a peer is there (anew), or is gone. */
+	void		 (*peer_up)(struct proc_peer *);
+	void		 (*peer_down)(struct proc_peer *);
+	/* The queue to a peer is above PROC_QUEUE_HIGH (1) or low again (0). */
+	void		 (*congested)(struct proc_peer *, int);
+};
+
+struct proc_daemon {
+	const char		*name;		/* "relayd" */
+	const struct proc_def	*defs;		/* [PROC_PARENT] is the parent */
+	size_t			 ndefs;
+	/* Parent: send a (re)started child its configuration. */
+	void			 (*configure)(struct proc_peer *);
+	/* Parent: every child serves (called once). */
+	void			 (*up)(void);
+	/* Parent: SIGHUP; SIGUSR1. */
+	void			 (*reload)(void);
+	void			 (*reopen)(void);
+	/* Parent: the daemon ends; remove what was made. */
+	void			 (*down)(void);
+};
+
+struct proc_options {
+	int		 foreground;	/* -d: log to stderr, do not detach */
+	int		 verbose;
+	const char	*child;		/* -x NAME: be this child... */
+	int		 instance;	/* ...-I N, this one of it */
+	const char	*test;		/* -T kind:call (test builds) or NULL */
+	int		 argc;		/* what the program was started with, */
+	char		**argv;		/* to start children with */
+};
+
+/*
+ * proc_parent: become the parent, start the children, run until the end.
+ * Returns the exit status of the daemon.  proc_child: be a child; does not
+ * return.
+ */
+int		 proc_parent(const struct proc_daemon *,
+		    const struct proc_options *);
+__attribute__((__noreturn__))
+void		 proc_child(const struct proc_daemon *,
+		    const struct proc_options *);
+
+/* The event base of this process (made before start()/configure()). */
+struct event_base *proc_base(void);
+int		 proc_instance(void);
+/* End in order: the parent ends all, a child itself. */
+void		 proc_quit(int status);
+
+/* In start(): a path that the sandbox leaves open; a folder to chroot to. */
+void		 proc_allow(const char *, int access);
+void		 proc_chroot(const char *);
+/*
+ * In start(), a child of root: run as this user instead of the table's
+ * (from the configuration).
+ */
+void		 proc_user(const char *);
+
+/* The peer, or NULL while it is down. */
+struct proc_peer *proc_peer(int kind, int instance);
+int		 proc_peer_kind(const struct proc_peer *);
+int		 proc_peer_instance(const struct proc_peer *);
+/* In the parent: how many of a kind are configured. */
+int		 proc_count(int kind);
+
+/*
+ * proc_send: queue a message; fd -1 or a descriptor, which is taken over and
+ * closed in every case.  Returns 0, or -1 if the peer is NULL (down) or its
+ * queue is full.
+ */
+int		 proc_send(struct proc_peer *, uint32_t type, uint32_t id,
+		    int fd, const void *, size_t);
+/* The same to every instance of a kind; counts those that got it. */
+int		 proc_send_all(int kind, uint32_t type, uint32_t id,
+		    const void *, size_t);
+/* Stop and go on reading from a peer: XOFF and XON. */
+void		 proc_xoff(struct proc_peer *);
+void		 proc_xon(struct proc_peer *);
+/* Bytes queued to a peer. */
+size_t		 proc_queued(const struct proc_peer *);
+
+#endif /* PROC_H */
