@@ -2,6 +2,7 @@
 #
 #	make			obj/relayd, obj/agentd, obj/accessctl
 #	make test		everything; installs what it needs first
+#	make check		the tests that are quick and need no root
 #	make V=1		shows whole commands
 #	make VARIANT=asan	the same in obj-asan (see "Variants" below)
 
@@ -14,9 +15,10 @@ ONCE =
 DESTDIR =
 
 .SUFFIXES:
+.SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all tests fuzzers objects install uninstall users demo test check \
-    asan fuzz lint bench clean distclean
+.PHONY: all helpers tests fuzzers objects install uninstall users demo test \
+    test-build check asan fuzz lint bench clean distclean
 all:
 
 # configure's findings.  A fresh clone has none: look, and where a tool is
@@ -41,7 +43,7 @@ DEFS =		-D_GNU_SOURCE -DCULVERT_VERSION='"$(VERSION)"' \
 		-DCULVERT_STATEDIR='"$(STATEDIR)"' \
 		-DCULVERT_RUNDIR='"$(RUNDIR)"'
 MODULES =	libbsd libevent libtls libssl libcrypto sqlite3 libseccomp
-MODULE_CFLAGS =	$(sort $(foreach m,$(MODULES),$($(m)_CFLAGS)))
+MODULE_CFLAGS =	$(foreach m,$(MODULES),$($(m)_CFLAGS))
 
 BASE_LIBS =	$(libevent_LIBS) $(libtls_LIBS) $(libssl_LIBS) \
 		$(libcrypto_LIBS) $(libseccomp_LIBS) $(libbsd_LIBS)
@@ -50,16 +52,21 @@ agentd_LIBS =	$(BASE_LIBS)
 accessctl_LIBS = $(BASE_LIBS)
 cmocka_LIBS =	-lcmocka
 
-# Variants: the same sources, built another way into obj-VARIANT.
+# Variants: the same sources, built another way into obj-VARIANT.  Those that
+# are only for tests define CULVERT_TEST; what is installed never does.
 SANITIZE =	-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-fno-omit-frame-pointer
 LINT_CFLAGS =	-O2 -g0 -D_FORTIFY_SOURCE=2
-ifeq ($(VARIANT),asan)
+ifeq ($(VARIANT),test)
+DEFS +=		-DCULVERT_TEST
+else ifeq ($(VARIANT),asan)
+DEFS +=		-DCULVERT_TEST
 HARDEN =	-O1 $(SANITIZE)
 HARDEN_LD =	$(SANITIZE)
 WERROR =
 else ifeq ($(VARIANT),fuzz)
 CC =		clang
+DEFS +=		-DCULVERT_TEST
 CFLAGS =	-g
 HARDEN =	-O1 $(SANITIZE) -fsanitize=fuzzer-no-link \
 		-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
@@ -72,13 +79,14 @@ HARDEN =
 WERROR =	-Werror
 else ifeq ($(VARIANT),lint-clang)
 CC =		clang
+DEFS +=		-DCULVERT_TEST
 CFLAGS =	$(LINT_CFLAGS)
 HARDEN =
 WERROR =	-Werror
 endif
 
 COMPILE =	$(CC) -std=gnu11 $(CFLAGS) $(HARDEN) $(WARN) $(WERROR) $(DEFS) \
-		-Ilib -Iimsg $(INC) $(MODULE_CFLAGS) -MMD -MP
+		-Ilib -Iimsg -I$(OBJ)/gen $(INC) $(MODULE_CFLAGS) -MMD -MP
 LINK =		$(CC) $(CFLAGS) $(HARDEN) $(HARDEN_LD) $(LDFLAGS)
 
 # "make V=1" shows commands, else one short line each.
@@ -116,7 +124,8 @@ include $(OBJ)/regress.mk
 endif
 
 all: $(PROGS) $(if $(filter %/accessctl,$(PROGS)),$(OBJ)/access-client)
-tests: all $(TESTS) $(HELPERS)
+helpers: all $(HELPERS)
+tests: helpers $(TESTS)
 fuzzers: $(FUZZERS)
 objects: $(LIB_OBJS) $(relayd_OBJS) $(agentd_OBJS) $(accessctl_OBJS) \
     $(REGRESS_SRCS:%.c=$(O)/%.o)
@@ -126,7 +135,6 @@ objects: $(LIB_OBJS) $(relayd_OBJS) $(agentd_OBJS) $(accessctl_OBJS) \
 $(O)/relayd/%.o $(O)/gen/relayd/%.o $(O)/regress/relayd/%.o: INC = -Irelayd
 $(O)/agentd/%.o $(O)/gen/agentd/%.o $(O)/regress/agentd/%.o: INC = -Iagentd
 $(O)/accessctl/%.o $(O)/regress/accessctl/%.o: INC = -Iaccessctl
-$(O)/relayd/%.o $(O)/regress/relayd/%.o $(O)/regress/fuzz/%.o: INC += -I$(OBJ)/gen
 $(relayd_OBJS) $(REGRESS_SRCS:%.c=$(O)/%.o): | $(OBJ)/gen/sql.h
 
 $(O)/%.o: %.c config.mk
@@ -161,7 +169,7 @@ $(OBJ)/accessctl: $(accessctl_OBJS) $(OBJ)/libculvert.a
 $(OBJ)/access-client: | $(OBJ)/accessctl
 	ln -sf accessctl $@
 
-$(OBJ)/regress.mk: regress/rules.sh $(REGRESS_SRCS)
+$(OBJ)/regress.mk: regress/rules.sh $(REGRESS_SRCS) $(sort $(dir $(REGRESS_SRCS)))
 	@mkdir -p $(@D)
 	@sh regress/rules.sh $(REGRESS_SRCS) >$@
 
@@ -177,37 +185,37 @@ $(TESTS) $(FUZZERS) $(HELPERS):
 
 # prove is given paths as they would lie below the object directory:
 # "obj-asan/regress/e2e/ssh.t" is regress/e2e/ssh.t run with the programs of
-# obj-asan (see regress/run.sh).  A script can say near its top "# tags: slow"
-# (not in "make check") or "# tags: no-asan".
+# obj-asan (see regress/run.sh).  Unit tests are those of obj-test, scripts use
+# the programs of obj, as installed; both again in obj-asan.  A script can say
+# near its top "# tags: slow" (not in "make check") or "# tags: no-asan".
 SCRIPTS =	$(filter-out regress/e2e/%,$(wildcard regress/*/*.t)) \
 		$(wildcard regress/e2e/*.t)
-tagged =	$(if $(SCRIPTS),$(shell \
-		    grep -l '^\# tags:.*\b$(1)\b' $(SCRIPTS) /dev/null))
-unit =		$(TEST_SRCS:%.c=$(1)/%)
+tagged =	$(shell grep -lw '^\# tags:.*$(1)' $(SCRIPTS) /dev/null)
+unit =		$(TEST_SRCS:%.c=obj-$(1)/%)
 scripts =	$(addprefix $(1)/,$(filter-out $(call tagged,$(2)),$(SCRIPTS)))
-PROVE =		MAKE='$(MAKE)' FUZZ_SECONDS=$(FUZZ_SECONDS) \
+PROVE =		MAKE='$(MAKE_COMMAND)' FUZZ_SECONDS=$(FUZZ_SECONDS) \
 		prove --timer --exec 'sh regress/run.sh'
-PARALLEL =	$(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(JOBS))
+PARALLEL =	$(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
+test: FUZZ_SECONDS = 4
 test:
 	sh etc/deps.sh all
-	+$(MAKE) $(PARALLEL) tests
-	+$(MAKE) $(PARALLEL) VARIANT=asan tests
-	$(MAKE) prove-test FUZZ_SECONDS=4
-
-# A make of its own: etc/deps.sh may just have brought the tools.
-.PHONY: prove-test
-prove-test:
-	$(PROVE) obj/regress/lint.t $(call unit,obj) $(call unit,obj-asan) \
-	    obj/regress/fuzz.t $(call scripts,obj,none) \
+	$(MAKE) test-build
+	$(MAKE) $(PARALLEL) VARIANT=asan tests
+	$(PROVE) obj/regress/lint.t $(call unit,test) $(call unit,asan) \
+	    obj/regress/fuzz.t $(SCRIPTS:%=obj/%) \
 	    $(call scripts,obj-asan,no-asan)
 
-check: tests
-	$(PROVE) $(call unit,$(OBJ)) $(call scripts,$(OBJ),slow)
+test-build:
+	$(MAKE) $(PARALLEL) helpers
+	$(MAKE) $(PARALLEL) VARIANT=test tests
+
+check: test-build
+	$(PROVE) $(call unit,test) $(call scripts,obj,slow)
 
 asan:
-	+$(MAKE) $(PARALLEL) VARIANT=asan tests
-	$(PROVE) $(call unit,obj-asan) $(call scripts,obj-asan,no-asan)
+	$(MAKE) $(PARALLEL) VARIANT=asan tests
+	$(PROVE) $(call unit,asan) $(call scripts,obj-asan,no-asan)
 
 fuzz:
 	$(PROVE) --verbose obj/regress/fuzz.t
@@ -220,7 +228,7 @@ bench: all
 
 demo:
 	sh etc/deps.sh build run
-	+$(MAKE) $(PARALLEL) all
+	$(MAKE) $(PARALLEL) all
 	CULVERT_OBJ=$(OBJ) ONCE=$(ONCE) sh etc/demo.sh
 
 # ---- Installation ---------------------------------------------------------
@@ -270,7 +278,7 @@ uninstall:
 	@echo 'kept: $(SYSCONFDIR), $(STATEDIR) and the users $(USERS)'
 
 clean:
-	rm -rf obj obj-asan obj-fuzz obj-lint-gcc obj-lint-clang
+	rm -rf obj obj-test obj-asan obj-fuzz obj-lint-gcc obj-lint-clang
 
 distclean: clean
 	rm -f config.mk

@@ -1,43 +1,53 @@
 #!/bin/sh
 # usage: run.sh OBJ/regress/DIR/NAME
 # What prove calls for each test: a program below the object directory, or
-# the script of that name in regress/, told by CULVERT_OBJ which programs to
-# use.  Ends what hangs, and ends with prove.
-set -eu
-cd "$(dirname "$0")/.."
+# the script of that name in regress/.  CULVERT_OBJ tells a script where the
+# programs are that it tests, CULVERT_TEST_OBJ where those with the extras for
+# tests.  Ends what hangs, and ends with prove.
+set -u
+cd "$(dirname "$0")/.." || exit 1
 CULVERT_OBJ=${1%%/*}
-export CULVERT_OBJ
+CULVERT_TEST_OBJ=obj-test
+log=$1.log
 
+case $1 in
+*/lint.t|*/fuzz.t)	seconds=7200 ;;
+*.t)			seconds=600 ;;
+*)			seconds=180 ;;
+esac
 case $CULVERT_OBJ in
 *-asan)
-	# Paths that sanitizers need; tests may add to these.
-	export ASAN_OPTIONS="detect_leaks=1:allocator_may_return_null=1:${ASAN_OPTIONS-}"
-	export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS-}"
+	CULVERT_TEST_OBJ=$CULVERT_OBJ
+	# Out of memory is for the program to handle, and tests show that.
+	ASAN_OPTIONS=allocator_may_return_null=1:${ASAN_OPTIONS-}
+	UBSAN_OPTIONS=print_stacktrace=1:${UBSAN_OPTIONS-}
+	export ASAN_OPTIONS UBSAN_OPTIONS
 	;;
 esac
+export CULVERT_OBJ CULVERT_TEST_OBJ
+
+# limited COMMAND ...: timeout ends the whole process group of what hangs;
+# setpriv ends timeout when prove is interrupted.
+limited() {
+	if ! command -v timeout >/dev/null 2>&1; then
+		"$@"
+	elif setpriv --pdeathsig TERM true 2>/dev/null; then
+		setpriv --pdeathsig TERM timeout -k 10 "$seconds" "$@"
+	else
+		timeout -k 10 "$seconds" "$@"
+	fi
+}
 
 case $1 in
 *.t)
-	set -- "./${1#*/}"
-	seconds=600
-	;;
-*)
-	set -- "./$1"
-	seconds=180
-	;;
-esac
-case $1 in
-*/lint.t|*/fuzz.t)
-	seconds=3600
+	limited "./${1#*/}"
+	exit
 	;;
 esac
 
-# timeout ends the whole process group; its own end when prove is
-# interrupted needs setpriv.
-if command -v timeout >/dev/null 2>&1; then
-	set -- timeout -k 10 "$seconds" "$@"
-	if setpriv --pdeathsig TERM true 2>/dev/null; then
-		set -- setpriv --pdeathsig TERM "$@"
-	fi
-fi
-exec "$@"
+# prove swallows what a unit test says beside "ok": show it if it fails.
+limited "./$1" >"$log" 2>&1
+status=$?
+cat "$log"
+[ "$status" -eq 0 ] || grep -v '^ok ' "$log" >&2
+exit "$status"
