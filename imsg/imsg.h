@@ -180,6 +180,7 @@ struct imsgbuf {
 	uint32_t	 pid;
 	uint32_t	 maxsize;		/* with the header */
 	int		 fdpass;
+	int		 spare;			/* room for one that comes */
 	int		 error;			/* errno that ended reading */
 
 	struct ibufq	 wq;			/* owns its messages */
@@ -201,7 +202,8 @@ struct imsgbuf {
 int	 imsgbuf_init(struct imsgbuf *, int);
 /*
  * Accept descriptors here.  Until called, one that arrives is an error;
- * sending takes no permission.
+ * sending takes no permission.  Holds a duplicate of fd, and makes a new one
+ * after each read (F_DUPFD_CLOEXEC), to have room for what comes.
  */
 void	 imsgbuf_allow_fdpass(struct imsgbuf *);
 /*
@@ -211,17 +213,19 @@ void	 imsgbuf_allow_fdpass(struct imsgbuf *);
 int	 imsgbuf_set_maxsize(struct imsgbuf *, uint32_t);
 /*
  * Drop what is queued and what was received, with every descriptor in
- * either, and the read buffer.  Does not close fd; may be called twice.
+ * either, and the read buffer.  Call it before you close fd, which it leaves
+ * open; may be called twice.
  */
 void	 imsgbuf_clear(struct imsgbuf *);
 
 /*
  * One recvmsg(2).  1: go on with imsgbuf_get() until it returns 0 (perhaps
- * nothing was there to read); 0: the peer closed, a message cut short is
- * never seen; -1: errno.  EMFILE means this process has no room for a
- * descriptor that may come: nothing was read, the channel is whole, try
- * again when some are closed (and not at once).  EBADMSG: descriptors that
- * no message may have; they are closed and the channel is finished.
+ * nothing was there to read); 0: the peer closed, or died without reading
+ * all we sent, and a message it cut short is never seen; -1: errno.
+ * EMFILE: this process is at its limit and the last descriptor that came took
+ * the spare one; nothing was read, the channel is whole, try again when some
+ * are closed (and not at once).  EBADMSG: descriptors that no message may
+ * have; they are closed and the channel is finished.
  */
 int	 imsgbuf_read(struct imsgbuf *);
 /*
