@@ -27,10 +27,11 @@
  * points into the caller's buffer and lives as long as that does.
  */
 
-#define HTTP_LINE_MAX	8192	/* request or status line, bytes */
-#define HTTP_FIELD_MAX	8192	/* one field line, bytes */
+#define HTTP_LINE_MAX	8192	/* request or status line, without CRLF */
+#define HTTP_FIELD_MAX	8192	/* one field line, without CRLF */
 #define HTTP_HEAD_MAX	65536	/* the whole head, bytes */
 #define HTTP_FIELDS_MAX	100	/* field lines */
+#define HTTP_HOST_MAX	256	/* a host name and its NUL */
 
 struct http_str {
 	const char	*s;	/* not NUL-terminated */
@@ -45,7 +46,8 @@ struct http_field {
 struct http_head {
 	/* a request */
 	struct http_str	 method;	/* a token */
-	struct http_str	 target;	/* as it came, no CTL, no space */
+	struct http_str	 target;	/* as it came, no CTL, no space, no
+					   '#'; high bytes are kept */
 	struct http_str	 path;		/* target up to '?', origin-form;
 					   empty for other forms */
 	struct http_str	 query;		/* behind '?', or empty */
@@ -65,14 +67,45 @@ struct http_head {
  * 0 if more bytes are needed, or -1 with *status set to the status that
  * answers it: 400, 414, 431, 501 or 505 for requests, 502 for responses.
  * The answer is the same for any cut of the input.  Rejected: bare CR or LF,
- * NUL and control bytes, obs-fold, space before the colon, empty names, more
- * than one Host or none in a 1.1 request, HTTP versions other than 1.x
- * (1.2 and up count as 1.1).
+ * NUL and control bytes, obs-fold, space before the colon, empty names,
+ * targets of none of the four forms, more than one Host or none in a 1.1
+ * request, a Host that http_authority would refuse, other fields that can't
+ * come twice (Authorization, Content-Type, Origin, Sec-WebSocket-Key and
+ * -Version), HTTP versions other than 1.x (1.2 and up count as 1.1).  One
+ * empty line before a request is skipped (RFC 9112, 2.2).  In responses the
+ * space behind the status may be missing.
  */
 ssize_t	http_parse_request(const char *, size_t, size_t, struct http_head *,
 	    int *);
 ssize_t	http_parse_response(const char *, size_t, size_t, struct http_head *,
 	    int *);
+
+/*
+ * http_hostport: split "host", "host:port", "[v6]" or "[v6]:port" and write
+ * the host in its one form, for routing, policy and comparisons: lower case,
+ * no trailing dot, an IPv6 address as inet_ntop(3) has it and without its
+ * brackets.  The port is 0 if there is none.  Returns 0, or -1 for anything
+ * else: user@, escapes, empty labels, ports outside 1..65535.
+ */
+int	http_hostport(const struct http_str *, char[HTTP_HOST_MAX],
+	    uint16_t *);
+
+/*
+ * http_authority: the host a request is for, in the same form: the target's
+ * where the target has one (absolute-form, CONNECT), else that of Host; empty
+ * if a 1.0 request has neither.  Returns 0, or -1 if it is malformed or the
+ * target and Host disagree, which never happens with a parsed request.
+ */
+int	http_authority(const struct http_head *, char[HTTP_HOST_MAX],
+	    uint16_t *);
+
+/*
+ * http_origin: path and query (without the '?') of a request in origin-form
+ * or absolute-form; the path is "/" where absolute-form has none.  Returns -1
+ * for the other forms.
+ */
+int	http_origin(const struct http_head *, struct http_str *,
+	    struct http_str *);
 
 /*
  * http_field: the value of the first field of that name (any case), or NULL.
@@ -99,7 +132,8 @@ int	http_str_copy(const struct http_str *, char *, size_t);
  * http_param: the value of name="value" or name=value in an
  * auth-param list (RFC 9110, 11.2) that starts behind the scheme; quoted
  * strings without backslashes only.  Returns 0 and the value, or -1.
- * Parameters that come twice are an error.
+ * Parameters that come twice are an error, and so is a list that is malformed
+ * anywhere.
  */
 int	http_param(const struct http_str *, const char *, struct http_str *);
 
@@ -111,10 +145,13 @@ int	http_param(const struct http_str *, const char *, struct http_str *);
  */
 int	http_body_length(const struct http_head *, uint64_t *, int *);
 
-/* http_accepts_html: whether a browser asks (Accept names text/html). */
+/*
+ * http_accepts_html: whether a browser asks (Accept names text/html, and not
+ * with q=0).
+ */
 int	http_accepts_html(const struct http_head *);
 
-/* http_reason: the reason phrase of a status, never NULL. */
+/* http_reason: the reason phrase of a status, "Unknown" at worst. */
 const char	*http_reason(int);
 
 #endif /* HTTP_H */

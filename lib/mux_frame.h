@@ -25,6 +25,34 @@
 /*
  * The frames of the mux, as culvert(7) documents them: pure encoding.
  * Every number is in network byte order on the wire and in host order here.
+ * One WebSocket binary message is one frame: a head of 8 bytes, and the
+ * payload up to the end of the message.
+ *
+ *	head	type u8, flags u8, reserved u16 = 0, stream id u32
+ *
+ * Ids of streams that the dialing side opens are odd, the others even; each
+ * side's only ever rise and end at MUX_ID_MAX.  Id 0 is the link.
+ *
+ *	OPEN	kind u8, reserved u8 = 0, port u16, credit u32,
+ *		host length u8, host, node length u8, node, then fields:
+ *		1 client address, 2 user, 3 request id: text
+ *		4 reserved (terminal size)
+ *		5 ticket u64
+ *	ACCEPT	credit u32, on top of the early credit in the hello
+ *	DATA	bytes, at most MUX_DATA_MAX, none only together with FIN
+ *	CREDIT	credit u32, not 0
+ *	RESET	code u16, text to the end, at most MUX_TEXT_MAX
+ *	CONTROL	what u8, then fields; on stream 0:
+ *		what 1, hello: 1 version u32, 2 credit u32, 3 epoch u64,
+ *		4 software text, 5 name text
+ *		what 2, goaway: 1 delay u32, 2 text
+ *
+ *	field	type u8, length u16, value
+ *
+ * Fields may come in any order and be left out (0, or no text), but not come
+ * twice; unknown ones are skipped, and so is CONTROL of an unknown kind or
+ * on a stream.  Text is UTF-8 without control characters.  In RESET and
+ * goaway, what is not becomes '?'; elsewhere it is malformed.
  */
 
 #define MUX_PROTOCOL	"culvert.1"	/* WebSocket subprotocol */
@@ -34,6 +62,12 @@
 #define MUX_HOST_MAX	255		/* target host, bytes */
 #define MUX_NODE_MAX	63		/* node name: a DNS label */
 #define MUX_TEXT_MAX	255		/* text fields, bytes */
+#define MUX_ID_MAX	0x7fffffffU	/* stream ids */
+#define MUX_VERSION	1		/* in hello */
+/* The longest payloads that we write: OPEN, and any CONTROL or RESET. */
+#define MUX_OPEN_MAX	(8 + 1 + MUX_HOST_MAX + 1 + MUX_NODE_MAX + \
+			    3 * (3 + MUX_TEXT_MAX) + 3 + 8)
+#define MUX_CONTROL_MAX	512
 
 enum mux_type {
 	MUX_OPEN = 1, MUX_ACCEPT = 2, MUX_DATA = 3, MUX_CREDIT = 4,
@@ -72,7 +106,7 @@ struct mux_head {
 	uint32_t	 id;
 };
 
-/* Strings are NUL-terminated here, never hold a NUL, and may be empty. */
+/* Strings are NUL-terminated here, are text as above, and may be empty. */
 struct mux_open {
 	uint8_t		 kind;
 	uint16_t	 port;			/* of the target */
@@ -112,9 +146,11 @@ int	mux_head_get(const uint8_t *, size_t, struct mux_head *);
 
 /*
  * Payloads.  put: into a buffer of the given size; returns the length, or
- * -1 if it does not fit.  get: from exactly these bytes; returns 0, or -1
- * if malformed.  Unknown typed fields are skipped, doubled known ones and
- * leftovers of a field refused.
+ * -1 if it does not fit or a string is not text.  get: from exactly these
+ * bytes; returns 0, or -1 if malformed, and what it wrote then is not to be
+ * used.  Unknown typed fields are skipped, doubled known ones and leftovers
+ * of a field refused.  The text of RESET and goaway is made fit both ways,
+ * and may be NULL in mux_reset_put; get takes any kind and code.
  */
 ssize_t	mux_open_put(uint8_t *, size_t, const struct mux_open *);
 int	mux_open_get(const uint8_t *, size_t, struct mux_open *);

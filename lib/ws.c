@@ -75,7 +75,9 @@ ws_init(struct ws *ws, enum ws_role role, size_t message_max)
 {
 	memset(ws, 0, sizeof(*ws));
 	ws->role = role;
-	ws->message_max = message_max;
+	/* With a head before it, a frame's length must not wrap. */
+	ws->message_max = message_max < SIZE_MAX / 2 ? message_max :
+	    SIZE_MAX / 2;
 }
 
 void

@@ -1,0 +1,167 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdint.h>
+
+#include "mux_frame.h"
+#include "token.h"
+
+/*
+ * What accessctl and relayd say to each other over the control socket:
+ * imsgs with these payloads, one request at a time, answered by any number
+ * of records and then CTL_OK or CTL_ERROR.  Strings are NUL-terminated and
+ * zero-padded.  Passwords and token secrets never cross it: accessctl sends
+ * the crypt(3) hash and the token's public half.
+ */
+
+#define CTL_EMAIL_LEN	128
+#define CTL_NAME_LEN	64
+#define CTL_HASH_LEN	256
+#define CTL_TEXT_LEN	256
+#define CTL_ADDR_LEN	64
+#define CTL_VERSION	1
+
+/* Token scopes, a bit each; their names in this order. */
+#define SCOPE_NODE	0x01
+#define SCOPE_CONNECT	0x02
+#define SCOPE_HTTP	0x04
+#define SCOPE_SSH	0x08
+#define SCOPE_MESH	0x10
+#define SCOPE_ADMIN	0x20
+#define SCOPE_NAMES	{ "node", "connect", "http", "ssh", "mesh", "admin" }
+
+enum ctl_type {
+	/* requests, answered by auth */
+	CTL_USER_ADD = 1024,	/* struct ctl_user */
+	CTL_USER_LIST,		/* struct ctl_name: empty */
+	CTL_USER_PASSWD,	/* struct ctl_user: email and hash */
+	CTL_USER_ENABLE,	/* struct ctl_name: email */
+	CTL_USER_DISABLE,
+	CTL_USER_DELETE,
+	CTL_TOKEN_CREATE,	/* struct ctl_token */
+	CTL_TOKEN_LIST,		/* struct ctl_name: email, or empty: all */
+	CTL_TOKEN_REVOKE,	/* struct ctl_name: token id */
+	CTL_NODE_LIST,		/* struct ctl_name: empty */
+	CTL_NODE_SHOW,		/* struct ctl_name: node */
+	CTL_NODE_RENAME,	/* struct ctl_rename */
+	CTL_NODE_REMOVE,	/* struct ctl_name */
+	/* requests, answered by router */
+	CTL_NODE_KICK,		/* struct ctl_name */
+	CTL_CONN_LIST,		/* struct ctl_name: empty */
+	CTL_CONN_KILL,		/* struct ctl_id */
+	CTL_STATS,		/* struct ctl_name: empty */
+	/* answered by the parent */
+	CTL_RELOAD,		/* struct ctl_name: empty */
+	/* records */
+	CTL_USER = 1100,	/* struct ctl_user */
+	CTL_TOKEN,		/* struct ctl_token */
+	CTL_NODE,		/* struct ctl_node */
+	CTL_CONN,		/* struct ctl_conn */
+	CTL_STAT,		/* struct ctl_stat */
+	/* ends */
+	CTL_OK,			/* struct ctl_end */
+	CTL_ERROR		/* struct ctl_end */
+};
+
+struct ctl_name {
+	char		 name[CTL_EMAIL_LEN];
+};
+
+struct ctl_rename {
+	char		 from[CTL_NAME_LEN];
+	char		 to[CTL_NAME_LEN];
+};
+
+struct ctl_id {
+	uint64_t	 id;
+};
+
+struct ctl_user {
+	char		 email[CTL_EMAIL_LEN];
+	char		 username[CTL_NAME_LEN];
+	char		 hash[CTL_HASH_LEN];	/* crypt(3), or empty: none;
+						   never in a record */
+	uint32_t	 admin;
+	uint32_t	 enabled;
+	uint32_t	 has_password;
+	uint32_t	 tokens, nodes;		/* in records: how many */
+	int64_t		 created_at;		/* s since 1970 */
+};
+
+struct ctl_token {
+	char		 token_id[TOKEN_ID_LEN + 4];
+	uint8_t		 public[TOKEN_PUBLIC_LEN];
+	char		 email[CTL_EMAIL_LEN];
+	char		 name[CTL_NAME_LEN];
+	uint32_t	 scopes;
+	char		 nodes[CTL_TEXT_LEN];	/* comma-separated; empty: all */
+	int64_t		 created_at;
+	int64_t		 expires_at;		/* 0: never */
+	int64_t		 last_used_at;		/* 0: never */
+};
+
+struct ctl_node {
+	char		 name[CTL_NAME_LEN];
+	char		 email[CTL_EMAIL_LEN];	/* of its owner */
+	char		 token_id[TOKEN_ID_LEN + 4];
+	int64_t		 created_at;
+	uint32_t	 online;
+	uint32_t	 streams;
+	int64_t		 since;			/* of the link, or of its end */
+	char		 addr[CTL_ADDR_LEN];	/* where the link comes from */
+	char		 software[CTL_TEXT_LEN];
+	uint32_t	 rtt_us;
+	uint64_t	 in, out;		/* bytes from and to the node */
+};
+
+struct ctl_conn {
+	uint64_t	 id;
+	char		 email[CTL_EMAIL_LEN];
+	char		 node[CTL_NAME_LEN];
+	char		 host[MUX_HOST_MAX + 1];
+	uint16_t	 port;
+	uint16_t	 kind;			/* enum mux_kind */
+	char		 addr[CTL_ADDR_LEN];	/* of the client */
+	int64_t		 since;
+	uint64_t	 in, out;		/* bytes from and to the target */
+};
+
+struct ctl_stat {
+	char		 name[CTL_NAME_LEN];	/* "links", "streams", ... */
+	uint64_t	 value;
+};
+
+enum ctl_code {
+	CTL_CODE_OK = 0,
+	CTL_CODE_INVALID,	/* the request makes no sense */
+	CTL_CODE_EXISTS,
+	CTL_CODE_NOT_FOUND,
+	CTL_CODE_DENIED,
+	CTL_CODE_STORE,		/* the store can't write or read now */
+	CTL_CODE_INTERNAL
+};
+
+struct ctl_end {
+	uint32_t	 code;			/* enum ctl_code */
+	uint32_t	 links, streams;	/* ended by a revocation */
+	uint32_t	 ms;			/* and within how long */
+	char		 text[CTL_TEXT_LEN];	/* for a person; may be empty */
+};
+
+#endif /* CTL_H */

@@ -1,0 +1,459 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef RELAYD_H
+#define RELAYD_H
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <stdint.h>
+
+#include "ctl.h"
+#include "evtls.h"
+#include "mux_frame.h"
+#include "proc.h"
+#include "token.h"
+
+/*
+ * What crosses relayd's processes: the process kinds, the configuration,
+ * and every message with its payload.
+ */
+
+enum relayd_kind {
+	/* PROC_PARENT = 0 */
+	PROC_KEYS = 1,
+	PROC_AUTH,
+	PROC_ROUTER,
+	PROC_LISTENER,
+	PROC_KINDS
+};
+
+#define RELAYD_CONF	CULVERT_SYSCONFDIR "/relayd.conf"
+#define RELAYD_STATE	CULVERT_STATEDIR
+#define RELAYD_CONTROL	CULVERT_RUNDIR "/relayd.sock"
+
+#define USER_ID_LEN	36		/* a UUID as text */
+#define DOMAIN_LEN	256
+#define NONCE_LEN	96
+
+/* ---- the configuration ---- */
+
+struct relayd_limits {
+	uint32_t	 handshake_ms;		/* TLS and head, together */
+	uint32_t	 head_bytes;		/* of a request head */
+	uint32_t	 connections;		/* per listener; 0: by rlimit */
+	uint32_t	 connections_per_addr;	/* per listener */
+	uint32_t	 handshakes;		/* in flight, per listener */
+	uint32_t	 links_per_user;
+	uint32_t	 streams_per_link;
+	uint32_t	 pad;
+	uint64_t	 credit_per_link;	/* bytes */
+	uint64_t	 credit_total;		/* bytes, per listener */
+};
+
+struct listen_addr {
+	TAILQ_ENTRY(listen_addr) entry;
+	struct sockaddr_storage	 ss;
+	int			 tls;
+	int			*fds;		/* one per listener */
+};
+TAILQ_HEAD(listen_addrs, listen_addr);
+
+struct certificate {
+	TAILQ_ENTRY(certificate) entry;
+	char		*cert_file;
+	char		*key_file;
+	char		*chain;			/* PEM, loaded by the parent */
+	char		*key;			/* PEM, secret */
+	uint8_t		 keyid[EVTLS_KEYID_LEN];
+};
+TAILQ_HEAD(certificates, certificate);
+
+struct own_name {
+	TAILQ_ENTRY(own_name)	 entry;
+	char			*name;		/* lower case; "*." at front ok */
+};
+TAILQ_HEAD(own_names, own_name);
+
+struct relayd_conf {
+	struct listen_addrs	 listens;
+	struct certificates	 certs;
+	struct own_names	 names;		/* `domain`, and what the
+						   certificates say */
+	char			*domain;	/* or NULL */
+	char			*state;		/* folder of the store */
+	char			*control;	/* path of the control socket */
+	char			*control_group;	/* or NULL */
+	char			*user;		/* of the listeners */
+	int			 prefork;
+	struct relayd_limits	 limits;
+};
+
+/*
+ * parse.y: read a configuration.  Errors go to the log with file and line;
+ * NULL then.  config.c: check what can only be checked against the system
+ * (certificates and keys match, the state folder), fill the names, free.
+ */
+struct relayd_conf	*parse_config(const char *);
+int			 cmdline_symset(const char *);
+int			 config_load(struct relayd_conf *);
+void			 config_free(struct relayd_conf *);
+
+/* ---- messages ---- */
+
+enum imsg_type {
+	/* parent -> children: the configuration, all or nothing */
+	IMSG_CONF_BEGIN = PROC_IMSG_FIRST,	/* struct conf_begin */
+	IMSG_CONF_LISTEN,	/* struct conf_listen, fd; to listeners */
+	IMSG_CONF_CERT,		/* struct conf_chunk: chains; to listeners */
+	IMSG_CONF_KEY,		/* struct conf_chunk: keys; to keys */
+	IMSG_CONF_NAME,		/* struct conf_name; to auth */
+	IMSG_CONF_END,		/* struct conf_end: take it into use */
+	IMSG_CONF_CONTROL,	/* struct conf_end, fd: the control socket,
+				   to router */
+	IMSG_SIGN_SOCKET,	/* struct sign_socket, fd; to keys, listeners */
+	IMSG_LISTENER_LINK,	/* struct listener_link, fd; to listeners */
+	/* router -> parent and back */
+	IMSG_RELOAD,		/* struct ctl_name; id: control client */
+	IMSG_RELOADED,		/* struct ctl_end */
+	/* log-in: listener -> auth; auth -> listener or router -> listener */
+	IMSG_LOGIN,		/* struct login; id: connection */
+	IMSG_LOGIN_DENIED,	/* struct login_denied; id: connection */
+	IMSG_SESSION,		/* struct session; auth -> router, then router
+				   -> listener, when it is on record */
+	IMSG_SESSION_END,	/* struct session_id; router -> auth */
+	IMSG_SESSION_KNOWN,	/* struct session; router -> auth, to an auth
+				   that was started anew */
+	/* links: listener -> router */
+	IMSG_LINK_UP,		/* struct link_up; id: connection */
+	IMSG_LINK_DOWN,		/* struct link_down; id: connection */
+	IMSG_LINK_AGAIN,	/* struct session: to a router that was started
+				   anew, which asks auth; then LINK_UP */
+	IMSG_SESSION_CHECK,	/* struct session; router -> auth, answered by
+				   IMSG_SESSION or IMSG_SESSION_GONE */
+	IMSG_SESSION_GONE,	/* struct session */
+	/* router -> listener */
+	IMSG_LINK_KILL,		/* struct link_kill; id: connection */
+	IMSG_LINK_KILLED,	/* struct link_killed; listener -> router */
+	/* routes: listener -> router -> (auth ->) listeners */
+	IMSG_ROUTE_ASK,		/* struct route_ask; id: the asker's */
+	IMSG_NODE_ASK,		/* struct node_ask; router -> auth */
+	IMSG_NODE_ANSWER,	/* struct node_answer; auth -> router */
+	IMSG_TICKET,		/* struct ticket; router -> node's listener */
+	IMSG_TICKET_OK,		/* struct ticket_id; the answer */
+	IMSG_ROUTE,		/* struct route; router -> asker; id: its id */
+	IMSG_TICKET_DROP,	/* struct ticket_id; router -> both */
+	/* streams: listener -> router */
+	IMSG_STREAM_UP,		/* struct stream_up */
+	IMSG_STREAM_DOWN,	/* struct stream_down */
+	IMSG_STREAM_BYTES,	/* struct stream_bytes */
+	IMSG_STREAM_KILL,	/* struct stream_kill; router -> listener */
+	IMSG_STATS_ASK,		/* struct ctl_id; router -> listeners; they
+				   send STREAM_BYTES, LINK_STATS, then */
+	IMSG_LINK_STATS,	/* struct link_stats; id: connection */
+	IMSG_STATS,		/* struct listener_stats: the end */
+	/* the nodes a user may reach: listener -> router -> auth and back */
+	IMSG_NODES_ASK,		/* struct nodes_ask; id: the asker's */
+	IMSG_NODES_ENTRY,	/* struct nodes_entry */
+	IMSG_NODES_END,		/* struct nodes_ask */
+	/* auth -> router: end what rests on these; answered by REVOKED */
+	IMSG_REVOKE,		/* struct revoke; id: auth's */
+	IMSG_REVOKED,		/* struct ctl_end; router -> auth */
+	/* router -> auth */
+	IMSG_NODE_STATE,	/* struct node_state */
+	IMSG_AUDIT,		/* struct audit_event */
+	/*
+	 * And the CTL_* requests: router -> auth with id: control client;
+	 * records and ends: auth -> router.
+	 */
+};
+
+struct conf_begin {
+	struct relayd_limits	 limits;
+	char			 domain[DOMAIN_LEN];
+	char			 state[1024];	/* to auth only */
+	char			 user[CTL_NAME_LEN];
+	int32_t			 prefork;
+	uint32_t		 verbose;
+};
+
+struct conf_listen {
+	struct sockaddr_storage	 ss;
+	uint32_t		 tls;
+};
+
+/* A piece of certificate chain or key number index; pieces come in order. */
+#define CONF_CHUNK_MAX	8192
+struct conf_chunk {
+	uint8_t			 keyid[EVTLS_KEYID_LEN];
+	uint32_t		 index;
+	uint32_t		 total;		/* bytes of the whole */
+	uint32_t		 len;		/* bytes in data */
+	char			 data[CONF_CHUNK_MAX];
+};
+
+struct conf_name {
+	char			 name[DOMAIN_LEN];
+};
+
+struct conf_end {
+	uint32_t		 generation;
+};
+
+struct sign_socket {
+	int32_t			 listener;
+};
+
+struct listener_link {
+	int32_t			 peer;		/* the other instance */
+	int32_t			 dialer;	/* 1 at one end */
+};
+
+/* Signing, on a SOCK_SEQPACKET of its own, one exchange at a time. */
+struct sign_ask {
+	uint8_t			 keyid[EVTLS_KEYID_LEN];
+	uint32_t		 kind;		/* enum evtls_sign_kind */
+	uint32_t		 len;
+	uint8_t			 data[EVTLS_SIGN_MAX];
+};
+struct sign_answer {
+	uint32_t		 ok;
+	uint32_t		 len;
+	uint8_t			 data[EVTLS_SIGN_MAX];
+};
+
+enum login_door { DOOR_NODE = 1, DOOR_ACCESS = 2 };
+enum login_method { LOGIN_SIGNATURE = 1, LOGIN_BEARER = 2 };
+
+struct login {
+	uint32_t		 door;
+	uint32_t		 method;
+	char			 token_id[TOKEN_ID_LEN + 4];
+	uint8_t			 sig[TOKEN_SIG_LEN];
+	uint8_t			 seed[TOKEN_SEED_LEN];	/* bearer only */
+	char			 host[DOMAIN_LEN];
+	char			 nonce[NONCE_LEN];
+	char			 path[CTL_NAME_LEN];
+	char			 node[CTL_NAME_LEN];
+	struct sockaddr_storage	 peer;
+};
+
+struct login_denied {
+	uint32_t		 status;	/* 401 403 409 421 429 503 */
+	uint32_t		 retry_after;	/* s, or 0 */
+	char			 text[CTL_TEXT_LEN];
+};
+
+struct session_id {
+	uint64_t		 session;
+};
+
+struct session {
+	uint64_t		 session;	/* random, never 0 */
+	int32_t			 listener;
+	uint32_t		 conn;		/* the listener's connection id */
+	uint32_t		 door;
+	uint32_t		 scopes;
+	char			 user_id[USER_ID_LEN + 4];
+	char			 email[CTL_EMAIL_LEN];
+	char			 token_id[TOKEN_ID_LEN + 4];
+	char			 node_id[USER_ID_LEN + 4];  /* DOOR_NODE */
+	char			 node[CTL_NAME_LEN];
+	char			 addr[CTL_ADDR_LEN];
+	int64_t			 expires_at;	/* of the token; 0: never */
+};
+
+struct link_up {
+	uint64_t		 session;
+	uint64_t		 epoch;
+	int64_t			 since;		/* s since 1970 */
+	char			 software[CTL_TEXT_LEN];
+};
+
+struct link_down {
+	uint64_t		 session;
+	uint64_t		 in, out;
+	char			 text[CTL_TEXT_LEN];
+};
+
+struct link_kill {
+	uint64_t		 session;
+	uint32_t		 code;		/* WebSocket close code */
+	char			 text[CTL_TEXT_LEN];
+};
+
+struct link_killed {
+	uint64_t		 session;
+	uint32_t		 streams;	/* that ended with it */
+};
+
+struct route_ask {
+	uint64_t		 session;
+	char			 node[CTL_NAME_LEN];
+};
+
+struct node_ask {
+	uint64_t		 session;
+	char			 user_id[USER_ID_LEN + 4];
+	char			 token_id[TOKEN_ID_LEN + 4];
+	char			 node[CTL_NAME_LEN];
+};
+
+struct node_answer {
+	uint64_t		 session;
+	uint32_t		 code;		/* 0: may; else enum mux_code */
+	char			 node[CTL_NAME_LEN];	/* as asked */
+	char			 node_id[USER_ID_LEN + 4];
+};
+
+struct ticket {
+	uint64_t		 ticket;
+	int32_t			 from;		/* listener that may use it */
+	uint32_t		 conn;		/* the node's link */
+	uint64_t		 session;	/* of the node's link */
+	char			 email[CTL_EMAIL_LEN];
+};
+
+struct ticket_id {
+	uint64_t		 ticket;
+};
+
+struct route {
+	uint64_t		 session;
+	uint32_t		 code;		/* 0, or enum mux_code */
+	uint64_t		 ticket;
+	int32_t			 listener;
+	uint32_t		 conn;		/* the node's link there */
+	char			 node[CTL_NAME_LEN];
+};
+
+struct stream_up {
+	uint64_t		 id;		/* instance << 56 | counter */
+	uint64_t		 session;
+	uint64_t		 ticket;
+	int64_t			 since;
+	uint16_t		 kind;
+	uint16_t		 port;
+	char			 host[MUX_HOST_MAX + 1];
+	char			 node[CTL_NAME_LEN];
+};
+
+struct stream_down {
+	uint64_t		 id;
+	uint64_t		 in, out;
+	uint32_t		 code;
+	char			 text[CTL_TEXT_LEN];
+};
+
+struct stream_bytes {
+	uint64_t		 id;
+	uint64_t		 in, out;
+};
+
+struct stream_kill {
+	uint64_t		 id;
+	uint32_t		 code;		/* enum mux_code */
+};
+
+struct link_stats {
+	uint64_t		 session;
+	uint64_t		 in, out;
+	uint32_t		 rtt_us;
+	uint32_t		 streams;
+};
+
+struct listener_stats {
+	uint64_t		 ask;		/* ctl_id.id of the question */
+	uint64_t		 connections;	/* open now */
+	uint64_t		 accepted;	/* since start */
+	uint64_t		 handshakes_failed;
+	uint64_t		 refused;	/* at a limit */
+	uint64_t		 buffered;	/* bytes in connections */
+	uint64_t		 credit;	/* bytes reserved for windows */
+};
+
+struct nodes_ask {
+	uint64_t		 session;
+};
+
+struct nodes_entry {
+	uint64_t		 session;
+	uint32_t		 online;
+	int64_t			 since;
+	char			 node[CTL_NAME_LEN];
+	char			 node_id[USER_ID_LEN + 4];
+};
+
+enum revoke_what {
+	REVOKE_USER = 1, REVOKE_TOKEN, REVOKE_NODE
+};
+
+struct revoke {
+	uint32_t		 what;
+	char			 id[USER_ID_LEN + 4];	/* user, token, node id */
+	char			 text[CTL_TEXT_LEN];
+};
+
+struct node_state {
+	char			 node_id[USER_ID_LEN + 4];
+	uint32_t		 online;
+	int64_t			 since;
+};
+
+enum audit_what {
+	AUDIT_LOGIN = 1, AUDIT_DENIED, AUDIT_LINK_UP, AUDIT_LINK_DOWN,
+	AUDIT_STREAM, AUDIT_STREAM_DENIED, AUDIT_REVOKE, AUDIT_ADMIN
+};
+
+struct audit_event {
+	uint32_t		 what;
+	int64_t			 at;		/* s since 1970; of the end */
+	char			 email[CTL_EMAIL_LEN];
+	char			 token_id[TOKEN_ID_LEN + 4];
+	char			 node[CTL_NAME_LEN];
+	char			 addr[CTL_ADDR_LEN];
+	char			 target[MUX_HOST_MAX + 8];
+	uint64_t		 ms;		/* how long */
+	uint64_t		 in, out;
+	char			 text[CTL_TEXT_LEN];
+};
+
+/* ---- the processes ---- */
+
+extern const struct proc_daemon	 relayd_daemon;
+extern const struct proc_rule	 keys_rules[], auth_rules[], router_rules[],
+				 listener_rules[];
+extern const size_t		 keys_nrules, auth_nrules, router_nrules,
+				 listener_nrules;
+
+void	keys_start(void);
+void	keys_serve(void);
+void	auth_start(void);
+void	auth_serve(void);
+void	auth_stop(void);
+void	auth_peer_up(struct proc_peer *);
+void	router_start(void);
+void	router_serve(void);
+void	router_peer_up(struct proc_peer *);
+void	router_peer_down(struct proc_peer *);
+void	listener_start(void);
+void	listener_serve(void);
+void	listener_stop(void);
+void	listener_peer_up(struct proc_peer *);
+void	listener_peer_down(struct proc_peer *);
+
+#endif /* RELAYD_H */
