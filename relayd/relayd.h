@@ -225,12 +225,14 @@ struct listener_link {
 
 /* Signing, on a SOCK_SEQPACKET of its own, one exchange at a time. */
 struct sign_ask {
+	uint64_t		 seq;		/* repeated in the answer */
 	uint8_t			 keyid[EVTLS_KEYID_LEN];
 	uint32_t		 kind;		/* enum evtls_sign_kind */
 	uint32_t		 len;
 	uint8_t			 data[EVTLS_SIGN_MAX];
 };
 struct sign_answer {
+	uint64_t		 seq;
 	uint32_t		 ok;
 	uint32_t		 len;
 	uint8_t			 data[EVTLS_SIGN_MAX];

@@ -1,0 +1,198 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <stdint.h>
+
+#include "addr.h"
+#include "evtls.h"
+#include "http.h"
+#include "link.h"
+#include "nonce.h"
+#include "relayd.h"
+#include "ws.h"
+
+/*
+ * The listener process: what its files share.
+ *
+ *	listener.c		accept, limits, the first requests -> doors
+ *	listener_conf.c		the configuration as the parent sends it
+ *	listener_sign.c		signing by the keys process
+ *	listener_link.c		links: of nodes, of clients, between listeners
+ *	listener_route.c	which link leads to a node: routes and tickets
+ *	listener_stream.c	streams on record, from a client to a node
+ *	door_*.c		one protocol of clients each
+ */
+
+struct client_stream;
+struct route;
+struct route_entry;
+TAILQ_HEAD(client_streams, client_stream);
+SLIST_HEAD(route_entries, route_entry);
+
+enum conn_state {
+	CONN_HANDSHAKE,		/* TLS, or nothing read yet */
+	CONN_REQUEST,		/* between or in request heads */
+	CONN_LOGIN,		/* auth has been asked */
+	CONN_UPGRADE,		/* 101 is on its way out */
+	CONN_LINK,		/* a link; out of HTTP */
+	CONN_CLOSING
+};
+
+/*
+ * One accepted connection, first an HTTP client, then perhaps a link.  The
+ * table by id owns it.
+ */
+struct conn {
+	RB_ENTRY(conn)		 by_id;
+	TAILQ_ENTRY(conn)	 waiting;	/* not logged in, oldest first */
+	uint32_t		 id;
+	enum conn_state		 state;
+	struct evtls		*tls;
+	uint64_t		 accepted_ms;
+	struct sockaddr_storage	 peer;
+	char			*out;		/* a response, or NULL */
+	size_t			 outlen, outoff;
+	int			 keepalive;
+	int			 is_waiting;
+	/* of a log-in */
+	enum login_door		 door;
+	char			 ws_accept[WS_ACCEPT_LEN + 1];
+	/* logged in: */
+	struct session		*session;
+	struct link		*link;
+	int			 up;		/* the peer's hello has come */
+	int			 killed;	/* kill has been answered */
+	uint64_t		 epoch;
+	int64_t			 since;
+	char			*software;
+	struct client_streams	 streams;	/* that it opened */
+	struct route_entries	 routes;
+	uint32_t		 nstreams;
+};
+RB_HEAD(conn_table, conn);
+RB_PROTOTYPE(conn_table, conn, by_id, conn_cmp)
+
+struct listener_counts {
+	uint64_t	 connections, accepted, handshakes_failed, refused;
+};
+
+/* listener.c */
+extern struct conn_table	 conns;
+extern struct relayd_limits	 limits;
+extern struct mux_budget	 budget;
+extern struct listener_counts	 counts;
+extern struct nonce_key		 nonce_key;
+
+uint64_t	 listener_ms(void);		/* monotonic */
+struct conn	*conn_find(uint32_t);
+const char	*conn_addr(const struct conn *);
+/*
+ * conn_respond: a whole response with a body of this type; extra is NULL
+ * or more header lines, each with CRLF.  The connection lives on if the
+ * request allows it.
+ */
+void		 conn_respond(struct conn *, int, const char *, const char *,
+		    const char *);
+/* A short error, as JSON or, for browsers, HTML. */
+void		 conn_error(struct conn *, const struct http_head *, int,
+		    const char *, const char *);
+void		 conn_free(struct conn *);
+/* It logged in: it no longer counts against strangers' limits. */
+void		 conn_settled(struct conn *);
+int		 listener_accept_on(int, const struct conf_listen *);
+void		 listener_accept_sweep(int);
+
+/* listener_conf.c */
+extern struct evtls_server	*listener_tls;
+int	 conf_recv_begin(struct proc_peer *, struct imsg *);
+int	 conf_recv_listen(struct proc_peer *, struct imsg *);
+int	 conf_recv_cert(struct proc_peer *, struct imsg *);
+int	 conf_recv_end(struct proc_peer *, struct imsg *);
+
+/* listener_sign.c */
+extern const struct evtls_signer listener_signer;
+void	 listener_sign_socket(int);
+
+/* listener_link.c */
+void	 links_init(void);
+/* The 101 has been sent: make the link.  0, or -1: end the connection. */
+int	 conn_link(struct conn *);
+/* Its link is over: tell router, routes and streams. */
+void	 conn_unlink(struct conn *, const char *);
+struct link	*peer_link(int);
+int	 link_recv_listener(struct proc_peer *, struct imsg *);
+int	 link_recv_kill(struct proc_peer *, struct imsg *);
+void	 links_announce(void);
+void	 links_drain(void);
+
+/* listener_route.c */
+/*
+ * route_find: the route of this client to a node.  Returns 0 with it, 1 if
+ * router has been asked (stream_routed is called for every stream that
+ * waits then), or -1 with a mux code.
+ */
+int	 route_find(struct conn *, const char *, const struct route **,
+	    uint32_t *);
+void	 routes_clear(struct conn *);
+void	 routes_reset(void);
+void	 tickets_of_gone(struct conn *);
+/* The node's connection behind a ticket used by a listener, or NULL. */
+struct conn	*ticket_conn(uint64_t, int);
+int	 route_recv_route(struct proc_peer *, struct imsg *);
+int	 route_recv_ticket(struct proc_peer *, struct imsg *);
+int	 route_recv_drop(struct proc_peer *, struct imsg *);
+
+/* listener_stream.c */
+void	 stream_new(struct conn *, struct mux_stream *,
+	    const struct mux_open *);
+void	 stream_routed(struct conn *, const char *, const struct route *,
+	    uint32_t);
+void	 streams_announce(void);
+void	 streams_report(void);
+/* A stream that comes from another listener, for a node linked here. */
+void	 stream_relay(int, struct mux_stream *, const struct mux_open *);
+int	 stream_recv_kill(struct proc_peer *, struct imsg *);
+
+/* doors */
+void	 door_node_request(struct conn *, const struct http_head *);
+void	 door_tcp_request(struct conn *, const struct http_head *);
+void	 door_tcp_open(struct conn *, struct mux_stream *,
+	    const struct mux_open *);
+int	 door_api_request(struct conn *, const struct http_head *);
+void	 door_api_open(struct conn *, struct mux_stream *,
+	    const struct mux_open *);
+int	 door_api_recv_nodes(struct proc_peer *, struct imsg *);
+int	 door_api_recv_nodes_end(struct proc_peer *, struct imsg *);
+void	 door_api_gone(struct conn *);
+
+/* listener_login.c */
+/*
+ * An upgrade request of one of our own programs: answer it with a nonce,
+ * ask auth about its signature, or refuse it.
+ */
+void	 login_request(struct conn *, const struct http_head *,
+	    enum login_door, const char *, const char *);
+int	 login_recv_denied(struct proc_peer *, struct imsg *);
+int	 login_recv_session(struct proc_peer *, struct imsg *);
+void	 login_auth_gone(void);
+
+#endif /* LISTENER_H */
