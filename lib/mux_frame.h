@@ -79,7 +79,8 @@ enum mux_type {
 /* What a stream carries (OPEN). */
 enum mux_kind {
 	MUX_KIND_TCP = 1, MUX_KIND_UDP = 2, MUX_KIND_HTTP = 3,
-	MUX_KIND_SSH = 4, MUX_KIND_SFTP = 5
+	MUX_KIND_SSH = 4, MUX_KIND_SFTP = 5,
+	MUX_KIND_API = 6	/* a question to the relay itself */
 };
 
 /* Why a stream ended early (RESET). */

@@ -130,7 +130,7 @@ int	 conf_recv_end(struct proc_peer *, struct imsg *);
 
 /* listener_sign.c */
 extern const struct evtls_signer listener_signer;
-void	 listener_sign_socket(int);
+int	 sign_recv_socket(struct proc_peer *, struct imsg *);
 
 /* listener_link.c */
 void	 links_init(void);
@@ -171,6 +171,7 @@ void	 streams_report(void);
 /* A stream that comes from another listener, for a node linked here. */
 void	 stream_relay(int, struct mux_stream *, const struct mux_open *);
 int	 stream_recv_kill(struct proc_peer *, struct imsg *);
+int	 stream_recv_stats(struct proc_peer *, struct imsg *);
 
 /* doors */
 void	 door_node_request(struct conn *, const struct http_head *);
@@ -182,7 +183,6 @@ void	 door_api_open(struct conn *, struct mux_stream *,
 	    const struct mux_open *);
 int	 door_api_recv_nodes(struct proc_peer *, struct imsg *);
 int	 door_api_recv_nodes_end(struct proc_peer *, struct imsg *);
-void	 door_api_gone(struct conn *);
 
 /* listener_login.c */
 /*

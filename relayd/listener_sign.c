@@ -23,6 +23,8 @@
 
 #include <sys/socket.h>
 
+#include <imsg.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -91,10 +93,12 @@ sign_for(void *arg, const uint8_t keyid[EVTLS_KEYID_LEN],
 
 const struct evtls_signer listener_signer = { sign_for, NULL };
 
-void
-listener_sign_socket(int fd)
+int
+sign_recv_socket(struct proc_peer *peer, struct imsg *imsg)
 {
 	if (sign_fd != -1)
 		close(sign_fd);
-	sign_fd = fd;
+	if ((sign_fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	return (0);
 }

@@ -1,0 +1,224 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The api door: what the relay says of itself.  Over HTTP, to anybody:
+ * /health and /version.  On a client's link, as a stream of the kind api:
+ * "nodes", what its user may reach.
+ */
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "listener.h"
+#include "log.h"
+
+#define ANSWER_MAX	(4 * 1024 * 1024)	/* a list of nodes, bytes */
+
+/* An answer on its way out on a stream; the stream owns it. */
+struct answer {
+	SLIST_ENTRY(answer)	 entry;
+	struct mux_stream	*stream;
+	struct conn		*conn;
+	uint32_t		 id;
+	int			 complete;
+	char			*text;
+	size_t			 len, off, size;
+};
+
+static SLIST_HEAD(, answer) answers = SLIST_HEAD_INITIALIZER(answers);
+static uint32_t	 next_answer;
+
+static int	answer_add(struct answer *, const char *);
+static void	answer_free(struct answer *);
+static size_t	answer_input(struct mux_stream *, void *, const uint8_t *,
+		    size_t);
+static size_t	answer_pull(struct mux_stream *, void *, uint8_t *, size_t,
+		    enum mux_more *);
+static void	answer_reset(struct mux_stream *, void *, uint16_t,
+		    const char *);
+static void	answer_done(struct mux_stream *, void *);
+
+static const struct mux_stream_ops answer_ops = {
+	NULL, answer_input, answer_pull, answer_reset, answer_done
+};
+
+int
+door_api_request(struct conn *c, const struct http_head *head)
+{
+	const char	*body;
+
+	if (http_str_eq(&head->path, "/health"))
+		body = "{\"status\":\"ok\"}\n";
+	else if (http_str_eq(&head->path, "/version"))
+		body = "{\"name\":\"culvert\",\"version\":\""
+		    CULVERT_VERSION "\"}\n";
+	else
+		return (-1);
+	if (!http_str_eq(&head->method, "GET")) {
+		conn_error(c, head, 405, "only GET", "Allow: GET\r\n");
+		return (0);
+	}
+	conn_respond(c, 200, "application/json", NULL, body);
+	return (0);
+}
+
+void
+door_api_open(struct conn *c, struct mux_stream *s,
+    const struct mux_open *open)
+{
+	struct nodes_ask	 ask = { .session = c->session->session };
+	struct answer		*a;
+
+	if (strcmp(open->host, "nodes") != 0) {
+		mux_reset(s, MUX_CODE_UNSUPPORTED, "no such question");
+		return;
+	}
+	if ((a = calloc(1, sizeof(*a))) == NULL) {
+		mux_reset(s, MUX_CODE_LIMIT, "no memory");
+		return;
+	}
+	a->stream = s;
+	a->conn = c;
+	a->id = ++next_answer;
+	if (answer_add(a, "[") == -1 || proc_send(proc_peer(PROC_ROUTER, 0),
+	    IMSG_NODES_ASK, a->id, -1, &ask, sizeof(ask)) == -1) {
+		free(a->text);
+		free(a);
+		mux_reset(s, MUX_CODE_INTERNAL, "the relay is starting");
+		return;
+	}
+	SLIST_INSERT_HEAD(&answers, a, entry);
+	mux_stream_own(s, &answer_ops, a);
+	mux_accept(s);
+}
+
+static struct answer *
+answer_find(uint32_t id)
+{
+	struct answer	*a;
+
+	SLIST_FOREACH(a, &answers, entry) {
+		if (a->id == id && !a->complete)
+			return (a);
+	}
+	return (NULL);
+}
+
+static int
+answer_add(struct answer *a, const char *s)
+{
+	size_t	 len = strlen(s), size;
+	char	*p;
+
+	if (a->len + len > ANSWER_MAX)
+		return (-1);
+	if (a->len + len > a->size) {
+		size = (a->len + len) * 2;
+		if ((p = realloc(a->text, size)) == NULL)
+			return (-1);
+		a->text = p;
+		a->size = size;
+	}
+	memcpy(a->text + a->len, s, len);
+	a->len += len;
+	return (0);
+}
+
+static void
+answer_free(struct answer *a)
+{
+	SLIST_REMOVE(&answers, a, answer, entry);
+	free(a->text);
+	free(a);
+}
+
+int
+door_api_recv_nodes(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct nodes_entry	 n;
+	struct answer		*a;
+	char			 buf[256];
+
+	if (imsg_get_data(imsg, &n, sizeof(n)) == -1 ||
+	    memchr(n.node, '\0', sizeof(n.node)) == NULL)
+		return (-1);
+	if ((a = answer_find(imsg_get_id(imsg))) == NULL)
+		return (0);
+	/* A node's name is a DNS label: nothing in it wants escaping. */
+	snprintf(buf, sizeof(buf), "%s{\"node\":\"%s\",\"online\":%s,"
+	    "\"since\":%lld}", a->len > 1 ? "," : "", n.node,
+	    n.online ? "true" : "false", (long long)n.since);
+	if (answer_add(a, buf) == -1)
+		log_debug("list of nodes: too long");
+	return (0);
+}
+
+int
+door_api_recv_nodes_end(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct answer	*a;
+
+	if ((a = answer_find(imsg_get_id(imsg))) == NULL)
+		return (0);
+	if (answer_add(a, "]\n") == -1)
+		log_debug("list of nodes: too long");
+	a->complete = 1;
+	mux_ready(a->stream);
+	return (0);
+}
+
+static size_t
+answer_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
+{
+	/* Whatever follows a question is of no interest. */
+	return (len);
+}
+
+static size_t
+answer_pull(struct mux_stream *s, void *arg, uint8_t *buf, size_t cap,
+    enum mux_more *more)
+{
+	struct answer	*a = arg;
+	size_t		 n = a->len - a->off;
+
+	if (!a->complete)
+		return (0);
+	if (n > cap)
+		n = cap;
+	memcpy(buf, a->text + a->off, n);
+	a->off += n;
+	*more = a->off == a->len ? MUX_LAST : MUX_MORE;
+	return (n);
+}
+
+static void
+answer_reset(struct mux_stream *s, void *arg, uint16_t code,
+    const char *text)
+{
+	answer_free(arg);
+}
+
+static void
+answer_done(struct mux_stream *s, void *arg)
+{
+	answer_free(arg);
+}

@@ -1,0 +1,602 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The listener: accepts connections, speaks TLS and HTTP to strangers, and
+ * carries every byte of every stream.  It holds no key, no hash, no file,
+ * and can't connect anywhere; what it may do for whom, auth and router say.
+ */
+
+#include "compat.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <imsg.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "link_client.h"
+#include "listener.h"
+#include "log.h"
+
+#define ACCEPT_PAUSE_MS		100	/* at a limit */
+#define ACCEPT_BATCH		64	/* then others have a turn */
+#define STRANGER_SLOW_MS	1000	/* older ones make room for new ones */
+#define FDS_RESERVED		64	/* pipes, sockets, the log */
+
+struct accept_socket {
+	TAILQ_ENTRY(accept_socket)	 entry;
+	struct conf_listen		 conf;
+	struct event			*ev;
+	int				 fd;
+	int				 keep;	/* named in the configuration
+						   that is being taken in */
+};
+
+static void	listener_accept(evutil_socket_t, short, void *);
+static int	listener_room(const struct sockaddr_storage *);
+static void	accept_pause(void);
+static void	accept_go_on(evutil_socket_t, short, void *);
+static void	conn_new(int, const struct accept_socket *,
+		    const struct sockaddr_storage *);
+static void	conn_ready(struct evtls *, void *);
+static size_t	conn_input(struct evtls *, void *, uint8_t *, size_t);
+static size_t	conn_output(struct evtls *, void *, uint8_t *, size_t);
+static void	conn_closed(struct evtls *, void *, enum evtls_why,
+		    const char *);
+static void	conn_request(struct conn *, const struct http_head *);
+
+struct conn_table	 conns = RB_INITIALIZER(&conns);
+struct relayd_limits	 limits;
+struct mux_budget	 budget;
+struct listener_counts	 counts;
+struct nonce_key	 nonce_key;
+
+static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
+/* Connections nobody has logged in on, oldest first. */
+static TAILQ_HEAD(, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
+static uint32_t		 nstrangers, next_id;
+static struct event	*accept_timer;
+static int		 accept_paused;
+
+static const struct evtls_ops conn_ops = {
+	conn_ready, conn_input, conn_output, conn_closed
+};
+
+const struct proc_rule listener_rules[] = {
+	{ IMSG_CONF_BEGIN, PROC_PARENT, sizeof(struct conf_begin),
+	    conf_recv_begin, 0, 0 },
+	{ IMSG_CONF_LISTEN, PROC_PARENT, sizeof(struct conf_listen),
+	    conf_recv_listen, 0, 1 },
+	{ IMSG_CONF_CERT, PROC_PARENT, sizeof(struct conf_chunk),
+	    conf_recv_cert, 0, 0 },
+	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
+	    conf_recv_end, 0, 0 },
+	{ IMSG_SIGN_SOCKET, PROC_PARENT, sizeof(struct sign_socket),
+	    sign_recv_socket, 0, 1 },
+	{ IMSG_LISTENER_LINK, PROC_PARENT, sizeof(struct listener_link),
+	    link_recv_listener, 0, 1 },
+	{ IMSG_LOGIN_DENIED, PROC_AUTH, sizeof(struct login_denied),
+	    login_recv_denied, 0, 0 },
+	{ IMSG_SESSION, PROC_ROUTER, sizeof(struct session),
+	    login_recv_session, 0, 0 },
+	{ IMSG_LINK_KILL, PROC_ROUTER, sizeof(struct link_kill),
+	    link_recv_kill, 0, 0 },
+	{ IMSG_TICKET, PROC_ROUTER, sizeof(struct ticket),
+	    route_recv_ticket, 0, 0 },
+	{ IMSG_ROUTE, PROC_ROUTER, sizeof(struct route),
+	    route_recv_route, 0, 0 },
+	{ IMSG_TICKET_DROP, PROC_ROUTER, sizeof(struct ticket_id),
+	    route_recv_drop, 0, 0 },
+	{ IMSG_STREAM_KILL, PROC_ROUTER, sizeof(struct stream_kill),
+	    stream_recv_kill, 0, 0 },
+	{ IMSG_STATS_ASK, PROC_ROUTER, sizeof(struct ctl_id),
+	    stream_recv_stats, 0, 0 },
+	{ IMSG_NODES_ENTRY, PROC_ROUTER, sizeof(struct nodes_entry),
+	    door_api_recv_nodes, 0, 0 },
+	{ IMSG_NODES_END, PROC_ROUTER, sizeof(struct nodes_ask),
+	    door_api_recv_nodes_end, 0, 0 },
+};
+const size_t listener_nrules = nitems(listener_rules);
+
+static int
+conn_cmp(struct conn *a, struct conn *b)
+{
+	return (a->id < b->id ? -1 : a->id > b->id);
+}
+
+RB_GENERATE(conn_table, conn, by_id, conn_cmp)
+
+uint64_t
+listener_ms(void)
+{
+	return (link_now() / 1000);
+}
+
+struct conn *
+conn_find(uint32_t id)
+{
+	struct conn	 key;
+
+	key.id = id;
+	return (RB_FIND(conn_table, &conns, &key));
+}
+
+const char *
+conn_addr(const struct conn *c)
+{
+	static char	 buf[ADDR_STRLEN];
+
+	addr_format((const struct sockaddr *)&c->peer, buf);
+	return (buf);
+}
+
+/* ---- process ---- */
+
+void
+listener_start(void)
+{
+	struct rlimit	 rl;
+
+	if (evtls_init() == -1)
+		fatalx("TLS can't be set up");
+	nonce_key_make(&nonce_key);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+}
+
+void
+listener_serve(void)
+{
+	struct rlimit	 rl;
+
+	accept_timer = evtimer_new(proc_base(), accept_go_on, NULL);
+	if (accept_timer == NULL)
+		fatal("event");
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
+	    rl.rlim_cur > FDS_RESERVED && (limits.connections == 0 ||
+	    limits.connections > rl.rlim_cur - FDS_RESERVED))
+		limits.connections = rl.rlim_cur - FDS_RESERVED;
+	log_debug("room for %u connections", limits.connections);
+	links_init();
+	accept_go_on(-1, 0, NULL);
+}
+
+void
+listener_stop(void)
+{
+	listener_accept_sweep(0);
+	listener_accept_sweep(1);
+	links_drain();
+}
+
+void
+listener_peer_up(struct proc_peer *peer)
+{
+	if (proc_peer_kind(peer) == PROC_ROUTER) {
+		routes_reset();
+		links_announce();
+		streams_announce();
+	}
+}
+
+void
+listener_peer_down(struct proc_peer *peer)
+{
+	if (proc_peer_kind(peer) == PROC_AUTH ||
+	    proc_peer_kind(peer) == PROC_ROUTER)
+		login_auth_gone();
+}
+
+/* ---- accepting ---- */
+
+int
+listener_accept_on(int fd, const struct conf_listen *l)
+{
+	struct accept_socket	*s;
+
+	TAILQ_FOREACH(s, &sockets, entry) {
+		if (memcmp(&s->conf.ss, &l->ss, sizeof(l->ss)) == 0) {
+			/* The same socket again: only TLS may differ. */
+			close(fd);
+			s->conf.tls = l->tls;
+			s->keep = 1;
+			return (0);
+		}
+	}
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		fatal("listen");
+	s->conf = *l;
+	s->fd = fd;
+	s->keep = 1;
+	s->ev = event_new(proc_base(), fd, EV_READ | EV_PERSIST,
+	    listener_accept, s);
+	if (s->ev == NULL)
+		fatal("event");
+	/* Not before start-up is over and the sandbox closed. */
+	if (accept_timer != NULL && !accept_paused)
+		event_add(s->ev, NULL);
+	TAILQ_INSERT_TAIL(&sockets, s, entry);
+	return (0);
+}
+
+/* Before a new configuration: forget what is kept; after: close the rest. */
+void
+listener_accept_sweep(int end)
+{
+	struct accept_socket	*s, *tmp;
+
+	TAILQ_FOREACH_SAFE(s, &sockets, entry, tmp) {
+		if (!end) {
+			s->keep = 0;
+			continue;
+		}
+		if (s->keep)
+			continue;
+		TAILQ_REMOVE(&sockets, s, entry);
+		event_free(s->ev);
+		close(s->fd);
+		free(s);
+	}
+}
+
+static void
+accept_pause(void)
+{
+	struct timeval		 tv = { 0, ACCEPT_PAUSE_MS * 1000 };
+	struct accept_socket	*s;
+
+	if (accept_paused)
+		return;
+	accept_paused = 1;
+	TAILQ_FOREACH(s, &sockets, entry)
+		event_del(s->ev);
+	evtimer_add(accept_timer, &tv);
+}
+
+static void
+accept_go_on(evutil_socket_t fd, short what, void *arg)
+{
+	struct accept_socket	*s;
+
+	accept_paused = 0;
+	TAILQ_FOREACH(s, &sockets, entry)
+		event_add(s->ev, NULL);
+}
+
+/*
+ * Room for one more stranger?  At a limit the oldest makes way if it is slow;
+ * otherwise the newcomer is refused, or waits in the backlog.  1: yes, 0:
+ * close it, -1: wait.
+ */
+static int
+listener_room(const struct sockaddr_storage *peer)
+{
+	struct conn	*c, *slow = NULL;
+	struct addr_key	 key, k;
+	uint64_t	 now = listener_ms();
+	uint32_t	 same = 0;
+
+	if (counts.connections >= limits.connections) {
+		c = TAILQ_FIRST(&strangers);
+		if (c == NULL || now - c->accepted_ms < STRANGER_SLOW_MS)
+			return (0);
+		conn_free(c);
+	}
+	if (nstrangers >= limits.connections_per_addr) {
+		addr_key((const struct sockaddr *)peer, &key);
+		TAILQ_FOREACH(c, &strangers, waiting) {
+			addr_key((const struct sockaddr *)&c->peer, &k);
+			if (memcmp(&k, &key, sizeof(k)) != 0)
+				continue;
+			if (slow == NULL)
+				slow = c;
+			if (++same >= limits.connections_per_addr)
+				break;
+		}
+		if (same >= limits.connections_per_addr) {
+			if (now - slow->accepted_ms < STRANGER_SLOW_MS)
+				return (0);
+			conn_free(slow);
+		}
+	}
+	if (nstrangers >= limits.handshakes) {
+		c = TAILQ_FIRST(&strangers);
+		if (now - c->accepted_ms < STRANGER_SLOW_MS)
+			return (-1);
+		conn_free(c);
+	}
+	return (1);
+}
+
+static void
+listener_accept(evutil_socket_t lfd, short what, void *arg)
+{
+	struct accept_socket	*s = arg;
+	struct sockaddr_storage	 ss;
+	socklen_t		 len;
+	static uint64_t		 told;
+	int			 fd, i, room;
+
+	for (i = 0; i < ACCEPT_BATCH; i++) {
+		if (nstrangers >= limits.handshakes &&
+		    listener_ms() - TAILQ_FIRST(&strangers)->accepted_ms <
+		    STRANGER_SLOW_MS) {
+			/* A storm: the rest waits in the backlog. */
+			accept_pause();
+			return;
+		}
+		memset(&ss, 0, sizeof(ss));
+		len = sizeof(ss);
+		fd = accept4(lfd, (struct sockaddr *)&ss, &len,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd == -1) {
+			if (errno == EMFILE || errno == ENFILE ||
+			    errno == ENOBUFS || errno == ENOMEM) {
+				log_warn("accept: pausing");
+				accept_pause();
+			}
+			return;
+		}
+		counts.accepted++;
+		if ((room = listener_room(&ss)) == 1) {
+			conn_new(fd, s, &ss);
+			continue;
+		}
+		close(fd);
+		counts.refused++;
+		if (listener_ms() - told > 10000 || told == 0) {
+			told = listener_ms();
+			log_warnx("connection refused: %llu connections, %u "
+			    "not logged in (refused so far: %llu)",
+			    (unsigned long long)counts.connections, nstrangers,
+			    (unsigned long long)counts.refused);
+		}
+	}
+}
+
+/* ---- connections ---- */
+
+static void
+conn_new(int fd, const struct accept_socket *s,
+    const struct sockaddr_storage *peer)
+{
+	struct conn	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		close(fd);
+		return;
+	}
+	do
+		c->id = ++next_id;
+	while (c->id == 0 || conn_find(c->id) != NULL);
+	c->peer = *peer;
+	c->accepted_ms = listener_ms();
+	TAILQ_INIT(&c->streams);
+	SLIST_INIT(&c->routes);
+	c->tls = evtls_accept(proc_base(), fd,
+	    s->conf.tls ? listener_tls : NULL, &conn_ops, c);
+	if (c->tls == NULL) {
+		free(c);
+		return;
+	}
+	evtls_deadline(c->tls, limits.handshake_ms);
+	RB_INSERT(conn_table, &conns, c);
+	TAILQ_INSERT_TAIL(&strangers, c, waiting);
+	c->is_waiting = 1;
+	nstrangers++;
+	counts.connections++;
+}
+
+void
+conn_settled(struct conn *c)
+{
+	if (!c->is_waiting)
+		return;
+	c->is_waiting = 0;
+	TAILQ_REMOVE(&strangers, c, waiting);
+	nstrangers--;
+}
+
+void
+conn_free(struct conn *c)
+{
+	if (c == NULL)
+		return;
+	conn_unlink(c, NULL);
+	conn_settled(c);
+	RB_REMOVE(conn_table, &conns, c);
+	counts.connections--;
+	evtls_free(c->tls);
+	free(c->out);
+	free(c->software);
+	free(c->session);
+	free(c);
+}
+
+static void
+conn_ready(struct evtls *tls, void *arg)
+{
+	struct conn	*c = arg;
+
+	c->state = CONN_REQUEST;
+}
+
+static size_t
+conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
+{
+	struct conn		*c = arg;
+	static struct http_head	 head;
+	ssize_t			 n;
+	int			 status;
+
+	if (c->state == CONN_CLOSING)
+		return (len);
+	if (c->state != CONN_REQUEST || c->out != NULL) {
+		/* One request at a time; the next waits for our answer. */
+		evtls_pause(tls);
+		return (0);
+	}
+	n = http_parse_request((const char *)buf, len, limits.head_bytes,
+	    &head, &status);
+	if (n == 0)
+		return (0);
+	if (n == -1) {
+		conn_error(c, NULL, status, "the request can't be understood",
+		    NULL);
+		return (len);
+	}
+	conn_request(c, &head);
+	return (n);
+}
+
+static size_t
+conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
+{
+	struct conn	*c = arg;
+	size_t		 n;
+
+	if (c->out != NULL) {
+		n = c->outlen - c->outoff;
+		if (n > cap)
+			n = cap;
+		memcpy(buf, c->out + c->outoff, n);
+		if ((c->outoff += n) == c->outlen) {
+			free(c->out);
+			c->out = NULL;
+		}
+		return (n);
+	}
+	/* All of it was sent. */
+	if (c->state == CONN_UPGRADE) {
+		if (conn_link(c) == -1)
+			conn_free(c);
+	} else if (c->state == CONN_REQUEST && !c->keepalive) {
+		c->state = CONN_CLOSING;
+		evtls_resume(tls);
+		evtls_close(tls);
+	} else if (c->state == CONN_REQUEST) {
+		evtls_deadline(tls, limits.handshake_ms);
+		evtls_resume(tls);
+	}
+	return (0);
+}
+
+static void
+conn_closed(struct evtls *tls, void *arg, enum evtls_why why,
+    const char *text)
+{
+	struct conn	*c = arg;
+
+	if (c->state == CONN_HANDSHAKE) {
+		counts.handshakes_failed++;
+		log_debug("client %s: %s", conn_addr(c), text);
+	} else if (why == EVTLS_TIMEOUT)
+		log_debug("client %s: %s", conn_addr(c), text);
+	conn_free(c);
+}
+
+/* ---- requests ---- */
+
+static void
+conn_request(struct conn *c, const struct http_head *head)
+{
+	uint64_t	 body;
+	int		 framing, status = 400;
+
+	c->keepalive = head->minor == 1 &&
+	    !http_field_has_token(head, "connection", "close");
+	framing = http_body_length(head, &body, &status);
+	if (framing == -1) {
+		conn_error(c, head, status, "the body's length is in doubt",
+		    NULL);
+		c->keepalive = 0;
+		return;
+	}
+	if (framing == 1 || body > 0)
+		c->keepalive = 0;	/* it is not read */
+	if (http_str_eq(&head->path, LINK_PATH_NODE))
+		door_node_request(c, head);
+	else if (http_str_eq(&head->path, LINK_PATH_ACCESS))
+		door_tcp_request(c, head);
+	else if (door_api_request(c, head) == -1)
+		conn_error(c, head, 404, "there is nothing here", NULL);
+	if (framing == 1 || body > 0)
+		c->keepalive = 0;
+}
+
+void
+conn_respond(struct conn *c, int status, const char *type, const char *extra,
+    const char *body)
+{
+	char	*buf;
+	int	 len;
+
+	len = asprintf(&buf, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
+	    "Content-Length: %zu\r\nCache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n%s", status,
+	    http_reason(status), type, strlen(body),
+	    c->keepalive ? "" : "Connection: close\r\n",
+	    extra == NULL ? "" : extra, body);
+	if (len == -1) {
+		c->state = CONN_CLOSING;
+		evtls_close(c->tls);
+		return;
+	}
+	free(c->out);
+	c->out = buf;
+	c->outlen = len;
+	c->outoff = 0;
+	c->state = CONN_REQUEST;
+	evtls_want_output(c->tls);
+}
+
+void
+conn_error(struct conn *c, const struct http_head *head, int status,
+    const char *text, const char *extra)
+{
+	char	 body[1024], safe[256];
+	size_t	 i;
+
+	if (head == NULL)
+		c->keepalive = 0;
+	/* Some texts repeat a name that the client gave. */
+	for (i = 0; text[i] != '\0' && i < sizeof(safe) - 1; i++)
+		safe[i] = text[i] < ' ' || text[i] > '~' ||
+		    strchr("\"\\<>&", text[i]) != NULL ? '?' : text[i];
+	safe[i] = '\0';
+	if (head != NULL && http_accepts_html(head)) {
+		snprintf(body, sizeof(body), "<!DOCTYPE html>\n"
+		    "<html lang=\"en\"><meta charset=\"utf-8\">"
+		    "<title>%d %s</title>\n<h1>%s</h1>\n<p>%s</p>\n"
+		    "<hr><p>Culvert</p></html>\n", status,
+		    http_reason(status), http_reason(status), safe);
+		conn_respond(c, status, "text/html; charset=utf-8", extra,
+		    body);
+		return;
+	}
+	snprintf(body, sizeof(body), "{\"error\":\"%s\"}\n", safe);
+	conn_respond(c, status, "application/json", extra, body);
+}

@@ -1,0 +1,313 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Logging in: a nonce, then auth's word on the signature.  This process
+ * passes both on and learns nothing that it could use again.
+ */
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "listener.h"
+#include "log.h"
+
+#define LOGIN_WAIT_MS	10000	/* for auth's answer */
+#define LOGINS_MAX	1024	/* asked and not answered */
+
+static uint32_t	 nlogins;
+
+static int	login_upgrade_valid(struct conn *, const struct http_head *);
+static int	login_host(const struct http_head *, char *, size_t);
+static int	login_signature(struct conn *, const struct http_str *,
+		    struct login *);
+static int	login_bearer(const struct http_str *, struct login *);
+static void	login_nonce(struct conn *, const struct http_head *);
+static void	login_answer(struct conn *, int, const char *, uint32_t);
+
+/* The WebSocket part of the request, RFC 6455, 4.2.1. */
+static int
+login_upgrade_valid(struct conn *c, const struct http_head *head)
+{
+	const struct http_str	*key, *version;
+
+	key = http_field(head, "sec-websocket-key");
+	version = http_field(head, "sec-websocket-version");
+	if (head->minor != 1 || !http_str_eq(&head->method, "GET") ||
+	    !http_field_has_token(head, "connection", "upgrade") ||
+	    !http_field_has_token(head, "upgrade", "websocket") ||
+	    key == NULL || http_field_count(head, "sec-websocket-key") != 1 ||
+	    !ws_key_valid(key->s, key->len) || version == NULL ||
+	    !http_str_eq(version, "13")) {
+		conn_error(c, head, 426, "this is for WebSockets",
+		    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+		return (-1);
+	}
+	if (!http_field_has_token(head, "sec-websocket-protocol",
+	    MUX_PROTOCOL)) {
+		conn_error(c, head, 400,
+		    "the WebSocket subprotocol must be " MUX_PROTOCOL, NULL);
+		return (-1);
+	}
+	ws_accept(key->s, c->ws_accept);
+	return (0);
+}
+
+/* The Host field's name: lower case, no port, no brackets. */
+static int
+login_host(const struct http_head *head, char *out, size_t size)
+{
+	const struct http_str	*host;
+	char			*p;
+	size_t			 i;
+
+	if ((host = http_field(head, "host")) == NULL ||
+	    http_str_copy(host, out, size) == -1 || out[0] == '\0')
+		return (-1);
+	if (out[0] == '[') {
+		if ((p = strchr(out, ']')) == NULL)
+			return (-1);
+		*p = '\0';
+		memmove(out, out + 1, strlen(out + 1) + 1);
+	} else if ((p = strchr(out, ':')) != NULL)
+		*p = '\0';
+	for (i = 0; out[i] != '\0'; i++)
+		out[i] = tolower((unsigned char)out[i]);
+	if (i > 1 && out[i - 1] == '.')
+		out[i - 1] = '\0';
+	return (out[0] == '\0' ? -1 : 0);
+}
+
+static int
+login_signature(struct conn *c, const struct http_str *params,
+    struct login *req)
+{
+	struct http_str	 id, nonce, sig;
+
+	if (http_param(params, "id", &id) == -1 ||
+	    http_param(params, "nonce", &nonce) == -1 ||
+	    http_param(params, "sig", &sig) == -1 ||
+	    http_str_copy(&id, req->token_id, sizeof(req->token_id)) == -1 ||
+	    !token_id_valid(req->token_id) ||
+	    http_str_copy(&nonce, req->nonce, sizeof(req->nonce)) == -1 ||
+	    nonce_check(&nonce_key, listener_ms(), c->id, nonce.s,
+	    nonce.len) == -1 ||
+	    base64url_decode(req->sig, sizeof(req->sig), sig.s, sig.len) !=
+	    sizeof(req->sig))
+		return (-1);
+	req->method = LOGIN_SIGNATURE;
+	return (0);
+}
+
+static int
+login_bearer(const struct http_str *s, struct login *req)
+{
+	char		 text[TOKEN_LEN + 1];
+	struct token	 token;
+	const char	*why;
+	int		 ret = -1;
+
+	if (http_str_copy(s, text, sizeof(text)) == 0 &&
+	    token_parse(text, &token, &why) == 0) {
+		strlcpy(req->token_id, token.id, sizeof(req->token_id));
+		memcpy(req->seed, token.seed, sizeof(req->seed));
+		req->method = LOGIN_BEARER;
+		ret = 0;
+	}
+	explicit_bzero(text, sizeof(text));
+	explicit_bzero(&token, sizeof(token));
+	return (ret);
+}
+
+static void
+login_nonce(struct conn *c, const struct http_head *head)
+{
+	char	 nonce[NONCE_STRLEN], extra[NONCE_STRLEN + 64];
+
+	nonce_make(&nonce_key, listener_ms(), c->id, nonce);
+	snprintf(extra, sizeof(extra),
+	    "WWW-Authenticate: Culvert nonce=\"%s\"\r\n", nonce);
+	conn_error(c, head, 401, "log in with a token", extra);
+}
+
+/* What follows the scheme, or NULL if the field names another one. */
+static int
+login_scheme(const struct http_str *s, const char *scheme,
+    struct http_str *rest)
+{
+	size_t	 len = strlen(scheme);
+
+	if (s->len <= len || strncasecmp(s->s, scheme, len) != 0 ||
+	    s->s[len] != ' ')
+		return (0);
+	rest->s = s->s + len + 1;
+	rest->len = s->len - len - 1;
+	while (rest->len > 0 && rest->s[0] == ' ') {
+		rest->s++;
+		rest->len--;
+	}
+	return (1);
+}
+
+void
+login_request(struct conn *c, const struct http_head *head,
+    enum login_door door, const char *path, const char *node)
+{
+	const struct http_str	*auth;
+	struct http_str		 rest;
+	struct login		 req;
+	int			 ok = 0;
+
+	if (login_upgrade_valid(c, head) == -1)
+		return;
+	if ((auth = http_field(head, "authorization")) == NULL) {
+		login_nonce(c, head);
+		return;
+	}
+	memset(&req, 0, sizeof(req));
+	if (http_field_count(head, "authorization") == 1 &&
+	    login_host(head, req.host, sizeof(req.host)) == 0) {
+		if (login_scheme(auth, "culvert", &rest))
+			ok = login_signature(c, &rest, &req) == 0;
+		else if (login_scheme(auth, "bearer", &rest))
+			ok = login_bearer(&rest, &req) == 0;
+	}
+	if (!ok) {
+		login_nonce(c, head);
+		return;
+	}
+	req.door = door;
+	req.peer = c->peer;
+	strlcpy(req.path, path, sizeof(req.path));
+	strlcpy(req.node, node, sizeof(req.node));
+	/* A storm is answered before it costs auth a signature. */
+	if (nlogins >= LOGINS_MAX || proc_send(proc_peer(PROC_AUTH, 0),
+	    IMSG_LOGIN, c->id, -1, &req, sizeof(req)) == -1)
+		conn_error(c, head, 503, "the relay is busy: try again",
+		    "Retry-After: 2\r\n");
+	else {
+		c->state = CONN_LOGIN;
+		c->door = door;
+		nlogins++;
+		evtls_pause(c->tls);
+		evtls_deadline(c->tls, LOGIN_WAIT_MS);
+	}
+	explicit_bzero(&req, sizeof(req));
+}
+
+/* Auth or router has answered: this connection waits no longer. */
+static struct conn *
+login_take(uint32_t id)
+{
+	struct conn	*c;
+
+	if (nlogins > 0)
+		nlogins--;
+	if ((c = conn_find(id)) == NULL || c->state != CONN_LOGIN) {
+		log_debug("client %u: gone before its log-in was decided", id);
+		return (NULL);
+	}
+	evtls_deadline(c->tls, limits.handshake_ms);
+	return (c);
+}
+
+static void
+login_answer(struct conn *c, int status, const char *text, uint32_t retry)
+{
+	char	 extra[64] = "";
+
+	if (retry > 0)
+		snprintf(extra, sizeof(extra), "Retry-After: %u\r\n", retry);
+	c->state = CONN_REQUEST;
+	c->keepalive = 0;
+	conn_error(c, NULL, status, text, extra);
+}
+
+int
+login_recv_denied(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct login_denied	 d;
+	struct conn		*c;
+
+	if (imsg_get_data(imsg, &d, sizeof(d)) == -1 ||
+	    d.status < 400 || d.status > 599 ||
+	    memchr(d.text, '\0', sizeof(d.text)) == NULL)
+		return (-1);
+	if ((c = login_take(imsg_get_id(imsg))) != NULL)
+		login_answer(c, d.status, d.text, d.retry_after);
+	return (0);
+}
+
+int
+login_recv_session(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct session	 s;
+	struct conn	*c;
+	int		 len;
+
+	if (imsg_get_data(imsg, &s, sizeof(s)) == -1 || s.session == 0 ||
+	    (s.door != DOOR_NODE && s.door != DOOR_ACCESS) ||
+	    memchr(s.email, '\0', sizeof(s.email)) == NULL ||
+	    memchr(s.node, '\0', sizeof(s.node)) == NULL)
+		return (-1);
+	if ((c = login_take(s.conn)) == NULL || c->door != s.door) {
+		struct link_down	 down = { .session = s.session };
+
+		/* Nobody will use it. */
+		strlcpy(down.text, "gone before it was logged in",
+		    sizeof(down.text));
+		(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_DOWN,
+		    s.conn, -1, &down, sizeof(down));
+		return (0);
+	}
+	if ((c->session = malloc(sizeof(s))) == NULL ||
+	    (len = asprintf(&c->out, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: "
+	    MUX_PROTOCOL "\r\n\r\n", c->ws_accept)) == -1) {
+		c->out = NULL;
+		conn_free(c);
+		return (0);
+	}
+	*c->session = s;
+	c->outlen = len;
+	c->outoff = 0;
+	c->state = CONN_UPGRADE;
+	conn_settled(c);
+	evtls_want_output(c->tls);
+	return (0);
+}
+
+/* Those who wait for an answer that will not come. */
+void
+login_auth_gone(void)
+{
+	struct conn	*c, *tmp;
+
+	nlogins = 0;
+	RB_FOREACH_SAFE(c, conn_table, &conns, tmp) {
+		if (c->state == CONN_LOGIN)
+			login_answer(c, 503, "the relay is starting: try again",
+			    1);
+	}
+}
