@@ -15,7 +15,7 @@ ONCE =
 DESTDIR =
 
 .SUFFIXES:
-.SECONDARY:
+.SECONDARY: $(OBJ)/gen/relayd/parse.c $(OBJ)/gen/agentd/parse.c
 .DELETE_ON_ERROR:
 .PHONY: all helpers tests fuzzers objects install uninstall users demo test \
     test-build check asan fuzz lint bench clean distclean

@@ -8,7 +8,6 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 CULVERT_OBJ=${1%%/*}
 CULVERT_TEST_OBJ=obj-test
-log=$1.log
 
 case $1 in
 */lint.t|*/fuzz.t)	seconds=7200 ;;
@@ -26,28 +25,30 @@ case $CULVERT_OBJ in
 esac
 export CULVERT_OBJ CULVERT_TEST_OBJ
 
-# limited COMMAND ...: timeout ends the whole process group of what hangs;
-# setpriv ends timeout when prove is interrupted.
-limited() {
-	if ! command -v timeout >/dev/null 2>&1; then
-		"$@"
-	elif setpriv --pdeathsig TERM true 2>/dev/null; then
-		setpriv --pdeathsig TERM timeout -k 10 "$seconds" "$@"
-	else
-		timeout -k 10 "$seconds" "$@"
-	fi
-}
+test=$1
+case $test in
+*.t)	set -- "./${test#*/}" ;;
+*)	set -- "./$test" ;;
+esac
 
-case $1 in
+# timeout ends the whole process group of what hangs; setpriv ends timeout
+# when prove is interrupted, as no terminal's ^C reaches that group.
+if command -v timeout >/dev/null 2>&1; then
+	set -- timeout -k 10 "$seconds" "$@"
+	if setpriv --pdeathsig TERM true 2>/dev/null; then
+		set -- setpriv --pdeathsig TERM "$@"
+	fi
+fi
+
+case $test in
 *.t)
-	limited "./${1#*/}"
-	exit
+	exec "$@"
 	;;
 esac
 
 # prove swallows what a unit test says beside "ok": show it if it fails.
-limited "./$1" >"$log" 2>&1
+"$@" >"$test.log" 2>&1
 status=$?
-cat "$log"
-[ "$status" -eq 0 ] || grep -v '^ok ' "$log" >&2
+cat "$test.log"
+[ "$status" -eq 0 ] || grep -v '^ok ' "$test.log" >&2
 exit "$status"
