@@ -24,7 +24,7 @@
  * Tokens: culv_<token id>_<secret>_<checksum>.  The id is 12 characters of
  * [a-z0-9]; the secret 52 of [a-z2-7], the base32 of 32 random bytes, which
  * are the seed of an Ed25519 key (RFC 8032); the checksum 8 hex digits, the
- * CRC-32 of all before it and its underscore.  Pure.
+ * CRC-32 of all before its underscore.  Pure.
  */
 
 #define TOKEN_ID_LEN	12
