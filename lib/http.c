@@ -221,17 +221,14 @@ http_field_line(struct http_head *h, const struct http_str *line)
 	v = &f->value;
 	v->s = line->s + n;
 	v->len = line->len - n;
-	while (v->len > 0 && (v->s[0] == ' ' || v->s[0] == '\t')) {
-		v->s++;
-		v->len--;
-	}
-	while (v->len > 0 && (v->s[v->len - 1] == ' ' ||
-	    v->s[v->len - 1] == '\t'))
-		v->len--;
+	http_str_trim(v);
 	return (0);
 }
 
-/* Any head: start reads its first line and returns 0 or a status. */
+/*
+ * Any head: start reads its first line and returns 0 or a status.  limit is
+ * at most HTTP_HEAD_MAX.
+ */
 static ssize_t
 http_parse(const char *buf, size_t len, size_t limit, struct http_head *h,
     int *status, int (*start)(struct http_head *, const struct http_str *))
@@ -239,34 +236,31 @@ http_parse(const char *buf, size_t len, size_t limit, struct http_head *h,
 	struct http_str	 line;
 	size_t		 off = 0, end, max = HTTP_LINE_MAX;
 	ssize_t		 n;
-	int		 error = 0, first = 1;
+	int		 error, first = 1;
 
 	memset(h, 0, sizeof(*h));
-	if (limit > HTTP_HEAD_MAX)
-		limit = HTTP_HEAD_MAX;
 	end = len < limit ? len : limit;
 	for (;;) {
 		n = http_line(buf + off, end - off, max, &line);
-		if (n == LINE_LONG || (n == 0 && end == limit))
-			*status = first ? 414 : 431;
-		else if (n == LINE_BAD)
-			*status = 400;
-		else if (n == 0)
+		if (n == 0 && end < limit)
 			return (0);
-		else {
-			off += (size_t)n;
-			if (line.len == 0 && !first)
-				return ((ssize_t)off);
+		off += n > 0 ? (size_t)n : 0;
+		if (n > 0 && line.len == 0 && !first)
+			return ((ssize_t)off);
+
+		if (n == LINE_BAD)
+			error = 400;
+		else if (n <= 0)
+			error = first ? 414 : 431;
+		else
 			error = first ? start(h, &line) :
 			    http_field_line(h, &line);
-			if (error == 0) {
-				first = 0;
-				max = HTTP_FIELD_MAX;
-				continue;
-			}
+		if (error != 0) {
 			*status = error;
+			return (-1);
 		}
-		return (-1);
+		first = 0;
+		max = HTTP_FIELD_MAX;
 	}
 }
 
@@ -294,7 +288,10 @@ http_parse_request(const char *buf, size_t len, size_t limit,
 {
 	ssize_t	 n;
 	size_t	 skip = 0;
+	int	 error;
 
+	if (limit > HTTP_HEAD_MAX)
+		limit = HTTP_HEAD_MAX;
 	/* Old clients end a body with a CRLF too many. */
 	if (len >= 1 && limit >= 2 && buf[0] == '\r') {
 		if (len == 1)
@@ -306,8 +303,10 @@ http_parse_request(const char *buf, size_t len, size_t limit,
 	    http_request_line);
 	if (n <= 0)
 		return (n);
-	if ((*status = http_request_fields(h)) != 0)
+	if ((error = http_request_fields(h)) != 0) {
+		*status = error;
 		return (-1);
+	}
 	return (n + (ssize_t)skip);
 }
 
@@ -317,8 +316,11 @@ http_parse_response(const char *buf, size_t len, size_t limit,
 {
 	ssize_t	 n;
 
+	if (limit > HTTP_HEAD_MAX)
+		limit = HTTP_HEAD_MAX;
+	n = http_parse(buf, len, limit, h, status, http_status_line);
 	/* What the far side got wrong is all one to who asked. */
-	if ((n = http_parse(buf, len, limit, h, status, http_status_line)) == -1)
+	if (n == -1)
 		*status = 502;
 	return (n);
 }

@@ -128,6 +128,9 @@ int	http_str_caseeq(const struct http_str *, const char *);
  */
 int	http_str_copy(const struct http_str *, char *, size_t);
 
+/* http_str_trim: leave out optional white space (SP, HTAB) at both ends. */
+void	http_str_trim(struct http_str *);
+
 /*
  * http_param: the value of name="value" or name=value in an
  * auth-param list (RFC 9110, 11.2) that starts behind the scheme; quoted
