@@ -198,6 +198,7 @@ listener_peer_up(struct proc_peer *peer)
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
 		routes_reset();
 		links_announce();
+		routes_ask_again();
 		streams_announce();
 	}
 }

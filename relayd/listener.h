@@ -154,6 +154,7 @@ int	 route_find(struct conn *, const char *, const struct route **,
 	    uint32_t *);
 void	 routes_clear(struct conn *);
 void	 routes_reset(void);
+void	 routes_ask_again(void);
 void	 tickets_of_gone(struct conn *);
 /* The node's connection behind a ticket used by a listener, or NULL. */
 struct conn	*ticket_conn(uint64_t, int);
@@ -167,7 +168,6 @@ void	 stream_new(struct conn *, struct mux_stream *,
 void	 stream_routed(struct conn *, const char *, const struct route *,
 	    uint32_t);
 void	 streams_announce(void);
-void	 streams_report(void);
 /* A stream that comes from another listener, for a node linked here. */
 void	 stream_relay(int, struct mux_stream *, const struct mux_open *);
 int	 stream_recv_kill(struct proc_peer *, struct imsg *);

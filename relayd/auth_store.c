@@ -1,0 +1,401 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * The store on SQLite: opening and checking it, running its statements, and
+ * what becomes of SQLite's errors.  Whatever happens to the file, auth goes
+ * on and says what is wrong.
+ */
+
+#include "compat.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth_sqlite.h"
+
+/*
+ * Another program may hold the write lock (an administrator with sqlite3 in
+ * a shell); every log-in waits with us, so not for long.
+ */
+#define STORE_BUSY_MS	250
+
+static void		 store_close(struct store *);
+static enum store_result store_connect(struct store *);
+static enum store_result store_check(struct store *);
+static enum store_result store_fail_io(struct store *, int);
+
+struct store *
+store_new(const char *file, const char *shown)
+{
+	struct store	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (NULL);
+	s->file = strdup(file);
+	s->shown = strdup(shown);
+	if (s->file == NULL || s->shown == NULL) {
+		store_free(s);
+		return (NULL);
+	}
+	snprintf(s->error, sizeof(s->error), "database %s is not open",
+	    shown);
+	return (s);
+}
+
+void
+store_free(struct store *s)
+{
+	if (s == NULL)
+		return;
+	store_close(s);
+	free(s->file);
+	free(s->shown);
+	free(s);
+}
+
+static void
+store_close(struct store *s)
+{
+	size_t	 i;
+
+	for (i = 0; i < s->nqueries; i++)
+		sqlite3_finalize(s->queries[i].stmt);
+	s->nqueries = 0;
+	sqlite3_close_v2(s->db);
+	s->db = NULL;
+}
+
+int
+store_is_open(const struct store *s)
+{
+	return (s->db != NULL);
+}
+
+const char *
+store_error(const struct store *s)
+{
+	return (s->error);
+}
+
+enum store_result
+store_open(struct store *s)
+{
+	enum store_result	 r;
+
+	if (s->db != NULL)
+		return (STORE_OK);
+	if ((r = store_connect(s)) == STORE_OK &&
+	    (r = store_check(s)) == STORE_OK &&
+	    (r = store_upgrade(s)) == STORE_OK) {
+		s->error[0] = '\0';
+		return (STORE_OK);
+	}
+	store_close(s);
+	return (STORE_DOWN);
+}
+
+static enum store_result
+store_connect(struct store *s)
+{
+	int	 rc;
+
+	rc = sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK)
+		return (store_fail(s, rc));
+	sqlite3_extended_result_codes(s->db, 1);
+	sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+	/* A schema that somebody planted must not run anything. */
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	return (store_exec(s,
+	    "PRAGMA temp_store = MEMORY;"
+	    "PRAGMA cell_size_check = ON;"
+	    "PRAGMA foreign_keys = ON;"
+	    "PRAGMA journal_mode = WAL;"
+	    "PRAGMA synchronous = FULL;"
+	    "PRAGMA journal_size_limit = 4194304;"));
+}
+
+static enum store_result
+store_check(struct store *s)
+{
+	static const char	 sql[] = "PRAGMA quick_check(1)";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+	char			 said[128] = "";
+
+	st = store_bind(s, sql, "");
+	if ((r = store_row(s, st)) != STORE_OK)
+		return (r == STORE_NONE ? store_broken(s, "no answer") : r);
+	store_text(st, 0, said, sizeof(said));
+	store_done(st);
+	if (strcmp(said, "ok") != 0) {
+		/* The first line says where, the second what. */
+		said[strcspn(said, "\n")] = ' ';
+		said[strcspn(said, "\n")] = '\0';
+		return (store_broken(s, "database %s is damaged: %s",
+		    s->shown, said));
+	}
+	return (STORE_OK);
+}
+
+enum store_result
+store_broken(struct store *s, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(s->error, sizeof(s->error), fmt, ap);
+	va_end(ap);
+	return (STORE_DOWN);
+}
+
+/* Reads may go on when a write has failed, and the other way round. */
+static enum store_result
+store_fail_io(struct store *s, int rc)
+{
+	int	 e = sqlite3_system_errno(s->db);
+
+	switch (rc) {
+	case SQLITE_IOERR_READ:
+	case SQLITE_IOERR_SHORT_READ:
+	case SQLITE_IOERR_SHMMAP:
+	case SQLITE_IOERR_CORRUPTFS:
+		return (store_broken(s, "database %s can't be read: %s",
+		    s->shown, e != 0 ? strerror(e) : sqlite3_errstr(rc)));
+	}
+	if (e == ENOSPC || e == EDQUOT || e == EFBIG)
+		store_broken(s, "disk full: database %s can't grow",
+		    s->shown);
+	else
+		store_broken(s, "database %s can't be written: %s",
+		    s->shown, e != 0 ? strerror(e) : sqlite3_errstr(rc));
+	return (STORE_NOWRITE);
+}
+
+enum store_result
+store_fail(struct store *s, int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_CONSTRAINT:
+		if (rc == SQLITE_CONSTRAINT_FOREIGNKEY)
+			return (STORE_NONE);
+		return (STORE_EXISTS);
+	case SQLITE_FULL:
+		store_broken(s, "disk full: database %s can't grow",
+		    s->shown);
+		return (STORE_NOWRITE);
+	case SQLITE_READONLY:
+		store_broken(s, "database %s can't be written: %s", s->shown,
+		    sqlite3_errstr(rc));
+		return (STORE_NOWRITE);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		store_broken(s, "database %s is locked by another program",
+		    s->shown);
+		return (STORE_NOWRITE);
+	case SQLITE_IOERR:
+		return (store_fail_io(s, rc));
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return (store_broken(s, "database %s is damaged: %s",
+		    s->shown, sqlite3_errstr(rc)));
+	default:
+		return (store_broken(s, "database %s: %s", s->shown,
+		    s->db != NULL ? sqlite3_errmsg(s->db) :
+		    sqlite3_errstr(rc)));
+	}
+}
+
+/*
+ * After the statement was reset: a damaged file is closed, to be opened and
+ * checked whole again before anything from it is believed.
+ */
+static enum store_result
+store_failed(struct store *s, int rc)
+{
+	enum store_result	 r = store_fail(s, rc);
+
+	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ||
+	    rc == SQLITE_READONLY_DBMOVED)
+		store_close(s);
+	return (r);
+}
+
+/* The statement of this SQL, prepared once. */
+static sqlite3_stmt *
+store_prepare(struct store *s, const char *sql)
+{
+	struct store_query	*q;
+	size_t			 i;
+	int			 rc;
+
+	for (i = 0; i < s->nqueries; i++) {
+		if (s->queries[i].sql == sql)
+			return (s->queries[i].stmt);
+	}
+	if (s->nqueries == nitems(s->queries)) {
+		store_broken(s, "too many statements");
+		return (NULL);
+	}
+	q = &s->queries[s->nqueries];
+	rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+	    &q->stmt, NULL);
+	if (rc != SQLITE_OK) {
+		store_failed(s, rc);
+		return (NULL);
+	}
+	q->sql = sql;
+	s->nqueries++;
+	return (q->stmt);
+}
+
+sqlite3_stmt *
+store_bind(struct store *s, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt	*st;
+	va_list		 ap;
+	int		 i, rc = SQLITE_OK;
+
+	if (s->db == NULL)
+		return (NULL);
+	if ((st = store_prepare(s, sql)) == NULL)
+		return (NULL);
+	va_start(ap, types);
+	for (i = 0; types[i] != '\0' && rc == SQLITE_OK; i++) {
+		if (types[i] == 'i')
+			rc = sqlite3_bind_int64(st, i + 1,
+			    va_arg(ap, int64_t));
+		else
+			rc = sqlite3_bind_text(st, i + 1,
+			    va_arg(ap, const char *), -1, SQLITE_STATIC);
+	}
+	va_end(ap);
+	if (rc != SQLITE_OK) {
+		store_done(st);
+		store_failed(s, rc);
+		return (NULL);
+	}
+	return (st);
+}
+
+void
+store_done(sqlite3_stmt *st)
+{
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+}
+
+enum store_result
+store_row(struct store *s, sqlite3_stmt *st)
+{
+	int	 rc;
+
+	if (st == NULL)
+		return (STORE_DOWN);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		return (STORE_OK);
+	store_done(st);
+	return (rc == SQLITE_DONE ? STORE_NONE : store_failed(s, rc));
+}
+
+enum store_result
+store_do(struct store *s, sqlite3_stmt *st)
+{
+	enum store_result	 r;
+
+	if ((r = store_row(s, st)) == STORE_OK) {
+		store_done(st);
+		return (STORE_OK);
+	}
+	if (r != STORE_NONE)
+		return (r);
+	return (sqlite3_changes(s->db) > 0 ? STORE_OK : STORE_NONE);
+}
+
+enum store_result
+store_exec(struct store *s, const char *sql)
+{
+	int	 rc;
+
+	if (s->db == NULL)
+		return (STORE_DOWN);
+	rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+	return (rc == SQLITE_OK ? STORE_OK : store_failed(s, rc));
+}
+
+int
+store_text(sqlite3_stmt *st, int column, char *buf, size_t size)
+{
+	const char	*text;
+
+	text = (const char *)sqlite3_column_text(st, column);
+	return (strlcpy(buf, text != NULL ? text : "", size) < size ? 0 : -1);
+}
+
+/* IMMEDIATE: whether it can be written is known at once, not half-way. */
+enum store_result
+store_begin(struct store *s)
+{
+	static const char	 sql[] = "BEGIN IMMEDIATE";
+	enum store_result	 r;
+
+	r = store_row(s, store_bind(s, sql, ""));
+	return (r == STORE_NONE ? STORE_OK : r);
+}
+
+enum store_result
+store_commit(struct store *s)
+{
+	static const char	 sql[] = "COMMIT";
+	enum store_result	 r;
+
+	r = store_row(s, store_bind(s, sql, ""));
+	if (r == STORE_NONE)
+		return (STORE_OK);
+	store_rollback(s);
+	return (r);
+}
+
+void
+store_rollback(struct store *s)
+{
+	/* SQLite has done so by itself after some errors. */
+	if (s->db != NULL && !sqlite3_get_autocommit(s->db))
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+void
+store_uuid(char out[USER_ID_LEN + 1])
+{
+	uint8_t	 b[16];
+
+	arc4random_buf(b, sizeof(b));
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	(void)snprintf(out, USER_ID_LEN + 1, "%02x%02x%02x%02x-%02x%02x-"
+	    "%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+	    b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+	    b[13], b[14], b[15]);
+}

@@ -1,0 +1,172 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+#ifndef AUTH_STORE_H
+#define AUTH_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relayd.h"
+
+/*
+ * Where users, tokens, nodes and the audit log are kept.  The interface
+ * knows nothing of the engine behind it.
+ *
+ * A call that changes something returns STORE_OK only once the change
+ * survives a loss of power; inside store_begin() and store_commit() that is
+ * store_commit()'s promise.  Nothing is ever half done.  Times are seconds
+ * since 1970, 0 for "never".  Strings are NUL-terminated; emails are looked
+ * up as given, in lower case by the caller.
+ */
+
+enum store_result {
+	STORE_OK,
+	STORE_NONE,		/* no such row */
+	STORE_EXISTS,		/* the name is taken */
+	STORE_NOWRITE,		/* it can't be written now: full, ... */
+	STORE_DOWN		/* it can't be used at all now */
+};
+
+struct store;
+
+struct store_user {
+	char		 id[USER_ID_LEN + 4];
+	char		 email[CTL_EMAIL_LEN];
+	char		 username[CTL_NAME_LEN];
+	int		 admin;
+	int		 enabled;
+	int		 has_password;
+	uint32_t	 tokens, nodes;		/* that it has */
+	int64_t		 created_at;
+};
+
+struct store_token {
+	char		 id[USER_ID_LEN + 4];
+	char		 token_id[TOKEN_ID_LEN + 4];
+	uint8_t		 public[TOKEN_PUBLIC_LEN];
+	int		 has_public;		/* 0: of another make, unusable */
+	char		 user_id[USER_ID_LEN + 4];
+	char		 email[CTL_EMAIL_LEN];	/* of the user */
+	int		 user_enabled;
+	char		 name[CTL_NAME_LEN];
+	uint32_t	 scopes;
+	char		 nodes[CTL_TEXT_LEN];	/* comma-separated; empty: all */
+	int64_t		 created_at;
+	int64_t		 expires_at;
+	int64_t		 last_used_at;
+};
+
+struct store_node {
+	char		 id[USER_ID_LEN + 4];
+	char		 name[CTL_NAME_LEN];
+	char		 user_id[USER_ID_LEN + 4];
+	char		 email[CTL_EMAIL_LEN];	/* of the user */
+	char		 token[USER_ID_LEN + 4];	/* store_token.id */
+	char		 token_id[TOKEN_ID_LEN + 4];
+	int64_t		 created_at;
+	int64_t		 last_seen_at;
+};
+
+/*
+ * store_new: a store in this file, which need not exist.  shown is its name
+ * for people.  Opens nothing; NULL without memory.
+ */
+struct store	*store_new(const char *file, const char *shown);
+void		 store_free(struct store *);
+/*
+ * store_open: open it if it is not, check it whole, make or upgrade its
+ * tables.  Blocks as long as that takes.  STORE_OK or STORE_DOWN.
+ */
+enum store_result store_open(struct store *);
+int		 store_is_open(const struct store *);
+/* Why the last call failed, for people: "disk full: ...".  Never NULL. */
+const char	*store_error(const struct store *);
+
+/* A fresh random UUID (RFC 9562, version 4). */
+void		 store_uuid(char[USER_ID_LEN + 1]);
+
+/*
+ * Several changes at once.  After any of them failed with STORE_NOWRITE or
+ * STORE_DOWN, call store_rollback.
+ */
+enum store_result store_begin(struct store *);
+enum store_result store_commit(struct store *);
+void		 store_rollback(struct store *);
+
+/* ---- users ---- */
+
+enum store_result store_user_find(struct store *, const char *email,
+		    struct store_user *);
+/* Adds u (id and created_at too); hash: crypt(3), or NULL. */
+enum store_result store_user_add(struct store *, const struct store_user *u,
+		    const char *hash);
+enum store_result store_user_password(struct store *, const char *id,
+		    const char *hash);
+enum store_result store_user_enable(struct store *, const char *id, int);
+/* With all its tokens and nodes. */
+enum store_result store_user_delete(struct store *, const char *id);
+/*
+ * The pages of a list: up to n of those whose key (email, token id, name) is
+ * greater than after, in order; *n becomes how many.
+ */
+enum store_result store_user_page(struct store *, const char *after,
+		    struct store_user *, size_t *n);
+
+/* ---- tokens ---- */
+
+enum store_result store_token_find(struct store *, const char *token_id,
+		    struct store_token *);
+enum store_result store_token_add(struct store *, const struct store_token *);
+/* It is gone, for all but the nodes that came with it. */
+enum store_result store_token_revoke(struct store *, const char *token_id,
+		    int64_t now);
+/* user_id: NULL for all. */
+enum store_result store_token_page(struct store *, const char *user_id,
+		    const char *after, struct store_token *, size_t *n);
+enum store_result store_token_used(struct store *, const char *token_id,
+		    int64_t at);
+/* Is the name one of the comma-separated, or the list empty? */
+int		 store_nodes_allow(const char *list, const char *name);
+
+/* ---- nodes ---- */
+
+enum store_result store_node_find(struct store *, const char *name,
+		    struct store_node *);
+enum store_result store_node_add(struct store *, const struct store_node *);
+/* Comes with another token (store_token.id) from now on. */
+enum store_result store_node_token(struct store *, const char *id,
+		    const char *token);
+enum store_result store_node_rename(struct store *, const char *id,
+		    const char *name);
+enum store_result store_node_remove(struct store *, const char *id);
+enum store_result store_node_page(struct store *, const char *user_id,
+		    const char *after, struct store_node *, size_t *n);
+/* Its link is up or down since then; 0: since when is not known. */
+enum store_result store_node_state(struct store *, const char *id, int up,
+		    int64_t since);
+/* Nothing is connected: relayd has just started. */
+enum store_result store_nodes_down(struct store *);
+
+/* ---- audit log ---- */
+
+enum store_result store_audit_add(struct store *, const struct audit_event *);
+/* Delete at most max lines from before then; *n becomes how many. */
+enum store_result store_audit_trim(struct store *, int64_t before, int max,
+		    int *n);
+
+#endif /* AUTH_STORE_H */

@@ -1,0 +1,281 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The keys process: holds the private keys of the certificates and signs
+ * for the listeners.  It has no files, no network, and answers nothing but
+ * one fixed question.
+ */
+
+#include "compat.h"
+
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <event2/util.h>
+#include <imsg.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "relayd.h"
+
+#define KEYS_MAX	64
+#define KEY_PEM_MAX	(64 * 1024)
+
+struct key {
+	uint8_t		 id[EVTLS_KEYID_LEN];
+	EVP_PKEY	*pkey;
+};
+
+struct key_set {
+	struct key	 keys[KEYS_MAX];
+	size_t		 n;
+};
+
+/* A listener's signing socket. */
+struct customer {
+	struct event	*ev;
+	int		 fd;
+};
+
+static int	keys_recv_begin(struct proc_peer *, struct imsg *);
+static int	keys_recv_key(struct proc_peer *, struct imsg *);
+static int	keys_recv_end(struct proc_peer *, struct imsg *);
+static int	keys_recv_socket(struct proc_peer *, struct imsg *);
+static void	keys_answer(evutil_socket_t, short, void *);
+static void	keys_sign(const struct sign_ask *, struct sign_answer *);
+static int	keys_load(struct key_set *, char *, size_t);
+static void	key_set_clear(struct key_set *);
+
+static struct key_set	 current, next;
+static char		*pem;		/* being received */
+static size_t		 pem_len, pem_size;
+static struct customer	 customers[PROC_INSTANCES_MAX];
+
+const struct proc_rule keys_rules[] = {
+	{ IMSG_CONF_BEGIN, PROC_PARENT, sizeof(struct conf_begin),
+	    keys_recv_begin, 0, 0 },
+	{ IMSG_CONF_KEY, PROC_PARENT, sizeof(struct conf_chunk),
+	    keys_recv_key, 0, 0 },
+	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
+	    keys_recv_end, 0, 0 },
+	{ IMSG_SIGN_SOCKET, PROC_PARENT, sizeof(struct sign_socket),
+	    keys_recv_socket, 0, 1 },
+};
+const size_t keys_nrules = nitems(keys_rules);
+
+void
+keys_start(void)
+{
+	if (evtls_init() == -1)
+		fatalx("TLS can't be set up");
+}
+
+void
+keys_serve(void)
+{
+}
+
+static void
+key_set_clear(struct key_set *set)
+{
+	size_t	 i;
+
+	for (i = 0; i < set->n; i++)
+		EVP_PKEY_free(set->keys[i].pkey);
+	memset(set, 0, sizeof(*set));
+}
+
+static int
+keys_recv_begin(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_begin	 begin;
+
+	if (imsg_get_data(imsg, &begin, sizeof(begin)) == -1)
+		return (-1);
+	log_setverbose(begin.verbose);
+	key_set_clear(&next);
+	freezero(pem, pem_size);
+	pem = NULL;
+	pem_len = pem_size = 0;
+	return (0);
+}
+
+static int
+keys_recv_key(struct proc_peer *peer, struct imsg *imsg)
+{
+	static struct conf_chunk	 c;
+	int				 ret = -1;
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
+	    c.total == 0 || c.total > KEY_PEM_MAX || c.len == 0 ||
+	    c.len > sizeof(c.data) || next.n == KEYS_MAX)
+		goto done;
+	if (pem == NULL) {
+		pem_size = c.total;
+		if ((pem = calloc(1, pem_size)) == NULL)
+			fatal("key");
+		pem_len = 0;
+	}
+	if (c.total != pem_size || pem_len + c.len > pem_size)
+		goto done;
+	memcpy(pem + pem_len, c.data, c.len);
+	if ((pem_len += c.len) == pem_size) {
+		ret = keys_load(&next, pem, pem_size);
+		freezero(pem, pem_size);
+		pem = NULL;
+		pem_len = pem_size = 0;
+	} else
+		ret = 0;
+ done:
+	explicit_bzero(&c, sizeof(c));
+	return (ret);
+}
+
+/* The key id is that of its public half: what the certificate holds. */
+static int
+keys_load(struct key_set *set, char *text, size_t len)
+{
+	struct key	*k = &set->keys[set->n];
+	unsigned char	*der = NULL;
+	BIO		*bio;
+	int		 n;
+
+	if ((bio = BIO_new_mem_buf(text, len)) == NULL)
+		return (-1);
+	k->pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	if (k->pkey == NULL) {
+		log_warnx("a private key can't be read");
+		return (-1);
+	}
+	if ((n = i2d_PUBKEY(k->pkey, &der)) <= 0) {
+		EVP_PKEY_free(k->pkey);
+		k->pkey = NULL;
+		return (-1);
+	}
+	SHA256(der, n, k->id);
+	OPENSSL_free(der);
+	set->n++;
+	return (0);
+}
+
+static int
+keys_recv_end(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_end	 end;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
+		return (-1);
+	key_set_clear(&current);
+	current = next;
+	memset(&next, 0, sizeof(next));
+	log_debug("holds %zu keys", current.n);
+	return (0);
+}
+
+static int
+keys_recv_socket(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct sign_socket	 msg;
+	struct customer		*c;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
+	    msg.listener < 0 || msg.listener >= PROC_INSTANCES_MAX)
+		return (-1);
+	c = &customers[msg.listener];
+	if (c->ev != NULL) {
+		event_free(c->ev);
+		close(c->fd);
+		c->ev = NULL;
+	}
+	if ((c->fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	evutil_make_socket_nonblocking(c->fd);
+	c->ev = event_new(proc_base(), c->fd, EV_READ | EV_PERSIST,
+	    keys_answer, c);
+	if (c->ev == NULL || event_add(c->ev, NULL) == -1)
+		fatal("event");
+	return (0);
+}
+
+static void
+keys_answer(evutil_socket_t fd, short what, void *arg)
+{
+	static struct sign_ask		 ask;
+	static struct sign_answer	 answer;
+	struct customer			*c = arg;
+	ssize_t				 n;
+
+	n = recv(fd, &ask, sizeof(ask), 0);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n != sizeof(ask)) {
+		/* The listener is gone, or no longer one of ours. */
+		if (n > 0)
+			log_warnx("a listener asked in the wrong form");
+		event_free(c->ev);
+		close(c->fd);
+		c->ev = NULL;
+		return;
+	}
+	memset(&answer, 0, sizeof(answer));
+	answer.seq = ask.seq;
+	keys_sign(&ask, &answer);
+	(void)send(fd, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void
+keys_sign(const struct sign_ask *ask, struct sign_answer *answer)
+{
+	EVP_PKEY_CTX	*ctx = NULL;
+	const struct key *k = NULL;
+	size_t		 i, len = sizeof(answer->data);
+	int		 type;
+
+	for (i = 0; i < current.n; i++) {
+		if (memcmp(current.keys[i].id, ask->keyid,
+		    sizeof(ask->keyid)) == 0)
+			k = &current.keys[i];
+	}
+	if (k == NULL || ask->len == 0 || ask->len > sizeof(ask->data))
+		return;
+	type = EVP_PKEY_base_id(k->pkey);
+	if ((type != EVP_PKEY_EC || ask->kind != EVTLS_SIGN_ECDSA ||
+	    ask->len > EVP_MAX_MD_SIZE) &&
+	    (type != EVP_PKEY_RSA || ask->kind != EVTLS_SIGN_RSA ||
+	    ask->len != (uint32_t)EVP_PKEY_size(k->pkey)))
+		return;
+	if ((ctx = EVP_PKEY_CTX_new(k->pkey, NULL)) != NULL &&
+	    EVP_PKEY_sign_init(ctx) == 1 && (type != EVP_PKEY_RSA ||
+	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) == 1) &&
+	    EVP_PKEY_sign(ctx, answer->data, &len, ask->data, ask->len) ==
+	    1) {
+		answer->ok = 1;
+		answer->len = len;
+	}
+	EVP_PKEY_CTX_free(ctx);
+}

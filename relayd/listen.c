@@ -1,0 +1,221 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The sockets that relayd listens on, opened by its parent and kept there,
+ * so that they and their backlog outlive any process that accepts.
+ */
+
+#include "compat.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "listen.h"
+#include "log.h"
+#include "relayd.h"
+
+#define LISTEN_BACKLOG	4096
+
+static socklen_t	sockaddr_len(const struct sockaddr_storage *);
+static int		listen_free(const struct sockaddr_storage *);
+static int		listen_socket(const struct sockaddr_storage *);
+static struct listen_addr *listen_find(struct relayd_conf *,
+			    const struct listen_addr *);
+static int		listen_live(const char *);
+
+static socklen_t
+sockaddr_len(const struct sockaddr_storage *ss)
+{
+	return (ss->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+	    sizeof(struct sockaddr_in));
+}
+
+/*
+ * Our sockets share the port among themselves by SO_REUSEPORT, which would
+ * also let a second relayd in: one that does not share must get it first.
+ */
+static int
+listen_free(const struct sockaddr_storage *ss)
+{
+	int	 fd, one = 1, ret = 0;
+
+	if ((fd = socket(ss->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		return (-1);
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (ss->ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
+		    sizeof(one));
+	if (bind(fd, (const struct sockaddr *)ss, sockaddr_len(ss)) == -1)
+		ret = -1;
+	close(fd);
+	return (ret);
+}
+
+static int
+listen_socket(const struct sockaddr_storage *ss)
+{
+	int	 fd, one = 1;
+
+	fd = socket(ss->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
+	if (fd == -1)
+		return (-1);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
+	    sizeof(one)) == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT,
+	    &one, sizeof(one)) == -1 || (ss->ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
+	    sizeof(one)) == -1) ||
+	    bind(fd, (const struct sockaddr *)ss, sockaddr_len(ss)) == -1 ||
+	    listen(fd, LISTEN_BACKLOG) == -1) {
+		close(fd);
+		return (-1);
+	}
+	return (fd);
+}
+
+static struct listen_addr *
+listen_find(struct relayd_conf *conf, const struct listen_addr *want)
+{
+	struct listen_addr	*l;
+
+	if (conf == NULL)
+		return (NULL);
+	TAILQ_FOREACH(l, &conf->listens, entry) {
+		if (l->fds != NULL && memcmp(&l->ss, &want->ss,
+		    sizeof(l->ss)) == 0)
+			return (l);
+	}
+	return (NULL);
+}
+
+int
+listen_open(struct relayd_conf *conf, struct relayd_conf *old)
+{
+	struct listen_addr	*l, *have;
+	char			 addr[ADDR_STRLEN];
+	int			 i;
+
+	TAILQ_FOREACH(l, &conf->listens, entry) {
+		if ((l->fds = calloc(conf->prefork, sizeof(int))) == NULL)
+			fatal("listen");
+		for (i = 0; i < conf->prefork; i++)
+			l->fds[i] = -1;
+		addr_format((struct sockaddr *)&l->ss, addr);
+		have = listen_find(old, l);
+		if (have == NULL && listen_free(&l->ss) == -1) {
+			log_warn("listen on %s", addr);
+			if (errno == EADDRINUSE)
+				log_warnx("is another relayd running?");
+			return (-1);
+		}
+		for (i = 0; i < conf->prefork; i++) {
+			l->fds[i] = have != NULL ? dup(have->fds[i]) :
+			    listen_socket(&l->ss);
+			if (l->fds[i] == -1) {
+				log_warn("listen on %s", addr);
+				return (-1);
+			}
+		}
+	}
+	return (0);
+}
+
+/* Whether somebody answers on a control socket that lies there. */
+static int
+listen_live(const char *path)
+{
+	struct sockaddr_un	 sun;
+	int			 fd, live;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		return (0);
+	live = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0;
+	close(fd);
+	return (live);
+}
+
+int
+listen_control(const struct relayd_conf *conf)
+{
+	struct sockaddr_un	 sun;
+	struct group		*gr;
+	mode_t			 mode = 0600, mask;
+	char			*dir, *slash;
+	int			 fd;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, conf->control, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		log_warnx("control socket %s: the path is too long",
+		    conf->control);
+		return (-1);
+	}
+	if ((dir = strdup(conf->control)) == NULL)
+		fatal("control socket");
+	if ((slash = strrchr(dir, '/')) != NULL && slash != dir) {
+		*slash = '\0';
+		if (mkdir(dir, 0755) == -1 && errno != EEXIST)
+			log_warn("control socket: mkdir %s", dir);
+	}
+	free(dir);
+	if (listen_live(conf->control)) {
+		log_warnx("control socket %s: another relayd is running",
+		    conf->control);
+		return (-1);
+	}
+	(void)unlink(conf->control);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1) {
+		log_warn("control socket");
+		return (-1);
+	}
+	mask = umask(0177);
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
+	    listen(fd, 16) == -1) {
+		log_warn("control socket %s", conf->control);
+		umask(mask);
+		close(fd);
+		return (-1);
+	}
+	umask(mask);
+	if (conf->control_group != NULL) {
+		if ((gr = getgrnam(conf->control_group)) == NULL ||
+		    chown(conf->control, (uid_t)-1, gr->gr_gid) == -1)
+			log_warnx("control socket: no group %s",
+			    conf->control_group);
+		else
+			mode = 0660;
+	}
+	if (chmod(conf->control, mode) == -1)
+		log_warn("control socket %s", conf->control);
+	return (fd);
+}

@@ -1,0 +1,356 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Links: those of nodes and of clients, made from a connection that logged
+ * in, and those to the other listeners, over which streams cross when client
+ * and node came in at different ones.
+ */
+
+#include "compat.h"
+
+#include <event2/event.h>
+#include <event2/util.h>
+#include <imsg.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "listener.h"
+#include "log.h"
+
+#define PEER_STREAMS_MAX	(1024 * 1024)
+#define DRAIN_SPREAD_MS		3000	/* agents return within that */
+
+/* The link to another listener. */
+struct peer {
+	int		 instance;
+	int		 dialer;
+	struct evtls	*conn;		/* until there is a link */
+	struct link	*link;
+};
+
+static struct peer	 peers[PROC_INSTANCES_MAX];
+static struct mux_hello	 hello;
+
+static void	conn_link_up(struct link *, void *, const struct mux_hello *);
+static void	conn_link_open(struct link *, void *, struct mux_stream *,
+		    const struct mux_open *);
+static void	conn_link_down(struct link *, void *, int, const char *);
+static void	peer_ready(struct evtls *, void *);
+static size_t	peer_input(struct evtls *, void *, uint8_t *, size_t);
+static size_t	peer_output(struct evtls *, void *, uint8_t *, size_t);
+static void	peer_closed(struct evtls *, void *, enum evtls_why,
+		    const char *);
+static void	peer_link_open(struct link *, void *, struct mux_stream *,
+		    const struct mux_open *);
+static void	peer_link_down(struct link *, void *, int, const char *);
+
+static const struct link_ops conn_link_ops = {
+	conn_link_up, conn_link_open, NULL, conn_link_down
+};
+
+static const struct evtls_ops peer_conn_ops = {
+	peer_ready, peer_input, peer_output, peer_closed
+};
+
+static const struct link_ops peer_link_ops = {
+	NULL, peer_link_open, NULL, peer_link_down
+};
+
+void
+links_init(void)
+{
+	hello.version = 1;
+	hello.credit = MUX_CREDIT_EARLY;
+	strlcpy(hello.software, "relayd " CULVERT_VERSION,
+	    sizeof(hello.software));
+}
+
+/* ---- nodes and clients ---- */
+
+int
+conn_link(struct conn *c)
+{
+	struct link_config	 cfg;
+
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.base = proc_base();
+	cfg.ops = &conn_link_ops;
+	cfg.arg = c;
+	cfg.role = WS_SERVER;
+	/* Nodes open no streams towards the relay. */
+	cfg.streams_max = c->door == DOOR_ACCESS ? limits.streams_per_link : 0;
+	cfg.budget = limits.credit_per_link;
+	cfg.process_budget = &budget;
+	cfg.hello = &hello;
+	if ((c->link = link_new(c->tls, &cfg)) == NULL)
+		return (-1);
+	c->state = CONN_LINK;
+	c->since = time(NULL);
+	evtls_deadline(c->tls, 0);
+	evtls_resume(c->tls);
+	return (0);
+}
+
+static void
+link_tell_up(const struct conn *c)
+{
+	struct link_up	 up;
+
+	memset(&up, 0, sizeof(up));
+	up.session = c->session->session;
+	up.epoch = c->epoch;
+	up.since = c->since;
+	if (c->software != NULL)
+		strlcpy(up.software, c->software, sizeof(up.software));
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_UP, c->id, -1,
+	    &up, sizeof(up));
+}
+
+static void
+conn_link_up(struct link *link, void *arg, const struct mux_hello *h)
+{
+	struct conn	*c = arg;
+
+	c->up = 1;
+	c->epoch = h->epoch;
+	c->software = strdup(h->software);
+	link_tell_up(c);
+}
+
+static void
+conn_link_open(struct link *link, void *arg, struct mux_stream *s,
+    const struct mux_open *open)
+{
+	struct conn	*c = arg;
+
+	if (c->door != DOOR_ACCESS)
+		mux_reset(s, MUX_CODE_UNSUPPORTED, "nodes open no streams");
+	else if (open->kind == MUX_KIND_TCP)
+		door_tcp_open(c, s, open);
+	else if (open->kind == MUX_KIND_API)
+		door_api_open(c, s, open);
+	else
+		mux_reset(s, MUX_CODE_UNSUPPORTED,
+		    "this relay does not serve this kind of stream");
+}
+
+static void
+conn_link_down(struct link *link, void *arg, int code, const char *text)
+{
+	struct conn	*c = arg;
+
+	conn_unlink(c, text);
+	conn_free(c);
+}
+
+void
+conn_unlink(struct conn *c, const char *why)
+{
+	struct link_down	 down;
+	struct mux_stats	 stats;
+
+	if (c->session == NULL)
+		return;
+	memset(&down, 0, sizeof(down));
+	down.session = c->session->session;
+	if (c->link != NULL) {
+		mux_get_stats(link_mux(c->link), &stats);
+		down.in = stats.in;
+		down.out = stats.out;
+		/* The link owns the connection; its streams are reset. */
+		link_free(c->link);
+		c->link = NULL;
+		c->tls = NULL;
+	}
+	strlcpy(down.text, why == NULL ? "" : why, sizeof(down.text));
+	tickets_of_gone(c);
+	routes_clear(c);
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_DOWN, c->id, -1,
+	    &down, sizeof(down));
+	free(c->session);
+	c->session = NULL;
+}
+
+int
+link_recv_kill(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct link_kill	 kill;
+	struct link_killed	 killed;
+	struct mux_stats	 stats;
+	struct conn		*c;
+
+	if (imsg_get_data(imsg, &kill, sizeof(kill)) == -1 ||
+	    kill.code < 1000 || kill.code > 4999 ||
+	    memchr(kill.text, '\0', sizeof(kill.text)) == NULL)
+		return (-1);
+	memset(&killed, 0, sizeof(killed));
+	killed.session = kill.session;
+	c = conn_find(imsg_get_id(imsg));
+	if (c != NULL && c->session != NULL &&
+	    c->session->session == kill.session) {
+		if (c->link != NULL) {
+			mux_get_stats(link_mux(c->link), &stats);
+			killed.streams = stats.streams;
+			log_info("link of %s: ended: %s",
+			    c->door == DOOR_NODE ? c->session->node :
+			    c->session->email, kill.text);
+			/* Its streams end now, the connection in order. */
+			link_close(c->link, kill.code, kill.text);
+		} else
+			conn_free(c);
+	}
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_KILLED,
+	    imsg_get_id(imsg), -1, &killed, sizeof(killed));
+	return (0);
+}
+
+/* A new router: it asks auth whether what we say is so. */
+void
+links_announce(void)
+{
+	struct conn	*c;
+
+	RB_FOREACH(c, conn_table, &conns) {
+		if (c->session == NULL || c->link == NULL)
+			continue;
+		(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_AGAIN,
+		    c->id, -1, c->session, sizeof(*c->session));
+		if (c->up)
+			link_tell_up(c);
+	}
+}
+
+/* We end: tell everybody to come back, spread over some time. */
+void
+links_drain(void)
+{
+	struct mux_goaway	 away;
+	struct conn		*c, *tmp;
+
+	memset(&away, 0, sizeof(away));
+	away.delay = DRAIN_SPREAD_MS;
+	strlcpy(away.text, "the relay is restarting", sizeof(away.text));
+	RB_FOREACH_SAFE(c, conn_table, &conns, tmp) {
+		if (c->link == NULL)
+			continue;
+		(void)mux_send_goaway(link_mux(c->link), &away);
+		link_close(c->link, WS_CLOSE_RESTART, away.text);
+	}
+}
+
+/* ---- other listeners ---- */
+
+int
+link_recv_listener(struct proc_peer *from, struct imsg *imsg)
+{
+	struct listener_link	 msg;
+	struct peer		*p;
+	int			 fd;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 || msg.peer < 0 ||
+	    msg.peer >= PROC_INSTANCES_MAX || msg.peer == proc_instance() ||
+	    (fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	p = &peers[msg.peer];
+	if (p->link != NULL)
+		link_free(p->link);
+	else
+		evtls_free(p->conn);
+	p->link = NULL;
+	p->instance = msg.peer;
+	p->dialer = msg.dialer;
+	evutil_make_socket_nonblocking(fd);
+	p->conn = evtls_accept(proc_base(), fd, NULL, &peer_conn_ops, p);
+	if (p->conn == NULL)
+		fatal("link to listener %d", msg.peer);
+	return (0);
+}
+
+static void
+peer_ready(struct evtls *conn, void *arg)
+{
+	struct link_config	 cfg;
+	struct peer		*p = arg;
+
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.base = proc_base();
+	cfg.ops = &peer_link_ops;
+	cfg.arg = p;
+	cfg.role = WS_INTERNAL;
+	cfg.dialer = p->dialer;
+	cfg.streams_max = PEER_STREAMS_MAX;
+	cfg.budget = limits.credit_total;
+	cfg.process_budget = &budget;
+	cfg.hello = &hello;
+	if ((p->link = link_new(conn, &cfg)) == NULL)
+		fatal("link to listener %d", p->instance);
+	p->conn = NULL;
+}
+
+static size_t
+peer_input(struct evtls *conn, void *arg, uint8_t *buf, size_t len)
+{
+	return (0);		/* ready() comes first */
+}
+
+static size_t
+peer_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
+{
+	return (0);
+}
+
+static void
+peer_closed(struct evtls *conn, void *arg, enum evtls_why why,
+    const char *text)
+{
+	struct peer	*p = arg;
+
+	evtls_free(conn);
+	p->conn = NULL;
+}
+
+static void
+peer_link_open(struct link *link, void *arg, struct mux_stream *s,
+    const struct mux_open *open)
+{
+	struct peer	*p = arg;
+
+	stream_relay(p->instance, s, open);
+}
+
+static void
+peer_link_down(struct link *link, void *arg, int code, const char *text)
+{
+	struct peer	*p = arg;
+
+	/* It died; the parent brings a link to its successor. */
+	log_debug("link to listener %d: %s", p->instance, text);
+	link_free(link);
+	if (p->link == link)
+		p->link = NULL;
+}
+
+struct link *
+peer_link(int instance)
+{
+	if (instance < 0 || instance >= PROC_INSTANCES_MAX)
+		return (NULL);
+	return (peers[instance].link);
+}

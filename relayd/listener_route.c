@@ -1,0 +1,272 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Which link leads to a node: what router has told us.  A route lets one of
+ * our clients' sessions open streams to a node, here or at another
+ * listener; a ticket is the other half, at the listener that has the node's
+ * link.  Both are router's word; a listener can make neither.
+ */
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "listener.h"
+#include "log.h"
+
+#define ROUTES_MAX	256	/* nodes that one client's link remembers */
+
+struct route_entry {
+	SLIST_ENTRY(route_entry)	 entry;
+	int				 asked;	/* router has not answered */
+	struct route			 route;
+};
+
+struct ticket_entry {
+	RB_ENTRY(ticket_entry)		 by_id;
+	struct ticket			 ticket;
+};
+
+static int
+ticket_cmp(struct ticket_entry *a, struct ticket_entry *b)
+{
+	return (a->ticket.ticket < b->ticket.ticket ? -1 :
+	    a->ticket.ticket > b->ticket.ticket);
+}
+
+static RB_HEAD(ticket_table, ticket_entry) tickets = RB_INITIALIZER(&tickets);
+RB_GENERATE_STATIC(ticket_table, ticket_entry, by_id, ticket_cmp)
+
+static int	route_ask(const struct conn *, const char *);
+static void	route_drop(struct conn *, struct route_entry *);
+
+static int
+route_ask(const struct conn *c, const char *node)
+{
+	struct route_ask	 ask;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.session = c->session->session;
+	strlcpy(ask.node, node, sizeof(ask.node));
+	return (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_ROUTE_ASK, c->id,
+	    -1, &ask, sizeof(ask)));
+}
+
+static void
+route_drop(struct conn *c, struct route_entry *e)
+{
+	SLIST_REMOVE(&c->routes, e, route_entry, entry);
+	free(e);
+}
+
+int
+route_find(struct conn *c, const char *node, const struct route **route,
+    uint32_t *code)
+{
+	struct route_entry	*e, *old = NULL;
+	int			 n = 0;
+
+	SLIST_FOREACH(e, &c->routes, entry) {
+		if (strcmp(e->route.node, node) == 0) {
+			*route = &e->route;
+			return (e->asked ? 1 : 0);
+		}
+		if (!e->asked)
+			old = e;
+		n++;
+	}
+	if (n >= ROUTES_MAX) {
+		if (old == NULL) {
+			*code = MUX_CODE_LIMIT;
+			return (-1);
+		}
+		route_drop(c, old);
+	}
+	if ((e = calloc(1, sizeof(*e))) == NULL) {
+		*code = MUX_CODE_LIMIT;
+		return (-1);
+	}
+	strlcpy(e->route.node, node, sizeof(e->route.node));
+	e->asked = 1;
+	SLIST_INSERT_HEAD(&c->routes, e, entry);
+	/* A router that is away is asked when it is back. */
+	(void)route_ask(c, node);
+	return (1);
+}
+
+void
+routes_clear(struct conn *c)
+{
+	struct route_entry	*e;
+
+	while ((e = SLIST_FIRST(&c->routes)) != NULL)
+		route_drop(c, e);
+}
+
+/* A new router knows nothing of what the old one said. */
+void
+routes_reset(void)
+{
+	struct ticket_entry	*t, *ttmp;
+	struct route_entry	*e, *tmp;
+	struct conn		*c;
+
+	RB_FOREACH_SAFE(t, ticket_table, &tickets, ttmp) {
+		RB_REMOVE(ticket_table, &tickets, t);
+		free(t);
+	}
+	RB_FOREACH(c, conn_table, &conns) {
+		SLIST_FOREACH_SAFE(e, &c->routes, entry, tmp) {
+			if (!e->asked)
+				route_drop(c, e);
+		}
+	}
+}
+
+void
+routes_ask_again(void)
+{
+	struct route_entry	*e;
+	struct conn		*c;
+
+	RB_FOREACH(c, conn_table, &conns) {
+		SLIST_FOREACH(e, &c->routes, entry) {
+			if (e->asked)
+				(void)route_ask(c, e->route.node);
+		}
+	}
+}
+
+int
+route_recv_route(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct route_entry	*e;
+	struct conn		*c;
+	struct route		 r;
+
+	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
+	    memchr(r.node, '\0', sizeof(r.node)) == NULL ||
+	    (r.code == 0 && (r.listener < 0 ||
+	    r.listener >= PROC_INSTANCES_MAX)) || r.code > UINT16_MAX)
+		return (-1);
+	c = conn_find(imsg_get_id(imsg));
+	if (c == NULL || c->session == NULL ||
+	    c->session->session != r.session)
+		return (0);
+	SLIST_FOREACH(e, &c->routes, entry) {
+		if (e->asked && strcmp(e->route.node, r.node) == 0)
+			break;
+	}
+	if (e == NULL)
+		return (0);
+	if (r.code != 0) {
+		route_drop(c, e);
+		stream_routed(c, r.node, NULL, r.code);
+		return (0);
+	}
+	e->route = r;
+	e->asked = 0;
+	stream_routed(c, r.node, &r, 0);
+	return (0);
+}
+
+int
+route_recv_ticket(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct ticket_entry	*e;
+	struct ticket_id	 ok;
+	struct conn		*c;
+
+	if ((e = calloc(1, sizeof(*e))) == NULL)
+		return (0);
+	if (imsg_get_data(imsg, &e->ticket, sizeof(e->ticket)) == -1 ||
+	    e->ticket.ticket == 0 || e->ticket.from < 0 ||
+	    e->ticket.from >= PROC_INSTANCES_MAX) {
+		free(e);
+		return (-1);
+	}
+	c = conn_find(e->ticket.conn);
+	if (c == NULL || c->session == NULL ||
+	    c->session->session != e->ticket.session ||
+	    RB_INSERT(ticket_table, &tickets, e) != NULL) {
+		/* The node has left; router hears of it. */
+		free(e);
+		return (0);
+	}
+	ok.ticket = e->ticket.ticket;
+	(void)proc_send(peer, IMSG_TICKET_OK, 0, -1, &ok, sizeof(ok));
+	return (0);
+}
+
+int
+route_recv_drop(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct ticket_entry	 key, *t;
+	struct route_entry	*e, *tmp;
+	struct ticket_id	 id;
+	struct conn		*c;
+
+	if (imsg_get_data(imsg, &id, sizeof(id)) == -1)
+		return (-1);
+	key.ticket.ticket = id.ticket;
+	if ((t = RB_FIND(ticket_table, &tickets, &key)) != NULL) {
+		RB_REMOVE(ticket_table, &tickets, t);
+		free(t);
+	}
+	RB_FOREACH(c, conn_table, &conns) {
+		SLIST_FOREACH_SAFE(e, &c->routes, entry, tmp) {
+			if (!e->asked && e->route.ticket == id.ticket)
+				route_drop(c, e);
+		}
+	}
+	return (0);
+}
+
+struct conn *
+ticket_conn(uint64_t id, int from)
+{
+	struct ticket_entry	 key, *t;
+	struct conn		*c;
+
+	key.ticket.ticket = id;
+	t = RB_FIND(ticket_table, &tickets, &key);
+	if (t == NULL || t->ticket.from != from)
+		return (NULL);
+	c = conn_find(t->ticket.conn);
+	if (c == NULL || c->session == NULL || c->link == NULL || !c->up ||
+	    c->session->session != t->ticket.session)
+		return (NULL);
+	return (c);
+}
+
+void
+tickets_of_gone(struct conn *c)
+{
+	struct ticket_entry	*t, *tmp;
+
+	if (c->door != DOOR_NODE)
+		return;
+	RB_FOREACH_SAFE(t, ticket_table, &tickets, tmp) {
+		if (t->ticket.conn == c->id) {
+			RB_REMOVE(ticket_table, &tickets, t);
+			free(t);
+		}
+	}
+}

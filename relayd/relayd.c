@@ -1,0 +1,454 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * relayd's parent: reads the configuration, opens what needs a privilege,
+ * starts the other processes and gives each what it may have.  It reads no
+ * byte that came over the network.
+ */
+
+#include "compat.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <err.h>
+#include <errno.h>
+#include <grp.h>
+#include <imsg.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "listen.h"
+#include "log.h"
+#include "relayd.h"
+
+__dead static void	usage(void);
+static int	relayd_check(const char *);
+static int	relayd_listeners(void);
+static void	relayd_configure(struct proc_peer *);
+static void	relayd_up(void);
+static void	relayd_reload(void);
+static void	relayd_down(void);
+static int	relayd_reconfigure(char *, size_t);
+static int	relayd_recv_reload(struct proc_peer *, struct imsg *);
+static void	send_conf(struct proc_peer *);
+static void	send_listens(struct proc_peer *);
+static void	send_pem(struct proc_peer *, uint32_t, uint32_t,
+		    const struct certificate *, const char *);
+static void	send_sign_socket(int);
+static void	send_listener_links(int);
+static void	send_control(struct proc_peer *);
+
+static struct relayd_conf	*conf;
+static const char		*conffile = RELAYD_CONF;
+static int			 verbose;
+static int			 control_fd = -1;
+static uint32_t			 generation;
+/* Listeners that have got their configuration, for the links among them. */
+static int			 configured[PROC_INSTANCES_MAX];
+
+static const struct proc_rule parent_rules[] = {
+	{ IMSG_RELOAD, PROC_ROUTER, sizeof(struct ctl_name),
+	    relayd_recv_reload, 0, 0 },
+};
+
+#define TO(kind)	(1U << (kind))
+
+/* Who exists, as whom, and who has a pipe to whom. */
+static const struct proc_def relayd_defs[] = {
+	{ .kind = PROC_PARENT, .name = "parent", .rank = 5,
+	    .sandbox = SANDBOX_RELAYD_PARENT, .rules = parent_rules,
+	    .nrules = nitems(parent_rules) },
+	{ .kind = PROC_KEYS, .name = "keys", .user = "_culvertkey",
+	    .rank = 4, .sandbox = SANDBOX_KEYS, .rules = keys_rules,
+	    .start = keys_start, .serve = keys_serve },
+	{ .kind = PROC_AUTH, .name = "auth", .user = "_culvertdb",
+	    .peers = TO(PROC_ROUTER) | TO(PROC_LISTENER), .rank = 3,
+	    .sandbox = SANDBOX_AUTH, .rules = auth_rules,
+	    .start = auth_start, .serve = auth_serve, .stop = auth_stop,
+	    .peer_up = auth_peer_up },
+	{ .kind = PROC_ROUTER, .name = "router", .user = "_culvertrt",
+	    .peers = TO(PROC_AUTH) | TO(PROC_LISTENER), .rank = 2,
+	    .sandbox = SANDBOX_ROUTER, .rules = router_rules,
+	    .start = router_start, .serve = router_serve,
+	    .peer_up = router_peer_up, .peer_down = router_peer_down },
+	{ .kind = PROC_LISTENER, .name = "listener", .user = "_culvert",
+	    .instances = relayd_listeners,
+	    .peers = TO(PROC_AUTH) | TO(PROC_ROUTER), .rank = 1,
+	    .sandbox = SANDBOX_LISTENER, .rules = listener_rules,
+	    .start = listener_start, .serve = listener_serve,
+	    .stop = listener_stop, .peer_up = listener_peer_up,
+	    .peer_down = listener_peer_down },
+};
+
+const struct proc_daemon relayd_daemon = {
+	.name = "relayd", .defs = relayd_defs, .ndefs = nitems(relayd_defs),
+	.configure = relayd_configure, .up = relayd_up,
+	.reload = relayd_reload, .down = relayd_down,
+};
+
+__dead static void
+usage(void)
+{
+	fprintf(stderr, "usage: relayd [-dnvV] [-D macro=value] [-f file]\n");
+	exit(2);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct proc_options	 opt = { .argc = argc, .argv = argv };
+	const char		*errstr;
+	int			 ch, check = 0;
+
+	log_init("relayd", LOG_STYLE_TERMINAL, 0);
+	while ((ch = getopt(argc, argv, "D:dI:f:nT:vVx:")) != -1) {
+		switch (ch) {
+		case 'D':
+			if (cmdline_symset(optarg) == -1)
+				errx(2, "-D %s: not macro=value", optarg);
+			break;
+		case 'd':
+			opt.foreground = 1;
+			break;
+		case 'I':
+			opt.instance = strtonum(optarg, 0,
+			    PROC_INSTANCES_MAX - 1, &errstr);
+			if (errstr != NULL)
+				usage();
+			break;
+		case 'f':
+			conffile = optarg;
+			break;
+		case 'n':
+			check = 1;
+			break;
+		case 'T':
+			opt.test = optarg;
+			break;
+		case 'v':
+			opt.verbose++;
+			break;
+		case 'V':
+			printf("relayd %s\n", CULVERT_VERSION);
+			return (0);
+		case 'x':
+			opt.child = optarg;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (argc != optind)
+		usage();
+	verbose = opt.verbose;
+	log_setverbose(verbose);
+	if (opt.child != NULL)
+		proc_child(&relayd_daemon, &opt);
+	if (check)
+		return (relayd_check(conffile));
+
+	if ((conf = parse_config(conffile)) == NULL ||
+	    config_load(conf) == -1)
+		return (1);
+	if (listen_open(conf, NULL) == -1 ||
+	    (control_fd = listen_control(conf)) == -1)
+		return (1);
+	return (proc_parent(&relayd_daemon, &opt));
+}
+
+static int
+relayd_check(const char *file)
+{
+	struct relayd_conf	*c;
+
+	if ((c = parse_config(file)) == NULL || config_load(c) == -1)
+		return (1);
+	config_free(c);
+	fprintf(stderr, "configuration OK\n");
+	return (0);
+}
+
+static int
+relayd_listeners(void)
+{
+	return (conf->prefork);
+}
+
+static void
+relayd_up(void)
+{
+	struct listen_addr	*l;
+	char			 addr[ADDR_STRLEN];
+
+	TAILQ_FOREACH(l, &conf->listens, entry) {
+		addr_format((struct sockaddr *)&l->ss, addr);
+		log_info("serves on %s%s", addr, l->tls ? " with TLS" : "");
+	}
+}
+
+static void
+relayd_down(void)
+{
+	unlink(conf->control);
+}
+
+/* ---- what each process gets ---- */
+
+static void
+relayd_configure(struct proc_peer *p)
+{
+	int	 i;
+
+	switch (proc_peer_kind(p)) {
+	case PROC_KEYS:
+		send_conf(p);
+		for (i = 0; i < proc_count(PROC_LISTENER); i++)
+			send_sign_socket(i);
+		break;
+	case PROC_LISTENER:
+		send_conf(p);
+		send_sign_socket(proc_peer_instance(p));
+		send_listener_links(proc_peer_instance(p));
+		break;
+	case PROC_ROUTER:
+		send_conf(p);
+		send_control(p);
+		break;
+	default:
+		send_conf(p);
+		break;
+	}
+}
+
+static void
+send_conf(struct proc_peer *p)
+{
+	struct conf_begin	 begin;
+	struct conf_end		 end = { .generation = generation };
+	struct conf_name	 name;
+	struct certificate	*cert;
+	struct own_name		*n;
+	uint32_t		 i = 0;
+	int			 kind = proc_peer_kind(p);
+
+	memset(&begin, 0, sizeof(begin));
+	begin.limits = conf->limits;
+	if (conf->domain != NULL)
+		strlcpy(begin.domain, conf->domain, sizeof(begin.domain));
+	if (kind == PROC_AUTH)
+		strlcpy(begin.state, conf->state, sizeof(begin.state));
+	strlcpy(begin.user, conf->user, sizeof(begin.user));
+	begin.prefork = conf->prefork;
+	begin.verbose = verbose;
+	proc_send(p, IMSG_CONF_BEGIN, 0, -1, &begin, sizeof(begin));
+	if (kind == PROC_LISTENER)
+		send_listens(p);
+	TAILQ_FOREACH(cert, &conf->certs, entry) {
+		if (kind == PROC_LISTENER)
+			send_pem(p, IMSG_CONF_CERT, i, cert, cert->chain);
+		if (kind == PROC_KEYS)
+			send_pem(p, IMSG_CONF_KEY, i, cert, cert->key);
+		i++;
+	}
+	if (kind == PROC_AUTH) {
+		TAILQ_FOREACH(n, &conf->names, entry) {
+			memset(&name, 0, sizeof(name));
+			strlcpy(name.name, n->name, sizeof(name.name));
+			proc_send(p, IMSG_CONF_NAME, 0, -1, &name,
+			    sizeof(name));
+		}
+	}
+	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
+}
+
+static void
+send_listens(struct proc_peer *p)
+{
+	struct conf_listen	 msg;
+	struct listen_addr	*l;
+	int			 fd;
+
+	TAILQ_FOREACH(l, &conf->listens, entry) {
+		memset(&msg, 0, sizeof(msg));
+		msg.ss = l->ss;
+		msg.tls = l->tls;
+		if ((fd = dup(l->fds[proc_peer_instance(p)])) == -1)
+			fatal("dup");
+		proc_send(p, IMSG_CONF_LISTEN, 0, fd, &msg, sizeof(msg));
+	}
+}
+
+static void
+send_pem(struct proc_peer *p, uint32_t type, uint32_t index,
+    const struct certificate *cert, const char *pem)
+{
+	static struct conf_chunk	 c;
+	size_t				 total = strlen(pem), off, n;
+
+	for (off = 0; off < total; off += n) {
+		n = total - off;
+		if (n > sizeof(c.data))
+			n = sizeof(c.data);
+		memset(&c, 0, sizeof(c));
+		memcpy(c.keyid, cert->keyid, sizeof(c.keyid));
+		c.index = index;
+		c.total = total;
+		c.len = n;
+		memcpy(c.data, pem + off, n);
+		proc_send(p, type, 0, -1, &c, sizeof(c));
+	}
+	explicit_bzero(&c, sizeof(c));
+}
+
+static void
+send_sign_socket(int listener)
+{
+	struct sign_socket	 msg = { .listener = listener };
+	struct proc_peer	*k = proc_peer(PROC_KEYS, 0);
+	struct proc_peer	*l = proc_peer(PROC_LISTENER, listener);
+	int			 sv[2];
+
+	if (k == NULL || l == NULL)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1)
+		fatal("socketpair");
+	proc_send(k, IMSG_SIGN_SOCKET, 0, sv[0], &msg, sizeof(msg));
+	proc_send(l, IMSG_SIGN_SOCKET, 0, sv[1], &msg, sizeof(msg));
+}
+
+/* One link between each two listeners, made when the second is there. */
+static void
+send_listener_links(int a)
+{
+	struct listener_link	 msg;
+	struct proc_peer	*pa, *pb;
+	int			 b, sv[2];
+
+	pa = proc_peer(PROC_LISTENER, a);
+	configured[a] = 1;
+	for (b = 0; b < proc_count(PROC_LISTENER); b++) {
+		if (b == a || !configured[b] ||
+		    (pb = proc_peer(PROC_LISTENER, b)) == NULL)
+			continue;
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) ==
+		    -1)
+			fatal("socketpair");
+		memset(&msg, 0, sizeof(msg));
+		msg.peer = b;
+		msg.dialer = 1;
+		proc_send(pa, IMSG_LISTENER_LINK, 0, sv[0], &msg, sizeof(msg));
+		msg.peer = a;
+		msg.dialer = 0;
+		proc_send(pb, IMSG_LISTENER_LINK, 0, sv[1], &msg, sizeof(msg));
+	}
+}
+
+static void
+send_control(struct proc_peer *p)
+{
+	struct conf_end	 end = { .generation = generation };
+	int		 fd;
+
+	if ((fd = dup(control_fd)) == -1)
+		fatal("dup");
+	proc_send(p, IMSG_CONF_CONTROL, 0, fd, &end, sizeof(end));
+}
+
+/* ---- reload: all or nothing ---- */
+
+static int
+relayd_reconfigure(char *why, size_t size)
+{
+	struct relayd_conf	*new;
+	int			 i;
+
+	if ((new = parse_config(conffile)) == NULL) {
+		snprintf(why, size, "%s has errors: the old configuration "
+		    "stays; relayd -n shows them", conffile);
+		return (-1);
+	}
+	if (config_load(new) == -1) {
+		snprintf(why, size, "%s can't be used: the old configuration "
+		    "stays; relayd -n says why", conffile);
+		config_free(new);
+		return (-1);
+	}
+	if (new->prefork != conf->prefork ||
+	    strcmp(new->state, conf->state) != 0 ||
+	    strcmp(new->control, conf->control) != 0 ||
+	    strcmp(new->user, conf->user) != 0) {
+		snprintf(why, size, "prefork, state, control and user change "
+		    "only with a restart: the old configuration stays");
+		config_free(new);
+		return (-1);
+	}
+	if (listen_open(new, conf) == -1) {
+		snprintf(why, size, "an address can't be listened on: the old "
+		    "configuration stays; the log says which");
+		config_free(new);
+		return (-1);
+	}
+	config_free(conf);
+	conf = new;
+	generation++;
+	/* Keys first: a listener may ask for a new one at once. */
+	if (proc_peer(PROC_KEYS, 0) != NULL)
+		send_conf(proc_peer(PROC_KEYS, 0));
+	if (proc_peer(PROC_AUTH, 0) != NULL)
+		send_conf(proc_peer(PROC_AUTH, 0));
+	if (proc_peer(PROC_ROUTER, 0) != NULL)
+		send_conf(proc_peer(PROC_ROUTER, 0));
+	for (i = 0; i < proc_count(PROC_LISTENER); i++) {
+		if (proc_peer(PROC_LISTENER, i) != NULL)
+			send_conf(proc_peer(PROC_LISTENER, i));
+	}
+	snprintf(why, size, "configuration reloaded");
+	return (0);
+}
+
+static void
+relayd_reload(void)
+{
+	char	 why[CTL_TEXT_LEN];
+
+	if (relayd_reconfigure(why, sizeof(why)) == -1)
+		log_warnx("reload: %s", why);
+	else
+		log_info("%s", why);
+}
+
+static int
+relayd_recv_reload(struct proc_peer *p, struct imsg *imsg)
+{
+	struct ctl_end	 end;
+
+	memset(&end, 0, sizeof(end));
+	if (relayd_reconfigure(end.text, sizeof(end.text)) == -1) {
+		end.code = CTL_CODE_INVALID;
+		log_warnx("reload: %s", end.text);
+	} else
+		log_info("%s", end.text);
+	(void)proc_send(p, IMSG_RELOADED, imsg_get_id(imsg), -1, &end,
+	    sizeof(end));
+	return (0);
+}
