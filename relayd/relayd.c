@@ -74,7 +74,7 @@ static const struct proc_rule parent_rules[] = {
 #define TO(kind)	(1U << (kind))
 
 /* Who exists, as whom, and who has a pipe to whom. */
-static const struct proc_def relayd_defs[] = {
+static struct proc_def relayd_defs[] = {
 	{ .kind = PROC_PARENT, .name = "parent", .rank = 5,
 	    .sandbox = SANDBOX_RELAYD_PARENT, .rules = parent_rules,
 	    .nrules = nitems(parent_rules) },
@@ -121,6 +121,10 @@ main(int argc, char **argv)
 	int			 ch, check = 0;
 
 	log_init("relayd", LOG_STYLE_TERMINAL, 0);
+	relayd_defs[PROC_KEYS].nrules = keys_nrules;
+	relayd_defs[PROC_AUTH].nrules = auth_nrules;
+	relayd_defs[PROC_ROUTER].nrules = router_nrules;
+	relayd_defs[PROC_LISTENER].nrules = listener_nrules;
 	while ((ch = getopt(argc, argv, "D:dI:f:nT:vVx:")) != -1) {
 		switch (ch) {
 		case 'D':

@@ -108,6 +108,7 @@ struct relayd_conf {
  * NULL then.  config.c: check what can only be checked against the system
  * (certificates and keys match, the state folder), fill the names, free.
  */
+struct relayd_conf	*config_new(void);
 struct relayd_conf	*parse_config(const char *);
 int			 cmdline_symset(const char *);
 int			 config_load(struct relayd_conf *);
