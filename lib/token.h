@@ -55,7 +55,7 @@ int	token_public(const struct token *, uint8_t[TOKEN_PUBLIC_LEN]);
 
 /*
  * What is signed at log-in: "culvert-login-v1" LF host LF nonce LF path LF
- * node LF.  host is the Host field's name, lower case, without port; path
+ * node LF.  host is the name in Host, lower case, no port or brackets; path
  * that of the upgrade request; node is empty for clients.
  */
 struct token_challenge {
