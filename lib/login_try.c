@@ -1,0 +1,224 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * One log-in at the relay, to see that it works.
+ */
+
+#include "compat.h"
+
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dial.h"
+#include "evtls.h"
+#include "link_client.h"
+#include "log.h"
+#include "login.h"
+
+#define TRY_TIMEOUT_MS	10000
+
+struct try {
+	struct event_base	*base;
+	const struct login	*login;
+	struct relay_url	 url;
+	struct evtls_client	*tls;
+	struct token		 token;
+	const char		*agent;
+	struct link		*link;
+	struct mux_budget	 budget;
+	char			*err;
+	size_t			 errsize;
+	int			 ok;
+};
+
+static void	try_dialled(struct dial *, void *, int, enum dial_error,
+		    const char *);
+static void	try_sign(struct link_client *, void *,
+		    const struct token_challenge *);
+static void	try_done(struct link_client *, void *, struct link *);
+static void	try_fail(struct link_client *, void *, enum link_fail, int,
+		    const char *);
+static void	try_up(struct link *, void *, const struct mux_hello *);
+static void	try_down(struct link *, void *, int, const char *);
+
+static const struct link_client_ops client_ops = {
+	try_sign, try_done, try_fail
+};
+static const struct link_ops link_ops = { try_up, NULL, NULL, try_down };
+
+struct evtls_client *
+login_trust(const struct relay_url *url, const char *ca, const char *pin,
+    char *err, size_t size)
+{
+	uint8_t			 keyid[EVTLS_KEYID_LEN];
+	struct evtls_client	*client = NULL;
+	char			*pem = NULL;
+
+	if (pin != NULL && evtls_pin_parse(pin, keyid) == -1) {
+		snprintf(err, size, "pin %s: sha256: and 64 hex digits are "
+		    "wanted", pin);
+		return (NULL);
+	}
+	if (ca != NULL && (pem = login_slurp(ca)) == NULL) {
+		snprintf(err, size, "ca %s can't be read", ca);
+		return (NULL);
+	}
+	if (ca == NULL && pin == NULL &&
+	    (pem = evtls_system_ca()) == NULL) {
+		snprintf(err, size, "this system has no CA certificates: "
+		    "install ca-certificates, or give --ca or --pin");
+		return (NULL);
+	}
+	client = evtls_client_new(pem, pin == NULL ? NULL : keyid, err, size);
+	free(pem);
+	return (client);
+}
+
+int
+login_try(const struct login *l, int plain_ok, const char *agent, char *err,
+    size_t errsize)
+{
+	struct dial_config	 dc;
+	struct try		 t;
+	const char		*why;
+
+	memset(&t, 0, sizeof(t));
+	t.login = l;
+	t.err = err;
+	t.errsize = errsize;
+	t.agent = agent;
+	t.budget.limit = 64 << 20;
+	snprintf(err, errsize, "no memory");
+	if (relay_url_parse(l->relay, &t.url, &why) == -1) {
+		snprintf(err, errsize, "relay %s: %s", l->relay, why);
+		return (-1);
+	}
+	if (!t.url.tls && !t.url.loopback && !plain_ok) {
+		snprintf(err, errsize, "ws:// sends everything in the clear: "
+		    "use wss://, or --allow-plaintext if that is meant");
+		return (-1);
+	}
+	if (token_parse(l->token, &t.token, &why) == -1) {
+		snprintf(err, errsize, "%s", why);
+		return (-1);
+	}
+	if (evtls_init() == -1 || (t.url.tls && (t.tls = login_trust(&t.url,
+	    l->ca, l->pin, err, errsize)) == NULL))
+		goto done;
+	if ((t.base = event_base_new()) == NULL || dial_init(t.base) == -1)
+		goto done;
+	memset(&dc, 0, sizeof(dc));
+	dc.base = t.base;
+	dc.host = t.url.host;
+	dc.port = t.url.port;
+	dc.timeout_ms = TRY_TIMEOUT_MS;
+	dc.done = try_dialled;
+	dc.arg = &t;
+	if (dial_new(&dc) != NULL)
+		event_base_dispatch(t.base);
+ done:
+	link_free(t.link);
+	evtls_client_free(t.tls);
+	explicit_bzero(&t.token, sizeof(t.token));
+	/* The base stays: the resolver's threads know it. */
+	return (t.ok ? 0 : -1);
+}
+
+static void
+try_end(struct try *t, const char *why)
+{
+	if (why == NULL)
+		t->ok = 1;
+	else
+		snprintf(t->err, t->errsize, "%s", why);
+	event_base_loopbreak(t->base);
+}
+
+static void
+try_dialled(struct dial *d, void *arg, int fd, enum dial_error error,
+    const char *text)
+{
+	static const struct mux_hello	 hello = { .version = 1 };
+	struct link_client_config	 cfg;
+	struct try			*t = arg;
+
+	if (fd == -1) {
+		try_end(t, text);
+		return;
+	}
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.base = t->base;
+	cfg.fd = fd;
+	cfg.url = &t->url;
+	cfg.tls = t->tls;
+	cfg.path = t->login->name != NULL ? LINK_PATH_NODE : LINK_PATH_ACCESS;
+	cfg.node = t->login->name != NULL ? t->login->name : "";
+	cfg.token_id = t->token.id;
+	cfg.user_agent = t->agent;
+	cfg.timeout_ms = TRY_TIMEOUT_MS;
+	cfg.ops = &client_ops;
+	cfg.arg = t;
+	cfg.link.base = t->base;
+	cfg.link.ops = &link_ops;
+	cfg.link.arg = t;
+	cfg.link.process_budget = &t->budget;
+	cfg.link.budget = t->budget.limit;
+	cfg.link.hello = &hello;
+	if (link_client_new(&cfg) == NULL)
+		try_end(t, "no memory");
+}
+
+static void
+try_sign(struct link_client *lc, void *arg, const struct token_challenge *ch)
+{
+	struct try	*t = arg;
+	uint8_t		 sig[TOKEN_SIG_LEN];
+
+	link_client_signed(lc, token_sign(&t->token, ch, sig) == 0 ? sig :
+	    NULL);
+}
+
+static void
+try_done(struct link_client *lc, void *arg, struct link *link)
+{
+	struct try	*t = arg;
+
+	t->link = link;
+	try_end(t, NULL);
+}
+
+static void
+try_fail(struct link_client *lc, void *arg, enum link_fail fail, int retry,
+    const char *text)
+{
+	try_end(arg, text);
+}
+
+static void
+try_up(struct link *link, void *arg, const struct mux_hello *hello)
+{
+}
+
+static void
+try_down(struct link *link, void *arg, int code, const char *text)
+{
+}
