@@ -40,6 +40,8 @@ struct store {
 	char			*shown;
 	struct store_query	 queries[STORE_QUERIES_MAX];
 	size_t			 nqueries;
+	int			 full;		/* the disk was, at open */
+	int			 exclusive;	/* others can't read it now */
 	char			 error[CTL_TEXT_LEN];
 };
 

@@ -38,9 +38,12 @@
 #define STORE_BUSY_MS	250
 
 static void		 store_close(struct store *);
+static enum store_result store_try(struct store *);
 static enum store_result store_connect(struct store *);
 static enum store_result store_check(struct store *);
+static enum store_result store_fail_full(struct store *);
 static enum store_result store_fail_io(struct store *, int);
+static enum store_result store_failed(struct store *, sqlite3_stmt *, int);
 
 struct store *
 store_new(const char *file, const char *shown)
@@ -95,13 +98,30 @@ store_error(const struct store *s)
 	return (s->error);
 }
 
+/*
+ * What SQLite shares with other programs that read the file lies in a file
+ * of its own, which needs room.  Without any, do without the others, and
+ * those who are known can still log in.
+ */
 enum store_result
 store_open(struct store *s)
 {
-	enum store_result	 r;
-
 	if (s->db != NULL)
 		return (STORE_OK);
+	s->exclusive = s->full = 0;
+	if (store_try(s) == STORE_OK)
+		return (STORE_OK);
+	if (!s->full)
+		return (STORE_DOWN);
+	s->exclusive = 1;
+	return (store_try(s));
+}
+
+static enum store_result
+store_try(struct store *s)
+{
+	enum store_result	 r;
+
 	if ((r = store_connect(s)) == STORE_OK &&
 	    (r = store_check(s)) == STORE_OK &&
 	    (r = store_upgrade(s)) == STORE_OK) {
@@ -128,6 +148,9 @@ store_connect(struct store *s)
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	if (s->exclusive && store_exec(s,
+	    "PRAGMA locking_mode = EXCLUSIVE") != STORE_OK)
+		return (STORE_DOWN);
 	return (store_exec(s,
 	    "PRAGMA temp_store = MEMORY;"
 	    "PRAGMA cell_size_check = ON;"
@@ -171,12 +194,23 @@ store_broken(struct store *s, const char *fmt, ...)
 	return (STORE_DOWN);
 }
 
+static enum store_result
+store_fail_full(struct store *s)
+{
+	s->full = 1;
+	store_broken(s, "disk full: database %s can't grow", s->shown);
+	return (STORE_NOWRITE);
+}
+
 /* Reads may go on when a write has failed, and the other way round. */
 static enum store_result
 store_fail_io(struct store *s, int rc)
 {
-	int	 e = sqlite3_system_errno(s->db);
+	int	 e = errno, known = sqlite3_system_errno(s->db);
 
+	/* SQLite does not remember it for what fails in a commit. */
+	if (known != 0)
+		e = known;
 	switch (rc) {
 	case SQLITE_IOERR_READ:
 	case SQLITE_IOERR_SHORT_READ:
@@ -186,11 +220,9 @@ store_fail_io(struct store *s, int rc)
 		    s->shown, e != 0 ? strerror(e) : sqlite3_errstr(rc)));
 	}
 	if (e == ENOSPC || e == EDQUOT || e == EFBIG)
-		store_broken(s, "disk full: database %s can't grow",
-		    s->shown);
-	else
-		store_broken(s, "database %s can't be written: %s",
-		    s->shown, e != 0 ? strerror(e) : sqlite3_errstr(rc));
+		return (store_fail_full(s));
+	store_broken(s, "database %s can't be written: %s", s->shown,
+	    e != 0 ? strerror(e) : sqlite3_errstr(rc));
 	return (STORE_NOWRITE);
 }
 
@@ -203,9 +235,7 @@ store_fail(struct store *s, int rc)
 			return (STORE_NONE);
 		return (STORE_EXISTS);
 	case SQLITE_FULL:
-		store_broken(s, "disk full: database %s can't grow",
-		    s->shown);
-		return (STORE_NOWRITE);
+		return (store_fail_full(s));
 	case SQLITE_READONLY:
 		store_broken(s, "database %s can't be written: %s", s->shown,
 		    sqlite3_errstr(rc));
@@ -229,14 +259,17 @@ store_fail(struct store *s, int rc)
 }
 
 /*
- * After the statement was reset: a damaged file is closed, to be opened and
- * checked whole again before anything from it is believed.
+ * End the statement (if any), but not before asking what went wrong.  A
+ * damaged file is closed, to be opened and checked whole again before
+ * anything from it is believed.
  */
 static enum store_result
-store_failed(struct store *s, int rc)
+store_failed(struct store *s, sqlite3_stmt *st, int rc)
 {
 	enum store_result	 r = store_fail(s, rc);
 
+	if (st != NULL)
+		store_done(st);
 	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ||
 	    rc == SQLITE_READONLY_DBMOVED)
 		store_close(s);
@@ -263,7 +296,7 @@ store_prepare(struct store *s, const char *sql)
 	rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
 	    &q->stmt, NULL);
 	if (rc != SQLITE_OK) {
-		store_failed(s, rc);
+		store_failed(s, NULL, rc);
 		return (NULL);
 	}
 	q->sql = sql;
@@ -293,8 +326,7 @@ store_bind(struct store *s, const char *sql, const char *types, ...)
 	}
 	va_end(ap);
 	if (rc != SQLITE_OK) {
-		store_done(st);
-		store_failed(s, rc);
+		store_failed(s, st, rc);
 		return (NULL);
 	}
 	return (st);
@@ -314,10 +346,13 @@ store_row(struct store *s, sqlite3_stmt *st)
 
 	if (st == NULL)
 		return (STORE_DOWN);
+	errno = 0;
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		return (STORE_OK);
+	if (rc != SQLITE_DONE)
+		return (store_failed(s, st, rc));
 	store_done(st);
-	return (rc == SQLITE_DONE ? STORE_NONE : store_failed(s, rc));
+	return (STORE_NONE);
 }
 
 enum store_result
@@ -341,8 +376,9 @@ store_exec(struct store *s, const char *sql)
 
 	if (s->db == NULL)
 		return (STORE_DOWN);
+	errno = 0;
 	rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
-	return (rc == SQLITE_OK ? STORE_OK : store_failed(s, rc));
+	return (rc == SQLITE_OK ? STORE_OK : store_failed(s, NULL, rc));
 }
 
 int

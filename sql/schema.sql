@@ -1,0 +1,71 @@
+-- The store of relayd.  Identifiers are UUIDs as text, times are seconds
+-- since the epoch (UTC).  A database that has only users, pat_tokens and
+-- nodes, without the columns marked "added", is adopted by upgrade_001.sql:
+-- keep the two alike.
+
+CREATE TABLE users (
+	id		TEXT PRIMARY KEY,
+	created_at	INTEGER NOT NULL,
+	provider	TEXT NOT NULL,			-- 'local', or an issuer
+	email		TEXT NOT NULL UNIQUE,		-- lower case
+	password	TEXT,				-- crypt(3) hash; NULL: none
+	username	TEXT NOT NULL,
+	avatar_url	TEXT NOT NULL,
+	roles		TEXT NOT NULL DEFAULT '["user"]',	-- JSON array
+	enabled		INTEGER NOT NULL DEFAULT 1	-- added
+);
+
+CREATE TABLE pat_tokens (
+	id		TEXT PRIMARY KEY,
+	token_id	TEXT NOT NULL UNIQUE,		-- public part of a token
+	token_hash	TEXT NOT NULL,			-- 'ed25519:' and the public
+							-- key in hex
+	user_id		TEXT NOT NULL REFERENCES users(id),
+	name		TEXT NOT NULL DEFAULT '',
+	scopes		TEXT NOT NULL,			-- JSON array
+	created_at	INTEGER NOT NULL,
+	expires_at	INTEGER,			-- NULL: never
+	nodes		TEXT NOT NULL DEFAULT '[]',	-- added: names, JSON array;
+							-- empty: all
+	last_used_at	INTEGER,			-- added
+	revoked_at	INTEGER				-- added: kept for its nodes
+);
+
+CREATE TABLE nodes (
+	id		TEXT PRIMARY KEY,
+	user_id		TEXT NOT NULL REFERENCES users(id),
+	token_id	TEXT NOT NULL REFERENCES pat_tokens(id),
+	name		TEXT UNIQUE,
+	created_at	INTEGER NOT NULL,
+	connected	INTEGER NOT NULL DEFAULT 0,
+	connected_at	INTEGER,
+	last_seen_at	INTEGER				-- added
+);
+
+CREATE INDEX pat_tokens_user ON pat_tokens(user_id);
+CREATE INDEX nodes_user ON nodes(user_id);
+CREATE INDEX nodes_token ON nodes(token_id);
+
+-- Who did what, from where, to what, for how long.  No references: a line
+-- outlives what it tells of.
+CREATE TABLE audit (
+	id		INTEGER PRIMARY KEY,
+	at		INTEGER NOT NULL,		-- of the end
+	what		TEXT NOT NULL,
+	email		TEXT NOT NULL,
+	token_id	TEXT NOT NULL,
+	node		TEXT NOT NULL,
+	addr		TEXT NOT NULL,
+	target		TEXT NOT NULL,
+	ms		INTEGER NOT NULL,
+	bytes_in	INTEGER NOT NULL,
+	bytes_out	INTEGER NOT NULL,
+	text		TEXT NOT NULL
+);
+
+CREATE INDEX audit_at ON audit(at);
+
+-- One row: how many upgrades this database has had.
+CREATE TABLE meta (
+	version		INTEGER NOT NULL
+);
