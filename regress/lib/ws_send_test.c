@@ -16,7 +16,7 @@
 
 
 /* link: lib/ws.c lib/base64.c */
-/* libs: libcrypto libbsd */
+/* libs: libcrypto */
 /* flags: -Wl,--wrap=EVP_Digest */
 
 #include "compat.h"
