@@ -74,11 +74,13 @@ char	*login_token_file(const char *);
 int	login_try(const struct login *, int, const char *, char *, size_t);
 
 /*
- * The trust of a login: ca and pin, or the system's roots.  The client, or
- * NULL with the reason.
+ * login_trust: who is believed to be the relay: the CA file and the pin, of
+ * which either may be NULL, or without both the system's roots.  *pem, if
+ * pem is not NULL, is the CA's malloced text then, or NULL.  The client to
+ * connect with, or NULL with the reason in the buffer.
  */
-struct evtls_client *login_trust(const struct relay_url *, const char *,
-	    const char *, char *, size_t);
+struct evtls_client *login_trust(const char *, const char *, char **, char *,
+	    size_t);
 
 /* A whole file as a malloced string, or NULL (logged); at most 1 MB. */
 char	*login_slurp(const char *);

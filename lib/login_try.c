@@ -66,11 +66,11 @@ static const struct link_client_ops client_ops = {
 static const struct link_ops link_ops = { try_up, NULL, NULL, try_down };
 
 struct evtls_client *
-login_trust(const struct relay_url *url, const char *ca, const char *pin,
-    char *err, size_t size)
+login_trust(const char *ca, const char *pin, char **pemp, char *err,
+    size_t size)
 {
 	uint8_t			 keyid[EVTLS_KEYID_LEN];
-	struct evtls_client	*client = NULL;
+	struct evtls_client	*client;
 	char			*pem = NULL;
 
 	if (pin != NULL && evtls_pin_parse(pin, keyid) == -1) {
@@ -85,11 +85,14 @@ login_trust(const struct relay_url *url, const char *ca, const char *pin,
 	if (ca == NULL && pin == NULL &&
 	    (pem = evtls_system_ca()) == NULL) {
 		snprintf(err, size, "this system has no CA certificates: "
-		    "install ca-certificates, or give --ca or --pin");
+		    "install ca-certificates, or give ca or pin");
 		return (NULL);
 	}
 	client = evtls_client_new(pem, pin == NULL ? NULL : keyid, err, size);
-	free(pem);
+	if (client != NULL && pemp != NULL)
+		*pemp = pem;
+	else
+		free(pem);
 	return (client);
 }
 
@@ -112,7 +115,7 @@ login_try(const struct login *l, int plain_ok, const char *agent, char *err,
 		snprintf(err, errsize, "relay %s: %s", l->relay, why);
 		return (-1);
 	}
-	if (!t.url.tls && !t.url.loopback && !plain_ok) {
+	if (!relay_url_plain_ok(&t.url, plain_ok)) {
 		snprintf(err, errsize, "ws:// sends everything in the clear: "
 		    "use wss://, or --allow-plaintext if that is meant");
 		return (-1);
@@ -121,8 +124,8 @@ login_try(const struct login *l, int plain_ok, const char *agent, char *err,
 		snprintf(err, errsize, "%s", why);
 		return (-1);
 	}
-	if (evtls_init() == -1 || (t.url.tls && (t.tls = login_trust(&t.url,
-	    l->ca, l->pin, err, errsize)) == NULL))
+	if (evtls_init() == -1 || (t.url.tls && (t.tls = login_trust(l->ca,
+	    l->pin, NULL, err, errsize)) == NULL))
 		goto done;
 	if ((t.base = event_base_new()) == NULL || dial_init(t.base) == -1)
 		goto done;

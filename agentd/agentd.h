@@ -1,0 +1,195 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef AGENTD_H
+#define AGENTD_H
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <stdint.h>
+
+#include "addr.h"
+#include "evtls.h"
+#include "mux_frame.h"
+#include "proc.h"
+#include "relay_url.h"
+#include "token.h"
+
+/*
+ * What crosses agentd's processes: the kinds, the configuration, every
+ * message with its payload.
+ */
+
+enum agentd_kind {
+	/* PROC_PARENT = 0: has the token, signs with it */
+	PROC_TUNNEL = 1,	/* has the link */
+	PROC_PROXY,		/* resolves and connects */
+	PROC_KINDS
+};
+
+#define AGENTD_CONF	CULVERT_SYSCONFDIR "/agentd.conf"
+#define RELAYS_MAX	16
+#define RULES_MAX	1024
+#define NONCE_LEN	128
+
+/* ---- the configuration ---- */
+
+enum rule_action { RULE_BLOCK = 1, RULE_PASS = 2 };
+
+/* A line about targets; the last that matches wins, quick ends the search. */
+struct rule {
+	uint32_t		 action;
+	uint32_t		 quick;
+	uint32_t		 kind;		/* enum mux_kind, or 0: any */
+	uint32_t		 what;		/* enum rule_what */
+	struct addr_prefix	 prefix;	/* RULE_PREFIX */
+	char			 host[MUX_HOST_MAX + 1]; /* RULE_HOST, as asked
+						   for, lower case */
+	uint16_t		 port_min, port_max;
+	uint32_t		 pad;
+};
+enum rule_what { RULE_ANY = 1, RULE_LOOPBACK, RULE_PREFIX, RULE_HOST };
+
+struct rule_entry {
+	TAILQ_ENTRY(rule_entry)	 entry;
+	struct rule		 rule;
+};
+TAILQ_HEAD(rules, rule_entry);
+
+struct agentd_conf {
+	char		*relays[RELAYS_MAX];
+	int		 nrelays;
+	char		*name;
+	char		*token;		/* a secret */
+	char		*ca, *pin;
+	char		*user;		/* of the proxy */
+	int		 plaintext;	/* ws:// to anywhere */
+	uint32_t	 ping_ms;
+	uint32_t	 streams_max;
+	struct rules	 rules;
+	/* filled in by config_load */
+	struct relay_url urls[RELAYS_MAX];
+	char		*ca_pem;
+};
+
+/*
+ * parse.y: read agentd.conf, adding to what is there.  0, or -1 (logged).
+ * config.c: defaults; login file, configuration file, environment and flags
+ * in that order, each beating the one before; checks.
+ */
+int		 parse_config(const char *, struct agentd_conf *);
+struct agentd_conf *config_new(void);
+void		 config_free(struct agentd_conf *);
+void		 config_environment(struct agentd_conf *);
+void		 config_scrub_environment(void);
+int		 config_load(struct agentd_conf *);
+void		 config_string(char **, const char *);
+void		 config_relay(struct agentd_conf *, const char *);
+
+/* login.c: `agentd login`. */
+int		 agentd_login(int, char **);
+
+/* ---- messages ---- */
+
+enum imsg_type {
+	/* parent -> tunnel, proxy */
+	IMSG_CONF_BEGIN = PROC_IMSG_FIRST,	/* struct conf_begin */
+	IMSG_CONF_RELAY,	/* struct conf_relay */
+	IMSG_CONF_CA,		/* struct conf_chunk; to tunnel */
+	IMSG_CONF_RULE,		/* struct rule; to proxy */
+	IMSG_CONF_END,		/* struct conf_end */
+	/* tunnel -> parent and back */
+	IMSG_SIGN,		/* struct sign_ask */
+	IMSG_SIGNED,		/* struct sign_answer */
+	/* tunnel -> proxy; id: the tunnel's */
+	IMSG_DIAL,		/* struct dial_relay */
+	IMSG_CONNECT,		/* struct connect_target */
+	IMSG_CANCEL,		/* struct conf_end: never mind */
+	/* proxy -> tunnel; same id */
+	IMSG_CONNECTED,		/* struct conf_end, fd */
+	IMSG_CONNECT_FAILED	/* struct connect_failed */
+};
+
+struct conf_begin {
+	uint64_t	 epoch;			/* ms since 1970: our start */
+	char		 name[MUX_NODE_MAX + 1];
+	char		 token_id[TOKEN_ID_LEN + 4];
+	uint8_t		 pin[EVTLS_KEYID_LEN];
+	uint32_t	 has_pin;
+	uint32_t	 ping_ms;
+	uint32_t	 streams_max;
+	uint32_t	 verbose;
+};
+
+struct conf_relay {
+	struct relay_url url;
+};
+
+#define CONF_CHUNK_MAX	8192
+struct conf_chunk {
+	uint32_t	 total, len;
+	char		 data[CONF_CHUNK_MAX];
+};
+
+struct conf_end {
+	uint32_t	 unused;
+};
+
+struct sign_ask {
+	uint32_t	 relay;			/* which of the list */
+	char		 host[256];
+	char		 nonce[NONCE_LEN];
+	char		 path[64];
+};
+
+struct sign_answer {
+	uint32_t	 ok;
+	uint8_t		 sig[TOKEN_SIG_LEN];
+};
+
+struct dial_relay {
+	uint32_t	 relay;
+};
+
+struct connect_target {
+	uint32_t	 kind;			/* enum mux_kind */
+	uint32_t	 port;
+	char		 host[MUX_HOST_MAX + 1];
+	char		 client[MUX_TEXT_MAX + 1];
+	char		 user[MUX_TEXT_MAX + 1];
+};
+
+struct connect_failed {
+	uint32_t	 code;			/* enum mux_code */
+	char		 text[MUX_TEXT_MAX + 1];
+};
+
+/* ---- the processes ---- */
+
+extern const struct proc_rule	 tunnel_rules[], proxy_rules[];
+extern const size_t		 tunnel_nrules, proxy_nrules;
+
+void	tunnel_start(void);
+void	tunnel_serve(void);
+void	tunnel_stop(void);
+void	tunnel_peer_up(struct proc_peer *);
+void	tunnel_peer_down(struct proc_peer *);
+void	proxy_start(void);
+void	proxy_serve(void);
+void	proxy_peer_down(struct proc_peer *);
+
+#endif /* AGENTD_H */

@@ -1,0 +1,242 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * agentd's configuration beyond its grammar: defaults, the environment, and
+ * what can only be checked against the system.
+ */
+
+#include "compat.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agentd.h"
+#include "conflex.h"
+#include "log.h"
+#include "login.h"
+
+static int	name_valid(const char *);
+static void	name_from_host(struct agentd_conf *);
+
+struct agentd_conf *
+config_new(void)
+{
+	struct agentd_conf	*conf;
+
+	if ((conf = calloc(1, sizeof(*conf))) == NULL ||
+	    (conf->user = strdup("_culvertpx")) == NULL)
+		fatal("configuration");
+	conf->streams_max = 4096;
+	TAILQ_INIT(&conf->rules);
+	return (conf);
+}
+
+void
+config_free(struct agentd_conf *conf)
+{
+	struct rule_entry	*e;
+
+	if (conf == NULL)
+		return;
+	while (conf->nrelays > 0)
+		free(conf->relays[--conf->nrelays]);
+	while ((e = TAILQ_FIRST(&conf->rules)) != NULL) {
+		TAILQ_REMOVE(&conf->rules, e, entry);
+		free(e);
+	}
+	free(conf->name);
+	if (conf->token != NULL)
+		freezero(conf->token, strlen(conf->token));
+	free(conf->ca);
+	free(conf->pin);
+	free(conf->user);
+	free(conf->ca_pem);
+	free(conf);
+}
+
+void
+config_string(char **where, const char *value)
+{
+	char	*p;
+
+	if (value == NULL)
+		return;
+	if ((p = strdup(value)) == NULL)
+		fatal("configuration");
+	if (*where != NULL)
+		freezero(*where, strlen(*where));
+	*where = p;
+}
+
+/* ---- the environment ---- */
+
+/* Secrets among them are wiped: children inherit the environment. */
+static const char *const	 env_secrets[] = {
+	"RELAY_TOKEN", "HTTP_NETWORK_RELAY_SECRET", "PAT_TOKEN"
+};
+
+void
+config_environment(struct agentd_conf *conf)
+{
+	const char	*host, *port, *p;
+	char		 url[512];
+	long long	 n;
+	size_t		 i;
+
+	if ((host = getenv("SERVER_HOST")) != NULL && host[0] != '\0') {
+		port = getenv("SERVER_PORT");
+		snprintf(url, sizeof(url), "wss://%s%s%s", host,
+		    port == NULL || port[0] == '\0' ? "" : ":",
+		    port == NULL ? "" : port);
+		config_relay(conf, url);
+	}
+	if ((p = getenv("HTTP_NETWORK_RELAY_URL")) != NULL && p[0] != '\0')
+		config_relay(conf, p);
+	if ((p = getenv("RELAY_URL")) != NULL && p[0] != '\0')
+		config_relay(conf, p);
+	if ((p = getenv("HTTP_NETWORK_RELAY_NAME")) != NULL && p[0] != '\0')
+		config_string(&conf->name, p);
+	for (i = nitems(env_secrets); i > 0; i--) {
+		if ((p = getenv(env_secrets[i - 1])) != NULL && p[0] != '\0')
+			config_string(&conf->token, p);
+	}
+	if ((p = getenv("PING_INTERVAL")) != NULL) {
+		if (conflex_number(p, 1, 40, &n) == -1)
+			log_warnx("PING_INTERVAL %s: seconds from 1 to 40 are "
+			    "wanted; ignored", p);
+		else
+			conf->ping_ms = n * 1000;
+	}
+}
+
+void
+config_scrub_environment(void)
+{
+	char	*p;
+	size_t	 i;
+
+	for (i = 0; i < nitems(env_secrets); i++) {
+		if ((p = getenv(env_secrets[i])) != NULL) {
+			explicit_bzero(p, strlen(p));
+			unsetenv(env_secrets[i]);
+		}
+	}
+}
+
+/* One relay in place of all. */
+void
+config_relay(struct agentd_conf *conf, const char *url)
+{
+	while (conf->nrelays > 0)
+		free(conf->relays[--conf->nrelays]);
+	if ((conf->relays[0] = strdup(url)) == NULL)
+		fatal("configuration");
+	conf->nrelays = 1;
+}
+
+/* ---- checks ---- */
+
+static int
+name_valid(const char *name)
+{
+	size_t	 i, len = strlen(name);
+
+	if (len == 0 || len > MUX_NODE_MAX || name[0] == '-' ||
+	    name[len - 1] == '-' || strstr(name, "--") != NULL)
+		return (0);
+	for (i = 0; i < len; i++) {
+		if (!islower((unsigned char)name[i]) &&
+		    !isdigit((unsigned char)name[i]) && name[i] != '-')
+			return (0);
+	}
+	return (1);
+}
+
+/* Without a name, the host's own, up to its first dot. */
+static void
+name_from_host(struct agentd_conf *conf)
+{
+	char	 host[256];
+
+	if (gethostname(host, sizeof(host)) == -1)
+		return;
+	host[sizeof(host) - 1] = '\0';
+	host[strcspn(host, ".")] = '\0';
+	config_string(&conf->name, host);
+}
+
+int
+config_load(struct agentd_conf *conf)
+{
+	struct token	 token;
+	const char	*why;
+	char		*p, err[256];
+	struct evtls_client *trust;
+	int		 i, tls = 0, bad = 0;
+
+	if (conf->nrelays == 0) {
+		log_warnx("no relay is known: agentd login --relay "
+		    "wss://relay.example.org, or a line \"relay\"");
+		bad = 1;
+	}
+	for (i = 0; i < conf->nrelays; i++) {
+		if (relay_url_parse(conf->relays[i], &conf->urls[i], &why) ==
+		    -1) {
+			log_warnx("relay %s: %s", conf->relays[i], why);
+			bad = 1;
+			continue;
+		}
+		if (!relay_url_plain_ok(&conf->urls[i], conf->plaintext)) {
+			log_warnx("relay %s: ws:// sends everything in the "
+			    "clear: use wss://, or \"allow plaintext\" if "
+			    "that is meant", conf->relays[i]);
+			bad = 1;
+		}
+		tls |= conf->urls[i].tls;
+	}
+	if (conf->name == NULL)
+		name_from_host(conf);
+	for (p = conf->name; p != NULL && *p != '\0'; p++)
+		*p = tolower((unsigned char)*p);
+	if (conf->name == NULL || !name_valid(conf->name)) {
+		log_warnx("name %s: a node's name is of a-z, 0-9 and single "
+		    "hyphens inside, at most %d characters",
+		    conf->name == NULL ? "" : conf->name, MUX_NODE_MAX);
+		bad = 1;
+	}
+	if (conf->token == NULL) {
+		log_warnx("no token: agentd login asks for one; accessctl "
+		    "token create --scope node makes one");
+		bad = 1;
+	} else if (token_parse(conf->token, &token, &why) == -1) {
+		log_warnx("token: %s", why);
+		bad = 1;
+	}
+	explicit_bzero(&token, sizeof(token));
+	if (tls && !bad) {
+		if (evtls_init() == -1 || (trust = login_trust(conf->ca,
+		    conf->pin, &conf->ca_pem, err, sizeof(err))) == NULL) {
+			log_warnx("%s", err);
+			bad = 1;
+		} else
+			evtls_client_free(trust);
+	}
+	return (bad ? -1 : 0);
+}

@@ -1,0 +1,63 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#include "compat.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "proxy_policy.h"
+
+static int	rule_matches(const struct rule *, uint32_t, const char *,
+		    const struct sockaddr *, uint16_t);
+
+static int
+rule_matches(const struct rule *r, uint32_t kind, const char *host,
+    const struct sockaddr *sa, uint16_t port)
+{
+	if (r->kind != 0 && r->kind != kind)
+		return (0);
+	if (port < r->port_min || port > r->port_max)
+		return (0);
+	switch (r->what) {
+	case RULE_ANY:
+		return (1);
+	case RULE_LOOPBACK:
+		return (addr_is_loopback(sa));
+	case RULE_PREFIX:
+		return (addr_prefix_match(&r->prefix, sa));
+	case RULE_HOST:
+		return (strcasecmp(r->host, host) == 0);
+	}
+	return (0);
+}
+
+int
+policy_pass(const struct rule *rules, size_t n, uint32_t kind,
+    const char *host, const struct sockaddr *sa, uint16_t port)
+{
+	int	 pass = addr_is_loopback(sa);
+	size_t	 i;
+
+	for (i = 0; i < n; i++) {
+		if (!rule_matches(&rules[i], kind, host, sa, port))
+			continue;
+		pass = rules[i].action == RULE_PASS;
+		if (rules[i].quick)
+			break;
+	}
+	return (pass);
+}
