@@ -162,9 +162,10 @@ struct imsg_hdr {
 /*
  * A received message.  The struct is the caller's; the payload belongs to
  * the imsgbuf and is valid until the next imsgbuf_get(), imsg_get(),
- * imsgbuf_read() or imsgbuf_clear() on it.  A descriptor belongs to the
- * message until imsg_get_fd() takes it or imsg_free() closes it.  Use the
- * functions below; in hdr.len the descriptor bit is off.
+ * imsgbuf_read() or imsgbuf_clear() on it, and is wiped then.  It lies at any
+ * address: copy it into a struct, never point one at it.  A descriptor belongs
+ * to the message until imsg_get_fd() takes it or imsg_free() closes it.  Use
+ * the functions below; in hdr.len the descriptor bit is off.
  */
 struct imsg {
 	struct imsg_hdr	 hdr;
