@@ -59,13 +59,13 @@ struct store_token {
 	char		 id[USER_ID_LEN + 4];
 	char		 token_id[TOKEN_ID_LEN + 4];
 	uint8_t		 public[TOKEN_PUBLIC_LEN];
-	int		 has_public;		/* 0: of another make, unusable */
+	int		 has_public;		/* 0: of another make */
 	char		 user_id[USER_ID_LEN + 4];
 	char		 email[CTL_EMAIL_LEN];	/* of the user */
 	int		 user_enabled;
 	char		 name[CTL_NAME_LEN];
 	uint32_t	 scopes;
-	char		 nodes[CTL_TEXT_LEN];	/* comma-separated; empty: all */
+	char		 nodes[CTL_TEXT_LEN];	/* comma-separated, or all */
 	int64_t		 created_at;
 	int64_t		 expires_at;
 	int64_t		 last_used_at;

@@ -6,29 +6,28 @@
 CREATE TABLE users (
 	id		TEXT PRIMARY KEY,
 	created_at	INTEGER NOT NULL,
-	provider	TEXT NOT NULL,			-- 'local', or an issuer
-	email		TEXT NOT NULL UNIQUE,		-- lower case
-	password	TEXT,				-- crypt(3) hash; NULL: none
+	provider	TEXT NOT NULL,		-- 'local', or an issuer
+	email		TEXT NOT NULL UNIQUE,	-- lower case
+	password	TEXT,			-- crypt(3) hash; NULL: none
 	username	TEXT NOT NULL,
 	avatar_url	TEXT NOT NULL,
-	roles		TEXT NOT NULL DEFAULT '["user"]',	-- JSON array
-	enabled		INTEGER NOT NULL DEFAULT 1	-- added
+	roles		TEXT NOT NULL DEFAULT '["user"]',  -- JSON array
+	enabled		INTEGER NOT NULL DEFAULT 1	   -- added
 );
 
 CREATE TABLE pat_tokens (
 	id		TEXT PRIMARY KEY,
-	token_id	TEXT NOT NULL UNIQUE,		-- public part of a token
-	token_hash	TEXT NOT NULL,			-- 'ed25519:' and the public
-							-- key in hex
+	token_id	TEXT NOT NULL UNIQUE,	-- the public part of a token
+	token_hash	TEXT NOT NULL,		-- 'ed25519:', public key in hex
 	user_id		TEXT NOT NULL REFERENCES users(id),
 	name		TEXT NOT NULL DEFAULT '',
-	scopes		TEXT NOT NULL,			-- JSON array
+	scopes		TEXT NOT NULL,		-- JSON array
 	created_at	INTEGER NOT NULL,
-	expires_at	INTEGER,			-- NULL: never
-	nodes		TEXT NOT NULL DEFAULT '[]',	-- added: names, JSON array;
-							-- empty: all
-	last_used_at	INTEGER,			-- added
-	revoked_at	INTEGER				-- added: kept for its nodes
+	expires_at	INTEGER,		-- NULL: never
+	nodes		TEXT NOT NULL DEFAULT '[]',	-- added: JSON array of
+							-- names; empty: all
+	last_used_at	INTEGER,		-- added
+	revoked_at	INTEGER			-- added: kept for its nodes
 );
 
 CREATE TABLE nodes (
@@ -39,7 +38,7 @@ CREATE TABLE nodes (
 	created_at	INTEGER NOT NULL,
 	connected	INTEGER NOT NULL DEFAULT 0,
 	connected_at	INTEGER,
-	last_seen_at	INTEGER				-- added
+	last_seen_at	INTEGER			-- added
 );
 
 CREATE INDEX pat_tokens_user ON pat_tokens(user_id);
@@ -50,7 +49,7 @@ CREATE INDEX nodes_token ON nodes(token_id);
 -- outlives what it tells of.
 CREATE TABLE audit (
 	id		INTEGER PRIMARY KEY,
-	at		INTEGER NOT NULL,		-- of the end
+	at		INTEGER NOT NULL,	-- of the end
 	what		TEXT NOT NULL,
 	email		TEXT NOT NULL,
 	token_id	TEXT NOT NULL,
