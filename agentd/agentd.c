@@ -1,0 +1,415 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * agentd's parent: reads the configuration, keeps the token, starts tunnel
+ * and proxy, and signs the relay's challenges.  It does not speak to the
+ * network.
+ */
+
+#include "compat.h"
+
+#include <err.h>
+#include <getopt.h>
+#include <imsg.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agentd.h"
+#include "conflex.h"
+#include "link_client.h"
+#include "log.h"
+#include "login.h"
+
+__dead static void	usage(void);
+static void	parse_options(int, char **, struct proc_options *);
+static struct agentd_conf *agentd_load(void);
+static void	agentd_configure(struct proc_peer *);
+static void	agentd_reload(void);
+static void	send_conf(struct proc_peer *);
+static void	send_ca(struct proc_peer *);
+static int	agentd_recv_sign(struct proc_peer *, struct imsg *);
+static void	secret_arg(char **, char *);
+
+/* What the command line says; it beats the environment and the files. */
+static struct {
+	char	*relay;
+	char	*name;
+	char	*token;
+	char	*token_file;
+	char	*ca;
+	char	*pin;
+	int	 plaintext;
+} flags;
+
+static struct agentd_conf	*conf, *from_environment;
+static char			*conffile;
+static int			 conffile_given, check, verbose;
+static uint64_t			 epoch;
+
+static const struct proc_rule parent_rules[] = {
+	{ IMSG_SIGN, PROC_TUNNEL, sizeof(struct sign_ask),
+	    agentd_recv_sign, 0, 0 },
+};
+
+#define TO(kind)	(1U << (kind))
+
+static struct proc_def agentd_defs[] = {
+	{ .kind = PROC_PARENT, .name = "parent", .rank = 3,
+	    .sandbox = SANDBOX_AGENTD_PARENT, .rules = parent_rules,
+	    .nrules = nitems(parent_rules) },
+	{ .kind = PROC_TUNNEL, .name = "tunnel", .user = "_culvertag",
+	    .peers = TO(PROC_PROXY), .rank = 1, .sandbox = SANDBOX_TUNNEL,
+	    .rules = tunnel_rules, .start = tunnel_start,
+	    .serve = tunnel_serve, .stop = tunnel_stop,
+	    .peer_up = tunnel_peer_up, .peer_down = tunnel_peer_down },
+	{ .kind = PROC_PROXY, .name = "proxy", .user = "_culvertpx",
+	    .peers = TO(PROC_TUNNEL), .rank = 2, .sandbox = SANDBOX_PROXY,
+	    .rules = proxy_rules, .start = proxy_start,
+	    .serve = proxy_serve, .peer_down = proxy_peer_down },
+};
+
+static const struct proc_daemon agentd_daemon = {
+	.name = "agentd", .defs = agentd_defs, .ndefs = nitems(agentd_defs),
+	.configure = agentd_configure, .reload = agentd_reload,
+};
+
+enum long_option {
+	OPT_RELAY = 256, OPT_NAME, OPT_TOKEN, OPT_TOKEN_FILE, OPT_CA, OPT_PIN,
+	OPT_PLAINTEXT, OPT_VERSION, OPT_HELP
+};
+
+static const struct option	 longopts[] = {
+	{ "relay",		required_argument, NULL, OPT_RELAY },
+	{ "relay-url",		required_argument, NULL, OPT_RELAY },
+	{ "name",		required_argument, NULL, OPT_NAME },
+	{ "token",		required_argument, NULL, OPT_TOKEN },
+	{ "secret",		required_argument, NULL, OPT_TOKEN },
+	{ "token-file",		required_argument, NULL, OPT_TOKEN_FILE },
+	{ "ca",			required_argument, NULL, OPT_CA },
+	{ "pin",		required_argument, NULL, OPT_PIN },
+	{ "allow-plaintext",	no_argument, NULL, OPT_PLAINTEXT },
+	{ "version",		no_argument, NULL, OPT_VERSION },
+	{ "help",		no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 }
+};
+
+__dead static void
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: agentd [-dnvV] [-D macro=value] [-f file] [--relay url] "
+	    "[--name name]\n"
+	    "              [--token-file file] [--ca file] [--pin pin] "
+	    "[--allow-plaintext]\n"
+	    "       agentd login --relay url --name name [--ca file] "
+	    "[--pin pin]\n"
+	    "              [--from-file file | --from-stdin] [--no-check] "
+	    "[--allow-plaintext]\n");
+	exit(2);
+}
+
+/* A copy, and the original out of sight of ps(1). */
+static void
+secret_arg(char **where, char *arg)
+{
+	config_string(where, arg);
+	memset(arg, 'x', strlen(arg));
+}
+
+static void
+parse_options(int argc, char **argv, struct proc_options *opt)
+{
+	const char	*errstr;
+	int		 ch;
+
+	while ((ch = getopt_long(argc, argv, "D:dI:f:nT:vVx:", longopts,
+	    NULL)) != -1) {
+		switch (ch) {
+		case 'D':
+			if (conflex_macro_arg(optarg) == -1)
+				errx(2, "-D %s: not macro=value", optarg);
+			break;
+		case 'd':
+			opt->foreground = 1;
+			break;
+		case 'I':
+			opt->instance = strtonum(optarg, 0,
+			    PROC_INSTANCES_MAX - 1, &errstr);
+			if (errstr != NULL)
+				usage();
+			break;
+		case 'f':
+			config_string(&conffile, optarg);
+			conffile_given = 1;
+			break;
+		case 'n':
+			check = 1;
+			break;
+		case 'T':
+			opt->test = strdup(optarg);
+			break;
+		case 'v':
+			opt->verbose++;
+			break;
+		case 'V':
+		case OPT_VERSION:
+			printf("agentd %s\n", CULVERT_VERSION);
+			exit(0);
+		case 'x':
+			opt->child = strdup(optarg);
+			break;
+		case OPT_RELAY:
+			config_string(&flags.relay, optarg);
+			break;
+		case OPT_NAME:
+			config_string(&flags.name, optarg);
+			break;
+		case OPT_TOKEN:
+			secret_arg(&flags.token, optarg);
+			break;
+		case OPT_TOKEN_FILE:
+			config_string(&flags.token_file, optarg);
+			break;
+		case OPT_CA:
+			config_string(&flags.ca, optarg);
+			break;
+		case OPT_PIN:
+			config_string(&flags.pin, optarg);
+			break;
+		case OPT_PLAINTEXT:
+			flags.plaintext = 1;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc)
+		usage();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct proc_options	 opt = { .argc = argc, .argv = argv };
+	struct timespec		 ts;
+	char			 path[PATH_MAX];
+
+	log_init("agentd", LOG_STYLE_TERMINAL, 0);
+	agentd_defs[PROC_TUNNEL].nrules = tunnel_nrules;
+	agentd_defs[PROC_PROXY].nrules = proxy_nrules;
+	if (argc > 1 && strcmp(argv[1], "login") == 0)
+		return (agentd_login(argc - 1, argv + 1));
+	parse_options(argc, argv, &opt);
+	verbose = opt.verbose;
+	log_setverbose(verbose);
+	if (opt.child != NULL)
+		proc_child(&agentd_daemon, &opt);
+
+	if (conffile == NULL)
+		config_string(&conffile, AGENTD_CONF);
+	/* The daemon runs in "/". */
+	if (realpath(conffile, path) != NULL)
+		config_string(&conffile, path);
+	from_environment = config_new();
+	config_environment(from_environment);
+	config_scrub_environment();
+	if ((conf = agentd_load()) == NULL)
+		return (1);
+	if (check) {
+		fprintf(stderr, "configuration OK\n");
+		return (0);
+	}
+	clock_gettime(CLOCK_REALTIME, &ts);
+	epoch = ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+	return (proc_parent(&agentd_daemon, &opt));
+}
+
+/* The login file, agentd.conf, the environment, the flags: the last wins. */
+static struct agentd_conf *
+agentd_load(void)
+{
+	struct agentd_conf	*c = config_new();
+	struct login		 login;
+	char			 path[PATH_MAX];
+
+	if (login_path("agentd", geteuid() == 0 ? CULVERT_SYSCONFDIR : NULL,
+	    path, sizeof(path)) == -1)
+		goto fail;
+	switch (login_read(path, &login)) {
+	case 0:
+		if (login.relay != NULL)
+			config_relay(c, login.relay);
+		config_string(&c->name, login.name);
+		config_string(&c->token, login.token);
+		config_string(&c->ca, login.ca);
+		config_string(&c->pin, login.pin);
+		login_clear(&login);
+		break;
+	case -1:
+		goto fail;
+	}
+	if ((conffile_given || access(conffile, F_OK) == 0) &&
+	    parse_config(conffile, c) == -1)
+		goto fail;
+	if (from_environment->nrelays > 0)
+		config_relay(c, from_environment->relays[0]);
+	config_string(&c->name, from_environment->name);
+	config_string(&c->token, from_environment->token);
+	if (from_environment->ping_ms != 0)
+		c->ping_ms = from_environment->ping_ms;
+	if (flags.relay != NULL)
+		config_relay(c, flags.relay);
+	config_string(&c->name, flags.name);
+	config_string(&c->ca, flags.ca);
+	config_string(&c->pin, flags.pin);
+	if (flags.token_file != NULL) {
+		free(c->token);
+		if ((c->token = login_token_file(flags.token_file)) == NULL)
+			goto fail;
+	}
+	config_string(&c->token, flags.token);
+	c->plaintext |= flags.plaintext;
+	if (config_load(c) == -1)
+		goto fail;
+	return (c);
+ fail:
+	config_free(c);
+	return (NULL);
+}
+
+static void
+agentd_reload(void)
+{
+	struct agentd_conf	*new;
+
+	if ((new = agentd_load()) == NULL) {
+		log_warnx("reload: the old configuration stays");
+		return;
+	}
+	config_free(conf);
+	conf = new;
+	if (proc_peer(PROC_PROXY, 0) != NULL)
+		send_conf(proc_peer(PROC_PROXY, 0));
+	if (proc_peer(PROC_TUNNEL, 0) != NULL)
+		send_conf(proc_peer(PROC_TUNNEL, 0));
+	log_info("configuration reloaded");
+}
+
+static void
+agentd_configure(struct proc_peer *p)
+{
+	send_conf(p);
+}
+
+static void
+send_conf(struct proc_peer *p)
+{
+	struct conf_begin	 begin;
+	struct conf_relay	 r;
+	struct conf_end		 end = { 0 };
+	struct rule_entry	*e;
+	struct token		 token;
+	const char		*why;
+	int			 i;
+
+	memset(&begin, 0, sizeof(begin));
+	begin.epoch = epoch;
+	strlcpy(begin.name, conf->name, sizeof(begin.name));
+	if (token_parse(conf->token, &token, &why) == 0)
+		strlcpy(begin.token_id, token.id, sizeof(begin.token_id));
+	explicit_bzero(&token, sizeof(token));
+	if (conf->pin != NULL)
+		begin.has_pin = evtls_pin_parse(conf->pin, begin.pin) == 0;
+	begin.ping_ms = conf->ping_ms;
+	begin.streams_max = conf->streams_max;
+	begin.verbose = verbose;
+	proc_send(p, IMSG_CONF_BEGIN, 0, -1, &begin, sizeof(begin));
+	for (i = 0; i < conf->nrelays; i++) {
+		memset(&r, 0, sizeof(r));
+		r.url = conf->urls[i];
+		proc_send(p, IMSG_CONF_RELAY, 0, -1, &r, sizeof(r));
+	}
+	if (proc_peer_kind(p) == PROC_PROXY) {
+		TAILQ_FOREACH(e, &conf->rules, entry)
+			proc_send(p, IMSG_CONF_RULE, 0, -1, &e->rule,
+			    sizeof(e->rule));
+	} else
+		send_ca(p);
+	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
+}
+
+static void
+send_ca(struct proc_peer *p)
+{
+	static struct conf_chunk	 c;
+	size_t				 total, off, n;
+
+	if (conf->ca_pem == NULL)
+		return;
+	total = strlen(conf->ca_pem);
+	for (off = 0; off < total; off += n) {
+		n = total - off;
+		if (n > sizeof(c.data))
+			n = sizeof(c.data);
+		memset(&c, 0, sizeof(c));
+		c.total = total;
+		c.len = n;
+		memcpy(c.data, conf->ca_pem + off, n);
+		proc_send(p, IMSG_CONF_CA, 0, -1, &c, sizeof(c));
+	}
+}
+
+/*
+ * Sign a log-in of this node at this relay, and nothing else: a tunnel that
+ * was broken into can't log in elsewhere or as somebody else.
+ */
+static int
+agentd_recv_sign(struct proc_peer *p, struct imsg *imsg)
+{
+	struct token_challenge	 ch;
+	struct sign_answer	 answer;
+	struct sign_ask		 ask;
+	struct token		 token;
+	const char		*why;
+
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
+	    memchr(ask.host, '\0', sizeof(ask.host)) == NULL ||
+	    memchr(ask.nonce, '\0', sizeof(ask.nonce)) == NULL ||
+	    memchr(ask.path, '\0', sizeof(ask.path)) == NULL)
+		return (-1);
+	memset(&answer, 0, sizeof(answer));
+	if (ask.relay < (uint32_t)conf->nrelays &&
+	    strcmp(ask.host, conf->urls[ask.relay].host) == 0 &&
+	    strcmp(ask.path, LINK_PATH_NODE) == 0 &&
+	    strpbrk(ask.nonce, "\r\n") == NULL) {
+		ch.host = ask.host;
+		ch.nonce = ask.nonce;
+		ch.path = ask.path;
+		ch.node = conf->name;
+		if (token_parse(conf->token, &token, &why) == 0 &&
+		    token_sign(&token, &ch, answer.sig) == 0)
+			answer.ok = 1;
+		explicit_bzero(&token, sizeof(token));
+	} else
+		log_debug("asked to sign for %s: refused", ask.host);
+	(void)proc_send(p, IMSG_SIGNED, 0, -1, &answer, sizeof(answer));
+	return (0);
+}

@@ -1,0 +1,466 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The tunnel process: holds the link to the relay and brings it back when
+ * it is lost.  It can't connect, open a file, or read the token: proxy
+ * connects for it, and the parent signs.
+ */
+
+#include "compat.h"
+
+#include <sys/resource.h>
+
+#include <imsg.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backoff.h"
+#include "link_client.h"
+#include "log.h"
+#include "tunnel.h"
+
+#define BACKOFF_MIN_MS	500
+#define BACKOFF_MAX_MS	30000
+#define LOGIN_TIMEOUT_MS 15000
+#define FDS_RESERVED	32
+#define CA_MAX		(1024 * 1024)
+/* A link that stood so long was a good one: begin at the minimum again. */
+#define LINK_GOOD_MS	60000
+
+enum tunnel_state {
+	TUNNEL_WAITING,		/* for the next attempt */
+	TUNNEL_DIALLING,	/* proxy connects */
+	TUNNEL_LOGIN,
+	TUNNEL_LINK
+};
+
+struct tunnel_conf {
+	struct conf_begin	 begin;
+	struct relay_url	 relays[RELAYS_MAX];
+	size_t			 nrelays;
+	char			*ca;
+	size_t			 ca_len;
+};
+
+struct mux_budget		 budget = { .limit = 1UL << 30 };
+
+static struct tunnel_conf	 conf, next;
+static struct evtls_client	*trust;
+static enum tunnel_state	 state;
+static struct event		*timer;
+static struct backoff		 backoff;
+static struct link_client	*client;
+static struct link		*link_now_up;
+static struct mux_hello		 hello;
+static uint32_t			 ids, dial_id;
+static size_t			 relay;		/* the one being tried */
+static uint64_t			 up_since;
+static uint32_t			 goaway_ms;
+static int			 ending, serving;
+
+static int	tunnel_recv_begin(struct proc_peer *, struct imsg *);
+static int	tunnel_recv_relay(struct proc_peer *, struct imsg *);
+static int	tunnel_recv_ca(struct proc_peer *, struct imsg *);
+static int	tunnel_recv_end(struct proc_peer *, struct imsg *);
+static int	tunnel_recv_signed(struct proc_peer *, struct imsg *);
+static void	tunnel_try(evutil_socket_t, short, void *);
+static void	tunnel_again(const char *, unsigned int);
+static void	tunnel_sign(struct link_client *, void *,
+		    const struct token_challenge *);
+static void	tunnel_login_done(struct link_client *, void *,
+		    struct link *);
+static void	tunnel_login_failed(struct link_client *, void *,
+		    enum link_fail, int, const char *);
+static void	tunnel_up(struct link *, void *, const struct mux_hello *);
+static void	tunnel_open(struct link *, void *, struct mux_stream *,
+		    const struct mux_open *);
+static void	tunnel_goaway(struct link *, void *,
+		    const struct mux_goaway *);
+static void	tunnel_down(struct link *, void *, int, const char *);
+static const char *relay_name(void);
+
+static const struct link_client_ops client_ops = {
+	tunnel_sign, tunnel_login_done, tunnel_login_failed
+};
+
+static const struct link_ops link_ops = {
+	tunnel_up, tunnel_open, tunnel_goaway, tunnel_down
+};
+
+const struct proc_rule tunnel_rules[] = {
+	{ IMSG_CONF_BEGIN, PROC_PARENT, sizeof(struct conf_begin),
+	    tunnel_recv_begin, 0, 0 },
+	{ IMSG_CONF_RELAY, PROC_PARENT, sizeof(struct conf_relay),
+	    tunnel_recv_relay, 0, 0 },
+	{ IMSG_CONF_CA, PROC_PARENT, sizeof(struct conf_chunk),
+	    tunnel_recv_ca, 0, 0 },
+	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
+	    tunnel_recv_end, 0, 0 },
+	{ IMSG_SIGNED, PROC_PARENT, sizeof(struct sign_answer),
+	    tunnel_recv_signed, 0, 0 },
+	{ IMSG_CONNECTED, PROC_PROXY, sizeof(struct conf_end),
+	    target_recv_connected, 0, 1 },
+	{ IMSG_CONNECT_FAILED, PROC_PROXY, sizeof(struct connect_failed),
+	    target_recv_failed, 0, 0 },
+};
+const size_t tunnel_nrules = nitems(tunnel_rules);
+
+/* ---- process ---- */
+
+void
+tunnel_start(void)
+{
+	struct rlimit	 rl;
+
+	if (evtls_init() == -1)
+		fatalx("TLS can't be set up");
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+}
+
+void
+tunnel_serve(void)
+{
+	backoff_init(&backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+	if ((timer = evtimer_new(proc_base(), tunnel_try, NULL)) == NULL)
+		fatal("event");
+	serving = 1;
+	/* proxy may not be there yet: its coming starts the first attempt. */
+}
+
+void
+tunnel_stop(void)
+{
+	ending = 1;
+	if (link_now_up != NULL) {
+		proc_linger(1000);
+		link_close(link_now_up, WS_CLOSE_AWAY, "agentd ends");
+	}
+}
+
+void
+tunnel_peer_up(struct proc_peer *peer)
+{
+	if (proc_peer_kind(peer) == PROC_PROXY && state == TUNNEL_WAITING &&
+	    !evtimer_pending(timer, NULL))
+		tunnel_try(-1, 0, NULL);
+}
+
+void
+tunnel_peer_down(struct proc_peer *peer)
+{
+	if (proc_peer_kind(peer) != PROC_PROXY)
+		return;
+	targets_proxy_gone();
+	if (state == TUNNEL_DIALLING)
+		tunnel_dialled(dial_id, -1, "the proxy process has ended");
+}
+
+uint32_t
+tunnel_next_id(void)
+{
+	return (++ids);
+}
+
+/* ---- configuration ---- */
+
+static int
+tunnel_recv_begin(struct proc_peer *peer, struct imsg *imsg)
+{
+	free(next.ca);
+	memset(&next, 0, sizeof(next));
+	if (imsg_get_data(imsg, &next.begin, sizeof(next.begin)) == -1)
+		return (-1);
+	return (0);
+}
+
+static int
+tunnel_recv_relay(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_relay	 r;
+
+	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
+	    next.nrelays == RELAYS_MAX ||
+	    memchr(r.url.host, '\0', sizeof(r.url.host)) == NULL)
+		return (-1);
+	next.relays[next.nrelays++] = r.url;
+	return (0);
+}
+
+static int
+tunnel_recv_ca(struct proc_peer *peer, struct imsg *imsg)
+{
+	static struct conf_chunk	 c;
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 || c.total == 0 ||
+	    c.total > CA_MAX || c.len == 0 || c.len > sizeof(c.data))
+		return (-1);
+	if (next.ca == NULL && (next.ca = calloc(1, c.total + 1)) == NULL)
+		fatal("ca");
+	if (next.ca_len + c.len > c.total)
+		return (-1);
+	memcpy(next.ca + next.ca_len, c.data, c.len);
+	next.ca_len += c.len;
+	return (0);
+}
+
+static int
+tunnel_recv_end(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct evtls_client	*new = NULL;
+	char			 err[256];
+
+	if (next.nrelays == 0)
+		return (-1);
+	if (next.ca != NULL || next.begin.has_pin) {
+		new = evtls_client_new(next.ca, next.begin.has_pin ?
+		    next.begin.pin : NULL, err, sizeof(err));
+		if (new == NULL) {
+			log_warnx("ca: %s", err);
+			if (!serving)
+				fatalx("the relay can't be verified");
+		}
+	}
+	evtls_client_free(trust);
+	trust = new;
+	/* The text is in the TLS context now; it is large. */
+	free(next.ca);
+	next.ca = NULL;
+	conf = next;
+	memset(&next, 0, sizeof(next));
+	log_setverbose(conf.begin.verbose);
+	memset(&hello, 0, sizeof(hello));
+	hello.version = 1;
+	hello.credit = MUX_CREDIT_EARLY;
+	hello.epoch = conf.begin.epoch;
+	strlcpy(hello.software, "agentd " CULVERT_VERSION,
+	    sizeof(hello.software));
+	strlcpy(hello.name, conf.begin.name, sizeof(hello.name));
+	relay = 0;
+	if (serving && link_now_up != NULL)
+		link_close(link_now_up, WS_CLOSE_AWAY, "reloaded");
+	return (0);
+}
+
+static const char *
+relay_name(void)
+{
+	static char	 buf[RELAY_URL_MAX];
+
+	relay_url_format(&conf.relays[relay], buf, sizeof(buf));
+	return (buf);
+}
+
+/* ---- the link ---- */
+
+static void
+tunnel_try(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial_relay	 d;
+
+	if (ending)
+		return;
+	memset(&d, 0, sizeof(d));
+	d.relay = relay;
+	dial_id = tunnel_next_id();
+	state = TUNNEL_DIALLING;
+	if (proc_send(proc_peer(PROC_PROXY, 0), IMSG_DIAL, dial_id, -1, &d,
+	    sizeof(d)) == -1)
+		tunnel_again("the proxy process is starting", 1000);
+}
+
+/* No link: try again after a while, the next relay of the list first. */
+static void
+tunnel_again(const char *why, unsigned int at_least)
+{
+	struct timeval	 tv;
+	unsigned int	 ms;
+
+	state = TUNNEL_WAITING;
+	if (ending) {
+		proc_quit(0);
+		return;
+	}
+	ms = backoff_next(&backoff);
+	if (ms < at_least)
+		ms = at_least + arc4random_uniform(at_least / 2 + 1);
+	log_warnx("relay %s: %s; next attempt in %u.%u s", relay_name(), why,
+	    ms / 1000, ms % 1000 / 100);
+	relay = (relay + 1) % conf.nrelays;
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000;
+	evtimer_add(timer, &tv);
+}
+
+int
+tunnel_is_dial(uint32_t id)
+{
+	return (id == dial_id);
+}
+
+void
+tunnel_dialled(uint32_t id, int fd, const char *text)
+{
+	struct link_client_config	 cfg;
+
+	if (state != TUNNEL_DIALLING || id != dial_id) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	if (fd == -1) {
+		tunnel_again(text, 0);
+		return;
+	}
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.base = proc_base();
+	cfg.fd = fd;
+	cfg.url = &conf.relays[relay];
+	cfg.tls = conf.relays[relay].tls ? trust : NULL;
+	cfg.path = LINK_PATH_NODE;
+	cfg.node = conf.begin.name;
+	cfg.token_id = conf.begin.token_id;
+	cfg.user_agent = "agentd/" CULVERT_VERSION;
+	cfg.timeout_ms = LOGIN_TIMEOUT_MS;
+	cfg.ops = &client_ops;
+	cfg.link.base = proc_base();
+	cfg.link.ops = &link_ops;
+	cfg.link.streams_max = conf.begin.streams_max;
+	cfg.link.budget = budget.limit;
+	cfg.link.process_budget = &budget;
+	cfg.link.hello = &hello;
+	cfg.link.ping_ms = conf.begin.ping_ms;
+	if (conf.relays[relay].tls && trust == NULL) {
+		close(fd);
+		tunnel_again("nothing to verify the relay with", 0);
+		return;
+	}
+	state = TUNNEL_LOGIN;
+	if ((client = link_client_new(&cfg)) == NULL)
+		tunnel_again("no memory", 0);
+}
+
+/* The parent has the token: it signs, we pass on. */
+static void
+tunnel_sign(struct link_client *lc, void *arg,
+    const struct token_challenge *ch)
+{
+	struct sign_ask	 ask;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.relay = relay;
+	if (strlcpy(ask.host, ch->host, sizeof(ask.host)) >=
+	    sizeof(ask.host) ||
+	    strlcpy(ask.nonce, ch->nonce, sizeof(ask.nonce)) >=
+	    sizeof(ask.nonce) ||
+	    strlcpy(ask.path, ch->path, sizeof(ask.path)) >=
+	    sizeof(ask.path) || proc_send(proc_peer(PROC_PARENT, 0),
+	    IMSG_SIGN, 0, -1, &ask, sizeof(ask)) == -1)
+		link_client_signed(lc, NULL);
+}
+
+static int
+tunnel_recv_signed(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct sign_answer	 a;
+
+	if (imsg_get_data(imsg, &a, sizeof(a)) == -1)
+		return (-1);
+	if (state == TUNNEL_LOGIN && client != NULL)
+		link_client_signed(client, a.ok ? a.sig : NULL);
+	return (0);
+}
+
+static void
+tunnel_login_done(struct link_client *lc, void *arg, struct link *link)
+{
+	client = NULL;
+	link_now_up = link;
+	state = TUNNEL_LINK;
+	goaway_ms = 0;
+	if (ending)
+		link_close(link, WS_CLOSE_AWAY, "agentd ends");
+}
+
+static void
+tunnel_login_failed(struct link_client *lc, void *arg, enum link_fail fail,
+    int retry, const char *text)
+{
+	client = NULL;
+	if (fail == LINK_FAIL_DENIED) {
+		/* Asking every second will not change the relay's mind. */
+		tunnel_again(text, BACKOFF_MAX_MS / 3);
+		return;
+	}
+	tunnel_again(text, retry > 0 ? retry * 1000 : 0);
+}
+
+static void
+tunnel_up(struct link *link, void *arg, const struct mux_hello *h)
+{
+	char	 tls[128];
+
+	up_since = link_now();
+	evtls_describe(link_conn(link), tls, sizeof(tls));
+	log_info("node %s: link to %s is up (%s, %s)", conf.begin.name,
+	    relay_name(), h->software, tls);
+}
+
+static void
+tunnel_open(struct link *link, void *arg, struct mux_stream *s,
+    const struct mux_open *open)
+{
+	target_open(s, open);
+}
+
+static void
+tunnel_goaway(struct link *link, void *arg, const struct mux_goaway *g)
+{
+	goaway_ms = g->delay > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : g->delay;
+	log_info("relay %s: %s", relay_name(), g->text);
+}
+
+static void
+tunnel_down(struct link *link, void *arg, int code, const char *text)
+{
+	struct timeval	 tv;
+	uint32_t	 ms;
+
+	link_now_up = NULL;
+	link_free(link);
+	state = TUNNEL_WAITING;
+	if (up_since != 0 && link_now() - up_since >
+	    LINK_GOOD_MS * 1000ULL)
+		backoff_reset(&backoff);
+	up_since = 0;
+	if (goaway_ms == 0 || ending) {
+		tunnel_again(text, 0);
+		return;
+	}
+	/* The relay said when to come back: all over that time. */
+	ms = arc4random_uniform(goaway_ms);
+	goaway_ms = 0;
+	log_info("relay %s: link ended: %s; back in %u.%u s", relay_name(),
+	    text, ms / 1000, ms % 1000 / 100);
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000;
+	evtimer_add(timer, &tv);
+}

@@ -1,0 +1,49 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef TUNNEL_H
+#define TUNNEL_H
+
+#include <event2/event.h>
+
+#include "agentd.h"
+#include "link.h"
+
+/*
+ * The tunnel process: what its files share.
+ *
+ *	tunnel.c	configuration; the link and its return
+ *	tunnel_link.c	streams: asked for by the relay, connected by proxy
+ */
+
+/* tunnel.c */
+extern struct mux_budget	 budget;
+
+/* tunnel_link.c */
+/* The relay opens a stream on our link. */
+void	 target_open(struct mux_stream *, const struct mux_open *);
+int	 target_recv_connected(struct proc_peer *, struct imsg *);
+int	 target_recv_failed(struct proc_peer *, struct imsg *);
+/* proxy is gone: what it was connecting will not be. */
+void	 targets_proxy_gone(void);
+uint32_t target_count(void);
+
+/* tunnel.c: the answer to IMSG_DIAL; fd -1: it failed. */
+void	 tunnel_dialled(uint32_t, int, const char *);
+int	 tunnel_is_dial(uint32_t);
+uint32_t tunnel_next_id(void);
+
+#endif /* TUNNEL_H */
