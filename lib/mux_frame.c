@@ -375,6 +375,24 @@ mux_open_get(const uint8_t *p, size_t n, struct mux_open *o)
 }
 
 ssize_t
+mux_credit_put(uint8_t *p, size_t n, uint32_t credit)
+{
+	if (n < 4)
+		return (-1);
+	be_put(p, 4, credit);
+	return (4);
+}
+
+int
+mux_credit_get(const uint8_t *p, size_t n, uint32_t *credit)
+{
+	if (n != 4)
+		return (-1);
+	*credit = be_get(p, 4);
+	return (0);
+}
+
+ssize_t
 mux_reset_put(uint8_t *p, size_t n, uint16_t code, const char *text)
 {
 	struct wr	 w = { p, n, 0, 0 };

@@ -155,6 +155,9 @@ int	mux_head_get(const uint8_t *, size_t, struct mux_head *);
  */
 ssize_t	mux_open_put(uint8_t *, size_t, const struct mux_open *);
 int	mux_open_get(const uint8_t *, size_t, struct mux_open *);
+/* ACCEPT and CREDIT. */
+ssize_t	mux_credit_put(uint8_t *, size_t, uint32_t);
+int	mux_credit_get(const uint8_t *, size_t, uint32_t *);
 ssize_t	mux_reset_put(uint8_t *, size_t, uint16_t, const char *);
 int	mux_reset_get(const uint8_t *, size_t, uint16_t *,
 	    char[MUX_TEXT_MAX + 1]);

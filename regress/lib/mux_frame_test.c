@@ -306,6 +306,21 @@ reset_limits(void **state)
 }
 
 static void
+credit_round_trip(void **state)
+{
+	uint8_t		 b[4];
+	uint32_t	 credit;
+
+	assert_int_equal(mux_credit_put(b, 3, 1), -1);
+	assert_int_equal(mux_credit_put(b, 4, 0x01020304), 4);
+	assert_memory_equal(b, "\1\2\3\4", 4);
+	assert_int_equal(mux_credit_get(b, 4, &credit), 0);
+	assert_int_equal(credit, 0x01020304);
+	assert_int_equal(mux_credit_get(b, 3, &credit), -1);
+	assert_int_equal(mux_credit_get(b, 5, &credit), -1);
+}
+
+static void
 hello_round_trip(void **state)
 {
 	struct mux_hello h, back;
@@ -387,6 +402,7 @@ main(void)
 		cmocka_unit_test(open_put_refuses_what_get_would),
 		cmocka_unit_test(text_utf8),
 		cmocka_unit_test(reset_limits),
+		cmocka_unit_test(credit_round_trip),
 		cmocka_unit_test(hello_round_trip),
 		cmocka_unit_test(goaway_round_trip),
 		cmocka_unit_test(control_unknown),
