@@ -34,7 +34,9 @@
  * Ownership: the mux owns its streams.  A stream is gone after its reset or
  * done callback returns, and when its owner has called mux_reset on it;
  * nobody may touch it after that.  Callbacks may call any function here but
- * mux_free on the mux they come from.
+ * mux_free on the mux they come from; want_output only takes note.  All
+ * callbacks but want_output run from mux_input, mux_output and mux_free, so
+ * a stream never goes away under an owner's call to mux_drain or mux_read.
  */
 
 #define MUX_CREDIT_INITIAL	(256 * 1024)	/* per stream and direction */
@@ -77,7 +79,9 @@ struct mux_stream_ops {
 	size_t	(*input)(struct mux_stream *, void *, const uint8_t *, size_t);
 	/*
 	 * Fill the buffer with the next bytes to send, at most cap.  Returns
-	 * how many, and how it goes on in *more (MUX_IDLE when called).
+	 * how many, and how it goes on in *more (MUX_IDLE when called).  No
+	 * bytes and MUX_MORE is taken as MUX_IDLE.  Streams of the peer's
+	 * are pulled once they are accepted.
 	 */
 	size_t	(*pull)(struct mux_stream *, void *, uint8_t *, size_t,
 		    enum mux_more *);
@@ -92,11 +96,16 @@ struct mux_ops {
 	 * The peer opens a stream.  The owner takes it with mux_stream_own
 	 * within the callback or resets it, and calls mux_accept when the
 	 * far end is connected; bytes may come before that (early data).
+	 * What is not taken is reset (MUX_CODE_UNSUPPORTED).
 	 */
 	void	(*open)(struct mux *, void *, struct mux_stream *,
 		    const struct mux_open *);
 	void	(*hello)(struct mux *, void *, const struct mux_hello *);
 	void	(*goaway)(struct mux *, void *, const struct mux_goaway *);
+	/*
+	 * Call mux_output soon, not from here, until it returns 0; before it
+	 * has, this is not called again.
+	 */
 	void	(*want_output)(struct mux *, void *);
 };
 
@@ -141,18 +150,23 @@ size_t		 mux_output(struct mux *, uint8_t *, size_t, uint64_t);
 void		 mux_set_rtt(struct mux *, uint32_t);
 void		 mux_get_stats(const struct mux *, struct mux_stats *);
 
-/* Send hello (first of all frames) or goaway.  Copied. */
+/*
+ * Send hello or goaway; copied.  Nothing leaves before hello.  Its version
+ * is filled in by the mux, its credit at most MUX_CREDIT_EARLY.  -1:
+ * without memory, a string is not text, or a second hello.
+ */
 int		 mux_send_hello(struct mux *, const struct mux_hello *);
 int		 mux_send_goaway(struct mux *, const struct mux_goaway *);
 
 /*
  * mux_open_stream: open a stream; open->credit is filled in by the mux.
- * Returns NULL if the mux's or peer's limits or the budget forbid it.  Bytes
- * may be sent at once: call mux_ready.
+ * Returns NULL if the mux's or peer's limits or the budget forbid it, or a
+ * string is not text (mux_frame.h).  Bytes may be sent at once: call
+ * mux_ready.
  */
 struct mux_stream *mux_open_stream(struct mux *, const struct mux_open *,
 		    const struct mux_stream_ops *, void *);
-/* Take over a stream that the peer opened. */
+/* Take over a stream: one that the peer opened, or another owner's. */
 void		 mux_stream_own(struct mux_stream *,
 		    const struct mux_stream_ops *, void *);
 void		 mux_accept(struct mux_stream *);

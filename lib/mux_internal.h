@@ -1,0 +1,178 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef MUX_INTERNAL_H
+#define MUX_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mux.h"
+#include "mux_queue.h"
+
+/*
+ * Between mux.c (the link, and frames in), mux_output.c (frames out, and who
+ * is next), mux_table.c (which stream has an id) and mux_stream.c (streams:
+ * their state, credit, and the owner's calls).
+ *
+ * Nothing is freed and no done callback runs while a call into the mux is on
+ * the stack: mux_enter and mux_leave count, and the outermost mux_leave
+ * clears up.  What is over is marked STREAM_DEAD at once and found by no
+ * list or table any more, so whoever calls an owner checks for that after.
+ */
+
+#define MUX_REFUSED_MAX	256	/* refusals of streams waiting to go out */
+
+/* State of a stream. */
+#define STREAM_OURS	0x0001	/* we opened it */
+#define STREAM_ACCEPTED	0x0002
+#define STREAM_READY	0x0004	/* pull may have something */
+#define STREAM_FIN_OUT	0x0008	/* our FIN was handed out */
+#define STREAM_FIN_IN	0x0010	/* the peer's FIN has come */
+#define STREAM_DEAD	0x0020	/* the owner has forgotten it */
+/* Lists it is on. */
+#define STREAM_CONTROL	0x0100
+#define STREAM_RING	0x0200
+#define STREAM_ENDED	0x0400
+/* Frames it owes the peer, in this order. */
+#define OWE_OPEN	0x01
+#define OWE_ACCEPT	0x02
+#define OWE_CREDIT	0x04
+#define OWE_RESET	0x08
+
+struct mux_stream {
+	TAILQ_ENTRY(mux_stream)	 entry;		/* mux.streams or mux.dead */
+	TAILQ_ENTRY(mux_stream)	 control;	/* mux.control */
+	TAILQ_ENTRY(mux_stream)	 turn;		/* mux.ring or mux.ended */
+	struct mux_stream	*next;		/* in its slot of the table */
+	struct mux		*mux;
+	const struct mux_stream_ops *ops;	/* NULL until it is owned */
+	void			*arg;
+	uint8_t			*owed;		/* payload of OPEN or RESET */
+	uint16_t		 owed_len;
+	uint8_t			 owe;
+	uint16_t		 code;		/* of RESET */
+	uint32_t		 flags;
+	uint32_t		 id;
+
+	uint32_t		 allowance;	/* we may still send */
+
+	/*
+	 * The receive window: what was reserved for this stream.  The three
+	 * of arriving, queue and consumed never exceed it together.
+	 */
+	uint32_t		 window;
+	uint32_t		 arriving;	/* granted and not yet come */
+	uint32_t		 consumed;	/* taken, credit not yet sent */
+	struct mux_queue	 queue;
+	uint64_t		 credit_at;	/* when credit was sent last */
+
+	uint64_t		 in;
+	uint64_t		 out;
+};
+
+TAILQ_HEAD(mux_streams, mux_stream);
+
+struct mux_refused {
+	uint32_t		 id;
+	uint16_t		 code;
+};
+
+struct mux {
+	struct mux_config	 cfg;
+	struct mux_streams	 streams;	/* all that live */
+	struct mux_streams	 control;	/* those that owe a frame */
+	struct mux_streams	 ring;		/* those with data and credit */
+	struct mux_streams	 ended;		/* done is to be called */
+	struct mux_streams	 dead;		/* to be freed */
+
+	struct mux_stream	**table;	/* by id; NULL until needed */
+	unsigned int		 bits;		/* of the index of a slot */
+	uint32_t		 count;		/* in the table */
+	uint32_t		 peer_count;	/* the peer's, until our RESET
+						   has gone out too */
+	uint32_t		 ring_count;
+	uint32_t		 next_id;	/* of ours */
+	uint32_t		 last_id;	/* of the peer's */
+
+	struct mux_refused	*refused;	/* a ring; NULL when empty */
+	uint16_t		 refused_first;
+	uint16_t		 refused_count;
+
+	uint8_t			 hello_done;	/* sent: it has gone out */
+	uint8_t			 hello_seen;
+	uint8_t			 asked;		/* want_output was called */
+	uint8_t			 in_output;
+	uint8_t			 closing;
+	uint16_t		 hello_len;
+	uint16_t		 goaway_len;
+	uint8_t			*hello;		/* payloads waiting */
+	uint8_t			*goaway;
+	uint32_t		 early_in;	/* credit in our hello */
+	uint32_t		 early_out;	/* and in the peer's */
+
+	unsigned int		 depth;		/* of calls, see above */
+	uint32_t		 rtt;		/* us */
+	uint64_t		 now;		/* us */
+	uint64_t		 in;
+	uint64_t		 out;
+	size_t			 queued;
+	size_t			 reserved;	/* windows, bytes */
+	const char		*error;
+};
+
+/* mux.c */
+void	 mux_enter(struct mux *);
+void	 mux_leave(struct mux *);
+/* Free what is dead, unless a call is still on the stack. */
+void	 mux_reap(struct mux *);
+int	 mux_fail(struct mux *, const char *);
+
+/* mux_output.c */
+void	 mux_want(struct mux *);
+void	 mux_ring_add(struct mux *, struct mux_stream *);
+void	 mux_ring_remove(struct mux *, struct mux_stream *);
+
+/* mux_table.c: streams by id. */
+struct mux_stream *mux_table_find(const struct mux *, uint32_t);
+int	 mux_table_add(struct mux *, struct mux_stream *);
+void	 mux_table_remove(struct mux *, struct mux_stream *);
+
+/* mux_stream.c */
+/* One that the peer opened, with its credit; NULL, and the code why not. */
+struct mux_stream *mux_stream_new_peer(struct mux *, uint32_t, uint32_t,
+	    uint16_t *);
+void	 mux_stream_free(struct mux_stream *);
+/* Take it out of everything; with OWE_RESET it stays until that is out. */
+void	 mux_stream_kill(struct mux_stream *);
+/* The owner did nothing for this: reset both ends. */
+void	 mux_stream_abort(struct mux_stream *, uint16_t, const char *);
+/* Into the ring if it has something and may send. */
+void	 mux_stream_arm(struct mux_stream *);
+void	 mux_stream_owe(struct mux_stream *, uint8_t);
+void	 mux_stream_check_done(struct mux_stream *);
+/* More allowance to send; -1: beyond all reason. */
+int	 mux_stream_allow(struct mux_stream *, uint32_t);
+/* Bytes and perhaps FIN from the peer; -1: against the rules. */
+int	 mux_stream_data(struct mux_stream *, const uint8_t *, size_t, int);
+/* Credit for OPEN's far end, ACCEPT, and CREDIT (0: none); counted given. */
+void	 mux_stream_grant_early(struct mux_stream *);
+uint32_t mux_stream_grant_accept(struct mux_stream *);
+uint32_t mux_stream_grant_more(struct mux_stream *);
+
+#endif /* MUX_INTERNAL_H */

@@ -1,0 +1,257 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The frames that go out: what the streams owe first, then data, one frame
+ * of each stream that has some, round and round.
+ */
+
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mux_internal.h"
+
+/*
+ * Ask to be called, once: the owner then calls mux_output until there is
+ * nothing more, though not all at one time.
+ */
+void
+mux_want(struct mux *m)
+{
+	if (m->asked || m->in_output || m->closing || m->error != NULL)
+		return;
+	m->asked = 1;
+	if (m->cfg.ops->want_output != NULL)
+		m->cfg.ops->want_output(m, m->cfg.arg);
+}
+
+void
+mux_ring_add(struct mux *m, struct mux_stream *s)
+{
+	s->flags |= STREAM_RING;
+	TAILQ_INSERT_TAIL(&m->ring, s, turn);
+	m->ring_count++;
+	mux_want(m);
+}
+
+void
+mux_ring_remove(struct mux *m, struct mux_stream *s)
+{
+	if ((s->flags & STREAM_RING) == 0)
+		return;
+	s->flags &= ~STREAM_RING;
+	TAILQ_REMOVE(&m->ring, s, turn);
+	m->ring_count--;
+}
+
+/* A waiting payload becomes a frame. */
+static size_t
+output_payload(uint8_t *buf, uint8_t type, uint32_t id, uint8_t **p, size_t n)
+{
+	mux_head_put(buf, type, 0, id);
+	memcpy(buf + MUX_HEAD_LEN, *p, n);
+	free(*p);
+	*p = NULL;
+	return (MUX_HEAD_LEN + n);
+}
+
+static size_t
+output_credit(uint8_t *buf, uint8_t type, uint32_t id, uint32_t credit)
+{
+	mux_head_put(buf, type, 0, id);
+	return (MUX_HEAD_LEN + mux_credit_put(buf + MUX_HEAD_LEN, 4, credit));
+}
+
+static size_t
+output_reset(uint8_t *buf, uint32_t id, uint16_t code)
+{
+	mux_head_put(buf, MUX_RESET, 0, id);
+	return (MUX_HEAD_LEN + mux_reset_put(buf + MUX_HEAD_LEN, 2, code,
+	    NULL));
+}
+
+static size_t
+output_hello(struct mux *m, uint8_t *buf)
+{
+	struct mux_stream	*s;
+
+	m->hello_done = 1;
+	TAILQ_FOREACH(s, &m->streams, entry)
+		mux_stream_grant_early(s);
+	return (output_payload(buf, MUX_CONTROL, 0, &m->hello, m->hello_len));
+}
+
+static size_t
+output_refused(struct mux *m, uint8_t *buf)
+{
+	struct mux_refused	 r = m->refused[m->refused_first];
+
+	m->refused_first = (m->refused_first + 1) % MUX_REFUSED_MAX;
+	if (--m->refused_count == 0) {
+		free(m->refused);
+		m->refused = NULL;
+	}
+	return (output_reset(buf, r.id, r.code));
+}
+
+/* One frame that a stream owes; 0 if that has become pointless. */
+static size_t
+output_owed(struct mux *m, struct mux_stream *s, uint8_t *buf)
+{
+	uint32_t	 credit;
+
+	if (s->owe & OWE_OPEN) {
+		s->owe &= ~OWE_OPEN;
+		s->credit_at = m->now;
+		return (output_payload(buf, MUX_OPEN, s->id, &s->owed,
+		    s->owed_len));
+	}
+	if (s->owe & OWE_ACCEPT) {
+		s->owe &= ~OWE_ACCEPT;
+		return (output_credit(buf, MUX_ACCEPT, s->id,
+		    mux_stream_grant_accept(s)));
+	}
+	if (s->owe & OWE_CREDIT) {
+		s->owe &= ~OWE_CREDIT;
+		if ((credit = mux_stream_grant_more(s)) == 0)
+			return (0);
+		return (output_credit(buf, MUX_CREDIT, s->id, credit));
+	}
+	if (s->owe & OWE_RESET) {
+		s->owe &= ~OWE_RESET;
+		if (s->owed == NULL)
+			return (output_reset(buf, s->id, s->code));
+		return (output_payload(buf, MUX_RESET, s->id, &s->owed,
+		    s->owed_len));
+	}
+	return (0);
+}
+
+/* OPENs leave in the order of their ids: each stream begins at the tail. */
+static size_t
+output_control(struct mux *m, uint8_t *buf)
+{
+	struct mux_stream	*s;
+	size_t			 n = 0;
+
+	while (n == 0 && (s = TAILQ_FIRST(&m->control)) != NULL) {
+		n = output_owed(m, s, buf);
+		if (s->owe != 0)
+			continue;
+		s->flags &= ~STREAM_CONTROL;
+		TAILQ_REMOVE(&m->control, s, control);
+		if (s->flags & STREAM_DEAD)
+			TAILQ_INSERT_TAIL(&m->dead, s, entry);
+	}
+	return (n);
+}
+
+/* Let one stream fill a DATA frame; 0 if it had nothing. */
+static size_t
+output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
+{
+	enum mux_more	 more = MUX_IDLE;
+	size_t		 n = m->cfg.data_max;
+
+	if (n > s->allowance)
+		n = s->allowance;
+	s->flags &= ~STREAM_READY;
+	n = s->ops->pull(s, s->arg, buf + MUX_HEAD_LEN, n, &more);
+	if (s->flags & STREAM_DEAD)
+		return (0);
+	s->allowance -= n;
+	s->out += n;
+	m->out += n;
+	if (more == MUX_LAST) {
+		mux_ring_remove(m, s);
+		s->flags |= STREAM_FIN_OUT;
+		mux_stream_check_done(s);
+	} else {
+		/* More, yet nothing now, would go round for ever. */
+		if (more == MUX_MORE && n > 0)
+			s->flags |= STREAM_READY;
+		mux_stream_arm(s);
+		if (n == 0)
+			return (0);
+	}
+	mux_head_put(buf, MUX_DATA, more == MUX_LAST ? MUX_FIN : 0, s->id);
+	return (MUX_HEAD_LEN + n);
+}
+
+static size_t
+output_data(struct mux *m, uint8_t *buf)
+{
+	struct mux_stream	*s;
+	uint32_t		 turns = m->ring_count;
+	size_t			 n = 0;
+
+	for (; n == 0 && turns > 0; turns--) {
+		if ((s = TAILQ_FIRST(&m->ring)) == NULL)
+			break;
+		mux_ring_remove(m, s);
+		n = output_stream(m, s, buf);
+	}
+	return (n);
+}
+
+static int
+output_pending(const struct mux *m)
+{
+	if (!m->hello_done)
+		return (m->hello != NULL);
+	return (m->goaway != NULL || m->refused != NULL ||
+	    !TAILQ_EMPTY(&m->control) || !TAILQ_EMPTY(&m->ring));
+}
+
+static size_t
+output_frame(struct mux *m, uint8_t *buf)
+{
+	size_t		 n;
+
+	if (!m->hello_done)
+		return (m->hello != NULL ? output_hello(m, buf) : 0);
+	if (m->goaway != NULL)
+		return (output_payload(buf, MUX_CONTROL, 0, &m->goaway,
+		    m->goaway_len));
+	if (m->refused != NULL)
+		return (output_refused(m, buf));
+	if ((n = output_control(m, buf)) > 0)
+		return (n);
+	return (output_data(m, buf));
+}
+
+size_t
+mux_output(struct mux *m, uint8_t *buf, size_t cap, uint64_t now)
+{
+	size_t		 n;
+
+	if (cap < MUX_FRAME_MAX || m->in_output || m->error != NULL)
+		return (0);
+	if (now > m->now)
+		m->now = now;
+	mux_enter(m);
+	m->in_output = 1;
+	n = output_frame(m, buf);
+	m->in_output = 0;
+	m->asked = n > 0;
+	mux_leave(m);
+	/* Pulling may have made work for others whose turn was over. */
+	if (n == 0 && output_pending(m))
+		mux_want(m);
+	return (n);
+}

@@ -1,0 +1,502 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The streams of a link: their state, what they may send, what they let the
+ * peer send, and the calls of their owners.
+ *
+ * Credit is memory promised: nothing is granted that was not reserved from
+ * the budgets first, and what was reserved goes back when the stream ends,
+ * or has nothing more to receive.
+ */
+
+#include "compat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mux_internal.h"
+
+#define MINIMUM(a, b)	((a) < (b) ? (a) : (b))
+#define MAXIMUM(a, b)	((a) > (b) ? (a) : (b))
+
+/* An idle stream is this and nothing more. */
+_Static_assert(sizeof(struct mux_stream) <= 256, "struct mux_stream");
+
+static int
+reserve(struct mux *m, size_t n)
+{
+	struct mux_budget	*b = m->cfg.budget;
+
+	if (m->reserved > m->cfg.link_budget ||
+	    n > m->cfg.link_budget - m->reserved ||
+	    b->used > b->limit || n > b->limit - b->used)
+		return (-1);
+	m->reserved += n;
+	b->used += n;
+	return (0);
+}
+
+static void
+unreserve(struct mux *m, size_t n)
+{
+	m->reserved -= n;
+	m->cfg.budget->used -= n;
+}
+
+/* While there is plenty, windows are whole and may grow. */
+static int
+plenty(const struct mux *m)
+{
+	return (m->reserved < m->cfg.link_budget / 2 &&
+	    m->cfg.budget->used < m->cfg.budget->limit / 2);
+}
+
+static struct mux_stream *
+stream_new(struct mux *m, uint32_t id, uint32_t window)
+{
+	struct mux_stream	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (NULL);
+	s->mux = m;
+	s->id = id;
+	if (mux_table_add(m, s) == -1) {
+		free(s);
+		return (NULL);
+	}
+	s->window = window;
+	s->credit_at = m->now;
+	TAILQ_INSERT_TAIL(&m->streams, s, entry);
+	return (s);
+}
+
+struct mux_stream *
+mux_stream_new_peer(struct mux *m, uint32_t id, uint32_t credit,
+    uint16_t *code)
+{
+	struct mux_stream	*s;
+	const uint32_t		 window = MUX_CREDIT_EARLY;
+
+	/* This much is reserved even if our hello allows less at first. */
+	*code = MUX_CODE_LIMIT;
+	if (m->peer_count >= m->cfg.streams_max || reserve(m, window) == -1)
+		return (NULL);
+	*code = MUX_CODE_INTERNAL;
+	if ((s = stream_new(m, id, window)) == NULL) {
+		unreserve(m, window);
+		return (NULL);
+	}
+	s->allowance = credit;
+	m->peer_count++;
+	if (m->hello_done)
+		mux_stream_grant_early(s);
+	return (s);
+}
+
+struct mux_stream *
+mux_open_stream(struct mux *m, const struct mux_open *open,
+    const struct mux_stream_ops *ops, void *arg)
+{
+	struct mux_stream	*s = NULL;
+	struct mux_open		 o = *open;
+	uint8_t			 buf[MUX_OPEN_MAX], *owed = NULL;
+	ssize_t			 n;
+
+	if (m->closing || m->error != NULL || m->next_id > MUX_ID_MAX)
+		return (NULL);
+	o.credit = MUX_CREDIT_INITIAL;
+	if (!plenty(m) || reserve(m, o.credit) == -1) {
+		o.credit = MUX_CREDIT_EARLY;
+		if (reserve(m, o.credit) == -1)
+			return (NULL);
+	}
+	if ((n = mux_open_put(buf, sizeof(buf), &o)) == -1 ||
+	    (owed = malloc(n)) == NULL ||
+	    (s = stream_new(m, m->next_id, o.credit)) == NULL) {
+		free(owed);
+		unreserve(m, o.credit);
+		return (NULL);
+	}
+	m->next_id += 2;
+	memcpy(owed, buf, n);
+	s->owed = owed;
+	s->owed_len = n;
+	s->flags = STREAM_OURS;
+	s->ops = ops;
+	s->arg = arg;
+	s->arriving = o.credit;
+	if (m->hello_seen)
+		s->allowance = m->early_out;
+	mux_stream_owe(s, OWE_OPEN);
+	return (s);
+}
+
+void
+mux_stream_free(struct mux_stream *s)
+{
+	if ((s->flags & STREAM_OURS) == 0)
+		s->mux->peer_count--;
+	free(s->owed);
+	free(s);
+}
+
+void
+mux_stream_kill(struct mux_stream *s)
+{
+	struct mux	*m = s->mux;
+
+	if (s->flags & STREAM_DEAD)
+		return;
+	s->flags |= STREAM_DEAD;
+	mux_table_remove(m, s);
+	TAILQ_REMOVE(&m->streams, s, entry);
+	mux_ring_remove(m, s);
+	if (s->flags & STREAM_ENDED)
+		TAILQ_REMOVE(&m->ended, s, turn);
+	unreserve(m, s->window);
+	s->window = 0;
+	m->queued -= s->queue.len;
+	mux_queue_clear(&s->queue);
+	if (s->owe & OWE_RESET)
+		return;
+	if (s->flags & STREAM_CONTROL)
+		TAILQ_REMOVE(&m->control, s, control);
+	TAILQ_INSERT_TAIL(&m->dead, s, entry);
+}
+
+/*
+ * Kill it, and tell the peer, unless it never heard of the stream or both
+ * have said all they had to.
+ */
+static void
+stream_reset(struct mux_stream *s, uint16_t code, const char *text)
+{
+	uint8_t		 buf[MUX_CONTROL_MAX];
+	ssize_t		 n;
+
+	if ((s->owe & OWE_OPEN) == 0 && (s->flags &
+	    (STREAM_FIN_IN | STREAM_FIN_OUT)) !=
+	    (STREAM_FIN_IN | STREAM_FIN_OUT)) {
+		s->code = code;
+		s->owe = 0;
+		/* Without memory, the code alone has to do. */
+		if (text != NULL && *text != '\0' &&
+		    (n = mux_reset_put(buf, sizeof(buf), code, text)) != -1 &&
+		    (s->owed = malloc(n)) != NULL) {
+			memcpy(s->owed, buf, n);
+			s->owed_len = n;
+		}
+		mux_stream_owe(s, OWE_RESET);
+	}
+	mux_stream_kill(s);
+}
+
+void
+mux_stream_abort(struct mux_stream *s, uint16_t code, const char *text)
+{
+	if (s->flags & STREAM_DEAD)
+		return;
+	stream_reset(s, code, text);
+	if (s->ops != NULL && s->ops->reset != NULL)
+		s->ops->reset(s, s->arg, code, text);
+}
+
+void
+mux_reset(struct mux_stream *s, uint16_t code, const char *text)
+{
+	if (s->flags & STREAM_DEAD)
+		return;
+	stream_reset(s, code, text);
+	mux_reap(s->mux);
+}
+
+void
+mux_stream_own(struct mux_stream *s, const struct mux_stream_ops *ops,
+    void *arg)
+{
+	s->ops = ops;
+	s->arg = arg;
+}
+
+void
+mux_accept(struct mux_stream *s)
+{
+	if (s->flags & (STREAM_DEAD | STREAM_OURS | STREAM_ACCEPTED))
+		return;
+	s->flags |= STREAM_ACCEPTED;
+	mux_stream_owe(s, OWE_ACCEPT);
+	mux_stream_arm(s);
+}
+
+void
+mux_ready(struct mux_stream *s)
+{
+	s->flags |= STREAM_READY;
+	mux_stream_arm(s);
+}
+
+void
+mux_stream_owe(struct mux_stream *s, uint8_t what)
+{
+	struct mux	*m = s->mux;
+
+	s->owe |= what;
+	if ((s->flags & STREAM_CONTROL) == 0) {
+		s->flags |= STREAM_CONTROL;
+		TAILQ_INSERT_TAIL(&m->control, s, control);
+	}
+	mux_want(m);
+}
+
+/* Nothing is sent on a stream of the peer's before it is accepted. */
+void
+mux_stream_arm(struct mux_stream *s)
+{
+	if ((s->flags & (STREAM_READY | STREAM_RING | STREAM_FIN_OUT |
+	    STREAM_DEAD)) == STREAM_READY && s->allowance > 0 &&
+	    s->flags & (STREAM_OURS | STREAM_ACCEPTED))
+		mux_ring_add(s->mux, s);
+}
+
+int
+mux_stream_allow(struct mux_stream *s, uint32_t credit)
+{
+	if (credit > 2 * MUX_CREDIT_MAX - s->allowance)
+		return (-1);
+	s->allowance += credit;
+	mux_stream_arm(s);
+	return (0);
+}
+
+/* done runs from mux_leave; when nobody is inside, someone has to come. */
+void
+mux_stream_check_done(struct mux_stream *s)
+{
+	const uint32_t	 fins = STREAM_FIN_IN | STREAM_FIN_OUT;
+
+	if ((s->flags & fins) != fins || s->queue.len > 0 ||
+	    s->flags & (STREAM_ENDED | STREAM_DEAD))
+		return;
+	s->flags |= STREAM_ENDED;
+	TAILQ_INSERT_TAIL(&s->mux->ended, s, turn);
+	if (s->mux->depth == 0)
+		mux_want(s->mux);
+}
+
+void
+mux_stream_grant_early(struct mux_stream *s)
+{
+	if (s->flags & (STREAM_OURS | STREAM_FIN_IN))
+		return;
+	s->arriving += s->mux->early_in;
+}
+
+uint32_t
+mux_stream_grant_accept(struct mux_stream *s)
+{
+	struct mux	*m = s->mux;
+	uint32_t	 credit;
+
+	s->credit_at = m->now;
+	if (s->flags & STREAM_FIN_IN)
+		return (0);
+	if (s->window < MUX_CREDIT_INITIAL && plenty(m) &&
+	    reserve(m, MUX_CREDIT_INITIAL - s->window) == 0)
+		s->window = MUX_CREDIT_INITIAL;
+	credit = s->window - s->arriving - s->queue.len - s->consumed;
+	s->arriving += credit;
+	return (credit);
+}
+
+/*
+ * What was consumed goes back to the peer.  Half a window was taken since
+ * the last time, or more: if that took no longer than a round trip, and
+ * little is waiting, the window is what holds the sender up, so it doubles.
+ * If the reader needed several round trips and the queue is long, half the
+ * window would do as well, and the rest is only memory.
+ */
+uint32_t
+mux_stream_grant_more(struct mux_stream *s)
+{
+	struct mux	*m = s->mux;
+	uint64_t	 rtt = MAXIMUM(m->rtt, MUX_RTT_FLOOR), elapsed;
+	uint32_t	 credit = s->consumed, n;
+	int		 lags = s->queue.len > s->window / 4;
+
+	elapsed = m->now - s->credit_at;
+	s->credit_at = m->now;
+	s->consumed = 0;
+	if (elapsed <= rtt && !lags && s->window < MUX_CREDIT_MAX) {
+		n = MINIMUM(s->window, MUX_CREDIT_MAX - s->window);
+		if (plenty(m) && reserve(m, n) == 0) {
+			s->window += n;
+			credit += n;
+		}
+	} else if (elapsed > 4 * rtt && lags &&
+	    s->window > MUX_CREDIT_INITIAL) {
+		n = MINIMUM(s->window / 2, s->window - MUX_CREDIT_INITIAL);
+		n = MINIMUM(n, credit);
+		s->window -= n;
+		unreserve(m, n);
+		credit -= n;
+	}
+	s->arriving += credit;
+	return (credit);
+}
+
+/*
+ * The owner took so many bytes.  Credit goes back by half windows: each
+ * CREDIT costs a TLS record and its part of a system call.
+ */
+static void
+stream_took(struct mux_stream *s, size_t n)
+{
+	if (n == 0 || s->flags & STREAM_DEAD)
+		return;
+	if (s->flags & STREAM_FIN_IN) {
+		s->window -= n;
+		unreserve(s->mux, n);
+		mux_stream_check_done(s);
+		return;
+	}
+	s->consumed += n;
+	if (s->consumed >= s->window / 2)
+		mux_stream_owe(s, OWE_CREDIT);
+}
+
+/* The peer will send no more: only what is queued still needs a window. */
+static void
+stream_fin(struct mux_stream *s)
+{
+	s->flags |= STREAM_FIN_IN;
+	unreserve(s->mux, s->window - s->queue.len);
+	s->window = s->queue.len;
+	s->arriving = s->consumed = 0;
+	s->owe &= ~OWE_CREDIT;
+	if (s->ops->input != NULL)
+		s->ops->input(s, s->arg, (const uint8_t *)"", 0);
+	mux_stream_check_done(s);
+}
+
+static int
+stream_queue(struct mux_stream *s, const uint8_t *p, size_t n)
+{
+	size_t	 before = s->queue.len;
+	int	 ret;
+
+	ret = mux_queue_add(&s->queue, p, n);
+	s->mux->queued += s->queue.len - before;
+	return (ret);
+}
+
+int
+mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int fin)
+{
+	struct mux	*m = s->mux;
+	size_t		 taken = 0;
+
+	if (s->flags & STREAM_FIN_IN)
+		return (mux_fail(m, "data after fin"));
+	if ((s->flags & (STREAM_OURS | STREAM_ACCEPTED)) == STREAM_OURS)
+		return (mux_fail(m, "data before accept"));
+	if (n == 0 && !fin)
+		return (mux_fail(m, "empty data"));
+	if (n > s->arriving)
+		return (mux_fail(m, "credit exceeded"));
+	s->in += n;
+	m->in += n;
+	if (n > 0 && s->queue.len == 0 && s->ops->input != NULL) {
+		taken = s->ops->input(s, s->arg, p, n);
+		if (s->flags & STREAM_DEAD)
+			return (0);
+		taken = MINIMUM(taken, n);
+	}
+	s->arriving -= n;
+	if (taken < n && stream_queue(s, p + taken, n - taken) == -1) {
+		mux_stream_abort(s, MUX_CODE_INTERNAL, "out of memory");
+		return (0);
+	}
+	stream_took(s, taken);
+	if (fin)
+		stream_fin(s);
+	return (0);
+}
+
+int
+mux_peek(const struct mux_stream *s, struct iovec *iov, int n)
+{
+	return (mux_queue_peek(&s->queue, iov, n));
+}
+
+void
+mux_drain(struct mux_stream *s, size_t n)
+{
+	n = mux_queue_drain(&s->queue, n);
+	s->mux->queued -= n;
+	stream_took(s, n);
+}
+
+size_t
+mux_read(struct mux_stream *s, uint8_t *buf, size_t n)
+{
+	n = mux_queue_read(&s->queue, buf, n);
+	s->mux->queued -= n;
+	stream_took(s, n);
+	return (n);
+}
+
+size_t
+mux_queued(const struct mux_stream *s)
+{
+	return (s->queue.len);
+}
+
+int
+mux_eof(const struct mux_stream *s)
+{
+	return ((s->flags & STREAM_FIN_IN) != 0 && s->queue.len == 0);
+}
+
+struct mux *
+mux_stream_mux(const struct mux_stream *s)
+{
+	return (s->mux);
+}
+
+void *
+mux_stream_arg(const struct mux_stream *s)
+{
+	return (s->arg);
+}
+
+uint32_t
+mux_stream_id(const struct mux_stream *s)
+{
+	return (s->id);
+}
+
+uint64_t
+mux_stream_in(const struct mux_stream *s)
+{
+	return (s->in);
+}
+
+uint64_t
+mux_stream_out(const struct mux_stream *s)
+{
+	return (s->out);
+}

@@ -1,0 +1,729 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/* link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
+   lib/mux_queue.c lib/mux_frame.c regress/lib/mux_peer.c */
+
+/*
+ * The rules of the link: hello, ids, limits, what ends it, who is next.
+ */
+
+#include "compat.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "mux_internal.h"
+#include "mux_peer.h"
+
+static struct peer	 t;
+
+static void
+assert_error(const char *text)
+{
+	assert_string_equal(mux_error(t.m), text);
+	/* It stays so, and nothing more comes or goes. */
+	assert_int_equal(peer_credit(&t, MUX_CREDIT, 99, 1), -1);
+	peer_quiet(&t);
+	assert_null(peer_stream(&t));
+	peer_free(&t);
+}
+
+static void
+hello_goes_first(void **state)
+{
+	struct mux_hello h;
+	struct seen	*st;
+
+	peer_init(&t, 1);
+	peer_start(&t);
+	assert_non_null(st = peer_stream(&t));
+	mux_send_goaway(t.m, &(struct mux_goaway){ .delay = 7 });
+	peer_quiet(&t);
+	peer_hello(&t);
+	peer_expect(&t, MUX_CONTROL, 0);
+	assert_int_equal(mux_hello_get(t.p, t.n, &h), 0);
+	assert_int_equal(h.version, 1);
+	assert_int_equal(h.credit, MUX_CREDIT_EARLY);
+	peer_expect(&t, MUX_CONTROL, 0);
+	assert_int_equal(mux_control_what(t.p, t.n), MUX_CONTROL_GOAWAY);
+	peer_expect(&t, MUX_OPEN, 1);
+	peer_quiet(&t);
+	assert_int_equal(mux_send_hello(t.m, &h), -1);
+	peer_free(&t);
+}
+
+static void
+first_frame_is_hello(void **state)
+{
+	peer_init(&t, 1);
+	peer_start(&t);
+	assert_int_equal(peer_open(&t, 2, 0), -1);
+	assert_error("no hello");
+	peer_init(&t, 1);
+	peer_start(&t);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 0, "\2", 1), -1);
+	assert_error("no hello");
+	peer_init(&t, 1);
+	peer_start(&t);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 2, "\1", 1), -1);
+	assert_error("no hello");
+}
+
+static void
+second_hello_refused(void **state)
+{
+	peer_up(&t, 1);
+	assert_int_equal(t.hellos, 1);
+	assert_int_equal(peer_send_hello(&t, 0), -1);
+	assert_error("second hello");
+}
+
+static void
+hello_of_another_version(void **state)
+{
+	peer_init(&t, 1);
+	peer_start(&t);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 0,
+	    "\1\1\0\4\0\0\0\2", 8), -1);
+	assert_error("version");
+	peer_init(&t, 1);
+	peer_start(&t);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 0, "\1\1\0\4", 4),
+	    -1);
+	assert_error("malformed hello");
+	peer_init(&t, 1);
+	peer_start(&t);
+	assert_int_equal(peer_send_hello(&t, MUX_CREDIT_MAX + 1), -1);
+	assert_error("malformed hello");
+}
+
+static void
+unknown_control_skipped(void **state)
+{
+	peer_up(&t, 1);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 0, "\77zz", 3), 0);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 0, "", 0), 0);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 7, "\1", 1), 0);
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
+goaway_told_and_replaced(void **state)
+{
+	struct mux_goaway g;
+
+	peer_up(&t, 1);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 0,
+	    "\2\1\0\4\0\0\1\0\2\0\2\nx", 13), 0);
+	assert_int_equal(t.goaways, 1);
+	assert_int_equal(t.goaway.delay, 256);
+	assert_string_equal(t.goaway.text, "?x");
+	memset(&g, 0, sizeof(g));
+	g.delay = 1;
+	assert_int_equal(mux_send_goaway(t.m, &g), 0);
+	g.delay = 2;
+	assert_int_equal(mux_send_goaway(t.m, &g), 0);
+	peer_expect(&t, MUX_CONTROL, 0);
+	assert_int_equal(mux_goaway_get(t.p, t.n, &g), 0);
+	assert_int_equal(g.delay, 2);
+	peer_quiet(&t);
+	assert_int_equal(peer_frame(&t, MUX_CONTROL, 0, 0, "\2\1", 2), -1);
+	assert_error("malformed goaway");
+}
+
+static void
+malformed_frames(void **state)
+{
+	static const struct {
+		uint8_t		 type;
+		uint8_t		 flags;
+		size_t		 n;
+		const char	*payload;
+		const char	*error;
+	} cases[] = {
+		{ 7, 0, 0, "", "malformed frame" },
+		{ MUX_CREDIT, MUX_FIN, 4, "\0\0\0\1", "malformed frame" },
+		{ MUX_DATA, 2, 1, "d", "malformed frame" },
+		{ MUX_CREDIT, 0, 4, "\0\0\0\0", "malformed credit" },
+		{ MUX_CREDIT, 0, 3, "\0\0\0", "malformed credit" },
+		{ MUX_CREDIT, 0, 5, "\0\0\0\0\1", "malformed credit" },
+		{ MUX_ACCEPT, 0, 0, "", "malformed accept" },
+		{ MUX_RESET, 0, 1, "\0", "malformed reset" },
+	};
+	size_t		 i;
+
+	for (i = 0; i < nitems(cases); i++) {
+		peer_up(&t, 0);
+		assert_int_equal(peer_open(&t, 1, 0), 0);
+		assert_int_equal(peer_frame(&t, cases[i].type, cases[i].flags,
+		    1, cases[i].payload, cases[i].n), -1);
+		assert_error(cases[i].error);
+	}
+	peer_up(&t, 0);
+	assert_int_equal(peer_frame(&t, MUX_OPEN, 0, 1, "\1", 1), -1);
+	assert_error("malformed open");
+	peer_up(&t, 0);
+	assert_int_equal(peer_open(&t, 1, 0), 0);
+	assert_int_equal(peer_data(&t, 1, MUX_DATA_MAX + 1, 0), -1);
+	assert_error("frame too long");
+	peer_up(&t, 0);
+	assert_int_equal(mux_input(t.m, (const uint8_t *)"\3", 1, 0), -1);
+	assert_error("malformed frame");
+}
+
+static void
+peer_ids_rise(void **state)
+{
+	const uint32_t	 bad[] = { 0, 2, 3, 5, MUX_ID_MAX + 2, UINT32_MAX };
+	size_t		 i;
+
+	for (i = 0; i < nitems(bad); i++) {
+		peer_up(&t, 0);
+		assert_int_equal(peer_open(&t, 5, 0), 0);
+		assert_int_equal(peer_open(&t, bad[i], 0), -1);
+		assert_error("stream id");
+	}
+	peer_up(&t, 1);
+	assert_int_equal(peer_open(&t, 1, 0), -1);
+	assert_error("stream id");
+	peer_up(&t, 0);
+	assert_int_equal(peer_open(&t, MUX_ID_MAX, 0), 0);
+	peer_free(&t);
+}
+
+static void
+our_ids_run_out(void **state)
+{
+	struct seen	*st;
+
+	peer_up(&t, 1);
+	t.m->next_id = MUX_ID_MAX - 2;
+	assert_non_null(st = peer_stream(&t));
+	assert_int_equal(mux_stream_id(st->s), MUX_ID_MAX - 2);
+	assert_non_null(st = peer_stream(&t));
+	assert_int_equal(mux_stream_id(st->s), MUX_ID_MAX);
+	assert_null(peer_stream(&t));
+	assert_null(peer_stream(&t));
+	peer_free(&t);
+}
+
+static void
+frames_for_streams_gone_are_a_race(void **state)
+{
+	struct seen	*st;
+
+	peer_up(&t, 1);
+	st = peer_stream(&t);
+	peer_expect(&t, MUX_OPEN, 1);
+	mux_reset(st->s, MUX_CODE_CANCEL, NULL);
+	peer_expect(&t, MUX_RESET, 1);
+	assert_int_equal(peer_open(&t, 4, 0), 0);
+	assert_int_equal(peer_reset(&t, 4, 0, NULL), 0);
+	/* 2 was skipped, which makes it gone as well */
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 5), 0);
+	assert_int_equal(peer_credit(&t, MUX_CREDIT, 1, 5), 0);
+	assert_int_equal(peer_data(&t, 1, 10, 0), 0);
+	assert_int_equal(peer_reset(&t, 1, 0, NULL), 0);
+	assert_int_equal(peer_data(&t, 4, 10, 1), 0);
+	assert_int_equal(peer_data(&t, 2, 10, 1), 0);
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
+frames_for_streams_never_opened(void **state)
+{
+	const uint32_t	 bad[] = { 0, 3, 6, 7, UINT32_MAX };
+	size_t		 i;
+
+	for (i = 0; i < nitems(bad); i++) {
+		peer_up(&t, 1);
+		peer_stream(&t);
+		peer_expect(&t, MUX_OPEN, 1);
+		assert_int_equal(peer_open(&t, 4, 0), 0);
+		assert_int_equal(peer_credit(&t, MUX_CREDIT, bad[i], 1), -1);
+		assert_error("no such stream");
+	}
+	/* Ours, but its OPEN has not left. */
+	peer_up(&t, 1);
+	peer_stream(&t);
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 1), -1);
+	assert_error("no such stream");
+}
+
+static void
+streams_over_the_limit_are_refused(void **state)
+{
+	uint16_t	 code;
+	char		 text[MUX_TEXT_MAX + 1];
+	int		 i;
+
+	peer_init(&t, 0);
+	t.cfg.streams_max = 2;
+	peer_start(&t);
+	peer_hello(&t);
+	peer_flush(&t);
+	assert_int_equal(peer_send_hello(&t, 0), 0);
+	for (i = 1; i <= 7; i += 2)
+		assert_int_equal(peer_open(&t, i, 0), 0);
+	assert_int_equal(t.nst, 2);
+	for (i = 5; i <= 7; i += 2) {
+		peer_expect(&t, MUX_RESET, i);
+		assert_int_equal(mux_reset_get(t.p, t.n, &code, text), 0);
+		assert_int_equal(code, MUX_CODE_LIMIT);
+	}
+	peer_quiet(&t);
+	/* Data that was on its way is no error. */
+	assert_int_equal(peer_data(&t, 5, 10, 1), 0);
+	/* Room again once the peer can know of it. */
+	mux_reset(t.st[0].s, MUX_CODE_CANCEL, NULL);
+	assert_int_equal(peer_open(&t, 9, 0), 0);
+	assert_int_equal(t.nst, 2);
+	peer_flush(&t);
+	assert_int_equal(peer_open(&t, 11, 0), 0);
+	assert_int_equal(t.nst, 3);
+	peer_free(&t);
+}
+
+static void
+refusals_are_bounded(void **state)
+{
+	int		 i;
+
+	peer_init(&t, 0);
+	t.cfg.streams_max = 0;
+	peer_start(&t);
+	peer_hello(&t);
+	peer_flush(&t);
+	assert_int_equal(peer_send_hello(&t, 0), 0);
+	for (i = 0; i < 1000; i++) {
+		assert_int_equal(peer_open(&t, 2 * i + 1, 0), 0);
+		peer_expect(&t, MUX_RESET, 2 * i + 1);
+	}
+	for (i = 0; i < MUX_REFUSED_MAX; i++)
+		assert_int_equal(peer_open(&t, 2 * i + 2001, 0), 0);
+	assert_int_equal(peer_open(&t, 9999, 0), -1);
+	assert_error("too many streams refused");
+}
+
+static void
+on_open_refuse(struct seen *st)
+{
+	mux_reset(st->s, MUX_CODE_DENIED, "not you");
+	st->s = NULL;
+}
+
+static void
+owner_refusals_are_bounded(void **state)
+{
+	int		 i, ret = 0;
+
+	peer_up(&t, 0);
+	t.next.on_open = on_open_refuse;
+	for (i = 0; i < 10000 && ret == 0; i++)
+		ret = peer_open(&t, 2 * i + 1, 0);
+	assert_int_equal(i, 32 + MUX_REFUSED_MAX + 1);
+	assert_error("too many streams refused");
+}
+
+static void
+open_and_reset_flood_holds_nothing(void **state)
+{
+	int		 i;
+
+	peer_up(&t, 0);
+	for (i = 0; i < 100000; i++) {
+		assert_int_equal(peer_open(&t, 2 * i + 1, 1000), 0);
+		assert_int_equal(peer_data(&t, 2 * i + 1, 3, 0), 0);
+		assert_int_equal(peer_reset(&t, 2 * i + 1, 0, "x"), 0);
+		assert_int_equal(t.budget.used, 0);
+	}
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
+budget_is_reserved_and_given_back(void **state)
+{
+	struct seen	*a, *b;
+
+	peer_init(&t, 1);
+	t.budget.limit = 4 * MUX_CREDIT_INITIAL;
+	t.cfg.link_budget = t.budget.limit;
+	peer_start(&t);
+	peer_hello(&t);
+	peer_flush(&t);
+	assert_int_equal(peer_send_hello(&t, 0), 0);
+	a = peer_stream(&t);
+	b = peer_stream(&t);
+	assert_int_equal(t.budget.used, 2 * MUX_CREDIT_INITIAL);
+	/* From half on, small windows. */
+	assert_non_null(peer_stream(&t));
+	assert_int_equal(t.budget.used,
+	    2 * MUX_CREDIT_INITIAL + MUX_CREDIT_EARLY);
+	while (peer_stream(&t) != NULL)
+		continue;
+	assert_int_equal(t.nst, 2 + 8);
+	assert_int_equal(t.budget.used, t.budget.limit);
+	peer_flush(&t);
+	assert_int_equal(peer_open(&t, 2, 0), 0);
+	peer_expect(&t, MUX_RESET, 2);
+	mux_reset(a->s, 0, NULL);
+	assert_int_equal(t.budget.used, t.budget.limit - MUX_CREDIT_INITIAL);
+	peer_expect(&t, MUX_RESET, 1);
+	assert_int_equal(peer_open(&t, 4, 0), 0);
+	assert_int_equal(t.budget.used, t.budget.limit - MUX_CREDIT_INITIAL +
+	    MUX_CREDIT_EARLY);
+	mux_accept(t.st[t.nst - 1].s);
+	assert_int_equal(peer_expect(&t, MUX_ACCEPT, 4), 0);
+	assert_int_equal(peer_reset(&t, mux_stream_id(b->s), 0, NULL), 0);
+	peer_free(&t);
+}
+
+static void
+budget_of_the_link_counts_too(void **state)
+{
+	peer_init(&t, 1);
+	t.cfg.link_budget = MUX_CREDIT_EARLY;
+	peer_start(&t);
+	assert_non_null(peer_stream(&t));
+	assert_null(peer_stream(&t));
+	assert_int_equal(t.budget.used, MUX_CREDIT_EARLY);
+	peer_free(&t);
+	/* Shared and already full. */
+	peer_init(&t, 1);
+	t.budget.limit = t.budget.used = 1 << 20;
+	peer_start(&t);
+	assert_null(peer_stream(&t));
+	t.budget.used = 0;
+	peer_free(&t);
+}
+
+static void
+stream_nobody_takes_is_reset(void **state)
+{
+	uint16_t	 code;
+	char		 text[MUX_TEXT_MAX + 1];
+
+	peer_up(&t, 0);
+	t.disown = 1;
+	assert_int_equal(peer_open(&t, 1, 0), 0);
+	peer_expect(&t, MUX_RESET, 1);
+	assert_int_equal(mux_reset_get(t.p, t.n, &code, text), 0);
+	assert_int_equal(code, MUX_CODE_UNSUPPORTED);
+	peer_free(&t);
+}
+
+static void
+open_that_is_no_text_fails(void **state)
+{
+	struct mux_open	 o;
+	struct mux_stream_ops ops;
+
+	peer_up(&t, 1);
+	memset(&o, 0, sizeof(o));
+	memset(&ops, 0, sizeof(ops));
+	strlcpy(o.host, "a\nb", sizeof(o.host));
+	assert_null(mux_open_stream(t.m, &o, &ops, NULL));
+	assert_int_equal(t.budget.used, 0);
+	/* and took no id */
+	assert_int_equal(mux_stream_id(peer_stream(&t)->s), 1);
+	peer_free(&t);
+}
+
+static void
+control_goes_before_data(void **state)
+{
+	struct seen	*a, *b;
+
+	peer_up(&t, 1);
+	a = peer_stream(&t);
+	peer_expect(&t, MUX_OPEN, 1);
+	peer_give(a, 100, 0);
+	b = peer_stream(&t);
+	peer_give(b, 50, 0);
+	assert_int_equal(peer_open(&t, 2, 0), 0);
+	mux_accept(t.st[2].s);
+	mux_send_goaway(t.m, &(struct mux_goaway){ .delay = 1 });
+	peer_expect(&t, MUX_CONTROL, 0);
+	peer_expect(&t, MUX_OPEN, 3);
+	peer_expect(&t, MUX_ACCEPT, 2);
+	peer_expect_data(&t, 1, 100, 0);
+	peer_expect_data(&t, 3, 50, 0);
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
+round_robin_one_frame_each(void **state)
+{
+	struct seen	*st[3];
+	int		 i, round;
+
+	peer_up(&t, 1);
+	for (i = 0; i < 3; i++)
+		st[i] = peer_stream(&t);
+	peer_flush(&t);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(peer_credit(&t, MUX_ACCEPT, 2 * i + 1,
+		    1 << 20), 0);
+		peer_give(st[i], 4 * MUX_DATA_MAX + 10 * i, 0);
+	}
+	for (round = 0; round < 4; round++)
+		for (i = 0; i < 3; i++)
+			peer_expect_data(&t, 2 * i + 1, MUX_DATA_MAX, 0);
+	peer_expect_data(&t, 3, 10, 0);
+	peer_expect_data(&t, 5, 20, 0);
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
+stream_without_credit_leaves_the_ring(void **state)
+{
+	struct seen	*a, *b;
+
+	peer_up(&t, 1);
+	a = peer_stream(&t);
+	b = peer_stream(&t);
+	peer_flush(&t);
+	peer_give(a, 200000, 1);
+	while (peer_next(&t) != 0)
+		assert_int_equal(t.head.id, 1);
+	assert_int_equal(a->have, 200000 - MUX_CREDIT_EARLY);
+	peer_give(b, 5, 0);
+	peer_expect_data(&t, 3, 5, 0);
+	assert_int_equal(peer_credit(&t, MUX_CREDIT, 1, 7), 0);
+	peer_expect_data(&t, 1, 7, 0);
+	peer_quiet(&t);
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 1 << 20), 0);
+	peer_flush(&t);
+	assert_int_equal(t.head.flags, MUX_FIN);
+	assert_int_equal(mux_stream_out(a->s), 200000);
+	peer_free(&t);
+}
+
+static void
+data_max_is_kept(void **state)
+{
+	struct seen	*a;
+
+	peer_init(&t, 1);
+	t.cfg.data_max = 1000;
+	peer_start(&t);
+	peer_hello(&t);
+	assert_int_equal(peer_send_hello(&t, 5000), 0);
+	peer_flush(&t);
+	a = peer_stream(&t);
+	peer_expect(&t, MUX_OPEN, 1);
+	peer_give(a, 1001, 0);
+	peer_expect_data(&t, 1, 1000, 0);
+	peer_expect_data(&t, 1, 1, 0);
+	peer_free(&t);
+}
+
+static void
+want_output_once(void **state)
+{
+	struct seen	*a;
+
+	peer_up(&t, 1);
+	t.wants = 0;
+	a = peer_stream(&t);
+	assert_int_equal(t.wants, 1);
+	peer_give(a, 40000, 0);
+	mux_ready(a->s);
+	mux_send_goaway(t.m, &(struct mux_goaway){ .delay = 1 });
+	assert_int_equal(t.wants, 1);
+	peer_expect(&t, MUX_CONTROL, 0);
+	mux_ready(a->s);
+	assert_int_equal(t.wants, 1);
+	peer_flush(&t);
+	assert_int_equal(t.wants, 1);
+	mux_ready(a->s);
+	assert_int_equal(t.wants, 2);
+	peer_quiet(&t);
+	/* Too little room to write is not "nothing". */
+	mux_ready(a->s);
+	assert_int_equal(mux_output(t.m, t.frame, MUX_FRAME_MAX - 1, 0), 0);
+	peer_free(&t);
+}
+
+static void
+on_pull_ready_other(struct seen *st)
+{
+	peer_give(st->other, 1, 0);
+}
+
+static void
+work_made_while_pulling_is_asked_for(void **state)
+{
+	struct seen	*a, *b;
+
+	peer_up(&t, 1);
+	a = peer_stream(&t);
+	b = peer_stream(&t);
+	peer_flush(&t);
+	t.wants = 0;
+	a->on_pull = on_pull_ready_other;
+	a->other = b;
+	mux_ready(a->s);
+	assert_int_equal(t.wants, 1);
+	/* a's turn gives nothing; b was not in this round */
+	peer_quiet(&t);
+	assert_int_equal(t.wants, 2);
+	peer_expect_data(&t, 3, 1, 0);
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
+on_reset_open_and_reset(struct seen *st)
+{
+	/* On the way out nothing can be opened; others may be reset. */
+	assert_null(peer_stream(st->peer));
+	if (st->other != NULL && st->other->s != NULL) {
+		mux_reset(st->other->s, 0, "too");
+		st->other->s = NULL;
+	}
+}
+
+static void
+free_resets_all(void **state)
+{
+	struct seen	*a, *b, *c;
+
+	peer_up(&t, 1);
+	a = peer_stream(&t);
+	b = peer_stream(&t);
+	c = peer_stream(&t);
+	peer_flush(&t);
+	mux_reset(c->s, 0, "still to be sent");
+	a->on_reset = on_reset_open_and_reset;
+	a->other = b;
+	mux_free(t.m, "link down");
+	assert_int_equal(a->reset, 1);
+	assert_int_equal(a->code, MUX_CODE_NODE_GONE);
+	assert_string_equal(a->text, "link down");
+	assert_int_equal(b->reset, 0);
+	assert_int_equal(c->reset, 0);
+	assert_int_equal(t.budget.used, 0);
+	mux_free(NULL, NULL);
+}
+
+static void
+stats_count_payload(void **state)
+{
+	struct mux_stats st;
+	struct seen	*a;
+
+	peer_up(&t, 1);
+	a = peer_stream(&t);
+	peer_flush(&t);
+	peer_give(a, 1000, 0);
+	peer_flush(&t);
+	a->take = 20;
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 1), 0);
+	assert_int_equal(peer_data(&t, 1, 100, 0), 0);
+	mux_get_stats(t.m, &st);
+	assert_int_equal(st.out, 1000);
+	assert_int_equal(st.in, 100);
+	assert_int_equal(st.queued, 80);
+	assert_int_equal(st.streams, 1);
+	assert_int_equal(mux_stream_in(a->s), 100);
+	assert_int_equal(mux_stream_out(a->s), 1000);
+	assert_ptr_equal(mux_stream_mux(a->s), t.m);
+	assert_ptr_equal(mux_stream_arg(a->s), a);
+	mux_reset(a->s, 0, NULL);
+	mux_get_stats(t.m, &st);
+	assert_int_equal(st.queued, 0);
+	assert_int_equal(st.streams, 0);
+	peer_free(&t);
+}
+
+static void
+table_of_many_streams(void **state)
+{
+	struct mux_stream_ops ops;
+	struct mux_stream *s[5000];
+	struct mux_open	 o;
+	int		 i;
+
+	peer_init(&t, 1);
+	t.budget.limit = t.cfg.link_budget = (size_t)1 << 40;
+	peer_start(&t);
+	memset(&o, 0, sizeof(o));
+	memset(&ops, 0, sizeof(ops));
+	for (i = 0; i < 5000; i++)
+		assert_non_null(s[i] = mux_open_stream(t.m, &o, &ops, NULL));
+	for (i = 0; i < 5000; i++)
+		assert_ptr_equal(mux_table_find(t.m, 2 * i + 1), s[i]);
+	assert_null(mux_table_find(t.m, 2));
+	for (i = 0; i < 5000; i += 2)
+		mux_reset(s[i], 0, NULL);
+	for (i = 0; i < 5000; i++)
+		assert_ptr_equal(mux_table_find(t.m, 2 * i + 1),
+		    i % 2 == 0 ? NULL : s[i]);
+	for (i = 1; i < 5000; i += 2)
+		mux_reset(s[i], 0, NULL);
+	/* Large tables do not outlive their streams. */
+	assert_null(t.m->table);
+	peer_free(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hello_goes_first),
+		cmocka_unit_test(first_frame_is_hello),
+		cmocka_unit_test(second_hello_refused),
+		cmocka_unit_test(hello_of_another_version),
+		cmocka_unit_test(unknown_control_skipped),
+		cmocka_unit_test(goaway_told_and_replaced),
+		cmocka_unit_test(malformed_frames),
+		cmocka_unit_test(peer_ids_rise),
+		cmocka_unit_test(our_ids_run_out),
+		cmocka_unit_test(frames_for_streams_gone_are_a_race),
+		cmocka_unit_test(frames_for_streams_never_opened),
+		cmocka_unit_test(streams_over_the_limit_are_refused),
+		cmocka_unit_test(refusals_are_bounded),
+		cmocka_unit_test(owner_refusals_are_bounded),
+		cmocka_unit_test(open_and_reset_flood_holds_nothing),
+		cmocka_unit_test(budget_is_reserved_and_given_back),
+		cmocka_unit_test(budget_of_the_link_counts_too),
+		cmocka_unit_test(stream_nobody_takes_is_reset),
+		cmocka_unit_test(open_that_is_no_text_fails),
+		cmocka_unit_test(control_goes_before_data),
+		cmocka_unit_test(round_robin_one_frame_each),
+		cmocka_unit_test(stream_without_credit_leaves_the_ring),
+		cmocka_unit_test(data_max_is_kept),
+		cmocka_unit_test(want_output_once),
+		cmocka_unit_test(work_made_while_pulling_is_asked_for),
+		cmocka_unit_test(free_resets_all),
+		cmocka_unit_test(stats_count_payload),
+		cmocka_unit_test(table_of_many_streams),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return (cmocka_run_group_tests_name("mux", tests, NULL, NULL));
+}
