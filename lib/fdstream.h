@@ -26,6 +26,10 @@
  * connection or standard input and output on the laptop.  Reads the source
  * straight into the frame that leaves, writes what arrives straight to the
  * sink; both half-closes pass; an error on the socket resets the stream.
+ * While it lives, and when it ends early, the close of its TCP socket is a
+ * reset: nothing cut short looks complete.  Files and devices that never
+ * block will do as well as sockets, pipes and terminals.  The process must
+ * ignore SIGPIPE.
  */
 
 struct event_base;

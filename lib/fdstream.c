@@ -1,0 +1,453 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The read event stays registered while the mux keeps up, so a keystroke
+ * costs no epoll_ctl(2).  Only when it fires again before the mux has asked
+ * for the bytes (no credit, or a link that is full) is it taken out, until
+ * the source has been read empty.  Sinks are watched only while something
+ * waits for them.
+ */
+
+#include "compat.h"
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fdstream.h"
+
+#define FDSTREAM_LOWAT	(128 * 1024)	/* unsent bytes in the kernel */
+#define FDSTREAM_IOVS	8
+
+struct fdstream {
+	struct mux_stream	*stream;	/* the mux owns it; NULL: over */
+	const struct fdstream_ops *ops;
+	void			*arg;
+	struct event		*rev;
+	struct event		*wev;
+	int			 rfd;
+	int			 wfd;
+	unsigned int		 rsock : 1,	/* which are sockets */
+				 wsock : 1,
+				 rtty : 1,
+				 rfile : 1,	/* which never block, and can't
+						   be watched by epoll(7) */
+				 wfile : 1,
+				 asked : 1,	/* mux_ready; not yet drained */
+				 held : 1,	/* rev is taken out */
+				 watched : 1,	/* wev is in */
+				 ended : 1,	/* the sink was told of the end */
+				 over : 1;	/* closed was called */
+};
+
+static void	fdstream_accepted(struct mux_stream *, void *);
+static size_t	fdstream_input(struct mux_stream *, void *, const uint8_t *,
+		    size_t);
+static size_t	fdstream_pull(struct mux_stream *, void *, uint8_t *, size_t,
+		    enum mux_more *);
+static void	fdstream_reset(struct mux_stream *, void *, uint16_t,
+		    const char *);
+static void	fdstream_done(struct mux_stream *, void *);
+static void	fdstream_read(evutil_socket_t, short, void *);
+static void	fdstream_write(evutil_socket_t, short, void *);
+static void	fdstream_watch(struct fdstream *);
+
+static const struct mux_stream_ops	 fdstream_mux_ops = {
+	.accepted = fdstream_accepted,
+	.input = fdstream_input,
+	.pull = fdstream_pull,
+	.reset = fdstream_reset,
+	.done = fdstream_done
+};
+
+/* ---- Making and ending ---------------------------------------------------- */
+
+static int
+fd_is_socket(int fd)
+{
+	socklen_t	 len = sizeof(int);
+	int		 type;
+
+	return (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0);
+}
+
+/* Files, and devices like /dev/null. */
+static int
+fd_is_file(int fd)
+{
+	struct stat	 st;
+
+	return (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) ||
+	    (S_ISCHR(st.st_mode) && !isatty(fd))));
+}
+
+/*
+ * A stream that broke must never look like one that ended: while this is
+ * set, every close(2) of a TCP socket is a reset, be it the kernel's for a
+ * process that died.
+ */
+static void
+fd_linger(int fd, int on)
+{
+	struct linger	 linger = { .l_onoff = on, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static void
+fd_options(int fd)
+{
+	int	 on = 1, lowat = FDSTREAM_LOWAT;
+
+	fd_linger(fd, 1);
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+#ifdef TCP_NOTSENT_LOWAT
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat,
+	    sizeof(lowat));
+#endif
+}
+
+static void
+fdstream_destroy(struct fdstream *f)
+{
+	if (f->rev != NULL)
+		event_free(f->rev);
+	if (f->wev != NULL)
+		event_free(f->wev);
+	free(f);
+}
+
+static struct fdstream *
+fdstream_alloc(struct event_base *base, int rfd, int wfd,
+    const struct fdstream_ops *ops, void *arg)
+{
+	struct fdstream	*f;
+
+	if ((f = calloc(1, sizeof(*f))) == NULL)
+		return (NULL);
+	f->ops = ops;
+	f->arg = arg;
+	f->rfd = rfd;
+	f->wfd = wfd;
+	f->rsock = fd_is_socket(rfd);
+	f->wsock = rfd == wfd ? f->rsock : fd_is_socket(wfd);
+	f->rtty = !f->rsock && isatty(rfd);
+	f->rfile = !f->rsock && fd_is_file(rfd);
+	f->wfile = !f->wsock && fd_is_file(wfd);
+	f->rev = event_new(base, rfd, EV_READ | EV_PERSIST, fdstream_read, f);
+	f->wev = event_new(base, wfd, EV_WRITE | EV_PERSIST, fdstream_write, f);
+	if (f->rev == NULL || f->wev == NULL ||
+	    (!f->rfile && event_add(f->rev, NULL) == -1)) {
+		fdstream_destroy(f);
+		return (NULL);
+	}
+	return (f);
+}
+
+/* From here on the descriptors are ours. */
+static void
+fdstream_begin(struct fdstream *f, struct mux_stream *s)
+{
+	f->stream = s;
+	if (f->rsock)
+		fd_options(f->rfd);
+	if (f->wsock && f->wfd != f->rfd)
+		fd_options(f->wfd);
+	if (f->rfile) {
+		f->asked = 1;
+		mux_ready(s);
+	}
+	/* What came before we took over. */
+	if (mux_queued(s) > 0 || mux_eof(s))
+		fdstream_watch(f);
+}
+
+struct fdstream *
+fdstream_new(struct event_base *base, int rfd, int wfd, struct mux_stream *s,
+    const struct fdstream_ops *ops, void *arg)
+{
+	struct fdstream	*f;
+
+	if ((f = fdstream_alloc(base, rfd, wfd, ops, arg)) == NULL)
+		return (NULL);
+	mux_stream_own(s, &fdstream_mux_ops, f);
+	fdstream_begin(f, s);
+	return (f);
+}
+
+struct fdstream *
+fdstream_open(struct event_base *base, int rfd, int wfd, struct mux *mux,
+    const struct mux_open *open, const struct fdstream_ops *ops, void *arg)
+{
+	struct fdstream		*f;
+	struct mux_stream	*s;
+
+	if ((f = fdstream_alloc(base, rfd, wfd, ops, arg)) == NULL)
+		return (NULL);
+	s = mux_open_stream(mux, open, &fdstream_mux_ops, f);
+	if (s == NULL) {
+		fdstream_destroy(f);
+		return (NULL);
+	}
+	fdstream_begin(f, s);
+	return (f);
+}
+
+/* The stream is over already; early: not in order. */
+static void
+fdstream_close(struct fdstream *f, int early, uint16_t code, const char *text)
+{
+	f->over = 1;
+	f->stream = NULL;
+	event_del(f->rev);
+	event_del(f->wev);
+	if (!early && f->rsock)
+		fd_linger(f->rfd, 0);
+	if (f->wfd != -1 && f->wfd != f->rfd)
+		close(f->wfd);
+	close(f->rfd);
+	f->rfd = f->wfd = -1;
+	if (f->ops->closed != NULL)
+		f->ops->closed(f, f->arg, code, text);
+	fdstream_destroy(f);
+}
+
+void
+fdstream_kill(struct fdstream *f, uint16_t code, const char *text)
+{
+	if (f == NULL || f->over)
+		return;
+	mux_reset(f->stream, code, text);
+	fdstream_close(f, 1, code, text == NULL ? "" : text);
+}
+
+/* A descriptor failed. */
+static void
+fdstream_fail(struct fdstream *f, int is_socket, int error)
+{
+	fdstream_kill(f, is_socket || error == EPIPE ? MUX_CODE_TARGET_RESET :
+	    MUX_CODE_INTERNAL, strerror(error));
+}
+
+struct mux_stream *
+fdstream_stream(struct fdstream *f)
+{
+	return (f->stream);
+}
+
+/* ---- From the source to the mux -------------------------------------------- */
+
+static void
+fdstream_read(evutil_socket_t fd __unused, short what __unused, void *arg)
+{
+	struct fdstream	*f = arg;
+
+	if (f->asked) {
+		event_del(f->rev);
+		f->held = 1;
+		return;
+	}
+	f->asked = 1;
+	mux_ready(f->stream);
+}
+
+static void
+fdstream_drained(struct fdstream *f)
+{
+	f->asked = 0;
+	if (f->held) {
+		f->held = 0;
+		event_add(f->rev, NULL);
+	}
+}
+
+static size_t
+fdstream_pull(struct mux_stream *s __unused, void *arg, uint8_t *buf,
+    size_t cap, enum mux_more *more)
+{
+	struct fdstream	*f = arg;
+	ssize_t		 n;
+
+	do {
+		n = read(f->rfd, buf, cap);
+	} while (n == -1 && errno == EINTR);
+	if (n > 0) {
+		/* Less than there was room for: it is empty now. */
+		if ((size_t)n == cap || f->rfile)
+			*more = MUX_MORE;
+		else
+			fdstream_drained(f);
+		return ((size_t)n);
+	}
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		fdstream_drained(f);
+		return (0);
+	}
+	/* A terminal that hung up fails with EIO: that is its end. */
+	if (n == 0 || (errno == EIO && f->rtty)) {
+		event_del(f->rev);
+		*more = MUX_LAST;
+		return (0);
+	}
+	fdstream_fail(f, f->rsock, errno);
+	return (0);
+}
+
+/* ---- From the mux to the sink ---------------------------------------------- */
+
+/* Call fdstream_write when the sink can take more. */
+static void
+fdstream_watch(struct fdstream *f)
+{
+	if (!f->wfile && !f->watched) {
+		if (event_add(f->wev, NULL) == 0)
+			f->watched = 1;
+		else
+			f->wfile = 1;
+	}
+	if (f->wfile)
+		event_active(f->wev, EV_WRITE, 1);
+}
+
+static void
+fdstream_unwatch(struct fdstream *f)
+{
+	if (f->watched) {
+		event_del(f->wev);
+		f->watched = 0;
+	}
+}
+
+/* Everything is written, and there will be no more. */
+static void
+fdstream_end(struct fdstream *f)
+{
+	if (f->ended)
+		return;
+	f->ended = 1;
+	if (f->wsock)
+		shutdown(f->wfd, SHUT_WR);
+	if (f->wfd != f->rfd) {
+		if (f->wsock)
+			fd_linger(f->wfd, 0);
+		close(f->wfd);
+		f->wfd = -1;
+	}
+}
+
+/* How much the sink took, which may be nothing; -1 with errno. */
+static ssize_t
+fdstream_send(struct fdstream *f, struct iovec *iov, int niov)
+{
+	struct msghdr	 msg = { .msg_iov = iov };
+	ssize_t		 n;
+
+	msg.msg_iovlen = niov;
+	do {
+		n = f->wsock ? sendmsg(f->wfd, &msg, MSG_NOSIGNAL) :
+		    writev(f->wfd, iov, niov);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK ||
+	    errno == ENOBUFS))
+		return (0);
+	return (n);
+}
+
+static size_t
+fdstream_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
+{
+	struct fdstream	*f = arg;
+	struct iovec	 iov;
+	ssize_t		 n;
+
+	if (len == 0) {
+		if (mux_eof(s))
+			fdstream_end(f);
+		return (0);
+	}
+	iov.iov_base = __DECONST(void *, buf);
+	iov.iov_len = len;
+	if ((n = fdstream_send(f, &iov, 1)) == -1) {
+		fdstream_fail(f, f->wsock, errno);
+		return (0);
+	}
+	if ((size_t)n < len)
+		fdstream_watch(f);
+	return ((size_t)n);
+}
+
+static void
+fdstream_write(evutil_socket_t fd __unused, short what __unused, void *arg)
+{
+	struct fdstream	*f = arg;
+	struct iovec	 iov[FDSTREAM_IOVS];
+	ssize_t		 n;
+	int		 niov;
+
+	if ((niov = mux_peek(f->stream, iov, FDSTREAM_IOVS)) > 0) {
+		if ((n = fdstream_send(f, iov, niov)) == -1) {
+			fdstream_fail(f, f->wsock, errno);
+			return;
+		}
+		mux_drain(f->stream, (size_t)n);
+	}
+	if (mux_queued(f->stream) > 0) {
+		fdstream_watch(f);
+		return;
+	}
+	fdstream_unwatch(f);
+	if (mux_eof(f->stream))
+		fdstream_end(f);
+}
+
+/* ---- What else the mux says ------------------------------------------------ */
+
+static void
+fdstream_accepted(struct mux_stream *s __unused, void *arg)
+{
+	struct fdstream	*f = arg;
+
+	if (f->ops->accepted != NULL)
+		f->ops->accepted(f, f->arg);
+}
+
+static void
+fdstream_reset(struct mux_stream *s __unused, void *arg, uint16_t code,
+    const char *text)
+{
+	fdstream_close(arg, 1, code, text);
+}
+
+static void
+fdstream_done(struct mux_stream *s __unused, void *arg)
+{
+	struct fdstream	*f = arg;
+
+	fdstream_end(f);
+	fdstream_close(f, 0, 0, NULL);
+}
