@@ -42,6 +42,7 @@
 #define ACCEPT_PAUSE_MS		100	/* at a limit */
 #define ACCEPT_BATCH		64	/* then others have a turn */
 #define STRANGER_SLOW_MS	1000	/* older ones make room for new ones */
+#define DRAIN_MS		500	/* for goodbyes when we end */
 #define FDS_RESERVED		64	/* pipes, sockets, the log */
 
 struct accept_socket {
@@ -189,7 +190,9 @@ listener_stop(void)
 {
 	listener_accept_sweep(0);
 	listener_accept_sweep(1);
-	links_drain();
+	/* Close frames want to be sent. */
+	if (links_drain() > 0)
+		proc_linger(DRAIN_MS);
 }
 
 void
@@ -460,6 +463,10 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 		evtls_pause(tls);
 		return (0);
 	}
+	/* A byte at a time must not cost a parse for each byte. */
+	if (len < limits.head_bytes && buf[len - 1] != '\n' &&
+	    memmem(buf, len, "\n\r\n", 3) == NULL)
+		return (0);
 	n = http_parse_request((const char *)buf, len, limits.head_bytes,
 	    &head, &status);
 	if (n == 0)

@@ -142,7 +142,8 @@ struct link	*peer_link(int);
 int	 link_recv_listener(struct proc_peer *, struct imsg *);
 int	 link_recv_kill(struct proc_peer *, struct imsg *);
 void	 links_announce(void);
-void	 links_drain(void);
+/* Say goodbye on every link; how many there are. */
+int	 links_drain(void);
 
 /* listener_route.c */
 /*

@@ -238,11 +238,12 @@ links_announce(void)
 }
 
 /* We end: tell everybody to come back, spread over some time. */
-void
+int
 links_drain(void)
 {
 	struct mux_goaway	 away;
 	struct conn		*c, *tmp;
+	int			 n = 0;
 
 	memset(&away, 0, sizeof(away));
 	away.delay = DRAIN_SPREAD_MS;
@@ -252,7 +253,9 @@ links_drain(void)
 			continue;
 		(void)mux_send_goaway(link_mux(c->link), &away);
 		link_close(c->link, WS_CLOSE_RESTART, away.text);
+		n++;
 	}
+	return (n);
 }
 
 /* ---- other listeners ---- */

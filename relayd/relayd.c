@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <imsg.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ static void	send_listener_links(int);
 static void	send_control(struct proc_peer *);
 
 static struct relayd_conf	*conf;
-static const char		*conffile = RELAYD_CONF;
+static char			*conffile;
 static int			 verbose;
 static int			 control_fd = -1;
 static uint32_t			 generation;
@@ -118,6 +119,7 @@ main(int argc, char **argv)
 {
 	struct proc_options	 opt = { .argc = argc, .argv = argv };
 	const char		*errstr;
+	char			 path[PATH_MAX];
 	int			 ch, check = 0;
 
 	log_init("relayd", LOG_STYLE_TERMINAL, 0);
@@ -141,13 +143,14 @@ main(int argc, char **argv)
 				usage();
 			break;
 		case 'f':
-			conffile = optarg;
+			free(conffile);
+			conffile = strdup(optarg);
 			break;
 		case 'n':
 			check = 1;
 			break;
 		case 'T':
-			opt.test = optarg;
+			opt.test = strdup(optarg);
 			break;
 		case 'v':
 			opt.verbose++;
@@ -156,7 +159,7 @@ main(int argc, char **argv)
 			printf("relayd %s\n", CULVERT_VERSION);
 			return (0);
 		case 'x':
-			opt.child = optarg;
+			opt.child = strdup(optarg);
 			break;
 		default:
 			usage();
@@ -168,6 +171,15 @@ main(int argc, char **argv)
 	log_setverbose(verbose);
 	if (opt.child != NULL)
 		proc_child(&relayd_daemon, &opt);
+	/* The daemon runs in "/". */
+	if (conffile == NULL)
+		conffile = strdup(RELAYD_CONF);
+	if (conffile == NULL)
+		fatal("configuration");
+	if (realpath(conffile, path) != NULL) {
+		free(conffile);
+		conffile = strdup(path);
+	}
 	if (check)
 		return (relayd_check(conffile));
 
