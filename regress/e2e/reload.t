@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Reload: all or nothing, certificates too, open streams untouched."""
+import os
+import shutil
+import sys
+sys.path.insert(0, "regress/e2e")
+from culvert import *
+
+make_ca()
+first = make_cert("first")
+live = [(path("tls/live.pem"), path("tls/live.key"))]
+
+
+def install(pair, key=None):
+    shutil.copy(pair[0], live[0][0])
+    shutil.copy(key or pair[1], live[0][1])
+    os.chmod(live[0][1], 0o600)
+
+
+install(first)
+relay = Relay(prefork=2, certs=live)
+relay.user_add()
+agent = Agent(relay)
+env = login(relay)
+target = Target(echo)
+c = Connect(env, "pi", target.port)
+
+
+def passes(what):
+    c.p.stdin.write(b"r")
+    c.p.stdin.flush()
+    ok(os.read(c.p.stdout.fileno(), 10) == b"r", what + ": the open stream "
+       "goes on")
+
+
+def served(port=None):
+    ctx = client_context()
+    with socket.create_connection(("127.0.0.1", port or relay.port), 10) as s:
+        with ctx.wrap_socket(s, server_hostname="localhost") as t:
+            return t.getpeercert(True)
+
+
+def der(pair):
+    with open(pair[0]) as f:
+        return ssl.PEM_cert_to_DER_cert(f.read())
+
+
+passes("before")
+second = make_cert("second", kind="rsa")
+install(second)
+r = relay.ctl("reload")
+eq(r.returncode, 0, "accessctl reload")
+ok(wait_for(lambda: served() == der(second)),
+   "new connections get the new certificate")
+passes("a new certificate")
+install(first)
+relay.proc.kill(signal.SIGHUP)
+ok(wait_for(lambda: served() == der(first)), "SIGHUP does the same")
+passes("SIGHUP")
+
+install(second, key=first[1])
+r = relay.ctl("reload")
+ok(r.returncode != 0 and "old configuration stays" in r.stderr + r.stdout,
+   "a key that does not belong: refused, and said so", r.stderr + r.stdout)
+eq(served(), der(first), "the old certificate stays")
+passes("a bad pair")
+install(first)
+
+other = free_port()
+with open(relay.conf, "a") as f:
+    f.write("listen on 127.0.0.1 port %d tls\n" % other)
+eq(relay.ctl("reload").returncode, 0, "an address more")
+ok(wait_for(lambda: can_connect(other)), "is listened on")
+eq(served(other), der(first), "with TLS")
+with open(relay.conf, "a") as f:
+    f.write("listen on rubbish\n")
+r = relay.ctl("reload")
+ok(r.returncode != 0, "a configuration with errors is refused as a whole")
+ok(can_connect(relay.port) and can_connect(other), "and nothing changed")
+ok(relay.proc.lines(r"relayd.conf:\d+:"), "file and line are in the log",
+   relay.proc.text()[-500:])
+passes("a bad configuration")
+relay.write_conf()
+eq(relay.ctl("reload").returncode, 0, "the first configuration again")
+ok(wait_for(lambda: not can_connect(other)), "the other address is closed")
+passes("an address less")
+eq(c.end()[0], 0, "it ends in order")
+
+# a second start
+r = run([OBJ + "/relayd", "-d", "-f", relay.conf], timeout=10)
+ok(r.returncode not in (0, 124) and "another relayd" in r.stderr,
+   "a second relayd says so and ends", r.stderr)
+ok(relay.serving(), "and the first is not disturbed")
+
+# expired, not yet valid
+make_key("old.key")
+for name, when in (("expired", "-1 day"), ("not valid yet", "+2 days")):
+    subprocess.run(["faketime", when.replace("-1", "-9"), "openssl", "req",
+                    "-new", "-x509", "-key", "old.key", "-days", "1",
+                    "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost", "-out", "old.pem"],
+                   cwd=path("tls"), check=True, capture_output=True)
+    install((path("tls/old.pem"), path("tls/old.key")))
+    r = relay.ctl("reload")
+    ok(r.returncode != 0, "reload refuses a certificate that is " + name)
+    r = run([OBJ + "/relayd", "-n", "-f", relay.conf])
+    ok(r.returncode == 1 and ("expired" in r.stderr or
+                              "not valid yet" in r.stderr),
+       "and relayd -n says " + name, r.stderr)
+eq(served(), der(first), "the old one is served still")
+done()
