@@ -17,6 +17,8 @@
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 
 /*
@@ -25,6 +27,23 @@
  * forbidden call ends the process with SIGSYS, after its number and the
  * process's name were written to the report descriptor.
  */
+
+/*
+ * Under a sanitizer there is no system call filter and no chroot, and every
+ * file may be read: the leak checker traces the process when it ends, and a
+ * report names functions from the binary.  The rest stays.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_SANITIZED	1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) || \
+    __has_feature(thread_sanitizer)
+#define SANDBOX_SANITIZED	1
+#endif
+#endif
+#ifndef SANDBOX_SANITIZED
+#define SANDBOX_SANITIZED	0
+#endif
 
 enum sandbox_profile {
 	SANDBOX_RELAYD_PARENT,
@@ -50,6 +69,17 @@ struct sandbox_path {
 };
 
 /*
+ * sandbox_process: what holds for a process from its first moment, before
+ * exec and after: it dies with its parent (a change of user undoes this:
+ * call it again), leaves no core and cannot be traced.  Returns -1 if the
+ * parent is gone already.
+ */
+int		 sandbox_process(pid_t parent);
+/* When memory is short, the kernel ends the dispensable first. */
+void		 sandbox_oom(enum sandbox_profile);
+/* Write forbidden calls to this descriptor, from now on; -1: to the log. */
+void		 sandbox_report(int);
+/*
  * sandbox_enter: restrict this process, for good.  Paths are what Landlock
  * still lets it reach (none for most).  report is a descriptor, or -1: a
  * forbidden call writes its number there as 4 bytes, host order.  Returns 0,
@@ -64,10 +94,10 @@ const char	*sandbox_missing(void);
 const char	*sandbox_call_name(int);
 
 /*
- * Test builds (CULVERT_TEST) only: try a forbidden thing by name, "open",
- * "socket", "connect", "fork", "execve", "kill", "ptrace", "setuid",
- * "mmap_exec", "fchdir", "io_uring".  Returns 0 if it was possible, or -1
- * with errno; or does not return.
+ * For test programs and builds (CULVERT_TEST) only: try a forbidden thing by
+ * name, "open", "socket", "connect", "fork", "execve", "kill", "ptrace",
+ * "setuid", "mmap_exec", "fchdir", "io_uring".  Returns 0 if it was
+ * possible, or -1 with errno; or does not return.
  */
 int		 sandbox_try(const char *);
 
