@@ -52,6 +52,7 @@
 #define PROC_DEATHS_MAX		10
 #define PROC_STABLE_S		10
 #define PROC_HANG_S		10
+#define PROC_STOP_S		3
 
 /* Message types below this belong to proc itself. */
 #define PROC_IMSG_FIRST		64
@@ -87,9 +88,16 @@ struct proc_def {
 	void		 (*start)(void);
 	/* In the child, sandboxed, before the event loop runs. */
 	void		 (*serve)(void);
-	/* In the child, when SIGTERM or the parent's word ends it. */
+	/*
+	 * In the child, when SIGTERM or the parent's word ends it; the
+	 * process ends when this returns, unless it called proc_linger.
+	 */
 	void		 (*stop)(void);
-	/* A pipe to a peer is there (anew), or is gone. */
+	/*
+	 * A pipe to a peer is there (anew), or is gone.  Not before serve();
+	 * pipes that came earlier are told right after it.  Nothing is read
+	 * from a peer until then.
+	 */
 	void		 (*peer_up)(struct proc_peer *);
 	void		 (*peer_down)(struct proc_peer *);
 	/* The queue to a peer is above PROC_QUEUE_HIGH (1) or low again (0). */
@@ -117,14 +125,25 @@ struct proc_options {
 	const char	*child;		/* -x NAME: be this child... */
 	int		 instance;	/* ...-I N, this one of it */
 	const char	*test;		/* -T kind:call (test builds) or NULL */
-	int		 argc;		/* what the program was started with, */
-	char		**argv;		/* to start children with */
+	/*
+	 * What the program was started with.  The title in ps(1) is written
+	 * over it: copy what must outlive proc_parent(), optarg as well.
+	 */
+	int		 argc;
+	char		**argv;
 };
 
 /*
  * proc_parent: become the parent, start the children, run until the end.
- * Returns the exit status of the daemon.  proc_child: be a child; does not
- * return.
+ * Returns the exit status of the daemon.  Unless in the foreground it
+ * detaches first: the process that was called ends when all children serve,
+ * with 0, or with 1 when one of them could not start, and the daemon runs in
+ * "/", so paths have to be absolute.  When it returns from configuring the
+ * first child it is in its sandbox already, and root has lost most of its
+ * capabilities: open and chown before.
+ *
+ * proc_child: be a child; does not return.  The program has to take -x NAME,
+ * -I N, -d, -v and -T from the command line for it.
  */
 int		 proc_parent(const struct proc_daemon *,
 		    const struct proc_options *);
@@ -137,17 +156,34 @@ struct event_base *proc_base(void);
 int		 proc_instance(void);
 /* End in order: the parent ends all, a child itself. */
 void		 proc_quit(int status);
+/*
+ * In stop(): do not end yet, but by proc_quit() or after so many
+ * milliseconds.  The parent's patience is PROC_STOP_S.
+ */
+void		 proc_linger(int ms);
 
-/* In start(): a path that the sandbox leaves open; a folder to chroot to. */
+/*
+ * In start(): a path that the sandbox leaves open; a folder to chroot to,
+ * instead of an empty one ("/" for none).  Both take names as they are
+ * before the chroot, and copy them.
+ */
 void		 proc_allow(const char *, int access);
 void		 proc_chroot(const char *);
+/*
+ * What a path is called in serve() and after: without the folder that
+ * proc_chroot() named, if there is a chroot.  Points into the path.
+ */
+const char	*proc_path(const char *);
 /*
  * In start(), a child of root: run as this user instead of the table's
  * (from the configuration).
  */
 void		 proc_user(const char *);
 
-/* The peer, or NULL while it is down. */
+/*
+ * The peer, or NULL while it is down.  A pointer is good until peer_down for
+ * it returns; to answer later, keep kind and instance.
+ */
 struct proc_peer *proc_peer(int kind, int instance);
 int		 proc_peer_kind(const struct proc_peer *);
 int		 proc_peer_instance(const struct proc_peer *);

@@ -1,0 +1,256 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * The log of a daemon: each process writes its lines to a pipe, ours too,
+ * and they go to syslog(3).  What a child says is taken with a grain of
+ * salt: cut to lines of printable bytes under its own name, and no more of
+ * them than a person could want to read.
+ */
+
+#include "compat.h"
+
+#include <sys/types.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "log.h"
+#include "proc_internal.h"
+
+#define PROC_LOG_LINE	2048	/* the rest of a longer one is lost */
+#define PROC_LOG_BURST	500	/* lines at once... */
+#define PROC_LOG_RATE	50	/* ...and a second, for each process */
+
+struct proc_log {
+	int		 fd;
+	struct event	*event;
+	char		 name[PROC_NAME_MAX];
+	pid_t		 pid;
+	char		 line[PROC_LOG_LINE];
+	size_t		 len;
+	int		 cut;		/* skipping the rest of a line */
+	long long	 tokens;	/* thousandths of a line */
+	long long	 when;		/* they were counted */
+	unsigned int	 dropped;
+};
+
+static int	proc_log_pipe(int *);
+static struct proc_log *proc_log_make(const char *, int);
+static void	proc_log_readable(evutil_socket_t, short, void *);
+static int	proc_log_read(struct proc_log *);
+static int	proc_log_may(struct proc_log *);
+static void	proc_log_line(struct proc_log *);
+static void	proc_log_say(int, const char *);
+static void	proc_log_end(void);
+
+static struct proc_log	*proc_log_own;
+static int		 proc_log_echo = -1;	/* standard error, at first */
+
+/* Nobody waits to log, least of all we, who would wait for ourselves. */
+static int
+proc_log_pipe(int *wfd)
+{
+	int	 p[2];
+
+	if (pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1)
+		fatal("pipe2");
+	*wfd = p[1];
+	return (p[0]);
+}
+
+static struct proc_log *
+proc_log_make(const char *name, int fd)
+{
+	struct proc_log	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("calloc");
+	strlcpy(l->name, name, sizeof(l->name));
+	l->fd = fd;
+	l->tokens = PROC_LOG_BURST * 1000LL;
+	l->when = proc_now_ms();
+	l->event = event_new(proc_self.base, fd, EV_READ | EV_PERSIST,
+	    proc_log_readable, l);
+	if (l->event == NULL || event_add(l->event, NULL) == -1)
+		fatalx("no memory for events");
+	return (l);
+}
+
+void
+proc_log_start(const char *ident)
+{
+	int	 fd, wfd;
+
+	openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	proc_log_echo = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	fd = proc_log_pipe(&wfd);
+	if (dup2(wfd, STDERR_FILENO) == -1)
+		fatal("dup2");
+	close(wfd);
+	proc_log_own = proc_log_make(proc_self.name, fd);
+	proc_log_own->pid = getpid();
+	atexit(proc_log_end);
+}
+
+void
+proc_log_quiet(void)
+{
+	if (proc_log_echo == -1)
+		return;
+	proc_log_end();
+	close(proc_log_echo);
+	proc_log_echo = -1;
+}
+
+struct proc_log *
+proc_log_new(const char *name, int *wfd)
+{
+	int	 fd;
+
+	fd = proc_log_pipe(wfd);
+	return (proc_log_make(name, fd));
+}
+
+void
+proc_log_pid(struct proc_log *l, pid_t pid)
+{
+	if (l != NULL)
+		l->pid = pid;
+}
+
+void
+proc_log_free(struct proc_log *l)
+{
+	if (l == NULL)
+		return;
+	while (proc_log_read(l) > 0)
+		;
+	if (l->len > 0)
+		proc_log_line(l);
+	event_free(l->event);
+	close(l->fd);
+	free(l);
+}
+
+/* Our last words, as of fatal(), are still in the pipe. */
+static void
+proc_log_end(void)
+{
+	if (proc_log_own == NULL || getpid() != proc_log_own->pid)
+		return;
+	while (proc_log_read(proc_log_own) > 0)
+		;
+}
+
+static void
+proc_log_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct proc_log	*l = arg;
+
+	/* Its end is that of the child; we hear of that elsewhere. */
+	if (proc_log_read(l) == 0)
+		event_del(l->event);
+}
+
+/* One read(2): how much there was; 0 at the end, -1 for nothing now. */
+static int
+proc_log_read(struct proc_log *l)
+{
+	char	 buf[4096];
+	ssize_t	 i, n;
+
+	if ((n = read(l->fd, buf, sizeof(buf))) <= 0)
+		return (n == 0 ? 0 : -1);
+	for (i = 0; i < n; i++) {
+		if (buf[i] == '\n') {
+			proc_log_line(l);
+			l->len = 0;
+			l->cut = 0;
+		} else if (l->len + 1 < sizeof(l->line))
+			l->line[l->len++] = isprint((unsigned char)buf[i]) ?
+			    buf[i] : '?';
+		else
+			l->cut = 1;
+	}
+	return (n);
+}
+
+static int
+proc_log_may(struct proc_log *l)
+{
+	long long	 now = proc_now_ms();
+
+	l->tokens += (now - l->when) * PROC_LOG_RATE;
+	l->when = now;
+	if (l->tokens > PROC_LOG_BURST * 1000LL)
+		l->tokens = PROC_LOG_BURST * 1000LL;
+	if (l->tokens < 1000) {
+		l->dropped++;
+		return (0);
+	}
+	l->tokens -= 1000;
+	return (1);
+}
+
+/* "<level>name[pid]: text", if it says the truth. */
+static void
+proc_log_line(struct proc_log *l)
+{
+	char	 own[PROC_NAME_MAX + 16], text[PROC_LOG_LINE + 64];
+	char	*line = l->line;
+	int	 level = LOG_INFO;
+
+	if (!proc_log_may(l))
+		return;
+	l->line[l->len] = '\0';
+	snprintf(own, sizeof(own), "%s[%ld]: ", l->name, (long)l->pid);
+	if (l->dropped > 0) {
+		snprintf(text, sizeof(text), "%s%u lines were too many and "
+		    "are lost", own, l->dropped);
+		l->dropped = 0;
+		proc_log_say(LOG_WARNING, text);
+	}
+	if (line[0] == '<' && line[1] >= '2' && line[1] <= '7' &&
+	    line[2] == '>') {
+		level = line[1] - '0';
+		line += 3;
+	}
+	/* It can speak in no other's name. */
+	if (strncmp(line, own, strlen(own)) == 0)
+		line += strlen(own);
+	snprintf(text, sizeof(text), "%s%s%s", own, line,
+	    l->cut ? "..." : "");
+	proc_log_say(level, text);
+}
+
+static void
+proc_log_say(int level, const char *text)
+{
+	if (proc_log_echo != -1)
+		dprintf(proc_log_echo, "%s: %s\n", proc_self.daemon->name,
+		    text);
+	syslog(level, "%s", text);
+}
