@@ -82,6 +82,18 @@ mux_free(struct mux *m, const char *text)
 }
 
 void
+mux_end(struct mux *m, uint16_t code, const char *text)
+{
+	struct mux_stream	*s;
+
+	m->closing = 1;
+	mux_enter(m);
+	while ((s = TAILQ_FIRST(&m->streams)) != NULL)
+		mux_stream_abort(s, code, text);
+	mux_leave(m);
+}
+
+void
 mux_enter(struct mux *m)
 {
 	m->depth++;

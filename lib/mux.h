@@ -128,6 +128,13 @@ struct mux_stats {
 
 /* mux_new: NULL without memory.  The config is copied. */
 struct mux	*mux_new(const struct mux_config *);
+/*
+ * mux_end: the link is about to go: every stream is reset at both ends with
+ * this code and text, and none can be opened.  What is still to be told the
+ * peer is there for mux_output.  Unlike mux_free it may be called inside a
+ * callback.
+ */
+void		 mux_end(struct mux *, uint16_t, const char *);
 /* mux_free: every stream gets reset(MUX_CODE_NODE_GONE, text) first. */
 void		 mux_free(struct mux *, const char *);
 
