@@ -223,7 +223,7 @@ fuzz:
 lint:
 	$(PROVE) --verbose obj/regress/lint.t
 
-bench: all
+bench: helpers
 	CULVERT_OBJ=$(OBJ) sh regress/bench/bench.sh
 
 demo:
