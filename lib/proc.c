@@ -158,9 +158,9 @@ proc_parent_bad(struct proc_peer *p)
 {
 	struct proc_kid	*k = proc_kid_find(p->kind, p->instance);
 
-	proc_peer_close(p);
 	if (k != NULL && k->pid != 0)
 		kill(k->pid, SIGKILL);
+	proc_peer_close(p);
 }
 
 /*
@@ -342,6 +342,8 @@ proc_parent_sandbox(void)
 	else
 		log_info("not started by root: no chroot, no change of user");
 	sandbox_oom(proc_self.def->sandbox);
+	if (sandbox_process(0) == -1)
+		fatal("limits");
 	if (sandbox_enter(proc_self.def->sandbox, NULL, 0, -1) == -1)
 		fatal("sandbox");
 	if (sandbox_missing() != NULL)

@@ -35,6 +35,11 @@
 #define PROC_FD_REPORT		4	/* in a child: forbidden calls */
 #define PROC_NAME_MAX		32
 
+/* Others find the arguments without being told. */
+#ifndef __linux__
+#define setproctitle_init(argc, argv, envp)
+#endif
+
 struct event;
 
 /* Messages of proc's own: types below PROC_IMSG_FIRST. */

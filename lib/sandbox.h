@@ -55,6 +55,7 @@ enum sandbox_profile {
 	SANDBOX_TUNNEL,
 	SANDBOX_PROXY,
 	SANDBOX_CLIENT,			/* accessctl, once connected */
+	SANDBOX_ADMIN,			/* the same, at the control socket */
 	SANDBOX_PROFILES
 };
 
@@ -70,9 +71,9 @@ struct sandbox_path {
 
 /*
  * sandbox_process: what holds for a process from its first moment, before
- * exec and after: it dies with its parent (a change of user undoes this:
- * call it again), leaves no core and cannot be traced.  Returns -1 if the
- * parent is gone already.
+ * exec and after: it dies with its parent (0: it is the first; a change of
+ * user undoes this: call it again), leaves no core and cannot be traced.
+ * Returns -1 if the parent is gone already.
  */
 int		 sandbox_process(pid_t parent);
 /* When memory is short, the kernel ends the dispensable first. */

@@ -64,6 +64,7 @@ static const unsigned int sandbox_may[SANDBOX_PROFILES] = {
 	[SANDBOX_CLIENT] = SANDBOX_MAY_ACCEPT | SANDBOX_MAY_ASK |
 	    SANDBOX_MAY_SET | SANDBOX_MAY_DIAL | SANDBOX_MAY_THREAD |
 	    SANDBOX_MAY_OPEN | SANDBOX_MAY_TTY,
+	[SANDBOX_ADMIN] = SANDBOX_MAY_TTY,
 };
 
 /* How much rather than others the kernel should end it. */
@@ -91,14 +92,14 @@ static const char	*sandbox_lacks;
 int
 sandbox_process(pid_t parent)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+	if (parent != 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		return (-1);
 	/* The leak checker cannot trace what is not dumpable. */
 	prctl(PR_SET_DUMPABLE, SANDBOX_SANITIZED);
 	prctl(PR_SET_NAME, program_invocation_short_name);
 	if (sandbox_limit(RLIMIT_CORE, 0) == -1)
 		return (-1);
-	return (getppid() == parent ? 0 : -1);
+	return (parent == 0 || getppid() == parent ? 0 : -1);
 }
 
 void

@@ -145,7 +145,7 @@ static const int calls_parent[] = {
 	CALL(creat), CALL(openat2), CALL(statfs), CALL(fstatfs),
 	CALL(statfs64), CALL(fstatfs64), CALL(fstat64), CALL(fstatat64),
 	CALL(stat64), CALL(lstat64), CALL(getdents), CALL(getdents64),
-	CALL(fchdir), CALL(rename), CALL(renameat), CALL(renameat2),
+	CALL(rename), CALL(renameat), CALL(renameat2),
 	CALL(mkdir), CALL(mkdirat), CALL(rmdir), CALL(link), CALL(linkat),
 	CALL(chmod), CALL(fchmodat), CALL(chown), CALL(lchown),
 	CALL(fchownat), CALL(utimensat), CALL(flock), CALL(preadv),
@@ -178,6 +178,11 @@ static const int ioctl_tty[] = {
 static const int signals_base[] = {
 	SIGABRT, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGTERM,
 	SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH
+};
+
+/* Two that the C library keeps to itself, and sets up for threads. */
+static const int signals_thread[] = {
+	32, 33
 };
 
 /* Levels of setsockopt(2); the last two for the resolver's IP_RECVERR. */
@@ -322,7 +327,9 @@ filter_thread(scmp_filter_ctx ctx)
 {
 	int	 error;
 
-	if ((error = FILTER_LIST(ctx, SCMP_ACT_ALLOW, calls_thread)) < 0)
+	if ((error = FILTER_LIST(ctx, SCMP_ACT_ALLOW, calls_thread)) < 0 ||
+	    (error = FILTER_ARGS(ctx, CALL(rt_sigaction), 0,
+	    signals_thread)) < 0)
 		return (error);
 	/* Its flags are in memory, out of our sight; clone(2) will do. */
 	if ((error = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS),
