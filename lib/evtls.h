@@ -21,6 +21,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /*
  * A connection on libevent, through TLS (libtls) or in the clear.
@@ -107,6 +108,8 @@ void			 evtls_server_free(struct evtls_server *);
 /* The key id of the leaf certificate in a PEM chain.  0 or -1. */
 int			 evtls_cert_keyid(const char *,
 			    uint8_t[EVTLS_KEYID_LEN]);
+/* From when until when that certificate is valid.  0 or -1. */
+int			 evtls_cert_times(const char *, time_t *, time_t *);
 
 /*
  * evtls_client_new: trust in ca (PEM; NULL: the system's roots as loaded by

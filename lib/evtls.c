@@ -1,0 +1,339 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Connections on libevent.  All work is done in passes, each a call from
+ * libevent: a reading one takes what one recv(2) gives, opens it record by
+ * record and shows it to the owner; a writing one pulls from the owner,
+ * seals and sends.  Functions that owners call only take notes and wake a
+ * pass, so the buffers of the process always belong to one connection.
+ */
+
+#include "compat.h"
+
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "evtls_internal.h"
+
+#define CLOSE_MS	3000		/* to send what is left */
+
+static struct evtls	*conn_new(struct event_base *, int,
+			    const struct evtls_ops *, void *);
+static void		 conn_destroy(struct evtls *);
+static void		 on_timer(int, short, void *);
+
+/* Not every system has all of them, and a socket pair has none. */
+static const struct {
+	int	option;
+	int	value;
+} tcp_options[] = {
+	{ TCP_NODELAY, 1 },
+#ifdef TCP_NOTSENT_LOWAT
+	{ TCP_NOTSENT_LOWAT, EVTLS_BATCH },
+#endif
+#ifdef TCP_USER_TIMEOUT
+	{ TCP_USER_TIMEOUT, 45000 },
+#endif
+};
+
+/* ---- Making and ending ---- */
+
+static struct evtls *
+conn_new(struct event_base *base, int fd, const struct evtls_ops *ops,
+    void *arg)
+{
+	struct evtls	*c;
+	size_t		 i;
+
+	if (evtls_bufs() == NULL || (c = calloc(1, sizeof(*c))) == NULL) {
+		close(fd);
+		return (NULL);
+	}
+	c->base = base;
+	c->fd = fd;
+	c->ops = ops;
+	c->arg = arg;
+	c->rd = event_new(base, fd, EV_READ | EV_PERSIST, evtls_on_read, c);
+	c->wr = event_new(base, fd, EV_WRITE | EV_PERSIST, evtls_on_write, c);
+	if (c->rd == NULL || c->wr == NULL || event_add(c->rd, NULL) == -1) {
+		conn_destroy(c);
+		return (NULL);
+	}
+	for (i = 0; i < nitems(tcp_options); i++)
+		(void)setsockopt(fd, IPPROTO_TCP, tcp_options[i].option,
+		    &tcp_options[i].value, sizeof(tcp_options[i].value));
+	return (c);
+}
+
+struct evtls *
+evtls_accept(struct event_base *base, int fd, struct evtls_server *server,
+    const struct evtls_ops *ops, void *arg)
+{
+	struct evtls	*c;
+
+	if ((c = conn_new(base, fd, ops, arg)) == NULL)
+		return (NULL);
+	if (server == NULL) {
+		event_active(c->wr, EV_WRITE, 1);
+		return (c);
+	}
+	evtls_server_ref(server);
+	c->server = server;
+	if (evtls_tls_accept(c) == -1) {
+		conn_destroy(c);
+		return (NULL);
+	}
+	return (c);
+}
+
+struct evtls *
+evtls_connect(struct event_base *base, int fd, struct evtls_client *client,
+    const char *host, const struct evtls_ops *ops, void *arg)
+{
+	struct evtls	*c;
+
+	if ((c = conn_new(base, fd, ops, arg)) == NULL)
+		return (NULL);
+	if (client != NULL) {
+		evtls_client_ref(client);
+		c->client = client;
+		if ((host != NULL && (c->host = strdup(host)) == NULL) ||
+		    evtls_tls_connect(c, host) == -1) {
+			conn_destroy(c);
+			return (NULL);
+		}
+	}
+	event_active(c->wr, EV_WRITE, 1);
+	return (c);
+}
+
+static void
+conn_destroy(struct evtls *c)
+{
+	if (c->rd != NULL)
+		event_free(c->rd);
+	if (c->wr != NULL)
+		event_free(c->wr);
+	if (c->timer != NULL)
+		event_free(c->timer);
+	if (c->fd != -1)
+		close(c->fd);
+	evtls_tls_free(c);
+	evtls_forget(c);
+	free(c->host);
+	free(c->text);
+	free(c);
+}
+
+void
+evtls_free(struct evtls *c)
+{
+	if (c == NULL || c->dead)
+		return;
+	c->dead = 1;
+	if (!c->busy) {
+		conn_destroy(c);
+		return;
+	}
+	/* A pass of it is under way: evtls_leave() does the rest. */
+	event_del(c->rd);
+	event_del(c->wr);
+	if (c->timer != NULL)
+		event_del(c->timer);
+	close(c->fd);
+	c->fd = -1;
+}
+
+void
+evtls_leave(struct evtls *c)
+{
+	c->busy = 0;
+	evtls_bufs()->wire_len = 0;
+	if (c->dead)
+		conn_destroy(c);
+}
+
+/* Only inside a pass. */
+void
+evtls_finish(struct evtls *c, enum evtls_why why, const char *text)
+{
+	if (evtls_gone(c))
+		return;
+	c->over = 1;
+	event_del(c->rd);
+	event_del(c->wr);
+	if (c->timer != NULL)
+		event_del(c->timer);
+	evtls_forget(c);
+	c->ops->closed(c, c->arg, c->closing ? EVTLS_CLOSED : why, text);
+}
+
+void
+evtls_forget(struct evtls *c)
+{
+	evtls_kept_drain(&c->in, c->in.len);
+	evtls_kept_drain(&c->left, c->left.len);
+	evtls_kept_drain(&c->out, c->out.len);
+}
+
+int
+evtls_gone(const struct evtls *c)
+{
+	return (c->over || c->dead);
+}
+
+/* The owner takes no input, for now or for ever. */
+int
+evtls_stopped(const struct evtls *c)
+{
+	return (c->paused || c->closing || evtls_gone(c));
+}
+
+/*
+ * event_add(3) does nothing for an event that event_active(3) has woken and
+ * that has not run yet; a call or two later nobody would wait for the socket.
+ */
+void
+evtls_add_event(struct event *ev)
+{
+	event_del(ev);
+	event_add(ev, NULL);
+}
+
+void
+evtls_start_reading(struct evtls *c)
+{
+	evtls_add_event(c->rd);
+	if (c->in.len > 0 || c->left.len > 0)
+		event_active(c->rd, EV_READ, 1);
+}
+
+void
+evtls_set_timer(struct evtls *c, unsigned int ms)
+{
+	struct timeval	tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (c->timer == NULL && (c->timer = event_new(c->base, -1, 0,
+	    on_timer, c)) == NULL)
+		return;
+	event_add(c->timer, &tv);
+}
+
+static void
+on_timer(int fd, short what, void *arg)
+{
+	struct evtls	*c = arg;
+
+	c->busy = 1;
+	if (c->closing)
+		evtls_finish(c, EVTLS_CLOSED, c->shut ? "closed" :
+		    "closed before the peer took all");
+	else
+		evtls_finish(c, EVTLS_TIMEOUT, c->ready ? "timed out" :
+		    "no TLS handshake in time");
+	evtls_leave(c);
+}
+
+/* ---- What owners ask for ---- */
+
+void
+evtls_close(struct evtls *c)
+{
+	if (c->closing || evtls_gone(c))
+		return;
+	c->closing = 1;
+	c->want = 1;
+	event_del(c->rd);
+	evtls_set_timer(c, CLOSE_MS);
+	event_active(c->wr, EV_WRITE, 1);
+}
+
+void
+evtls_set_ops(struct evtls *c, const struct evtls_ops *ops, void *arg)
+{
+	c->ops = ops;
+	c->arg = arg;
+	if (evtls_gone(c))
+		return;
+	/* What the owner before it left is now its own. */
+	c->offer = 1;
+	if (c->left.len > 0 && !evtls_stopped(c))
+		event_active(c->rd, EV_READ, 1);
+}
+
+void
+evtls_want_output(struct evtls *c)
+{
+	if (evtls_gone(c))
+		return;
+	c->want = 1;
+	if (c->ready && !c->armed && !c->pulling)
+		event_active(c->wr, EV_WRITE, 1);
+}
+
+void
+evtls_pause(struct evtls *c)
+{
+	if (c->paused || evtls_gone(c))
+		return;
+	c->paused = 1;
+	if (!c->closing)
+		event_del(c->rd);
+}
+
+void
+evtls_resume(struct evtls *c)
+{
+	if (!c->paused || evtls_gone(c))
+		return;
+	c->paused = 0;
+	if (c->closing)
+		return;
+	c->offer = 1;
+	evtls_start_reading(c);
+}
+
+void
+evtls_deadline(struct evtls *c, unsigned int ms)
+{
+	if (c->closing || evtls_gone(c))
+		return;
+	if (ms > 0)
+		evtls_set_timer(c, ms);
+	else if (c->timer != NULL)
+		event_del(c->timer);
+}
+
+int
+evtls_fd(const struct evtls *c)
+{
+	return (c->fd);
+}
+
+size_t
+evtls_buffered(const struct evtls *c)
+{
+	return (c->in.len + c->left.len + c->out.len);
+}

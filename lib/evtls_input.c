@@ -1,0 +1,307 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * evtls, the reading passes: one recv(2), the records in it opened one by
+ * one and shown to the owner, and what tells that no more will come.
+ */
+
+#include "compat.h"
+
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <event2/event.h>
+#include <string.h>
+
+#include "evtls_internal.h"
+
+#define PASS_DISCARDS	8		/* recv(2)s while lingering */
+
+/* How the input of a pass ends. */
+enum end {
+	END_OPEN,
+	END_EOF,		/* in order */
+	END_CUT,		/* TLS without close_notify */
+	END_NET,		/* neterr */
+	END_TLS			/* text */
+};
+
+static enum end		 handshake(struct evtls *);
+static void		 input_tls(struct evtls *);
+static enum end		 open_records(struct evtls *, size_t *);
+static void		 input_plain(struct evtls *);
+static enum end		 receive(struct evtls *, uint8_t *, size_t, size_t *);
+static size_t		 left_load(struct evtls *);
+static size_t		 offer(struct evtls *, size_t);
+static void		 input_end(struct evtls *, enum end);
+static void		 linger(struct evtls *);
+
+void
+evtls_on_read(int fd, short what, void *arg)
+{
+	struct evtls	*c = arg;
+
+	c->busy = 1;
+	if (c->shut)
+		linger(c);
+	else if (evtls_stopped(c))
+		;	/* woken before, stopped since */
+	else if (c->tls != NULL)
+		input_tls(c);
+	else
+		input_plain(c);
+	evtls_leave(c);
+}
+
+/* The first step: plain is ready as it is, a TLS client says hello. */
+void
+evtls_begin(struct evtls *c)
+{
+	enum end	end = END_OPEN;
+
+	if (c->tls != NULL)
+		end = handshake(c);
+	else {
+		c->ready = 1;
+		c->ops->ready(c, c->arg);
+	}
+	if (evtls_gone(c))
+		return;
+	evtls_flush(c);
+	input_end(c, end);
+}
+
+static enum end
+handshake(struct evtls *c)
+{
+	switch (evtls_tls_handshake(c)) {
+	case EVTLS_IO_OK:
+		c->ready = 1;
+		c->ops->ready(c, c->arg);
+		if (!evtls_gone(c) && c->want)
+			event_active(c->wr, EV_WRITE, 1);
+		return (END_OPEN);
+	case EVTLS_IO_ERROR:
+		return (END_TLS);
+	default:
+		return (END_OPEN);
+	}
+}
+
+static void
+input_tls(struct evtls *c)
+{
+	struct evtls_bufs	*b = evtls_bufs();
+	enum end		 end = END_OPEN, e = END_OPEN;
+	size_t			 len;
+
+	if (c->out.len > EVTLS_SEALED) {
+		/* It makes us answer and does not read the answers. */
+		c->held = 1;
+		event_del(c->rd);
+		return;
+	}
+	if (c->in.len > 0) {
+		c->src = evtls_kept_data(&c->in);
+		c->srclen = c->in.len;
+	} else {
+		end = receive(c, b->sealed_in, sizeof(b->sealed_in),
+		    &c->srclen);
+		c->src = b->sealed_in;
+	}
+	len = left_load(c);
+	if (!c->ready && end == END_OPEN)
+		end = handshake(c);
+	if (c->ready && end != END_TLS && !evtls_gone(c)) {
+		/* After the end of TCP too: close_notify may have come. */
+		e = open_records(c, &len);
+		if (e != END_OPEN)
+			end = e;
+	}
+	if (evtls_gone(c))
+		return;
+	evtls_flush(c);
+	if (evtls_kept_set(&c->left, b->plain_in, len) == -1 ||
+	    evtls_kept_set(&c->in, c->src, c->srclen) == -1)
+		evtls_finish(c, EVTLS_ERROR, "no memory");
+	c->src = NULL;
+	c->srclen = 0;
+	input_end(c, end);
+}
+
+/*
+ * Show each record, or some small ones together, while it is in the cache.
+ * What the owner leaves stays in front of what comes.
+ */
+static enum end
+open_records(struct evtls *c, size_t *len)
+{
+	struct evtls_bufs	*b = evtls_bufs();
+	enum evtls_io		 io = EVTLS_IO_OK;
+	size_t			 got, fresh = 0;
+
+	while (!evtls_stopped(c)) {
+		io = evtls_tls_read(c, b->plain_in + *len,
+		    sizeof(b->plain_in) - *len, &got);
+		if (io != EVTLS_IO_OK)
+			break;
+		*len += got;
+		fresh += got;
+		if (fresh >= EVTLS_RECORD) {
+			*len = offer(c, *len);
+			fresh = 0;
+		}
+	}
+	if (!evtls_stopped(c) && *len > 0 && (fresh > 0 || c->offer))
+		*len = offer(c, *len);
+	if (io == EVTLS_IO_EOF)
+		return (END_EOF);
+	return (io == EVTLS_IO_ERROR ? END_TLS : END_OPEN);
+}
+
+static void
+input_plain(struct evtls *c)
+{
+	struct evtls_bufs	*b = evtls_bufs();
+	enum end		 end;
+	size_t			 len, got;
+
+	if (!c->ready)
+		evtls_begin(c);
+	if (evtls_stopped(c))
+		return;
+	len = left_load(c);
+	end = receive(c, b->plain_in + len, EVTLS_BATCH, &got);
+	len += got;
+	if (got > 0 || (c->offer && len > 0))
+		len = offer(c, len);
+	if (evtls_gone(c))
+		return;
+	if (evtls_kept_set(&c->left, b->plain_in, len) == -1)
+		evtls_finish(c, EVTLS_ERROR, "no memory");
+	input_end(c, end);
+}
+
+/*
+ * One recv(2).  If a send failed before and there is nothing to read, no
+ * more will come.
+ */
+static enum end
+receive(struct evtls *c, uint8_t *buf, size_t len, size_t *got)
+{
+	ssize_t	n;
+
+	*got = 0;
+	if ((n = recv(c->fd, buf, len, 0)) > 0) {
+		*got = n;
+		return (END_OPEN);
+	}
+	if (n == 0)
+		return (c->tls == NULL && c->neterr == 0 ? END_EOF : END_CUT);
+	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+		return (c->neterr == 0 ? END_OPEN : END_NET);
+	c->neterr = errno;
+	return (END_NET);
+}
+
+static size_t
+left_load(struct evtls *c)
+{
+	size_t	len = c->left.len;
+
+	if (len > 0) {
+		memcpy(evtls_bufs()->plain_in, evtls_kept_data(&c->left), len);
+		evtls_kept_drain(&c->left, len);
+	}
+	return (len);
+}
+
+/* Show the plain bytes to the owner; returns how many it leaves. */
+static size_t
+offer(struct evtls *c, size_t len)
+{
+	uint8_t	*buf = evtls_bufs()->plain_in;
+	size_t	 n;
+
+	do {
+		c->offer = 0;
+		n = c->ops->input(c, c->arg, buf, len);
+		if (evtls_gone(c))
+			return (0);
+		if (n >= len)
+			return (0);
+		len -= n;
+		if (n > 0)
+			memmove(buf, buf + n, len);
+	} while (c->offer && !evtls_stopped(c));
+	if (len > EVTLS_BATCH) {
+		evtls_finish(c, EVTLS_ERROR, "too much input was left");
+		return (0);
+	}
+	return (len);
+}
+
+/* One that is paused will find its end again. */
+static void
+input_end(struct evtls *c, enum end end)
+{
+	if (end == END_OPEN || evtls_stopped(c))
+		return;
+	/* A send often fails first; that the peer has gone says nothing. */
+	if (end == END_CUT && c->neterr != 0 && c->neterr != EPIPE)
+		end = END_NET;
+	switch (end) {
+	case END_EOF:
+		evtls_finish(c, EVTLS_EOF, "closed by peer");
+		break;
+	case END_CUT:
+		evtls_finish(c, EVTLS_ERROR, c->ready ? "connection cut" :
+		    "connection cut in the TLS handshake");
+		break;
+	case END_NET:
+		evtls_finish(c, EVTLS_ERROR, strerror(c->neterr));
+		break;
+	default:
+		evtls_finish(c, EVTLS_ERROR, c->text == NULL ? "TLS failed" :
+		    c->text);
+		break;
+	}
+}
+
+/*
+ * All is sent.  To close now, with something of the peer's unread, would
+ * reset the connection and might take our last bytes away from it.
+ */
+static void
+linger(struct evtls *c)
+{
+	struct evtls_bufs	*b = evtls_bufs();
+	ssize_t			 n;
+	int			 i;
+
+	for (i = 0; i < PASS_DISCARDS; i++) {
+		n = recv(c->fd, b->sealed_in, sizeof(b->sealed_in), 0);
+		if (n > 0)
+			continue;
+		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK ||
+		    errno == EINTR))
+			return;
+		evtls_finish(c, EVTLS_CLOSED, "closed");
+		return;
+	}
+}
