@@ -1,0 +1,166 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+#ifndef AUTH_H
+#define AUTH_H
+
+#include <stdint.h>
+
+#include "auth_names.h"
+#include "auth_store.h"
+#include "auth_throttle.h"
+#include "relayd.h"
+
+/*
+ * The auth process: who may log in, what rests on whom, the store and the
+ * audit log.  Handlers are named in the table in auth.c.
+ */
+
+#define AUTH_CLOCK_SLACK	60	/* s that a token outlives its end */
+#define AUTH_REVOKE_MS		2000	/* for router to say "ended" */
+#define AUTH_SESSIONS_MAX	200000
+
+struct imsg;
+
+/* ---- auth.c ---- */
+
+extern struct store	*auth_store;
+extern struct throttle	*auth_throttle;
+extern struct names	 auth_names;	/* that this relay goes by */
+
+/* s since 1970; ms of a clock that only goes forward. */
+int64_t	 auth_wall(void);
+uint64_t auth_mono(void);
+/* Has a token ended that says so?  0 never does. */
+int	 auth_expired(int64_t);
+/* Call the ticks below soon. */
+void	 auth_soon(void);
+/* The store has failed: say so, once a minute.  what: "log-in refused" */
+void	 auth_trouble(const char *what);
+
+/* ---- auth_session.c: log-ins that hold, in memory ---- */
+
+/* Give it an id and remember it; 0, or -1 at the limit. */
+int	 auth_session_new(struct session *);
+/* NULL if there is none. */
+const struct session *auth_session_find(uint64_t);
+void	 auth_session_forget(uint64_t);
+/* Is there one of this node with this token? */
+int	 auth_session_of(const char *node_id, const char *token_id);
+/* Forget all that rest on this (enum revoke_what). */
+void	 auth_session_drop(uint32_t what, const char *id);
+/* Put on record again which nodes are connected. */
+void	 auth_session_nodes_up(void);
+/* A new router: who does not come back to it in time is forgotten. */
+void	 auth_session_router_up(void);
+/* Every few seconds: tokens that have ended, what was not yet verified. */
+void	 auth_session_sweep(void);
+int	 auth_recv_session_end(struct proc_peer *, struct imsg *);
+int	 auth_recv_session_check(struct proc_peer *, struct imsg *);
+int	 auth_recv_session_known(struct proc_peer *, struct imsg *);
+
+/* ---- auth_login.c ---- */
+
+int	 auth_login_init(void);
+int	 auth_recv_login(struct proc_peer *, struct imsg *);
+
+/* ---- auth_node.c: what router asks about nodes ---- */
+
+int	 auth_recv_node_ask(struct proc_peer *, struct imsg *);
+int	 auth_recv_nodes_ask(struct proc_peer *, struct imsg *);
+int	 auth_recv_node_state(struct proc_peer *, struct imsg *);
+
+/* ---- auth_revoke.c ---- */
+
+/*
+ * End what rests on this (enum revoke_what): forget its sessions and tell
+ * router why.  auth_revoke_answer: then tell this control client that it is
+ * done, with this text, when router has said so or AUTH_REVOKE_MS are over.
+ */
+void	 auth_revoke(uint32_t what, const char *id, const char *why);
+void	 auth_revoke_answer(uint32_t what, const char *id, const char *why,
+	    uint32_t client, const char *text);
+int	 auth_recv_revoked(struct proc_peer *, struct imsg *);
+/* 1 if it has to be called again soon. */
+int	 auth_revoke_tick(void);
+
+/* ---- auth_list.c: long answers, no faster than router takes them ---- */
+
+enum auth_list {
+	AUTH_LIST_USERS, AUTH_LIST_TOKENS, AUTH_LIST_NODES,
+	AUTH_LIST_REACHABLE	/* NODES_ENTRY ... NODES_END */
+};
+
+/*
+ * Start one for router: id is the control client's or the asker's; user_id
+ * that of the owner, "" for all; nodes the names it may see, as in a token.
+ * 0, or -1 when too many are on their way.
+ */
+int	 auth_list_start(enum auth_list, uint32_t id, uint64_t session,
+	    const char *user_id, const char *nodes);
+int	 auth_list_tick(void);
+
+/* ---- auth_admin.c, auth_admin_token.c: what accessctl asks ---- */
+
+int	 auth_recv_ctl_user(struct proc_peer *, struct imsg *);
+int	 auth_recv_ctl_name(struct proc_peer *, struct imsg *);
+int	 auth_recv_ctl_token(struct proc_peer *, struct imsg *);
+int	 auth_recv_ctl_rename(struct proc_peer *, struct imsg *);
+
+/* One request: who asks and what, for the answer and the audit log. */
+struct auth_request {
+	uint32_t	 client;
+	const char	*what;		/* "user disable" */
+	const char	*subject;	/* an email, token id or node */
+};
+
+/* Answer it, for good or with an enum ctl_code; and the audit line. */
+int	 auth_admin_ok(const struct auth_request *, const char *, ...)
+	    __attribute__((__format__ (printf, 2, 3)));
+int	 auth_admin_error(const struct auth_request *, uint32_t, const char *,
+	    ...) __attribute__((__format__ (printf, 3, 4)));
+/* The same for what the store has said, if it was neither OK nor NONE. */
+int	 auth_admin_store(const struct auth_request *);
+/* Done in the store; what rests on it is to end before the answer goes. */
+int	 auth_admin_revoke(const struct auth_request *, uint32_t what,
+	    const char *id, const char *why, const char *text);
+int	 auth_admin_token_revoke(const struct auth_request *, const char *);
+int	 auth_admin_node_show(const struct auth_request *, const char *);
+int	 auth_admin_node_remove(const struct auth_request *, const char *);
+/* A record of a node, as far as auth knows it. */
+void	 auth_admin_node(const struct store_node *, struct ctl_node *);
+
+/* ---- auth_audit.c: what is written behind, in batches ---- */
+
+#define AUTH_AUDIT_QUEUE	4096	/* lines; then the oldest are lost */
+#define AUTH_BATCH		500	/* changes in a transaction */
+#define AUTH_AUDIT_DAYS		90	/* that lines are kept */
+
+/* Copied; at is filled in if 0. */
+void	 auth_audit(const struct audit_event *);
+/* A denied log-in, of which a flood is not kept whole; 1 if it is. */
+int	 auth_audit_denied(const struct audit_event *);
+void	 auth_used(const char *token_id);
+/* since 0: it was connected before, and still is. */
+void	 auth_node_state(const char *node_id, int up, int64_t since);
+/* At most every second; 1: there is more than one batch, come again soon. */
+int	 auth_audit_tick(void);
+/* Write all there is: the end. */
+void	 auth_audit_flush(void);
+int	 auth_recv_audit(struct proc_peer *, struct imsg *);
+
+#endif /* AUTH_H */

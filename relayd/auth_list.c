@@ -1,0 +1,233 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * Answers that may be long: a page at a time, no faster than router takes
+ * them.
+ */
+
+#include "compat.h"
+
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth.h"
+
+#define LISTS_MAX	256
+#define LIST_PAGE	16
+/* Pages sent before anything else gets its turn. */
+#define LIST_PAGES	16
+
+struct list {
+	TAILQ_ENTRY(list)	 entry;
+	enum auth_list		 kind;
+	uint32_t		 id;
+	uint64_t		 session;
+	char			 user_id[USER_ID_LEN + 4];
+	char			 nodes[CTL_TEXT_LEN];
+	char			 after[CTL_EMAIL_LEN];
+};
+
+static int	list_put(uint32_t, uint32_t, const void *, size_t);
+static enum store_result list_users(struct list *, size_t *);
+static enum store_result list_tokens(struct list *, size_t *);
+static enum store_result list_nodes(struct list *, size_t *);
+static int	list_page(struct list *);
+static void	list_end(struct list *, enum store_result);
+
+static TAILQ_HEAD(, list)	 lists = TAILQ_HEAD_INITIALIZER(lists);
+static size_t			 nlists;
+
+int
+auth_list_start(enum auth_list kind, uint32_t id, uint64_t session,
+    const char *user_id, const char *nodes)
+{
+	struct list	*l;
+
+	if (nlists >= LISTS_MAX || (l = calloc(1, sizeof(*l))) == NULL)
+		return (-1);
+	l->kind = kind;
+	l->id = id;
+	l->session = session;
+	strlcpy(l->user_id, user_id, sizeof(l->user_id));
+	strlcpy(l->nodes, nodes, sizeof(l->nodes));
+	TAILQ_INSERT_TAIL(&lists, l, entry);
+	nlists++;
+	if (auth_list_tick())
+		auth_soon();
+	return (0);
+}
+
+static int
+list_put(uint32_t type, uint32_t id, const void *data, size_t len)
+{
+	return (proc_send(proc_peer(PROC_ROUTER, 0), type, id, -1, data, len));
+}
+
+static enum store_result
+list_users(struct list *l, size_t *n)
+{
+	struct store_user	 page[LIST_PAGE];
+	struct ctl_user		 u;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_user_page(auth_store, l->after, page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		memset(&u, 0, sizeof(u));
+		strlcpy(u.email, page[i].email, sizeof(u.email));
+		strlcpy(u.username, page[i].username, sizeof(u.username));
+		u.admin = page[i].admin;
+		u.enabled = page[i].enabled;
+		u.has_password = page[i].has_password;
+		u.tokens = page[i].tokens;
+		u.nodes = page[i].nodes;
+		u.created_at = page[i].created_at;
+		(void)list_put(CTL_USER, l->id, &u, sizeof(u));
+		strlcpy(l->after, u.email, sizeof(l->after));
+	}
+	return (r);
+}
+
+static enum store_result
+list_tokens(struct list *l, size_t *n)
+{
+	struct store_token	 page[LIST_PAGE];
+	struct ctl_token	 t;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_token_page(auth_store, l->user_id[0] == '\0' ? NULL :
+	    l->user_id, l->after, page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		memset(&t, 0, sizeof(t));
+		strlcpy(t.token_id, page[i].token_id, sizeof(t.token_id));
+		strlcpy(t.email, page[i].email, sizeof(t.email));
+		strlcpy(t.name, page[i].name, sizeof(t.name));
+		strlcpy(t.nodes, page[i].nodes, sizeof(t.nodes));
+		memcpy(t.public, page[i].public, sizeof(t.public));
+		t.scopes = page[i].scopes;
+		t.created_at = page[i].created_at;
+		t.expires_at = page[i].expires_at;
+		t.last_used_at = page[i].last_used_at;
+		(void)list_put(CTL_TOKEN, l->id, &t, sizeof(t));
+		strlcpy(l->after, t.token_id, sizeof(l->after));
+	}
+	return (r);
+}
+
+static enum store_result
+list_nodes(struct list *l, size_t *n)
+{
+	struct store_node	 page[LIST_PAGE];
+	struct nodes_entry	 e;
+	struct ctl_node		 node;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_node_page(auth_store, l->user_id[0] == '\0' ? NULL :
+	    l->user_id, l->after, page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		strlcpy(l->after, page[i].name, sizeof(l->after));
+		if (l->kind == AUTH_LIST_NODES) {
+			auth_admin_node(&page[i], &node);
+			(void)list_put(CTL_NODE, l->id, &node, sizeof(node));
+			continue;
+		}
+		if (!store_nodes_allow(l->nodes, page[i].name))
+			continue;
+		memset(&e, 0, sizeof(e));
+		e.session = l->session;
+		e.since = page[i].last_seen_at;
+		strlcpy(e.node, page[i].name, sizeof(e.node));
+		strlcpy(e.node_id, page[i].id, sizeof(e.node_id));
+		(void)list_put(IMSG_NODES_ENTRY, l->id, &e, sizeof(e));
+	}
+	return (r);
+}
+
+static void
+list_end(struct list *l, enum store_result r)
+{
+	struct auth_request	 req = { l->id, "list", "" };
+	struct nodes_ask	 end;
+	struct ctl_end		 ok;
+
+	if (l->kind == AUTH_LIST_REACHABLE) {
+		memset(&end, 0, sizeof(end));
+		end.session = l->session;
+		(void)list_put(IMSG_NODES_END, l->id, &end, sizeof(end));
+	} else if (r == STORE_OK) {
+		/* Looking is no change, and not in the audit log. */
+		memset(&ok, 0, sizeof(ok));
+		(void)list_put(CTL_OK, l->id, &ok, sizeof(ok));
+	} else
+		(void)auth_admin_store(&req);
+	TAILQ_REMOVE(&lists, l, entry);
+	nlists--;
+	free(l);
+}
+
+/* 1 if more may follow, 0 if the list has ended and is freed. */
+static int
+list_page(struct list *l)
+{
+	enum store_result	 r;
+	size_t			 n = LIST_PAGE;
+
+	switch (l->kind) {
+	case AUTH_LIST_USERS:
+		r = list_users(l, &n);
+		break;
+	case AUTH_LIST_TOKENS:
+		r = list_tokens(l, &n);
+		break;
+	default:
+		r = list_nodes(l, &n);
+		break;
+	}
+	if (r == STORE_OK && n > 0)
+		return (1);
+	list_end(l, r);
+	return (0);
+}
+
+int
+auth_list_tick(void)
+{
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct list		*l;
+	int			 pages = LIST_PAGES;
+
+	/* Who asked is gone with the router. */
+	while (router == NULL && (l = TAILQ_FIRST(&lists)) != NULL) {
+		TAILQ_REMOVE(&lists, l, entry);
+		nlists--;
+		free(l);
+	}
+	while ((l = TAILQ_FIRST(&lists)) != NULL && pages-- > 0 &&
+	    proc_queued(router) < PROC_QUEUE_LOW) {
+		if (!list_page(l))
+			continue;
+		/* A long one lets short ones pass. */
+		TAILQ_REMOVE(&lists, l, entry);
+		TAILQ_INSERT_TAIL(&lists, l, entry);
+	}
+	return (!TAILQ_EMPTY(&lists));
+}

@@ -1,0 +1,365 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * Logging in.  What a stranger may learn: that a token is not accepted, or
+ * that there were too many attempts.  More is told only to who has shown the
+ * token's secret.
+ */
+
+#include "compat.h"
+
+#include <openssl/crypto.h>
+
+#include <imsg.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "addr.h"
+#include "auth.h"
+#include "log.h"
+
+#define STATUS_OK	0
+
+struct attempt {
+	struct login		 req;
+	int			 listener;
+	uint32_t		 conn;
+	char			 addr[ADDR_STRLEN];
+	int			 proven;	/* the token is the caller's */
+	struct store_token	 token;
+	struct store_node	 node;
+	struct login_denied	 denied;
+};
+
+static int	login_valid(const struct login *);
+static uint32_t	deny(struct attempt *, uint32_t, uint32_t, const char *, ...)
+		    __attribute__((__format__ (printf, 4, 5)));
+static uint32_t	login_decide(struct attempt *);
+static uint32_t	login_token(struct attempt *);
+static int	login_proof(const struct attempt *, const uint8_t *);
+static uint32_t	login_rights(struct attempt *);
+static uint32_t	login_node(struct attempt *);
+static uint32_t	login_node_new(struct attempt *);
+static uint32_t	login_node_token(struct attempt *);
+static uint32_t	login_session(struct attempt *);
+static void	login_refuse(struct proc_peer *, struct attempt *);
+static void	login_audit(const struct attempt *, uint32_t, const char *);
+
+/* Of a token nobody has: it is checked when there is no such token. */
+static uint8_t	 nobody[TOKEN_PUBLIC_LEN];
+
+int
+auth_login_init(void)
+{
+	struct token	 t;
+	int		 ret;
+
+	token_make(&t);
+	ret = token_public(&t, nobody);
+	explicit_bzero(&t, sizeof(t));
+	return (ret);
+}
+
+static int
+login_valid(const struct login *req)
+{
+	int	 family = req->peer.ss_family;
+
+	return ((req->door == DOOR_NODE || req->door == DOOR_ACCESS) &&
+	    (req->method == LOGIN_SIGNATURE || req->method == LOGIN_BEARER) &&
+	    (family == AF_INET || family == AF_INET6) &&
+	    memchr(req->token_id, '\0', sizeof(req->token_id)) != NULL &&
+	    memchr(req->host, '\0', sizeof(req->host)) != NULL &&
+	    memchr(req->nonce, '\0', sizeof(req->nonce)) != NULL &&
+	    memchr(req->path, '\0', sizeof(req->path)) != NULL &&
+	    memchr(req->node, '\0', sizeof(req->node)) != NULL);
+}
+
+static uint32_t
+deny(struct attempt *a, uint32_t status, uint32_t retry, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	a->denied.status = status;
+	a->denied.retry_after = retry;
+	va_start(ap, fmt);
+	(void)vsnprintf(a->denied.text, sizeof(a->denied.text), fmt, ap);
+	va_end(ap);
+	return (status);
+}
+
+int
+auth_recv_login(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct attempt	 a;
+	int		 ret = 0;
+
+	memset(&a, 0, sizeof(a));
+	if (imsg_get_data(imsg, &a.req, sizeof(a.req)) == -1)
+		return (-1);
+	explicit_bzero(ibuf_data(&imsg->body), ibuf_size(&imsg->body));
+	if (!login_valid(&a.req)) {
+		ret = -1;
+		goto done;
+	}
+	a.listener = proc_peer_instance(peer);
+	a.conn = imsg_get_id(imsg);
+	(void)addr_format((struct sockaddr *)&a.req.peer, a.addr);
+	if (login_decide(&a) != STATUS_OK)
+		login_refuse(peer, &a);
+done:
+	explicit_bzero(&a, sizeof(a));
+	return (ret);
+}
+
+static uint32_t
+login_decide(struct attempt *a)
+{
+	uint32_t	 status, wait;
+
+	if (proc_peer(PROC_ROUTER, 0) == NULL)
+		return (deny(a, 503, 1, "the relay is starting: try again"));
+	wait = throttle_wait(auth_throttle, (struct sockaddr *)&a->req.peer,
+	    a->req.token_id, auth_mono());
+	if (wait > 0)
+		return (deny(a, 429, wait, "too many failed log-ins: wait "
+		    "%u s", wait));
+	if (!names_match(&auth_names, a->req.host))
+		return (deny(a, 421, 0, "this relay is not called %.100s: set "
+		    "`domain` in relayd.conf", a->req.host));
+	if ((status = login_token(a)) != STATUS_OK ||
+	    (status = login_rights(a)) != STATUS_OK)
+		return (status);
+	if (a->req.door == DOOR_NODE && (status = login_node(a)) != STATUS_OK)
+		return (status);
+	return (login_session(a));
+}
+
+/*
+ * Whether the caller has the token.  "No such token" takes as long and says
+ * the same as "not the secret of it".
+ */
+static uint32_t
+login_token(struct attempt *a)
+{
+	const struct sockaddr	*sa = (struct sockaddr *)&a->req.peer;
+	enum store_result	 r = STORE_NONE;
+	int			 known, right;
+
+	if (token_id_valid(a->req.token_id))
+		r = store_token_find(auth_store, a->req.token_id, &a->token);
+	if (r != STORE_OK && r != STORE_NONE) {
+		auth_trouble("log-ins are refused");
+		return (deny(a, 503, 10, "the relay can't read its store "
+		    "now: try again"));
+	}
+	known = r == STORE_OK && a->token.has_public;
+	right = login_proof(a, known ? a->token.public : nobody);
+	if (!known || !right) {
+		throttle_failed(auth_throttle, sa, a->req.token_id,
+		    auth_mono());
+		return (deny(a, 401, 0, "token not accepted"));
+	}
+	throttle_passed(auth_throttle, sa, a->req.token_id, auth_mono());
+	a->proven = 1;
+	return (STATUS_OK);
+}
+
+static int
+login_proof(const struct attempt *a, const uint8_t *public)
+{
+	struct token_challenge	 c;
+	struct token		 t;
+	uint8_t			 derived[TOKEN_PUBLIC_LEN];
+	int			 right;
+
+	if (a->req.method == LOGIN_SIGNATURE) {
+		c.host = a->req.host;
+		c.nonce = a->req.nonce;
+		c.path = a->req.path;
+		c.node = a->req.node;
+		return (token_verify(public, &c, a->req.sig) == 1);
+	}
+	memset(&t, 0, sizeof(t));
+	memcpy(t.seed, a->req.seed, sizeof(t.seed));
+	right = token_public(&t, derived) == 0 &&
+	    CRYPTO_memcmp(derived, public, sizeof(derived)) == 0;
+	explicit_bzero(&t, sizeof(t));
+	return (right);
+}
+
+static uint32_t
+login_rights(struct attempt *a)
+{
+	const struct store_token	*t = &a->token;
+
+	if (auth_expired(t->expires_at))
+		return (deny(a, 401, 0, "token has expired"));
+	if (!t->user_enabled)
+		return (deny(a, 401, 0, "this user is disabled"));
+	if (a->req.door == DOOR_NODE && (t->scopes & SCOPE_NODE) == 0)
+		return (deny(a, 403, 0, "this token has no scope node"));
+	if (a->req.door == DOOR_ACCESS &&
+	    (t->scopes & (SCOPE_CONNECT | SCOPE_ADMIN)) == 0)
+		return (deny(a, 403, 0, "this token has no scope connect"));
+	return (STATUS_OK);
+}
+
+static uint32_t
+login_node(struct attempt *a)
+{
+	const char		*name = a->req.node;
+	enum store_result	 r;
+
+	if (!name_label_ok(name))
+		return (deny(a, 403, 0, NAME_LABEL_RULE));
+	if (!store_nodes_allow(a->token.nodes, name))
+		return (deny(a, 403, 0, "this token is not for node %s",
+		    name));
+	r = store_node_find(auth_store, name, &a->node);
+	if (r == STORE_NONE)
+		return (login_node_new(a));
+	if (r != STORE_OK) {
+		auth_trouble("log-ins are refused");
+		return (deny(a, 503, 10, "the relay can't read its store "
+		    "now: try again"));
+	}
+	if (strcmp(a->node.user_id, a->token.user_id) != 0)
+		return (deny(a, 409, 0, "node name %s belongs to somebody "
+		    "else: choose another", name));
+	if (strcmp(a->node.token, a->token.id) != 0)
+		return (login_node_token(a));
+	return (STATUS_OK);
+}
+
+static uint32_t
+login_node_new(struct attempt *a)
+{
+	struct store_node	*n = &a->node;
+	enum store_result	 r;
+
+	memset(n, 0, sizeof(*n));
+	store_uuid(n->id);
+	strlcpy(n->name, a->req.node, sizeof(n->name));
+	strlcpy(n->user_id, a->token.user_id, sizeof(n->user_id));
+	strlcpy(n->token, a->token.id, sizeof(n->token));
+	n->created_at = auth_wall();
+	if ((r = store_node_add(auth_store, n)) == STORE_OK) {
+		log_info("node %s: registered for %s", n->name,
+		    a->token.email);
+		return (STATUS_OK);
+	}
+	/* Another program may have been faster. */
+	if (r == STORE_NONE)
+		return (deny(a, 401, 0, "token not accepted"));
+	if (r == STORE_EXISTS)
+		return (deny(a, 409, 1, "node name %s has just been taken",
+		    n->name));
+	auth_trouble("new nodes are refused");
+	return (deny(a, 503, 60, "the relay can't store the new node now"));
+}
+
+/*
+ * The owner has given the device another token.  Two devices that take
+ * turns under one name are a mistake that one of them has to be told.
+ */
+static uint32_t
+login_node_token(struct attempt *a)
+{
+	struct store_token	 old;
+	struct store_node	*n = &a->node;
+
+	if (store_token_find(auth_store, n->token_id, &old) == STORE_OK &&
+	    old.user_enabled && !auth_expired(old.expires_at) &&
+	    auth_session_of(n->id, n->token_id))
+		return (deny(a, 409, 0, "node %s is connected with another "
+		    "token", n->name));
+	/* Who may log in may do so with a full disk as well. */
+	if (store_node_token(auth_store, n->id, a->token.id) != STORE_OK)
+		auth_trouble("a node's new token is not on record");
+	return (STATUS_OK);
+}
+
+static uint32_t
+login_session(struct attempt *a)
+{
+	struct session	 s;
+
+	memset(&s, 0, sizeof(s));
+	s.listener = a->listener;
+	s.conn = a->conn;
+	s.door = a->req.door;
+	s.scopes = a->token.scopes;
+	strlcpy(s.user_id, a->token.user_id, sizeof(s.user_id));
+	strlcpy(s.email, a->token.email, sizeof(s.email));
+	strlcpy(s.token_id, a->token.token_id, sizeof(s.token_id));
+	if (a->req.door == DOOR_NODE) {
+		strlcpy(s.node_id, a->node.id, sizeof(s.node_id));
+		strlcpy(s.node, a->node.name, sizeof(s.node));
+	}
+	strlcpy(s.addr, a->addr, sizeof(s.addr));
+	s.expires_at = a->token.expires_at;
+	if (auth_session_new(&s) == -1) {
+		log_warnx("too many sessions");
+		return (deny(a, 503, 10, "the relay is full: try again"));
+	}
+	if (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_SESSION, a->conn, -1, &s,
+	    sizeof(s)) == -1) {
+		auth_session_forget(s.session);
+		return (deny(a, 503, 1, "the relay is busy: try again"));
+	}
+	auth_used(s.token_id);
+	login_audit(a, AUDIT_LOGIN, a->req.method == LOGIN_BEARER ?
+	    "by bearer" : "by signature");
+	log_info("log-in: %s from %s with token %s%s%s", s.email, s.addr,
+	    s.token_id, s.node[0] == '\0' ? "" : " as node ", s.node);
+	return (STATUS_OK);
+}
+
+static void
+login_refuse(struct proc_peer *peer, struct attempt *a)
+{
+	login_audit(a, AUDIT_DENIED, a->denied.text);
+	(void)proc_send(peer, IMSG_LOGIN_DENIED, a->conn, -1, &a->denied,
+	    sizeof(a->denied));
+}
+
+static void
+login_audit(const struct attempt *a, uint32_t what, const char *text)
+{
+	struct audit_event	 e;
+
+	memset(&e, 0, sizeof(e));
+	e.what = what;
+	e.at = auth_wall();
+	if (a->proven)
+		strlcpy(e.email, a->token.email, sizeof(e.email));
+	if (token_id_valid(a->req.token_id))
+		strlcpy(e.token_id, a->req.token_id, sizeof(e.token_id));
+	strlcpy(e.node, a->req.node, sizeof(e.node));
+	strlcpy(e.addr, a->addr, sizeof(e.addr));
+	strlcpy(e.text, text, sizeof(e.text));
+	if (what != AUDIT_DENIED)
+		auth_audit(&e);
+	else if (auth_audit_denied(&e))
+		log_info("log-in denied: token %s from %s%s%s: %s",
+		    e.token_id[0] == '\0' ? "?" : e.token_id, e.addr,
+		    e.node[0] == '\0' ? "" : " as node ", e.node, e.text);
+}

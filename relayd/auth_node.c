@@ -1,0 +1,113 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * What router asks and tells about nodes.
+ */
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <string.h>
+
+#include "auth.h"
+#include "log.h"
+
+static uint32_t	node_may(const struct node_ask *, struct node_answer *);
+
+/* May this user, with this token, reach that node?  0 or why not. */
+static uint32_t
+node_may(const struct node_ask *ask, struct node_answer *answer)
+{
+	struct store_token	 t;
+	struct store_node	 n;
+	enum store_result	 r;
+
+	r = store_token_find(auth_store, ask->token_id, &t);
+	if (r == STORE_OK && (strcmp(t.user_id, ask->user_id) != 0 ||
+	    !t.user_enabled || auth_expired(t.expires_at)))
+		return (MUX_CODE_DENIED);
+	if (r == STORE_OK && (r = store_node_find(auth_store, ask->node,
+	    &n)) == STORE_NONE)
+		return (MUX_CODE_NO_NODE);
+	if (r == STORE_NONE)
+		return (MUX_CODE_DENIED);
+	if (r != STORE_OK) {
+		auth_trouble("streams are refused");
+		return (MUX_CODE_INTERNAL);
+	}
+	if (strcmp(n.user_id, t.user_id) != 0 ||
+	    !store_nodes_allow(t.nodes, n.name))
+		return (MUX_CODE_DENIED);
+	strlcpy(answer->node_id, n.id, sizeof(answer->node_id));
+	return (0);
+}
+
+int
+auth_recv_node_ask(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct node_ask		 ask;
+	struct node_answer	 answer;
+
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
+	    memchr(ask.user_id, '\0', sizeof(ask.user_id)) == NULL ||
+	    memchr(ask.token_id, '\0', sizeof(ask.token_id)) == NULL ||
+	    memchr(ask.node, '\0', sizeof(ask.node)) == NULL)
+		return (-1);
+	memset(&answer, 0, sizeof(answer));
+	answer.session = ask.session;
+	strlcpy(answer.node, ask.node, sizeof(answer.node));
+	answer.code = node_may(&ask, &answer);
+	(void)proc_send(peer, IMSG_NODE_ANSWER, imsg_get_id(imsg), -1,
+	    &answer, sizeof(answer));
+	return (0);
+}
+
+int
+auth_recv_nodes_ask(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct nodes_ask	 ask;
+	struct store_token	 t;
+	const struct session	*s;
+
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1)
+		return (-1);
+	s = auth_session_find(ask.session);
+	if (s != NULL && store_token_find(auth_store, s->token_id, &t) ==
+	    STORE_OK && auth_list_start(AUTH_LIST_REACHABLE,
+	    imsg_get_id(imsg), ask.session, t.user_id, t.nodes) == 0)
+		return (0);
+	log_debug("nodes of a session that is not known");
+	(void)proc_send(peer, IMSG_NODES_END, imsg_get_id(imsg), -1, &ask,
+	    sizeof(ask));
+	return (0);
+}
+
+int
+auth_recv_node_state(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct node_state	 st;
+
+	if (imsg_get_data(imsg, &st, sizeof(st)) == -1 ||
+	    memchr(st.node_id, '\0', sizeof(st.node_id)) == NULL ||
+	    st.online > 1 || st.since < 0)
+		return (-1);
+	auth_node_state(st.node_id, st.online,
+	    st.since != 0 ? st.since : auth_wall());
+	return (0);
+}
