@@ -1,0 +1,184 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * Revocation: what rests on a user, token or node ends at once, and who
+ * asked for it learns how much that was.
+ */
+
+#include "compat.h"
+
+#include <sys/queue.h>
+
+#include <imsg.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth.h"
+#include "log.h"
+
+struct pending {
+	TAILQ_ENTRY(pending)	 entry;
+	uint32_t		 id;
+	struct revoke		 revoke;
+	int			 sent;
+	int			 answer;	/* to client */
+	int			 answered;
+	uint32_t		 client;
+	char			 text[CTL_TEXT_LEN];
+	uint64_t		 since;		/* ms */
+};
+
+static void	pending_send(struct pending *);
+static void	pending_start(uint32_t, const char *, const char *, int,
+		    uint32_t, const char *);
+static void	pending_answer(struct pending *, const struct ctl_end *);
+
+static TAILQ_HEAD(, pending)	 pendings = TAILQ_HEAD_INITIALIZER(pendings);
+static uint32_t			 last_id;
+
+static void
+pending_send(struct pending *p)
+{
+	p->sent = proc_send(proc_peer(PROC_ROUTER, 0), IMSG_REVOKE, p->id, -1,
+	    &p->revoke, sizeof(p->revoke)) == 0;
+}
+
+static void
+pending_start(uint32_t what, const char *id, const char *why, int answer,
+    uint32_t client, const char *text)
+{
+	struct pending	*p;
+
+	auth_session_drop(what, id);
+	/* Without memory it must not seem done. */
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		fatal("revoke");
+	p->id = ++last_id;
+	p->revoke.what = what;
+	strlcpy(p->revoke.id, id, sizeof(p->revoke.id));
+	strlcpy(p->revoke.text, why, sizeof(p->revoke.text));
+	p->answer = answer;
+	p->client = client;
+	strlcpy(p->text, text, sizeof(p->text));
+	p->since = auth_mono();
+	TAILQ_INSERT_TAIL(&pendings, p, entry);
+	pending_send(p);
+	auth_soon();
+}
+
+void
+auth_revoke(uint32_t what, const char *id, const char *why)
+{
+	pending_start(what, id, why, 0, 0, "");
+}
+
+void
+auth_revoke_answer(uint32_t what, const char *id, const char *why,
+    uint32_t client, const char *text)
+{
+	pending_start(what, id, why, 1, client, text);
+}
+
+/* It has ended, or we no longer wait for that: tell who asked, once. */
+static void
+pending_answer(struct pending *p, const struct ctl_end *end)
+{
+	struct audit_event	 e;
+
+	memset(&e, 0, sizeof(e));
+	e.what = AUDIT_REVOKE;
+	if (p->revoke.what == REVOKE_TOKEN)
+		strlcpy(e.token_id, p->revoke.id, sizeof(e.token_id));
+	e.ms = end->ms;
+	(void)snprintf(e.text, sizeof(e.text), "%.200s: %u links, "
+	    "%u streams", p->revoke.text, end->links, end->streams);
+	auth_audit(&e);
+	if (p->answer)
+		(void)proc_send(proc_peer(PROC_ROUTER, 0), CTL_OK, p->client,
+		    -1, end, sizeof(*end));
+	p->answered = 1;
+}
+
+int
+auth_recv_revoked(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct ctl_end	 end, answer;
+	struct pending	*p;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
+		return (-1);
+	TAILQ_FOREACH(p, &pendings, entry) {
+		if (p->id == imsg_get_id(imsg))
+			break;
+	}
+	if (p == NULL) {
+		log_debug("revocation %u: told too late", imsg_get_id(imsg));
+		return (0);
+	}
+	memset(&answer, 0, sizeof(answer));
+	answer.code = CTL_CODE_OK;
+	answer.links = end.links;
+	answer.streams = end.streams;
+	answer.ms = end.ms;
+	strlcpy(answer.text, p->text, sizeof(answer.text));
+	if (!p->answered)
+		pending_answer(p, &answer);
+	TAILQ_REMOVE(&pendings, p, entry);
+	free(p);
+	return (0);
+}
+
+/*
+ * What router's queue had no room for is sent again until it goes.  A
+ * router that is gone needs no telling: its successor asks about each link,
+ * and those sessions are forgotten.
+ */
+int
+auth_revoke_tick(void)
+{
+	struct pending	*p, *tmp;
+	struct ctl_end	 end;
+	uint64_t	 ms;
+	int		 up = proc_peer(PROC_ROUTER, 0) != NULL;
+
+	TAILQ_FOREACH_SAFE(p, &pendings, entry, tmp) {
+		ms = auth_mono() - p->since;
+		if (!p->sent && up)
+			pending_send(p);
+		if (ms < AUTH_REVOKE_MS)
+			continue;
+		if (!p->answered) {
+			log_warnx("router does not say that what rested on %s "
+			    "has ended", p->revoke.id);
+			memset(&end, 0, sizeof(end));
+			end.ms = ms;
+			(void)snprintf(end.text, sizeof(end.text),
+			    "%.180s%slinks that rested on it may take a "
+			    "moment more to end", p->text,
+			    p->text[0] == '\0' ? "" : "; ");
+			pending_answer(p, &end);
+		}
+		if (p->sent || !up) {
+			TAILQ_REMOVE(&pendings, p, entry);
+			free(p);
+		}
+	}
+	return (!TAILQ_EMPTY(&pendings));
+}
