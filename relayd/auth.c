@@ -1,0 +1,291 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * The auth process: it alone opens the store, so who may log in and what
+ * rests on whom is decided here.  Listeners ask on behalf of strangers and
+ * are trusted with nothing but the asking; router is told of every log-in
+ * that holds, and when one no longer does.
+ */
+
+#include "compat.h"
+
+#include <event2/event.h>
+#include <imsg.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth.h"
+#include "log.h"
+
+#define AUTH_TICK_S		1
+#define AUTH_SOON_MS		20
+#define AUTH_SWEEP_MS		5000
+#define AUTH_REOPEN_MS		10000
+#define AUTH_TROUBLE_MS		60000
+#define AUTH_THROTTLED_MAX	65536	/* networks and tokens */
+#define AUTH_FILE		"culvert.db"
+
+static int	auth_recv_conf_begin(struct proc_peer *, struct imsg *);
+static int	auth_recv_conf_name(struct proc_peer *, struct imsg *);
+static int	auth_recv_conf_end(struct proc_peer *, struct imsg *);
+static void	auth_ticks(void);
+static void	auth_tick(evutil_socket_t, short, void *);
+static void	auth_soon_tick(evutil_socket_t, short, void *);
+static void	auth_open(void);
+
+struct store		*auth_store;
+struct throttle		*auth_throttle;
+struct names		 auth_names = TAILQ_HEAD_INITIALIZER(auth_names);
+
+static struct names	 new_names = TAILQ_HEAD_INITIALIZER(new_names);
+static char		 state[1024];
+static struct event	*tick, *soon;
+static uint64_t		 sweep_at, reopen_at, trouble_at;	/* ms */
+static int		 was_down;	/* the store, at the last look */
+
+#define CTL_RULE(type, size, handler) \
+	{ type, PROC_ROUTER, sizeof(struct size), handler, 0, 0 }
+
+/* What we accept, and from whom; anything else never reaches a handler. */
+const struct proc_rule auth_rules[] = {
+	{ IMSG_CONF_BEGIN, PROC_PARENT, sizeof(struct conf_begin),
+	    auth_recv_conf_begin, 0, 0 },
+	{ IMSG_CONF_NAME, PROC_PARENT, sizeof(struct conf_name),
+	    auth_recv_conf_name, 0, 0 },
+	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
+	    auth_recv_conf_end, 0, 0 },
+	{ IMSG_LOGIN, PROC_LISTENER, sizeof(struct login),
+	    auth_recv_login, 0, 0 },
+	{ IMSG_SESSION_END, PROC_ROUTER, sizeof(struct session_id),
+	    auth_recv_session_end, 0, 0 },
+	{ IMSG_SESSION_KNOWN, PROC_ROUTER, sizeof(struct session),
+	    auth_recv_session_known, 0, 0 },
+	{ IMSG_SESSION_CHECK, PROC_ROUTER, sizeof(struct session),
+	    auth_recv_session_check, 0, 0 },
+	{ IMSG_NODE_ASK, PROC_ROUTER, sizeof(struct node_ask),
+	    auth_recv_node_ask, 0, 0 },
+	{ IMSG_NODES_ASK, PROC_ROUTER, sizeof(struct nodes_ask),
+	    auth_recv_nodes_ask, 0, 0 },
+	{ IMSG_REVOKED, PROC_ROUTER, sizeof(struct ctl_end),
+	    auth_recv_revoked, 0, 0 },
+	{ IMSG_NODE_STATE, PROC_ROUTER, sizeof(struct node_state),
+	    auth_recv_node_state, 0, 0 },
+	{ IMSG_AUDIT, PROC_ROUTER, sizeof(struct audit_event),
+	    auth_recv_audit, 0, 0 },
+	CTL_RULE(CTL_USER_ADD, ctl_user, auth_recv_ctl_user),
+	CTL_RULE(CTL_USER_PASSWD, ctl_user, auth_recv_ctl_user),
+	CTL_RULE(CTL_USER_LIST, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_USER_ENABLE, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_USER_DISABLE, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_USER_DELETE, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_TOKEN_CREATE, ctl_token, auth_recv_ctl_token),
+	CTL_RULE(CTL_TOKEN_LIST, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_TOKEN_REVOKE, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_NODE_LIST, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_NODE_SHOW, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_NODE_RENAME, ctl_rename, auth_recv_ctl_rename),
+	CTL_RULE(CTL_NODE_REMOVE, ctl_name, auth_recv_ctl_name),
+};
+const size_t	 auth_nrules = nitems(auth_rules);
+
+/* ---- the configuration ---- */
+
+static int
+auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_begin	 c;
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
+	    memchr(c.state, '\0', sizeof(c.state)) == NULL ||
+	    c.state[0] == '\0')
+		return (-1);
+	names_clear(&new_names);
+	/* It changes only with a restart. */
+	if (state[0] == '\0')
+		strlcpy(state, c.state, sizeof(state));
+	log_setverbose(c.verbose);
+	return (0);
+}
+
+static int
+auth_recv_conf_name(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_name	 c;
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
+	    memchr(c.name, '\0', sizeof(c.name)) == NULL)
+		return (-1);
+	if (names_add(&new_names, c.name) == -1)
+		fatal("configuration");
+	return (0);
+}
+
+static int
+auth_recv_conf_end(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_end	 c;
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1)
+		return (-1);
+	names_clear(&auth_names);
+	TAILQ_CONCAT(&auth_names, &new_names, entry);
+	return (0);
+}
+
+/* ---- the process ---- */
+
+void
+auth_start(void)
+{
+	if (state[0] == '\0')
+		fatalx("no state folder");
+	/* libcrypto reads its files now, while there are any. */
+	if (auth_login_init() == -1)
+		fatalx("no Ed25519 in libcrypto");
+	proc_chroot(state);
+	proc_allow(state, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_CREATE);
+}
+
+void
+auth_serve(void)
+{
+	char		 file[sizeof(state) + sizeof(AUTH_FILE) + 1];
+	struct timeval	 tv = { AUTH_TICK_S, 0 };
+
+	(void)snprintf(file, sizeof(file), "%s/%s", state, AUTH_FILE);
+	if ((auth_store = store_new(proc_path(file), file)) == NULL ||
+	    (auth_throttle = throttle_new(AUTH_THROTTLED_MAX)) == NULL)
+		fatal("auth");
+	auth_open();
+	tick = event_new(proc_base(), -1, EV_PERSIST, auth_tick, NULL);
+	soon = evtimer_new(proc_base(), auth_soon_tick, NULL);
+	if (tick == NULL || soon == NULL || evtimer_add(tick, &tv) == -1)
+		fatal("auth");
+}
+
+void
+auth_stop(void)
+{
+	auth_audit_flush();
+	store_free(auth_store);
+	auth_store = NULL;
+}
+
+void
+auth_peer_up(struct proc_peer *peer)
+{
+	if (proc_peer_kind(peer) == PROC_ROUTER)
+		auth_session_router_up();
+}
+
+int64_t
+auth_wall(void)
+{
+	return (time(NULL));
+}
+
+uint64_t
+auth_mono(void)
+{
+	struct timespec	 ts;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
+		fatal("clock_gettime");
+	return ((uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+/* Clocks differ, and jump a little when they are set. */
+int
+auth_expired(int64_t at)
+{
+	return (at != 0 && auth_wall() - AUTH_CLOCK_SLACK > at);
+}
+
+void
+auth_trouble(const char *what)
+{
+	uint64_t	 now = auth_mono();
+
+	if (now < trouble_at)
+		return;
+	trouble_at = now + AUTH_TROUBLE_MS;
+	log_warnx("%s: %s", what, store_error(auth_store));
+}
+
+/* A damaged or missing store does not end us: it may come back. */
+static void
+auth_open(void)
+{
+	reopen_at = auth_mono() + AUTH_REOPEN_MS;
+	if (store_open(auth_store) != STORE_OK) {
+		was_down = 1;
+		auth_trouble("log-ins are refused");
+		return;
+	}
+	if (was_down)
+		log_info("the store can be used again");
+	was_down = 0;
+	if (store_nodes_down(auth_store) != STORE_OK)
+		auth_trouble("nodes seem connected that are not");
+	auth_session_nodes_up();
+}
+
+static void
+auth_ticks(void)
+{
+	struct timeval	 tv = { 0, AUTH_SOON_MS * 1000 };
+	int		 more;
+
+	more = auth_revoke_tick();
+	more |= auth_list_tick();
+	more |= auth_audit_tick();
+	if (more && !evtimer_pending(soon, NULL))
+		evtimer_add(soon, &tv);
+}
+
+static void
+auth_tick(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t	 now = auth_mono();
+
+	if (!store_is_open(auth_store) && now >= reopen_at)
+		auth_open();
+	if (now >= sweep_at) {
+		sweep_at = now + AUTH_SWEEP_MS;
+		auth_session_sweep();
+	}
+	auth_ticks();
+}
+
+static void
+auth_soon_tick(evutil_socket_t fd, short what, void *arg)
+{
+	auth_ticks();
+}
+
+void
+auth_soon(void)
+{
+	struct timeval	 tv = { 0, AUTH_SOON_MS * 1000 };
+
+	if (soon != NULL && !evtimer_pending(soon, NULL))
+		evtimer_add(soon, &tv);
+}
