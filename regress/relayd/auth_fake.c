@@ -1,0 +1,317 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "auth_fake.h"
+
+struct proc_peer {
+	int	 kind;
+	int	 instance;
+};
+
+static struct proc_peer	 peer_router = { PROC_ROUTER, 0 };
+static struct proc_peer	 peer_listeners[4] = {
+	{ PROC_LISTENER, 0 }, { PROC_LISTENER, 1 }, { PROC_LISTENER, 2 },
+	{ PROC_LISTENER, 3 }
+};
+
+struct store		*auth_store;
+struct throttle		*auth_throttle;
+struct names		 auth_names = TAILQ_HEAD_INITIALIZER(auth_names);
+
+struct fake_sent	 fake_sent[FAKE_SENT_MAX];
+size_t			 fake_nsent;
+int64_t			 fake_wall;
+uint64_t		 fake_mono;
+int			 fake_router_up;
+size_t			 fake_queued;
+int			 fake_send_fails;
+int			 fake_soon;
+int			 fake_trouble;
+struct token		 fake_token;
+struct store_user	 fake_user;
+struct store_token	 fake_row;
+
+static char		 dir[64];
+
+/* ---- auth.c ---- */
+
+int64_t
+auth_wall(void)
+{
+	return (fake_wall);
+}
+
+uint64_t
+auth_mono(void)
+{
+	return (fake_mono);
+}
+
+int
+auth_expired(int64_t at)
+{
+	return (at != 0 && fake_wall - AUTH_CLOCK_SLACK > at);
+}
+
+void
+auth_soon(void)
+{
+	fake_soon = 1;
+}
+
+void
+auth_trouble(const char *what)
+{
+	fake_trouble++;
+}
+
+/* ---- proc.c ---- */
+
+struct proc_peer *
+proc_peer(int kind, int instance)
+{
+	if (kind == PROC_ROUTER)
+		return (fake_router_up ? &peer_router : NULL);
+	assert_int_equal(kind, PROC_LISTENER);
+	return (&peer_listeners[instance]);
+}
+
+int
+proc_peer_kind(const struct proc_peer *p)
+{
+	return (p->kind);
+}
+
+int
+proc_peer_instance(const struct proc_peer *p)
+{
+	return (p->instance);
+}
+
+size_t
+proc_queued(const struct proc_peer *p)
+{
+	return (fake_queued);
+}
+
+int
+proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
+    const void *data, size_t len)
+{
+	struct fake_sent	*s;
+
+	assert_int_equal(fd, -1);
+	if (p == NULL || fake_send_fails)
+		return (-1);
+	assert_true(fake_nsent < FAKE_SENT_MAX);
+	s = &fake_sent[fake_nsent++];
+	s->kind = p->kind;
+	s->instance = p->instance;
+	s->type = type;
+	s->id = id;
+	s->len = len;
+	assert_non_null(s->data = malloc(len));
+	memcpy(s->data, data, len);
+	return (0);
+}
+
+/* ---- the tests' side ---- */
+
+void
+fake_forget(void)
+{
+	while (fake_nsent > 0)
+		free(fake_sent[--fake_nsent].data);
+}
+
+size_t
+fake_count(uint32_t type)
+{
+	size_t	 i, n = 0;
+
+	for (i = 0; i < fake_nsent; i++)
+		n += fake_sent[i].type == type;
+	return (n);
+}
+
+const void *
+fake_one(int kind, uint32_t type, size_t len)
+{
+	size_t	 i;
+
+	assert_int_equal(fake_count(type), 1);
+	for (i = 0; fake_sent[i].type != type; i++)
+		;
+	assert_int_equal(fake_sent[i].kind, kind);
+	assert_int_equal(fake_sent[i].len, len);
+	return (fake_sent[i].data);
+}
+
+int
+fake_recv(int (*handler)(struct proc_peer *, struct imsg *), int kind,
+    int instance, uint32_t type, uint32_t id, const void *data, size_t len)
+{
+	struct imsg	 imsg;
+	uint8_t		*copy;
+	int		 ret;
+
+	assert_non_null(copy = malloc(len));
+	memcpy(copy, data, len);
+	memset(&imsg, 0, sizeof(imsg));
+	imsg.hdr.type = type;
+	imsg.hdr.peerid = id;
+	imsg.hdr.len = len + IMSG_HEADER_SIZE;
+	imsg.fd = -1;
+	ibuf_from_buffer(&imsg.body, copy, len);
+	ret = handler(kind == PROC_ROUTER ? &peer_router :
+	    &peer_listeners[instance], &imsg);
+	free(copy);
+	return (ret);
+}
+
+void
+fake_token_add(struct token *t, const struct store_user *u, uint32_t scopes,
+    const char *nodes)
+{
+	struct store_token	 row;
+
+	token_make(t);
+	memset(&row, 0, sizeof(row));
+	store_uuid(row.id);
+	strlcpy(row.token_id, t->id, sizeof(row.token_id));
+	assert_int_equal(token_public(t, row.public), 0);
+	strlcpy(row.user_id, u->id, sizeof(row.user_id));
+	strlcpy(row.nodes, nodes, sizeof(row.nodes));
+	row.scopes = scopes;
+	row.created_at = fake_wall;
+	assert_int_equal(store_token_add(auth_store, &row), STORE_OK);
+}
+
+void
+fake_store_close(void)
+{
+	store_free(auth_store);
+	auth_store = store_new("nowhere/culvert.db", "/x/culvert.db");
+	assert_non_null(auth_store);
+}
+
+void
+fake_store_open(void)
+{
+	store_free(auth_store);
+	auth_store = store_new("culvert.db", "/x/culvert.db");
+	assert_non_null(auth_store);
+	assert_int_equal(store_open(auth_store), STORE_OK);
+}
+
+void
+fake_sql(const char *text)
+{
+	sqlite3	*db;
+	char	*why = NULL;
+
+	assert_int_equal(sqlite3_open("culvert.db", &db), SQLITE_OK);
+	if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
+		fail_msg("%s: %s", text, why);
+	sqlite3_close(db);
+}
+
+const char *
+fake_sql_get(const char *text)
+{
+	static char	 buf[1024];
+	sqlite3		*db;
+	sqlite3_stmt	*st;
+	const char	*value = NULL;
+
+	assert_int_equal(sqlite3_open("culvert.db", &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, text, -1, &st, NULL),
+	    SQLITE_OK);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		value = (const char *)sqlite3_column_text(st, 0);
+	strlcpy(buf, value != NULL ? value : "", sizeof(buf));
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return (buf);
+}
+
+int
+fake_setup(void **state)
+{
+	fake_wall = 1800000000;
+	fake_mono += 10000000;		/* it only goes forward */
+	fake_router_up = 1;
+	fake_queued = 0;
+	fake_send_fails = fake_soon = fake_trouble = 0;
+	strlcpy(dir, "/tmp/auth_fake.XXXXXX", sizeof(dir));
+	if (mkdtemp(dir) == NULL || chdir(dir) == -1)
+		return (-1);
+	fake_store_open();
+	if ((auth_throttle = throttle_new(1000)) == NULL)
+		return (-1);
+	memset(&fake_user, 0, sizeof(fake_user));
+	store_uuid(fake_user.id);
+	strlcpy(fake_user.email, "me@example.org", sizeof(fake_user.email));
+	fake_user.enabled = 1;
+	fake_user.created_at = fake_wall;
+	assert_int_equal(store_user_add(auth_store, &fake_user, NULL),
+	    STORE_OK);
+	fake_token_add(&fake_token, &fake_user, SCOPE_NODE | SCOPE_CONNECT,
+	    "");
+	assert_int_equal(store_token_find(auth_store, fake_token.id,
+	    &fake_row), STORE_OK);
+	fake_forget();
+	return (0);
+}
+
+int
+fake_teardown(void **state)
+{
+	char	 cmd[128];
+
+	auth_session_drop(REVOKE_USER, fake_user.id);
+	fake_mono += 1000000;
+	(void)auth_audit_tick();
+	(void)auth_revoke_tick();
+	auth_audit_flush();
+	fake_forget();
+	names_clear(&auth_names);
+	throttle_free(auth_throttle);
+	auth_throttle = NULL;
+	store_free(auth_store);
+	auth_store = NULL;
+	if (chdir("/") == -1)
+		return (-1);
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return (system(cmd) == 0 ? 0 : -1);
+}
