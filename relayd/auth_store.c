@@ -36,11 +36,13 @@
  * a shell); every log-in waits with us, so not for long.
  */
 #define STORE_BUSY_MS	250
+#define STORE_CHECK_MAX	(256LL * 1024 * 1024)	/* bytes, checked whole */
 
 static void		 store_close(struct store *);
 static enum store_result store_try(struct store *);
 static enum store_result store_connect(struct store *);
 static enum store_result store_check(struct store *);
+static enum store_result store_check_with(struct store *, const char *);
 static enum store_result store_fail_full(struct store *);
 static enum store_result store_fail_io(struct store *, int);
 static enum store_result store_failed(struct store *, sqlite3_stmt *, int);
@@ -160,10 +162,41 @@ store_connect(struct store *s)
 	    "PRAGMA journal_size_limit = 4194304;"));
 }
 
+/*
+ * Whoever waits for us waits for this: of a large database only the tables
+ * that say who may log in are read, not the audit log.
+ */
 static enum store_result
 store_check(struct store *s)
 {
-	static const char	 sql[] = "PRAGMA quick_check(1)";
+	static const char *const tables[] = {
+		"PRAGMA quick_check(users)", "PRAGMA quick_check(pat_tokens)",
+		"PRAGMA quick_check(nodes)"
+	};
+	static const char	 size[] = "SELECT page_count * page_size "
+				    "FROM pragma_page_count, pragma_page_size";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+	int64_t			 bytes;
+	size_t			 i;
+
+	st = store_bind(s, size, "");
+	if ((r = store_row(s, st)) != STORE_OK)
+		return (r == STORE_NONE ? store_broken(s, "no answer") : r);
+	bytes = sqlite3_column_int64(st, 0);
+	store_done(st);
+	if (bytes <= STORE_CHECK_MAX)
+		return (store_check_with(s, "PRAGMA quick_check(1)"));
+	for (i = 0; i < nitems(tables); i++) {
+		if ((r = store_check_with(s, tables[i])) != STORE_OK)
+			return (r);
+	}
+	return (STORE_OK);
+}
+
+static enum store_result
+store_check_with(struct store *s, const char *sql)
+{
 	enum store_result	 r;
 	sqlite3_stmt		*st;
 	char			 said[128] = "";
