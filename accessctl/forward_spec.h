@@ -1,0 +1,41 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef FORWARD_SPEC_H
+#define FORWARD_SPEC_H
+
+#include <sys/socket.h>
+
+#include <stdint.h>
+
+#include "mux_frame.h"
+
+/* What -L says: [bind:]port:node:[host:]hostport. */
+struct forward_spec {
+	struct sockaddr_storage	 bind;		/* 127.0.0.1 if not said */
+	char			 node[MUX_NODE_MAX + 1];
+	char			 host[MUX_HOST_MAX + 1]; /* likewise */
+	uint16_t		 port;
+};
+
+/*
+ * forward_spec_parse: IPv6 addresses in brackets; bind may be * for all of
+ * IPv4.  0, or -1 with a static reason.  Pure.
+ */
+int	forward_spec_parse(const char *, struct forward_spec *,
+	    const char **);
+
+#endif /* FORWARD_SPEC_H */

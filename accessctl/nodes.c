@@ -1,0 +1,218 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * accessctl nodes: what its user may reach, asked of the relay over a link.
+ */
+
+#include "compat.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accessctl.h"
+#include "log.h"
+
+#define ANSWER_MAX	(8 * 1024 * 1024)
+#define ANSWER_S	20
+
+struct question {
+	struct event_base	*base;
+	struct relay_link	*relay;
+	struct mux_stream	*stream;
+	char			*text;
+	size_t			 len, size;
+	int			 status;
+};
+
+static void	nodes_up(void *, struct link *);
+static void	nodes_down(void *, enum exit_status, const char *);
+static size_t	nodes_input(struct mux_stream *, void *, const uint8_t *,
+		    size_t);
+static size_t	nodes_pull(struct mux_stream *, void *, uint8_t *, size_t,
+		    enum mux_more *);
+static void	nodes_reset(struct mux_stream *, void *, uint16_t,
+		    const char *);
+static void	nodes_done(struct mux_stream *, void *);
+static int	nodes_print(const char *, size_t);
+
+static const struct relay_link_ops relay_ops = { nodes_up, nodes_down, NULL };
+static const struct mux_stream_ops stream_ops = {
+	NULL, nodes_input, nodes_pull, nodes_reset, nodes_done
+};
+
+static void
+nodes_up(void *arg, struct link *link)
+{
+	struct question	*q = arg;
+	struct mux_open	 open;
+
+	memset(&open, 0, sizeof(open));
+	open.kind = MUX_KIND_API;
+	strlcpy(open.host, "nodes", sizeof(open.host));
+	q->stream = mux_open_stream(link_mux(link), &open, &stream_ops, q);
+	if (q->stream == NULL) {
+		fprintf(stderr, "accessctl: no memory\n");
+		event_base_loopbreak(q->base);
+		return;
+	}
+	mux_ready(q->stream);
+}
+
+static void
+nodes_down(void *arg, enum exit_status status, const char *why)
+{
+	struct question	*q = arg;
+
+	fprintf(stderr, "accessctl: relay: %s\n", why);
+	q->status = status;
+	event_base_loopbreak(q->base);
+}
+
+static size_t
+nodes_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
+{
+	struct question	*q = arg;
+	char		*p;
+
+	if (q->len + len > ANSWER_MAX) {
+		fprintf(stderr, "accessctl: the relay's answer is too long\n");
+		q->status = EXIT_PROTOCOL;
+		event_base_loopbreak(q->base);
+		return (len);
+	}
+	if (q->len + len > q->size) {
+		q->size = (q->len + len) * 2;
+		if ((p = realloc(q->text, q->size)) == NULL)
+			fatal("nodes");
+		q->text = p;
+	}
+	memcpy(q->text + q->len, buf, len);
+	q->len += len;
+	return (len);
+}
+
+static size_t
+nodes_pull(struct mux_stream *s, void *arg, uint8_t *buf, size_t cap,
+    enum mux_more *more)
+{
+	*more = MUX_LAST;
+	return (0);
+}
+
+static void
+nodes_reset(struct mux_stream *s, void *arg, uint16_t code, const char *text)
+{
+	struct question	*q = arg;
+
+	q->stream = NULL;
+	if (q->status == -1) {
+		fprintf(stderr, "accessctl: %s\n", text);
+		q->status = exit_of_code(code);
+	}
+	event_base_loopbreak(q->base);
+}
+
+static void
+nodes_done(struct mux_stream *s, void *arg)
+{
+	struct question	*q = arg;
+
+	q->stream = NULL;
+	q->status = nodes_print(q->text, q->len);
+	event_base_loopbreak(q->base);
+}
+
+static int
+nodes_print(const char *text, size_t len)
+{
+	static const char *const	 columns[] = { "node", "online",
+	    "since" };
+	json_error_t			 error;
+	const char			*name;
+	struct list			*l;
+	json_t				*array, *node;
+	size_t				 i;
+
+	array = text == NULL ? NULL : json_loadb(text, len,
+	    JSON_REJECT_DUPLICATES, &error);
+	if (!json_is_array(array)) {
+		fprintf(stderr, "accessctl: the relay's answer can't be "
+		    "understood\n");
+		json_decref(array);
+		return (EXIT_PROTOCOL);
+	}
+	l = list_begin(columns, nitems(columns));
+	json_array_foreach(array, i, node) {
+		name = json_string_value(json_object_get(node, "node"));
+		if (name == NULL)
+			continue;
+		list_row(l);
+		list_string(l, name);
+		list_bool(l, json_is_true(json_object_get(node, "online")),
+		    "yes", "no");
+		list_time(l, json_integer_value(json_object_get(node,
+		    "since")));
+	}
+	list_end(l);
+	json_decref(array);
+	return (EXIT_OK);
+}
+
+int
+cmd_nodes(int argc, char **argv)
+{
+	static const struct option	 options[] = {
+		RELAY_OPTIONS,
+		{ NULL, 0, NULL, 0 }
+	};
+	struct timeval			 tv = { ANSWER_S, 0 };
+	struct relay_options		 o;
+	struct question			 q;
+	int				 ch;
+
+	memset(&o, 0, sizeof(o));
+	memset(&q, 0, sizeof(q));
+	while ((ch = admin_getopt(argc, argv, options)) != -1) {
+		if (!relay_option(&o, ch, optarg))
+			return (usage_of("nodes"));
+	}
+	if (argc != optind)
+		return (usage_of("nodes"));
+	if (relay_complete(&o) == -1)
+		return (EXIT_OTHER);
+	if ((q.base = event_base_new()) == NULL)
+		fatal("event");
+	q.status = -1;
+	q.relay = relay_link_new(q.base, &o, 0, &relay_ops, &q);
+	if (q.relay == NULL)
+		return (EXIT_OTHER);
+	event_base_loopexit(q.base, &tv);
+	event_base_dispatch(q.base);
+	if (q.status == -1) {
+		fprintf(stderr, "accessctl: relay: no answer\n");
+		q.status = EXIT_RELAY;
+	}
+	relay_link_free(q.relay);
+	free(q.text);
+	login_clear(&o.login);
+	free(o.token_file);
+	return (q.status);
+}
