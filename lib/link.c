@@ -33,10 +33,12 @@
 #include "link.h"
 
 #define LINK_CLOSE_MS	2000	/* for the peer to answer a close */
-#define KEY_POOL	1024	/* mask keys made at a time */
+#define KEY_POOL	256	/* mask keys made at a time */
 #define PONG_LEN	8	/* what our pings carry: the time, us */
-/* A DATA frame fills a TLS record: 16 KiB with all heads. */
+/* A full DATA frame fills a TLS record, all heads included. */
 #define RECORD_LEN	16384
+/* Pong, ping and close, with their heads. */
+#define CONTROL_LEN	(3 * (WS_HEAD_MAX + WS_CONTROL_MAX))
 
 struct link {
 	struct evtls		*conn;
@@ -45,20 +47,26 @@ struct link {
 	const struct link_ops	*ops;
 	void			*arg;
 	struct event		*timer;
+	const struct timeval	*ping_tv;	/* kept by the event base */
+	uint64_t		 born;
 	uint64_t		 heard;		/* when bytes came, us */
+	uint64_t		 pinged;	/* what the last ping carried */
 	uint32_t		 rtt;		/* smoothed, us; 0: unknown */
 	unsigned int		 ping_ms, dead_ms;
-	int			 ping_due;
-	int			 pong_due;
-	uint8_t			 pong_len;
 	uint8_t			*pong;		/* the newest ping's, malloced */
-	/* the end */
-	int			 closing;	/* nothing but the close goes */
-	int			 close_sent;
-	int			 answered;	/* the peer's close has come */
+	uint8_t			 pong_len;
+	unsigned int		 pong_due : 1,
+				 ping_due : 1,
+				 up : 1,	/* the peer's hello has come */
+				 closing : 1,	/* nothing new is begun */
+				 failed : 1,	/* ... no answer is waited for */
+				 close_sent : 1,
+				 answered : 1,	/* the peer's close has come */
+				 over : 1,	/* down was called */
+				 dead : 1;	/* link_free was called */
 	int			 close_code;
 	char			*close_text;
-	int			 busy, dead, over;
+	unsigned int		 busy;		/* callbacks on the stack */
 };
 
 static void	link_ready(struct evtls *, void *);
@@ -66,13 +74,16 @@ static size_t	link_input(struct evtls *, void *, uint8_t *, size_t);
 static size_t	link_output(struct evtls *, void *, uint8_t *, size_t);
 static void	link_closed(struct evtls *, void *, enum evtls_why,
 		    const char *);
-static int	link_message(struct link *, const struct ws_event *);
+static void	link_message(struct link *, const struct ws_event *);
 static void	link_control(struct link *, const struct ws_event *);
 static void	link_pong(struct link *, const uint8_t *, size_t);
-static size_t	link_frame(struct link *, uint8_t *, enum ws_opcode, size_t);
+static size_t	link_frame(struct link *, uint8_t *, enum ws_opcode, size_t,
+		    size_t);
+static size_t	link_output_frames(struct link *, uint8_t *, size_t);
 static size_t	link_output_control(struct link *, uint8_t *);
 static size_t	link_output_close(struct link *, uint8_t *);
 static void	link_end(struct link *, int, const char *);
+static void	link_fail(struct link *, int, const char *);
 static void	link_over(struct link *, const char *);
 static void	link_tick(evutil_socket_t, short, void *);
 static void	link_arm(struct link *, unsigned int);
@@ -108,6 +119,7 @@ struct link *
 link_new(struct evtls *conn, const struct link_config *cfg)
 {
 	struct mux_config	 mc;
+	struct timeval		 tv;
 	struct link		*l;
 	int			 masked = cfg->role == WS_CLIENT;
 
@@ -127,7 +139,7 @@ link_new(struct evtls *conn, const struct link_config *cfg)
 	l->conn = conn;
 	l->ping_ms = cfg->ping_ms != 0 ? cfg->ping_ms : LINK_PING_MS;
 	l->dead_ms = cfg->dead_ms != 0 ? cfg->dead_ms : LINK_DEAD_MS;
-	l->heard = link_now();
+	l->born = l->heard = link_now();
 	ws_init(&l->ws, cfg->role, MUX_FRAME_MAX);
 	l->timer = evtimer_new(cfg->base, link_tick, l);
 	l->mux = mux_new(&mc);
@@ -137,8 +149,13 @@ link_new(struct evtls *conn, const struct link_config *cfg)
 		link_destroy(l);
 		return (NULL);
 	}
-	if (cfg->role != WS_INTERNAL)
+	if (cfg->role != WS_INTERNAL) {
+		/* Ten thousand links wait for the same time. */
+		tv.tv_sec = l->ping_ms / 1000;
+		tv.tv_usec = l->ping_ms % 1000 * 1000;
+		l->ping_tv = event_base_init_common_timeout(cfg->base, &tv);
 		link_arm(l, l->ping_ms);
+	}
 	evtls_set_ops(conn, &conn_ops, l);
 	evtls_want_output(conn);
 	return (l);
@@ -147,14 +164,11 @@ link_new(struct evtls *conn, const struct link_config *cfg)
 static void
 link_destroy(struct link *l)
 {
-	struct mux	*mux = l->mux;
-
 	/* Streams' owners may look at the link while it goes. */
 	l->dead = 1;
-	l->mux = NULL;
-	if (mux != NULL)
-		mux_free(mux, l->close_text != NULL ? l->close_text :
-		    "the link has ended");
+	l->busy++;
+	mux_free(l->mux, l->close_text != NULL ? l->close_text :
+	    "the link has ended");
 	if (l->timer != NULL)
 		event_free(l->timer);
 	evtls_free(l->conn);
@@ -191,7 +205,14 @@ link_over(struct link *l, const char *text)
 	l->over = 1;
 	event_del(l->timer);
 	l->busy++;
-	l->ops->down(l, l->arg, l->close_code, text);
+	mux_end(l->mux, MUX_CODE_NODE_GONE, text);
+	if (!l->dead)
+		l->ops->down(l, l->arg, l->close_code, text);
+	/* Whoever keeps the link for now keeps no connection. */
+	if (!l->dead) {
+		evtls_free(l->conn);
+		l->conn = NULL;
+	}
 	link_leave(l);
 }
 
@@ -210,16 +231,35 @@ link_close(struct link *l, int code, const char *reason)
 static void
 link_end(struct link *l, int code, const char *text)
 {
-	if (l->closing)
+	char	*p;
+
+	if (l->closing || l->over || l->dead)
 		return;
 	l->closing = 1;
 	l->close_code = code;
-	l->close_text = strdup(text == NULL ? "" : text);
+	if ((l->close_text = strdup(text == NULL ? "" : text)) != NULL) {
+		/* The peer's words may end up on a terminal. */
+		for (p = l->close_text; *p != '\0'; p++)
+			if (*p < ' ' || *p > '~')
+				*p = '?';
+	}
 	l->busy++;
-	mux_end(l->mux, code == WS_CLOSE_POLICY ? MUX_CODE_KILLED :
-	    MUX_CODE_NODE_GONE, l->close_text);
 	link_arm(l, LINK_CLOSE_MS);
 	evtls_want_output(l->conn);
+	mux_end(l->mux, code == WS_CLOSE_POLICY ? MUX_CODE_KILLED :
+	    MUX_CODE_NODE_GONE, l->close_text);
+	link_leave(l);
+}
+
+/* The peer broke the rules: say which and leave, it may never answer. */
+static void
+link_fail(struct link *l, int code, const char *text)
+{
+	l->busy++;
+	link_end(l, code, text);
+	l->failed = 1;
+	if (!l->dead && !l->over)
+		evtls_close(l->conn);
 	link_leave(l);
 }
 
@@ -245,31 +285,26 @@ link_input(struct evtls *conn, void *arg, uint8_t *buf, size_t len)
 		off += ev.consumed;
 		if (r == WS_MORE)
 			break;
-		if (r == WS_ERROR) {
-			link_end(l, l->ws.close_code, l->ws.error);
-			off = len;
-		} else if (r == WS_CONTROL)
+		if (r == WS_ERROR)
+			link_fail(l, l->ws.close_code, l->ws.error);
+		else if (r == WS_CONTROL)
 			link_control(l, &ev);
-		else if (!l->closing && link_message(l, &ev) == -1)
+		else if (!l->closing)
+			link_message(l, &ev);
+		if (l->failed)
 			off = len;
 	}
 	link_leave(l);
 	return (off);
 }
 
-static int
+static void
 link_message(struct link *l, const struct ws_event *ev)
 {
-	if (ev->opcode != WS_BINARY) {
-		link_end(l, WS_CLOSE_UNSUPPORTED, "only binary messages");
-		return (-1);
-	}
-	if (mux_input(l->mux, ev->data, ev->len, l->heard) == -1) {
-		if (!l->dead)
-			link_end(l, WS_CLOSE_PROTOCOL, mux_error(l->mux));
-		return (-1);
-	}
-	return (0);
+	if (ev->opcode != WS_BINARY)
+		link_fail(l, WS_CLOSE_UNSUPPORTED, "only binary messages");
+	else if (mux_input(l->mux, ev->data, ev->len, l->heard) == -1)
+		link_fail(l, WS_CLOSE_PROTOCOL, mux_error(l->mux));
 }
 
 static void
@@ -279,6 +314,8 @@ link_control(struct link *l, const struct ws_event *ev)
 
 	switch (ev->opcode) {
 	case WS_PING:
+		if (l->closing)
+			break;
 		/* The newest only: pings cost us nothing to remember. */
 		if (l->pong == NULL &&
 		    (l->pong = malloc(WS_CONTROL_MAX)) == NULL)
@@ -297,12 +334,11 @@ link_control(struct link *l, const struct ws_event *ev)
 			evtls_close(l->conn);
 			break;
 		}
-		if (ev->len > WS_CONTROL_MAX)
-			break;
 		memcpy(text, ev->data, ev->len);
 		text[ev->len] = '\0';
 		/* Ours answers it, and then there is no more to say. */
 		l->answered = 1;
+		evtls_want_output(l->conn);
 		link_end(l, ev->code == WS_CLOSE_NONE ? WS_CLOSE_NORMAL :
 		    ev->code, ev->len > 0 ? text :
 		    "the peer has closed the link");
@@ -315,17 +351,17 @@ link_control(struct link *l, const struct ws_event *ev)
 static void
 link_pong(struct link *l, const uint8_t *data, size_t len)
 {
-	uint64_t	 sent, now = l->heard;
+	uint64_t	 sent;
 	uint32_t	 rtt;
 
 	if (len != PONG_LEN)
 		return;
 	memcpy(&sent, data, sizeof(sent));
-	sent = be64toh(sent);
-	if (sent == 0 || sent > now ||
-	    now - sent > (uint64_t)l->dead_ms * 1000)
+	/* Only the last ping counts, and only once. */
+	if (l->pinged == 0 || be64toh(sent) != l->pinged)
 		return;
-	rtt = now - sent > 0 ? now - sent : 1;
+	rtt = l->heard > l->pinged ? l->heard - l->pinged : 1;
+	l->pinged = 0;
 	l->rtt = l->rtt == 0 ? rtt : l->rtt - l->rtt / 8 + rtt / 8;
 	mux_set_rtt(l->mux, l->rtt);
 }
@@ -347,21 +383,24 @@ mask_key(void)
 }
 
 /*
- * Make a frame of len bytes that lie WS_HEAD_MAX behind p; returns its
- * length, at p.
+ * Make a frame of the len bytes that lie gap bytes behind p, where gap is at
+ * least as long as its head; returns its length, at p.  Only what is short
+ * has a shorter head and is moved.
  */
 static size_t
-link_frame(struct link *l, uint8_t *p, enum ws_opcode op, size_t len)
+link_frame(struct link *l, uint8_t *p, enum ws_opcode op, size_t gap,
+    size_t len)
 {
 	const uint8_t	*key = l->ws.role == WS_CLIENT ? mask_key() : NULL;
-	uint8_t		*payload = p + WS_HEAD_MAX;
+	uint8_t		 head[WS_HEAD_MAX];
 	size_t		 n;
 
-	n = ws_head(p, op, len, key);
+	n = ws_head(head, op, len, key);
 	if (key != NULL)
-		ws_mask(p + n, payload, len, key, 0);
-	else
-		memmove(p + n, payload, len);
+		ws_mask(p + gap, p + gap, len, key, 0);
+	if (n != gap)
+		memmove(p + n, p + gap, len);
+	memcpy(p, head, n);
 	return (n + len);
 }
 
@@ -369,42 +408,34 @@ static size_t
 link_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
 {
 	struct link	*l = arg;
-	uint64_t	 now = link_now();
-	int		 masked = l->ws.role == WS_CLIENT;
-	uint8_t		 head[WS_HEAD_MAX];
-	const uint8_t	*key;
-	size_t		 off = 0, gap, n, h;
+	size_t		 off = 0;
 
+	if (l->close_sent || l->over || l->dead)
+		return (0);
 	l->busy++;
 	if (!l->closing)
 		off = link_output_control(l, buf);
-	else if (l->close_sent)
-		cap = 0;
-	/*
-	 * A full frame's head has this length; the payload is made where it
-	 * belongs then, and moved only behind the shorter head of a small one.
-	 */
-	gap = ws_head_len(MUX_FRAME_MAX, masked);
-	while (!l->dead && cap >= off + gap + MUX_FRAME_MAX) {
+	off += link_output_frames(l, buf + off, cap - off - CONTROL_LEN);
+	/* What was to be told before the end goes first, within reason. */
+	if (l->closing && !l->dead)
+		off += link_output_close(l, buf + off);
+	link_leave(l);
+	return (off);
+}
+
+static size_t
+link_output_frames(struct link *l, uint8_t *buf, size_t cap)
+{
+	uint64_t	 now = link_now();
+	size_t		 off = 0, gap, n;
+
+	gap = ws_head_len(MUX_FRAME_MAX, l->ws.role == WS_CLIENT);
+	while (!l->dead && cap - off >= gap + MUX_FRAME_MAX) {
 		n = mux_output(l->mux, buf + off + gap, cap - off - gap, now);
 		if (n == 0)
 			break;
-		key = masked ? mask_key() : NULL;
-		h = ws_head(head, WS_BINARY, n, key);
-		if (masked)
-			ws_mask(buf + off + gap, buf + off + gap, n, key, 0);
-		if (h != gap)
-			memmove(buf + off + h, buf + off + gap, n);
-		memcpy(buf + off, head, h);
-		off += h + n;
+		off += link_frame(l, buf + off, WS_BINARY, gap, n);
 	}
-	if (l->closing && !l->dead && off == 0) {
-		if (!l->close_sent)
-			off = link_output_close(l, buf);
-		else if (l->answered)
-			evtls_close(l->conn);
-	}
-	link_leave(l);
 	return (off);
 }
 
@@ -417,15 +448,17 @@ link_output_control(struct link *l, uint8_t *buf)
 	if (l->pong_due) {
 		l->pong_due = 0;
 		memcpy(buf + WS_HEAD_MAX, l->pong, l->pong_len);
-		off += link_frame(l, buf, WS_PONG, l->pong_len);
+		off += link_frame(l, buf, WS_PONG, WS_HEAD_MAX, l->pong_len);
 		free(l->pong);
 		l->pong = NULL;
 	}
 	if (l->ping_due) {
 		l->ping_due = 0;
-		stamp = htobe64(link_now());
+		l->pinged = link_now();
+		stamp = htobe64(l->pinged);
 		memcpy(buf + off + WS_HEAD_MAX, &stamp, PONG_LEN);
-		off += link_frame(l, buf + off, WS_PING, PONG_LEN);
+		off += link_frame(l, buf + off, WS_PING, WS_HEAD_MAX,
+		    PONG_LEN);
 	}
 	return (off);
 }
@@ -436,9 +469,12 @@ link_output_close(struct link *l, uint8_t *buf)
 	size_t	 n;
 
 	l->close_sent = 1;
+	/* The peer has said goodbye as well: when this is out, it is over. */
+	if (l->answered)
+		evtls_close(l->conn);
 	n = ws_close_payload(buf + WS_HEAD_MAX, l->close_code,
 	    l->close_text == NULL ? "" : l->close_text);
-	return (link_frame(l, buf, WS_CLOSE, n));
+	return (link_frame(l, buf, WS_CLOSE, WS_HEAD_MAX, n));
 }
 
 /* ---- the end, and keepalive ---- */
@@ -459,7 +495,8 @@ link_arm(struct link *l, unsigned int ms)
 {
 	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
 
-	evtimer_add(l->timer, &tv);
+	evtimer_add(l->timer, ms == l->ping_ms && l->ping_tv != NULL ?
+	    l->ping_tv : &tv);
 }
 
 static void
@@ -470,13 +507,17 @@ link_tick(evutil_socket_t fd, short what, void *arg)
 	char		 text[64];
 
 	if (l->closing) {
-		link_over(l, l->close_text);
+		link_over(l, l->close_text == NULL ? "" : l->close_text);
 		return;
 	}
 	if (idle >= l->dead_ms) {
 		snprintf(text, sizeof(text), "no answer for %u s",
 		    idle / 1000);
 		link_over(l, text);
+		return;
+	}
+	if (!l->up && link_now() - l->born >= l->dead_ms * 1000ULL) {
+		link_fail(l, WS_CLOSE_PROTOCOL, "no hello");
 		return;
 	}
 	l->ping_due = 1;
@@ -504,6 +545,7 @@ on_hello(struct mux *mux, void *arg, const struct mux_hello *hello)
 {
 	struct link	*l = arg;
 
+	l->up = 1;
 	/* The first round trip is known at once, not after a ping's time. */
 	if (l->ws.role != WS_INTERNAL) {
 		l->ping_due = 1;

@@ -21,11 +21,8 @@
 
 #include "compat.h"
 
-#include <openssl/crypto.h>
-
 #include <event2/event.h>
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +37,7 @@
 #define HEAD_MAX	16384	/* of an answer, bytes */
 #define BODY_MAX	4096	/* of an answer that is no 101 */
 #define NONCE_MAX	128
-#define REQUEST_MAX	2048
+#define AUTH_MAX	512	/* the Authorization field */
 #define TEXT_MAX	256
 
 enum client_state {
@@ -55,24 +52,26 @@ struct link_client {
 	struct link_config	 link;
 	struct mux_hello	 hello;
 	struct evtls		*conn;
-	struct event		*deferred;	/* the end, out of a callback */
+	struct event		*deferred;	/* the failure, of its own pass */
 	enum client_state	 state;
 	char			 path[64];
 	char			 node[MUX_NODE_MAX + 1];
 	char			 token_id[TOKEN_ID_LEN + 1];
 	char			 host[RELAY_URL_HOST_MAX];
 	char			 host_header[RELAY_URL_MAX];
+	char			 user_agent[64];
 	char			 key[WS_KEY_LEN + 1];
 	char			 nonce[NONCE_MAX];
 	struct token_challenge	 challenge;
 	char			*out;		/* the request being sent */
 	size_t			 outlen, outoff;
-	size_t			 skip;		/* of a body, bytes */
 	/* the end */
+	int			 status;	/* of a refusal, body yet to come */
 	enum link_fail		 fail;
 	int			 retry;
 	char			 text[TEXT_MAX];
 	int			 over;
+	int			 busy, dead;	/* freed inside a callback */
 };
 
 static void	client_ready(struct evtls *, void *);
@@ -81,17 +80,20 @@ static size_t	client_output(struct evtls *, void *, uint8_t *, size_t);
 static void	client_closed(struct evtls *, void *, enum evtls_why,
 		    const char *);
 static int	client_send(struct link_client *, const char *);
-static ssize_t	client_answer(struct link_client *, const char *, size_t);
+static size_t	client_answer(struct link_client *, const char *, size_t);
+static int	client_body(const struct http_head *, size_t *);
 static int	client_challenged(struct link_client *,
 		    const struct http_head *);
-static void	client_refused(struct link_client *, const struct http_head *,
-		    const char *, size_t);
-static int	client_accepted(struct link_client *,
+static void	client_refused(struct link_client *, int, const char *,
+		    size_t);
+static void	client_accepted(struct link_client *,
 		    const struct http_head *);
 static void	client_fail(struct link_client *, enum link_fail, int,
 		    const char *, ...)
 		    __attribute__((__format__ (printf, 4, 5)));
 static void	client_end(evutil_socket_t, short, void *);
+static void	client_leave(struct link_client *);
+static void	client_destroy(struct link_client *);
 static void	body_error(const char *, size_t, char *, size_t);
 
 static const struct evtls_ops client_ops = {
@@ -114,6 +116,7 @@ link_client_new(const struct link_client_config *cfg)
 	strlcpy(lc->path, cfg->path, sizeof(lc->path));
 	strlcpy(lc->node, cfg->node, sizeof(lc->node));
 	strlcpy(lc->token_id, cfg->token_id, sizeof(lc->token_id));
+	strlcpy(lc->user_agent, cfg->user_agent, sizeof(lc->user_agent));
 	strlcpy(lc->host, cfg->url->host, sizeof(lc->host));
 	relay_url_host_header(cfg->url, lc->host_header,
 	    sizeof(lc->host_header));
@@ -135,15 +138,31 @@ link_client_new(const struct link_client_config *cfg)
 	return (NULL);
 }
 
-void
-link_client_free(struct link_client *lc)
+static void
+client_destroy(struct link_client *lc)
 {
-	if (lc == NULL)
-		return;
 	evtls_free(lc->conn);
 	event_free(lc->deferred);
 	free(lc->out);
 	free(lc);
+}
+
+void
+link_client_free(struct link_client *lc)
+{
+	if (lc == NULL || lc->dead)
+		return;
+	lc->dead = lc->over = 1;
+	if (!lc->busy)
+		client_destroy(lc);
+}
+
+/* Leave a callback: what was freed in it goes now. */
+static void
+client_leave(struct link_client *lc)
+{
+	if (--lc->busy == 0 && lc->dead)
+		client_destroy(lc);
 }
 
 /* ---- requests ---- */
@@ -160,7 +179,7 @@ client_send(struct link_client *lc, const char *authorization)
 	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"
 	    "Sec-WebSocket-Protocol: " MUX_PROTOCOL "\r\n"
 	    "User-Agent: %s\r\n%s%s%s%s\r\n", lc->path, lc->host_header,
-	    lc->key, lc->cfg.user_agent,
+	    lc->key, lc->user_agent,
 	    lc->node[0] != '\0' ? "Culvert-Node: " : "", lc->node,
 	    lc->node[0] != '\0' ? "\r\n" : "", authorization);
 	if (len == -1)
@@ -205,7 +224,7 @@ client_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
 void
 link_client_signed(struct link_client *lc, const uint8_t *sig)
 {
-	char	 text[BASE64URL_LEN(TOKEN_SIG_LEN) + 1], auth[REQUEST_MAX];
+	char	 text[BASE64URL_LEN(TOKEN_SIG_LEN) + 1], auth[AUTH_MAX];
 	int	 n;
 
 	if (lc->over || lc->state != CLIENT_SIGNING)
@@ -230,87 +249,107 @@ client_input(struct evtls *conn, void *arg, uint8_t *buf, size_t len)
 {
 	struct link_client	*lc = arg;
 	size_t			 off = 0, n;
-	ssize_t			 head;
 
+	lc->busy++;
 	while (off < len && !lc->over) {
-		if (lc->skip > 0) {
-			n = len - off < lc->skip ? len - off : lc->skip;
-			lc->skip -= n;
-			off += n;
-			continue;
-		}
-		head = client_answer(lc, (const char *)buf + off, len - off);
-		if (head == 0)
+		n = client_answer(lc, (const char *)buf + off, len - off);
+		if (n == 0)
 			break;
-		off += head;
+		off += n;
 	}
+	client_leave(lc);
 	/* What follows a 101 stays: the link takes it over. */
 	return (off);
 }
 
 /* Returns the bytes of the answer that are done with, 0: needs more. */
-static ssize_t
+static size_t
 client_answer(struct link_client *lc, const char *buf, size_t len)
 {
 	static struct http_head	 head;
 	const struct http_str	*field;
-	uint64_t		 body = 0;
+	char			 number[16];
+	const char		*errstr;
 	ssize_t			 n;
-	size_t			 i;
+	size_t			 body;
 	int			 status;
 
 	n = http_parse_response(buf, len, HEAD_MAX, &head, &status);
 	if (n == 0)
 		return (0);
 	if (n == -1 || (lc->state != CLIENT_ASKED &&
-	    lc->state != CLIENT_SIGNED)) {
+	    lc->state != CLIENT_SIGNED) || client_body(&head, &body) == -1) {
 		client_fail(lc, LINK_FAIL_PROTOCOL, 0,
 		    "what answers there is not a Culvert relay");
 		return (len);
 	}
 	if (head.status == 101) {
-		if (client_accepted(lc, &head) == 0) {
-			lc->over = 1;
-			event_active(lc->deferred, EV_TIMEOUT, 1);
-		}
+		client_accepted(lc, &head);
 		return (n);
 	}
-	if ((field = http_field(&head, "content-length")) != NULL) {
-		for (i = 0; i < field->len && body <= BODY_MAX; i++)
-			body = isdigit((unsigned char)field->s[i]) ?
-			    body * 10 + (field->s[i] - '0') : BODY_MAX + 1;
-	}
-	if (body > BODY_MAX) {
-		client_fail(lc, LINK_FAIL_PROTOCOL, 0,
-		    "what answers there is not a Culvert relay");
-		return (len);
-	}
-	if (len - n < body)
+	if (head.status < 200)
+		return (n);	/* interim, RFC 9110, 15.2 */
+	if (len - n < body) {
+		if (head.status != 401 || lc->state == CLIENT_SIGNED)
+			lc->status = head.status;
 		return (0);
+	}
 	if (head.status == 401 && lc->state == CLIENT_ASKED &&
 	    client_challenged(lc, &head) == 0)
 		return (n + body);
-	client_refused(lc, &head, buf + n, body);
+	if ((field = http_field(&head, "retry-after")) != NULL &&
+	    http_str_copy(field, number, sizeof(number)) == 0)
+		lc->retry = strtonum(number, 0, 3600, &errstr);
+	client_refused(lc, head.status, buf + n, body);
 	return (n + body);
+}
+
+/* What follows the head: none, or a small one whose length was told. */
+static int
+client_body(const struct http_head *head, size_t *body)
+{
+	const struct http_str	*field;
+	char			 number[16];
+	const char		*errstr;
+
+	*body = 0;
+	if (head->status < 200 ||
+	    (field = http_field(head, "content-length")) == NULL)
+		return (0);
+	if (http_field_count(head, "content-length") != 1 ||
+	    http_str_copy(field, number, sizeof(number)) == -1 ||
+	    number[strspn(number, "0123456789")] != '\0')
+		return (-1);
+	*body = strtonum(number, 0, BODY_MAX, &errstr);
+	return (errstr == NULL ? 0 : -1);
 }
 
 static int
 client_challenged(struct link_client *lc, const struct http_head *head)
 {
-	const struct http_str	*field;
-	struct http_str		 params, nonce;
+	struct http_str		 params = { NULL, 0 }, nonce;
+	const struct http_field	*f;
+	size_t			 i;
 
-	field = http_field(head, "www-authenticate");
-	if (field == NULL || field->len < 8 ||
-	    strncasecmp(field->s, "Culvert ", 8) != 0)
-		return (-1);
-	params.s = field->s + 8;
-	params.len = field->len - 8;
-	if (http_param(&params, "nonce", &nonce) == -1 ||
+	/* A field for each way to log in, RFC 9110, 11.6.1. */
+	for (i = 0; i < head->nfields && params.s == NULL; i++) {
+		f = &head->fields[i];
+		if (http_str_caseeq(&f->name, "www-authenticate") &&
+		    f->value.len > 8 &&
+		    strncasecmp(f->value.s, "Culvert ", 8) == 0) {
+			params.s = f->value.s + 8;
+			params.len = f->value.len - 8;
+		}
+	}
+	if (params.s == NULL || http_param(&params, "nonce", &nonce) == -1 ||
+	    nonce.len == 0 ||
 	    http_str_copy(&nonce, lc->nonce, sizeof(lc->nonce)) == -1 ||
 	    lc->nonce[strspn(lc->nonce, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789-_")] != '\0')
+	    "abcdefghijklmnopqrstuvwxyz0123456789-_")] != '\0') {
+		client_fail(lc, LINK_FAIL_PROTOCOL, 0,
+		    "what answers there is not a Culvert relay");
 		return (-1);
+	}
 	lc->state = CLIENT_SIGNING;
 	lc->challenge.host = lc->host;
 	lc->challenge.nonce = lc->nonce;
@@ -340,42 +379,39 @@ body_error(const char *body, size_t len, char *text, size_t size)
 }
 
 static void
-client_refused(struct link_client *lc, const struct http_head *head,
-    const char *body, size_t len)
+client_refused(struct link_client *lc, int status, const char *body,
+    size_t len)
 {
-	const struct http_str	*field;
-	char			 error[TEXT_MAX], buf[16];
-	const char		*errstr;
-	int			 retry = 0;
+	char	 error[TEXT_MAX - 80];
 
 	body_error(body, len, error, sizeof(error));
-	if ((field = http_field(head, "retry-after")) != NULL &&
-	    http_str_copy(field, buf, sizeof(buf)) == 0)
-		retry = strtonum(buf, 0, 3600, &errstr);
-	switch (head->status) {
+	switch (status) {
 	case 401:
+		client_fail(lc, LINK_FAIL_DENIED, lc->retry, "%s", error[0] !=
+		    '\0' ? error : "the relay does not accept the token");
+		break;
 	case 403:
 	case 409:
 	case 421:
-		client_fail(lc, LINK_FAIL_DENIED, retry, "%s",
+		client_fail(lc, LINK_FAIL_DENIED, lc->retry, "%s",
 		    error[0] != '\0' ? error : "the relay denies it");
 		break;
 	case 429:
 	case 503:
-		client_fail(lc, LINK_FAIL_BUSY, retry, "%s",
+		client_fail(lc, LINK_FAIL_BUSY, lc->retry, "%s",
 		    error[0] != '\0' ? error : "the relay is busy");
 		break;
 	case 301:
 	case 302:
+	case 303:
 	case 307:
 	case 308:
 		client_fail(lc, LINK_FAIL_PROTOCOL, 0, "it answers with a "
-		    "redirection (%d): give the relay's own name",
-		    head->status);
+		    "redirection (%d): give the relay's own name", status);
 		break;
 	default:
 		client_fail(lc, LINK_FAIL_PROTOCOL, 0, "not a Culvert relay, "
-		    "or of another version: it answers %d%s%s", head->status,
+		    "or of another version: it answers %d%s%s", status,
 		    error[0] != '\0' ? ": " : "", error);
 		break;
 	}
@@ -383,7 +419,7 @@ client_refused(struct link_client *lc, const struct http_head *head,
 
 /* RFC 6455, 4.1: is this the answer to our key, and our protocol? */
 static int
-client_accepted(struct link_client *lc, const struct http_head *head)
+client_upgraded(const struct link_client *lc, const struct http_head *head)
 {
 	const struct http_str	*accept, *proto;
 	char			 want[WS_ACCEPT_LEN + 1];
@@ -391,18 +427,38 @@ client_accepted(struct link_client *lc, const struct http_head *head)
 	ws_accept(lc->key, want);
 	accept = http_field(head, "sec-websocket-accept");
 	proto = http_field(head, "sec-websocket-protocol");
-	if (lc->state != CLIENT_SIGNED || accept == NULL ||
-	    accept->len != WS_ACCEPT_LEN ||
-	    CRYPTO_memcmp(accept->s, want, WS_ACCEPT_LEN) != 0 ||
-	    proto == NULL || !http_str_eq(proto, MUX_PROTOCOL) ||
-	    !http_field_has_token(head, "upgrade", "websocket") ||
-	    !http_field_has_token(head, "connection", "upgrade") ||
-	    http_field(head, "sec-websocket-extensions") != NULL) {
+	return (lc->state == CLIENT_SIGNED && lc->out == NULL &&
+	    head->minor == 1 &&
+	    accept != NULL && http_str_eq(accept, want) &&
+	    proto != NULL && http_str_eq(proto, MUX_PROTOCOL) &&
+	    http_field_has_token(head, "upgrade", "websocket") &&
+	    http_field_has_token(head, "connection", "upgrade") &&
+	    http_field(head, "sec-websocket-extensions") == NULL);
+}
+
+/*
+ * Hand the connection over within this very callback: the end of it, should
+ * it be close behind, must find the link.
+ */
+static void
+client_accepted(struct link_client *lc, const struct http_head *head)
+{
+	struct link	*link;
+
+	if (!client_upgraded(lc, head)) {
 		client_fail(lc, LINK_FAIL_PROTOCOL, 0,
 		    "the relay's handshake is not as it should be");
-		return (-1);
+		return;
 	}
-	return (0);
+	if ((link = link_new(lc->conn, &lc->link)) == NULL) {
+		client_fail(lc, LINK_FAIL_UNREACHABLE, 0, "no memory");
+		return;
+	}
+	evtls_deadline(lc->conn, 0);
+	lc->conn = NULL;
+	lc->over = 1;
+	lc->cfg.ops->done(lc, lc->cfg.arg, link);
+	link_client_free(lc);
 }
 
 /* ---- the end ---- */
@@ -431,9 +487,12 @@ client_closed(struct evtls *conn, void *arg, enum evtls_why why,
     const char *text)
 {
 	struct link_client	*lc = arg;
-	int			 tls = lc->cfg.tls != NULL;
 
-	if (lc->state == CLIENT_CONNECTING && why == EVTLS_ERROR && tls)
+	/* The head of a refusal says enough. */
+	if (lc->status != 0)
+		client_refused(lc, lc->status, "", 0);
+	else if (lc->state == CLIENT_CONNECTING && why == EVTLS_ERROR &&
+	    lc->cfg.tls != NULL)
 		client_fail(lc, LINK_FAIL_TLS, 0, "%s", text);
 	else
 		client_fail(lc, LINK_FAIL_UNREACHABLE, 0, "%s",
@@ -441,27 +500,14 @@ client_closed(struct evtls *conn, void *arg, enum evtls_why why,
 		    text);
 }
 
-/* Outside of the connection's callbacks: hand the link over, or give up. */
+/* Whoever calls us may hear of a failure only after it. */
 static void
 client_end(evutil_socket_t fd, short what, void *arg)
 {
 	struct link_client	*lc = arg;
-	struct evtls		*conn = lc->conn;
-	struct link		*link = NULL;
 
-	if (lc->text[0] == '\0') {
-		evtls_deadline(conn, 0);
-		if ((link = link_new(conn, &lc->link)) != NULL)
-			lc->conn = NULL;
-		else {
-			lc->fail = LINK_FAIL_UNREACHABLE;
-			strlcpy(lc->text, "no memory", sizeof(lc->text));
-		}
-	}
-	if (link != NULL)
-		lc->cfg.ops->done(lc, lc->cfg.arg, link);
-	else
-		lc->cfg.ops->fail(lc, lc->cfg.arg, lc->fail, lc->retry,
-		    lc->text);
+	lc->busy++;
+	lc->cfg.ops->fail(lc, lc->cfg.arg, lc->fail, lc->retry, lc->text);
 	link_client_free(lc);
+	client_leave(lc);
 }

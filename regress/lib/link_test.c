@@ -1,0 +1,867 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Links in the clear over socket pairs: two of ours, or one of ours and a
+ * peer that sends what it likes.
+ */
+
+/* link: lib/link.c lib/fdstream.c lib/ws.c lib/base64.c lib/evtls.c
+ * lib/evtls_input.c lib/evtls_output.c lib/evtls_buf.c lib/evtls_tls.c
+ * lib/evtls_libtls.c lib/evtls_libtls_key.c lib/mux.c lib/mux_frame.c
+ * lib/mux_output.c lib/mux_queue.c lib/mux_stream.c lib/mux_table.c */
+/* libs: libevent libtls libssl libcrypto */
+
+#include "compat.h"
+
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "evtls.h"
+#include "fdstream.h"
+#include "link.h"
+
+#define BULK	(20 * 1024 * 1024)
+
+/* Where a test wants a link to be freed. */
+enum where { NOWHERE, IN_UP, IN_OPEN, IN_GOAWAY, IN_DOWN, IN_RESET, LATER };
+
+struct side {
+	struct link	*link;
+	enum where	 free_in;
+	int		 up, goaway, down, opened, reset, closed, fd_code;
+	int		 code, reset_code;
+	char		 text[256];
+	char		 name[64];
+	int		 fd;		/* for the next stream, or -1 */
+	struct mux_stream *s;
+	uint64_t	 pulled;
+};
+
+static struct event_base	*base;
+static struct mux_budget	 budget;
+static struct side		 a, b;
+
+/* The peer that is none of ours. */
+static struct {
+	int	 fd;
+	struct ws ws;
+	uint8_t	 buf[300000];
+	size_t	 len, done;
+	size_t	 longest;	/* frame, with its head */
+} raw;
+
+/* ---- What links say --------------------------------------------------------- */
+
+static void
+maybe_free(struct side *side, enum where where)
+{
+	if (side->free_in != where)
+		return;
+	link_free(side->link);
+	side->link = NULL;
+}
+
+static void
+on_up(struct link *l, void *arg, const struct mux_hello *h)
+{
+	struct side	*side = arg;
+
+	side->up++;
+	strlcpy(side->name, h->name, sizeof(side->name));
+	maybe_free(side, IN_UP);
+}
+
+static size_t
+stream_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
+{
+	return (n);
+}
+
+/* Without end. */
+static size_t
+stream_pull(struct mux_stream *s, void *arg, uint8_t *p, size_t n,
+    enum mux_more *more)
+{
+	struct side	*side = arg;
+
+	if (side->pulled == 0)
+		return (0);
+	memset(p, 'z', n);
+	*more = MUX_MORE;
+	return (n);
+}
+
+static void
+stream_reset(struct mux_stream *s, void *arg, uint16_t code, const char *text)
+{
+	struct side	*side = arg;
+
+	side->reset++;
+	side->reset_code = code;
+	maybe_free(side, IN_RESET);
+}
+
+static const struct mux_stream_ops stream_ops = {
+	.input = stream_input, .pull = stream_pull, .reset = stream_reset
+};
+
+static void
+fd_closed(struct fdstream *f, void *arg, uint16_t code, const char *text)
+{
+	((struct side *)arg)->closed++;
+	((struct side *)arg)->fd_code = text == NULL ? -1 : code;
+}
+
+static const struct fdstream_ops fd_ops = { NULL, fd_closed };
+
+static void
+on_open(struct link *l, void *arg, struct mux_stream *s,
+    const struct mux_open *open)
+{
+	struct side	*side = arg;
+
+	side->opened++;
+	side->s = s;
+	if (side->free_in == IN_OPEN) {
+		maybe_free(side, IN_OPEN);
+		return;
+	}
+	if (side->fd == -1)
+		mux_stream_own(s, &stream_ops, side);
+	else
+		assert_non_null(fdstream_new(base, side->fd, side->fd, s,
+		    &fd_ops, side));
+	side->fd = -1;
+	mux_accept(s);
+	if (side->pulled)
+		mux_ready(s);
+}
+
+static void
+on_goaway(struct link *l, void *arg, const struct mux_goaway *g)
+{
+	struct side	*side = arg;
+
+	side->goaway++;
+	maybe_free(side, IN_GOAWAY);
+}
+
+static void
+on_down(struct link *l, void *arg, int code, const char *text)
+{
+	struct side		*side = arg;
+	struct mux_stats	 st;
+
+	side->down++;
+	side->code = code;
+	strlcpy(side->text, text, sizeof(side->text));
+	/* Owners count what it carried. */
+	mux_get_stats(link_mux(l), &st);
+	assert_int_equal(st.streams, 0);
+	if (side->free_in != LATER) {
+		link_free(l);
+		side->link = NULL;
+	}
+}
+
+static const struct link_ops link_ops = {
+	on_up, on_open, on_goaway, on_down
+};
+
+/* ---- Beginning and ending ------------------------------------------------------ */
+
+static size_t
+no_bytes(struct evtls *c, void *arg, uint8_t *p, size_t n)
+{
+	return (0);
+}
+
+static void
+no_ready(struct evtls *c, void *arg)
+{
+}
+
+static void
+no_closed(struct evtls *c, void *arg, enum evtls_why why, const char *text)
+{
+}
+
+static const struct evtls_ops no_ops = {
+	no_ready, no_bytes, no_bytes, no_closed
+};
+
+static void
+side_begin(struct side *side, int fd, enum ws_role role, unsigned int ping_ms,
+    unsigned int dead_ms)
+{
+	struct mux_hello	 hello = { .credit = MUX_CREDIT_EARLY };
+	struct link_config	 cfg = { .base = base, .ops = &link_ops,
+				    .arg = side, .role = role,
+				    .dialer = role == WS_CLIENT,
+				    .streams_max = 100, .budget = 64 << 20,
+				    .process_budget = &budget,
+				    .hello = &hello, .ping_ms = ping_ms,
+				    .dead_ms = dead_ms };
+	struct evtls		*conn;
+
+	side->fd = -1;
+	strlcpy(hello.name, role == WS_CLIENT ? "porch" : "",
+	    sizeof(hello.name));
+	conn = evtls_accept(base, fd, NULL, &no_ops, NULL);
+	assert_non_null(conn);
+	side->link = link_new(conn, &cfg);
+	assert_non_null(side->link);
+	assert_ptr_equal(link_conn(side->link), conn);
+}
+
+static void
+pair(int fd[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+	    fd), 0);
+}
+
+/* a dials b. */
+static void
+two_links(void)
+{
+	int	 fd[2];
+
+	pair(fd);
+	side_begin(&a, fd[0], WS_CLIENT, 0, 0);
+	side_begin(&b, fd[1], WS_SERVER, 0, 0);
+}
+
+/* One of ours, and the raw peer. */
+static void
+one_link(enum ws_role role, unsigned int ping_ms, unsigned int dead_ms)
+{
+	int	 fd[2];
+
+	pair(fd);
+	raw.fd = fd[0];
+	ws_init(&raw.ws, role == WS_SERVER ? WS_CLIENT : role == WS_CLIENT ?
+	    WS_SERVER : WS_INTERNAL, MUX_FRAME_MAX);
+	side_begin(&b, fd[1], role, ping_ms, dead_ms);
+}
+
+static int
+setup(void **state __unused)
+{
+	signal(SIGPIPE, SIG_IGN);
+	base = event_base_new();
+	memset(&budget, 0, sizeof(budget));
+	budget.limit = 256 << 20;
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0, sizeof(b));
+	memset(&raw, 0, sizeof(raw));
+	raw.fd = -1;
+	return (0);
+}
+
+static int
+teardown(void **state __unused)
+{
+	link_free(a.link);
+	link_free(b.link);
+	ws_done(&raw.ws);
+	if (raw.fd != -1)
+		close(raw.fd);
+	event_base_free(base);
+	assert_int_equal(budget.used, 0);
+	return (0);
+}
+
+static void
+passes(int n)
+{
+	while (n-- > 0)
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+/* Until *what is at least n, but no longer than so many ms. */
+static void
+wait_for(const int *what, int n, int ms)
+{
+	uint64_t	 end = link_now() + ms * 1000ULL;
+
+	while (*what < n && link_now() < end) {
+		passes(10);
+		usleep(200);
+	}
+}
+
+static void
+go_up(void)
+{
+	wait_for(&a.up, 1, 2000);
+	wait_for(&b.up, 1, 2000);
+	assert_int_equal(a.up + b.up, 2);
+}
+
+static struct mux_stream *
+open_plain(struct side *side)
+{
+	struct mux_open	 open = { .kind = MUX_KIND_TCP, .port = 22 };
+
+	strlcpy(open.host, "localhost", sizeof(open.host));
+	return (mux_open_stream(link_mux(side->link), &open, &stream_ops,
+	    side));
+}
+
+/* ---- The raw peer --------------------------------------------------------------- */
+
+static void
+raw_send(enum ws_opcode op, const void *data, size_t len, int masked)
+{
+	static const uint8_t	 key[4] = { 1, 2, 3, 4 };
+	uint8_t			 buf[40000];
+	size_t			 n;
+
+	n = ws_head(buf, op, len, masked ? key : NULL);
+	memcpy(buf + n, data, len);
+	if (masked)
+		ws_mask(buf + n, buf + n, len, key, 0);
+	assert_int_equal(write(raw.fd, buf, n + len), n + len);
+}
+
+static void
+raw_hello(void)
+{
+	struct mux_hello	 hello = { .version = MUX_VERSION };
+	uint8_t			 buf[512];
+	ssize_t			 n;
+
+	mux_head_put(buf, MUX_CONTROL, 0, 0);
+	n = mux_hello_put(buf + MUX_HEAD_LEN, sizeof(buf) - MUX_HEAD_LEN,
+	    &hello);
+	raw_send(WS_BINARY, buf, MUX_HEAD_LEN + n, 1);
+}
+
+static void
+raw_open(uint32_t credit)
+{
+	struct mux_open	 open = { .kind = MUX_KIND_TCP, .port = 22,
+			    .credit = credit };
+	uint8_t		 buf[1024];
+	ssize_t		 n;
+
+	strlcpy(open.host, "localhost", sizeof(open.host));
+	mux_head_put(buf, MUX_OPEN, 0, 1);
+	n = mux_open_put(buf + MUX_HEAD_LEN, sizeof(buf) - MUX_HEAD_LEN,
+	    &open);
+	raw_send(WS_BINARY, buf, MUX_HEAD_LEN + n, 1);
+}
+
+/* The next frame for the raw peer within so many ms: 1; the end: 0. */
+static int
+raw_next(struct ws_event *ev, int ms)
+{
+	uint64_t	 end = link_now() + ms * 1000ULL;
+	enum ws_result	 r;
+	ssize_t		 n;
+
+	memmove(raw.buf, raw.buf + raw.done, raw.len - raw.done);
+	raw.len -= raw.done;
+	raw.done = 0;
+	while (link_now() < end) {
+		r = ws_parse(&raw.ws, raw.buf, raw.len, ev, NULL);
+		assert_int_not_equal(r, WS_ERROR);
+		if (r != WS_MORE) {
+			raw.done = ev->consumed;
+			if (ev->consumed > raw.longest)
+				raw.longest = ev->consumed;
+			return (1);
+		}
+		passes(3);
+		n = read(raw.fd, raw.buf + raw.len, sizeof(raw.buf) - raw.len);
+		if (n == 0)
+			return (0);
+		if (n > 0)
+			raw.len += n;
+		else
+			usleep(200);
+	}
+	return (-1);
+}
+
+static int
+raw_wait(enum ws_opcode op, struct ws_event *ev, int ms)
+{
+	int	 r;
+
+	while ((r = raw_next(ev, ms)) == 1 && ev->opcode != op)
+		;
+	return (r);
+}
+
+/* ---- The cases -------------------------------------------------------------------- */
+
+static void
+hello_brings_both_up(void **state __unused)
+{
+	two_links();
+	go_up();
+	assert_string_equal(b.name, "porch");
+	assert_string_equal(a.name, "");
+}
+
+static void
+round_trip_is_known_soon_after(void **state __unused)
+{
+	two_links();
+	go_up();
+	passes(50);
+	assert_in_range(link_rtt(a.link), 1, 1000000);
+	assert_in_range(link_rtt(b.link), 1, 1000000);
+	assert_in_range(link_idle_ms(a.link), 0, 1000);
+}
+
+static void
+bytes_of_a_stream_arrive_intact(void **state __unused)
+{
+	struct mux_open	 open = { .kind = MUX_KIND_TCP, .port = 22 };
+	static uint8_t	 buf[100000];
+	int		 l[2], t[2], eof = 0;
+	size_t		 out = 0, in = 0, i, n;
+	ssize_t		 r;
+	uint64_t	 end = link_now() + 60000000;
+
+	two_links();
+	go_up();
+	pair(l);
+	pair(t);
+	b.fd = t[1];
+	strlcpy(open.host, "localhost", sizeof(open.host));
+	assert_non_null(fdstream_open(base, l[1], l[1], link_mux(a.link),
+	    &open, &fd_ops, &a));
+	while (!eof && link_now() < end) {
+		n = BULK - out < sizeof(buf) ? BULK - out : sizeof(buf);
+		for (i = 0; i < n; i++)
+			buf[i] = (out + i) * 31 + ((out + i) >> 11);
+		if (n > 0 && (r = write(l[0], buf, n)) > 0 &&
+		    (out += r) == BULK)
+			shutdown(l[0], SHUT_WR);
+		while ((r = read(t[0], buf, sizeof(buf))) > 0) {
+			for (i = 0; i < (size_t)r; i++)
+				if (buf[i] != (uint8_t)((in + i) * 31 +
+				    ((in + i) >> 11)))
+					fail_msg("byte %zu differs", in + i);
+			in += r;
+		}
+		eof = r == 0;
+		passes(1);
+	}
+	assert_int_equal(in, BULK);
+	close(t[0]);
+	wait_for(&a.closed, 1, 2000);
+	assert_int_equal(a.fd_code, -1);
+	assert_int_equal(b.fd_code, -1);
+	close(l[0]);
+}
+
+static void
+full_frames_fill_a_record(void **state __unused)
+{
+	struct ws_event	 ev;
+	int		 i;
+
+	b.pulled = 1;
+	one_link(WS_SERVER, 0, 0);
+	raw_hello();
+	raw_open(1 << 20);
+	for (i = 0; i < 40; i++)
+		assert_int_equal(raw_wait(WS_BINARY, &ev, 2000), 1);
+	assert_int_equal(raw.longest, 16384);
+}
+
+static void
+close_code_and_reason_arrive(void **state __unused)
+{
+	two_links();
+	go_up();
+	assert_non_null(open_plain(&a));
+	wait_for(&b.opened, 1, 2000);
+	link_close(a.link, WS_CLOSE_RESTART, "restart\033[2J");
+	/* Streams need not wait for the peer to say goodbye. */
+	assert_int_equal(a.reset, 1);
+	assert_int_equal(a.reset_code, MUX_CODE_NODE_GONE);
+	assert_int_equal(a.down, 0);
+	link_close(a.link, WS_CLOSE_NORMAL, "again");
+	wait_for(&a.down, 1, 1000);
+	wait_for(&b.down, 1, 1000);
+	assert_int_equal(a.down + b.down, 2);
+	assert_int_equal(a.code, WS_CLOSE_RESTART);
+	assert_int_equal(b.code, WS_CLOSE_RESTART);
+	assert_string_equal(b.text, "restart?[2J");
+	assert_int_equal(b.reset, 1);
+}
+
+static void
+revoked_link_kills_its_streams(void **state __unused)
+{
+	two_links();
+	go_up();
+	assert_non_null(open_plain(&a));
+	wait_for(&b.opened, 1, 2000);
+	link_close(b.link, WS_CLOSE_POLICY, "the token was deleted");
+	assert_int_equal(b.reset_code, MUX_CODE_KILLED);
+	wait_for(&a.down, 1, 1000);
+	assert_int_equal(a.reset_code, MUX_CODE_KILLED);
+	assert_string_equal(a.text, "the token was deleted");
+}
+
+static void
+goaway_leaves_before_the_close(void **state __unused)
+{
+	struct mux_goaway	 g = { .delay = 1000, .text = "drain" };
+
+	two_links();
+	go_up();
+	mux_send_goaway(link_mux(b.link), &g);
+	link_close(b.link, WS_CLOSE_RESTART, "drain");
+	wait_for(&a.down, 1, 1000);
+	assert_int_equal(a.goaway, 1);
+	assert_int_equal(a.down, 1);
+}
+
+static void
+both_close_at_once(void **state __unused)
+{
+	two_links();
+	go_up();
+	link_close(a.link, WS_CLOSE_AWAY, "a");
+	link_close(b.link, WS_CLOSE_RESTART, "b");
+	wait_for(&a.down, 1, 1000);
+	wait_for(&b.down, 1, 1000);
+	assert_int_equal(a.code, WS_CLOSE_AWAY);
+	assert_int_equal(b.code, WS_CLOSE_RESTART);
+}
+
+static void
+close_before_the_hello(void **state __unused)
+{
+	two_links();
+	link_close(a.link, WS_CLOSE_AWAY, "changed its mind");
+	wait_for(&a.down, 1, 1000);
+	wait_for(&b.down, 1, 1000);
+	assert_int_equal(b.code, WS_CLOSE_AWAY);
+}
+
+static void
+close_that_nobody_answers_ends(void **state __unused)
+{
+	uint64_t	 start;
+
+	one_link(WS_SERVER, 0, 0);
+	raw_hello();
+	wait_for(&b.up, 1, 1000);
+	start = link_now();
+	link_close(b.link, WS_CLOSE_AWAY, "bye");
+	wait_for(&b.down, 1, 5000);
+	assert_int_equal(b.down, 1);
+	assert_in_range(link_now() - start, 1900000, 3000000);
+}
+
+static void
+silent_peer_is_dead(void **state __unused)
+{
+	struct ws_event	 ev;
+	uint64_t	 start = link_now();
+	int		 pings = 0, r;
+
+	one_link(WS_SERVER, 100, 350);
+	raw_hello();
+	while ((r = raw_next(&ev, 2000)) == 1)
+		pings += ev.opcode == WS_PING;
+	assert_int_equal(r, 0);
+	assert_in_range(pings, 3, 5);
+	assert_int_equal(b.down, 1);
+	assert_int_equal(b.code, 0);
+	assert_string_equal(b.text, "no answer for 0 s");
+	assert_in_range(link_now() - start, 345000, 800000);
+}
+
+static void
+peer_that_only_answers_pings_lives(void **state __unused)
+{
+	struct ws_event	 ev;
+	uint64_t	 start = link_now();
+	uint8_t		 copy[8];
+
+	one_link(WS_SERVER, 50, 150);
+	raw_hello();
+	while (link_now() - start < 600000) {
+		assert_int_equal(raw_wait(WS_PING, &ev, 1000), 1);
+		assert_int_equal(ev.len, 8);
+		memcpy(copy, ev.data, 8);
+		raw_send(WS_PONG, copy, 8, 1);
+	}
+	assert_int_equal(b.down, 0);
+	assert_in_range(link_rtt(b.link), 1, 1000000);
+}
+
+static void
+peer_without_hello_is_closed(void **state __unused)
+{
+	struct ws_event	 ev;
+	uint64_t	 start = link_now();
+
+	one_link(WS_SERVER, 50, 200);
+	while (b.down == 0 && link_now() - start < 2000000) {
+		raw_send(WS_PING, "x", 1, 1);
+		if (raw_next(&ev, 20) == 1 && ev.opcode == WS_CLOSE)
+			break;
+		usleep(10000);
+	}
+	assert_int_equal(ev.opcode, WS_CLOSE);
+	assert_int_equal(ev.code, WS_CLOSE_PROTOCOL);
+	close(raw.fd);
+	raw.fd = -1;
+	wait_for(&b.down, 1, 1000);
+	assert_string_equal(b.text, "no hello");
+}
+
+static void
+foreign_pongs_say_nothing(void **state __unused)
+{
+	one_link(WS_SERVER, 0, 0);
+	raw_hello();
+	wait_for(&b.up, 1, 1000);
+	raw_send(WS_PONG, "\0\0\0\0\0\0\0\001", 8, 1);
+	raw_send(WS_PONG, "", 0, 1);
+	passes(20);
+	assert_int_equal(link_rtt(b.link), 0);
+	assert_int_equal(b.down, 0);
+}
+
+static void
+newest_ping_is_answered(void **state __unused)
+{
+	struct ws_event	 ev;
+	int		 i, pongs = 0;
+	char		 n, last = 0;
+
+	one_link(WS_SERVER, 0, 0);
+	raw_hello();
+	for (i = 0; i < 100; i++) {
+		n = 'A' + i % 26;
+		raw_send(WS_PING, &n, 1, 1);
+	}
+	while (raw_next(&ev, 100) == 1)
+		if (ev.opcode == WS_PONG) {
+			assert_int_equal(ev.len, 1);
+			last = ev.data[0];
+			pongs++;
+		}
+	assert_int_equal(last, n);
+	assert_in_range(pongs, 1, 20);
+}
+
+static void
+internal_links_are_not_pinged(void **state __unused)
+{
+	struct ws_event	 ev;
+
+	one_link(WS_INTERNAL, 20, 60);
+	while (raw_next(&ev, 200) == 1)
+		assert_int_equal(ev.opcode, WS_BINARY);
+	assert_int_equal(b.down, 0);
+	close(raw.fd);
+	raw.fd = -1;
+	wait_for(&b.down, 1, 1000);
+	assert_int_equal(b.down, 1);
+}
+
+static void
+violations_are_named(void **state __unused)
+{
+	static uint8_t		 big[MUX_FRAME_MAX + 1];
+	static const struct {
+		enum ws_opcode	 op;
+		const void	*data;
+		size_t		 len;
+		int		 masked;
+		int		 code;
+		const char	*text;
+	} bad[] = {
+		{ WS_TEXT, "{}", 2, 1, WS_CLOSE_UNSUPPORTED,
+		    "only binary messages" },
+		{ WS_BINARY, "x", 1, 1, WS_CLOSE_PROTOCOL,
+		    "malformed frame" },
+		{ WS_BINARY, "\003\0\0\0\0\0\0\001x", 9, 1,
+		    WS_CLOSE_PROTOCOL, "no such stream" },
+		{ WS_BINARY, "", 0, 0, WS_CLOSE_PROTOCOL, NULL },
+		{ WS_BINARY, big, sizeof(big), 1, WS_CLOSE_TOO_BIG, NULL },
+		{ WS_TEXT, "\377", 1, 1, WS_CLOSE_DATA, NULL },
+	};
+	struct ws_event		 ev;
+	uint64_t		 start;
+	size_t			 i;
+
+	for (i = 0; i < nitems(bad); i++) {
+		memset(&b, 0, sizeof(b));
+		memset(&raw, 0, sizeof(raw));
+		one_link(WS_SERVER, 0, 0);
+		raw_hello();
+		wait_for(&b.up, 1, 1000);
+		start = link_now();
+		raw_send(bad[i].op, bad[i].data, bad[i].len, bad[i].masked);
+		raw_send(WS_BINARY, "more", 4, 1);
+		assert_int_equal(raw_wait(WS_CLOSE, &ev, 1000), 1);
+		assert_int_equal(ev.code, bad[i].code);
+		if (bad[i].text != NULL)
+			assert_memory_equal(ev.data, bad[i].text,
+			    strlen(bad[i].text));
+		/* It does not wait for an answer. */
+		assert_int_equal(raw_next(&ev, 1000), 0);
+		close(raw.fd);
+		raw.fd = -1;
+		wait_for(&b.down, 1, 1000);
+		assert_int_equal(b.down, 1);
+		assert_int_equal(b.code, bad[i].code);
+		assert_in_range(link_now() - start, 0, 1000000);
+	}
+}
+
+static void
+lost_connection_is_told(void **state __unused)
+{
+	one_link(WS_SERVER, 0, 0);
+	raw_hello();
+	raw_open(1000);
+	wait_for(&b.opened, 1, 1000);
+	shutdown(raw.fd, SHUT_WR);
+	wait_for(&b.down, 1, 1000);
+	assert_int_equal(b.down, 1);
+	assert_int_equal(b.code, 0);
+	assert_string_equal(b.text, "closed by peer");
+	assert_int_equal(b.reset_code, MUX_CODE_NODE_GONE);
+}
+
+static void
+link_may_be_freed_in_any_callback(void **state __unused)
+{
+	static const enum where	 where[] = {
+		IN_UP, IN_OPEN, IN_GOAWAY, IN_RESET, IN_DOWN
+	};
+	struct mux_goaway	 g = { .delay = 1, .text = "" };
+	size_t			 i;
+
+	for (i = 0; i < nitems(where); i++) {
+		memset(&a, 0, sizeof(a));
+		memset(&b, 0, sizeof(b));
+		a.free_in = where[i];
+		two_links();
+		wait_for(&a.up, 1, 1000);
+		wait_for(&b.up, 1, 1000);
+		if (a.link != NULL) {
+			open_plain(&a);
+			open_plain(&b);
+			wait_for(&a.opened, 1, 1000);
+		}
+		if (b.link != NULL)
+			mux_send_goaway(link_mux(b.link), &g);
+		if (a.link != NULL)
+			wait_for(&a.goaway, 1, 1000);
+		if (b.link != NULL)
+			link_close(b.link, WS_CLOSE_AWAY, "");
+		wait_for(&b.down, 1, 1000);
+		passes(50);
+		assert_null(a.link);
+		assert_int_equal(b.down, 1);
+	}
+}
+
+static void
+link_may_be_freed_by_its_own_close(void **state __unused)
+{
+	a.free_in = IN_RESET;
+	two_links();
+	go_up();
+	open_plain(&a);
+	open_plain(&a);
+	link_close(a.link, WS_CLOSE_AWAY, "");
+	assert_null(a.link);
+	wait_for(&b.down, 1, 1000);
+	assert_int_equal(b.down, 1);
+}
+
+static void
+link_may_outlive_its_end(void **state __unused)
+{
+	a.free_in = LATER;
+	two_links();
+	go_up();
+	link_close(b.link, WS_CLOSE_AWAY, "bye");
+	wait_for(&a.down, 1, 1000);
+	assert_non_null(a.link);
+	assert_null(link_conn(a.link));
+	assert_null(open_plain(&a));
+	link_close(a.link, WS_CLOSE_AWAY, "");
+	passes(20);
+	assert_int_equal(a.down, 1);
+}
+
+#define CASE(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		CASE(hello_brings_both_up),
+		CASE(round_trip_is_known_soon_after),
+		CASE(bytes_of_a_stream_arrive_intact),
+		CASE(full_frames_fill_a_record),
+		CASE(close_code_and_reason_arrive),
+		CASE(revoked_link_kills_its_streams),
+		CASE(goaway_leaves_before_the_close),
+		CASE(both_close_at_once),
+		CASE(close_before_the_hello),
+		CASE(close_that_nobody_answers_ends),
+		CASE(silent_peer_is_dead),
+		CASE(peer_that_only_answers_pings_lives),
+		CASE(peer_without_hello_is_closed),
+		CASE(foreign_pongs_say_nothing),
+		CASE(newest_ping_is_answered),
+		CASE(internal_links_are_not_pinged),
+		CASE(violations_are_named),
+		CASE(lost_connection_is_told),
+		CASE(link_may_be_freed_in_any_callback),
+		CASE(link_may_be_freed_by_its_own_close),
+		CASE(link_may_outlive_its_end),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	assert_int_equal(evtls_init(), 0);
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
