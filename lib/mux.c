@@ -86,10 +86,20 @@ mux_end(struct mux *m, uint16_t code, const char *text)
 {
 	struct mux_stream	*s;
 
+	if (text == NULL)
+		text = "";
 	m->closing = 1;
 	mux_enter(m);
-	while ((s = TAILQ_FIRST(&m->streams)) != NULL)
-		mux_stream_abort(s, code, text);
+	while ((s = TAILQ_FIRST(&m->streams)) != NULL) {
+		if ((s->flags & STREAM_ENDED) == 0) {
+			mux_stream_abort(s, code, text);
+			continue;
+		}
+		/* What has ended well shall not hear otherwise. */
+		mux_stream_kill(s);
+		if (s->ops->done != NULL)
+			s->ops->done(s, s->arg);
+	}
 	mux_leave(m);
 }
 
@@ -231,6 +241,8 @@ input_open(struct mux *m, uint32_t id, const uint8_t *p, size_t n)
 	    open.credit > 2 * MUX_CREDIT_MAX)
 		return (mux_fail(m, "malformed open"));
 	m->last_id = id;
+	if (m->closing)
+		return (refuse(m, id, MUX_CODE_NODE_GONE));
 	if ((s = mux_stream_new_peer(m, id, open.credit, &code)) == NULL)
 		return (refuse(m, id, code));
 	if (m->cfg.ops->open != NULL)

@@ -44,6 +44,9 @@
 #define MUX_CREDIT_MAX		(16 * 1024 * 1024)
 #define MUX_RTT_FLOOR		1000		/* us: windows grow to what is
 						   read within that, at least */
+#define MUX_GROW_AFTER		50000		/* us: of reading at that pace;
+						   a socket whose reader is
+						   stalled is quick at first */
 
 struct mux;
 struct mux_stream;

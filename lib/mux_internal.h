@@ -81,6 +81,7 @@ struct mux_stream {
 	uint32_t		 consumed;	/* taken, credit not yet sent */
 	struct mux_queue	 queue;
 	uint64_t		 credit_at;	/* when credit was sent last */
+	uint64_t		 quick_since;	/* the reader, for the window */
 
 	uint64_t		 in;
 	uint64_t		 out;

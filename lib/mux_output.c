@@ -117,7 +117,7 @@ output_owed(struct mux *m, struct mux_stream *s, uint8_t *buf)
 
 	if (s->owe & OWE_OPEN) {
 		s->owe &= ~OWE_OPEN;
-		s->credit_at = m->now;
+		s->credit_at = s->quick_since = m->now;
 		return (output_payload(buf, MUX_OPEN, s->id, &s->owed,
 		    s->owed_len));
 	}

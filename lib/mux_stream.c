@@ -79,7 +79,7 @@ stream_new(struct mux *m, uint32_t id, uint32_t window)
 		return (NULL);
 	}
 	s->window = window;
-	s->credit_at = m->now;
+	s->credit_at = s->quick_since = m->now;
 	TAILQ_INSERT_TAIL(&m->streams, s, entry);
 	return (s);
 }
@@ -311,7 +311,7 @@ mux_stream_grant_accept(struct mux_stream *s)
 	struct mux	*m = s->mux;
 	uint32_t	 credit;
 
-	s->credit_at = m->now;
+	s->credit_at = s->quick_since = m->now;
 	if (s->flags & STREAM_FIN_IN)
 		return (0);
 	if (s->window < MUX_CREDIT_INITIAL && plenty(m) &&
@@ -323,30 +323,37 @@ mux_stream_grant_accept(struct mux_stream *s)
 }
 
 /*
- * What was consumed goes back to the peer.  Half a window was taken since
- * the last time, or more: if that took no longer than a round trip, and
- * little is waiting, the window is what holds the sender up, so it doubles.
- * If the reader needed several round trips and the queue is long, half the
- * window would do as well, and the rest is only memory.
+ * What was consumed goes back to the peer.  If the reader takes half a
+ * window or more in a round trip, and little is waiting, and that goes on,
+ * the window is what holds the sender up, so it doubles.  If it takes less
+ * than an eighth, and much is waiting, half the window would do as well, and
+ * the rest is only memory.
  */
 uint32_t
 mux_stream_grant_more(struct mux_stream *s)
 {
 	struct mux	*m = s->mux;
-	uint64_t	 rtt = MAXIMUM(m->rtt, MUX_RTT_FLOOR), elapsed;
+	uint64_t	 trip = MAXIMUM(m->rtt, MUX_RTT_FLOOR), pace;
 	uint32_t	 credit = s->consumed, n;
 	int		 lags = s->queue.len > s->window / 4;
 
-	elapsed = m->now - s->credit_at;
+	/* How long half a window takes, us. */
+	pace = MINIMUM(m->now - s->credit_at, UINT32_MAX) *
+	    (s->window / 2) / MAXIMUM(credit, 1);
 	s->credit_at = m->now;
 	s->consumed = 0;
-	if (elapsed <= rtt && !lags && s->window < MUX_CREDIT_MAX) {
+	if (pace > trip || lags)
+		s->quick_since = m->now;
+	else if (m->now - s->quick_since >= MUX_GROW_AFTER &&
+	    s->window < MUX_CREDIT_MAX) {
 		n = MINIMUM(s->window, MUX_CREDIT_MAX - s->window);
 		if (plenty(m) && reserve(m, n) == 0) {
 			s->window += n;
 			credit += n;
+			s->quick_since = m->now;
 		}
-	} else if (elapsed > 4 * rtt && lags &&
+	}
+	if (pace > 4 * trip && lags &&
 	    s->window > MUX_CREDIT_INITIAL) {
 		n = MINIMUM(s->window / 2, s->window - MUX_CREDIT_INITIAL);
 		n = MINIMUM(n, credit);

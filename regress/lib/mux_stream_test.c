@@ -313,6 +313,30 @@ window_does_not_grow_slowly_or_late(void **state)
 }
 
 static void
+window_does_not_grow_in_one_burst(void **state)
+{
+	struct seen	*st;
+	uint32_t	 credit = MUX_CREDIT_INITIAL;
+	int		 i;
+
+	/* What a socket takes that nobody reads at its other end. */
+	peer_up(&t, 0);
+	t.now = 1000000000;
+	st = theirs(1, 0);
+	for (i = 0; i < 6 * 8; i++) {
+		t.now += 900;
+		credit = fill_and_drain(st, credit);
+		assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
+	}
+	for (; i < 6 * 16; i++) {
+		t.now += 900;
+		credit = fill_and_drain(st, credit);
+	}
+	assert_int_equal(t.budget.used, 2 * MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
+static void
 window_does_not_grow_before_a_slow_reader(void **state)
 {
 	struct seen	*st;
@@ -364,9 +388,12 @@ window_shrinks_before_a_slow_reader(void **state)
 
 	peer_up(&t, 0);
 	st = theirs(1, 0);
-	mux_set_rtt(t.m, 10000);
-	for (i = 0; i < 3; i++)
+	mux_set_rtt(t.m, 100000);
+	for (i = 0; i < 3; i++) {
+		t.now += 50000;
 		credit = fill_and_drain(st, credit);
+	}
+	mux_set_rtt(t.m, 10000);
 	assert_int_equal(t.budget.used, 8 * MUX_CREDIT_INITIAL);
 	st->take = 0;
 	for (i = 0; i < 40; i++) {
@@ -392,8 +419,14 @@ window_shrinks_before_a_slow_reader(void **state)
 		mux_credit_get(t.p, t.n, &more);
 		credit += more;
 	}
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 4; i++) {
+		t.now += 10000;
 		credit = fill_and_drain(st, credit);
+		t.now += 10000;
+		credit = fill_and_drain(st, credit);
+		t.now += 10000;
+		credit = fill_and_drain(st, credit);
+	}
 	assert_true(t.budget.used >= 2 * MUX_CREDIT_INITIAL);
 	peer_free(&t);
 }
@@ -907,6 +940,7 @@ main(void)
 		cmocka_unit_test(credit_returns_by_halves),
 		cmocka_unit_test(window_grows_with_a_quick_reader),
 		cmocka_unit_test(window_does_not_grow_slowly_or_late),
+		cmocka_unit_test(window_does_not_grow_in_one_burst),
 		cmocka_unit_test(window_does_not_grow_before_a_slow_reader),
 		cmocka_unit_test(window_does_not_grow_without_budget),
 		cmocka_unit_test(window_shrinks_before_a_slow_reader),

@@ -631,6 +631,45 @@ free_resets_all(void **state)
 }
 
 static void
+end_resets_both_ends(void **state)
+{
+	struct seen	*a, *b, *c;
+	uint16_t	 code;
+	char		 text[MUX_TEXT_MAX + 1];
+
+	peer_up(&t, 1);
+	a = peer_stream(&t);
+	b = peer_stream(&t);
+	c = peer_stream(&t);
+	peer_flush(&t);
+	/* One that has ended well, but was not told. */
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 5, 1), 0);
+	c->take = 0;
+	peer_give(c, 0, 1);
+	assert_int_equal(peer_data(&t, 5, 10, 1), 0);
+	peer_expect_data(&t, 5, 0, 1);
+	mux_drain(c->s, 10);
+	a->on_reset = on_reset_open_and_reset;
+	a->other = b;
+	mux_end(t.m, MUX_CODE_KILLED, "revoked");
+	assert_int_equal(a->code, MUX_CODE_KILLED);
+	assert_string_equal(a->text, "revoked");
+	assert_int_equal(b->reset, 0);
+	assert_int_equal(c->done, 1);
+	assert_int_equal(c->reset, 0);
+	assert_null(peer_stream(&t));
+	/* Too late to come in. */
+	assert_int_equal(peer_open(&t, 2, 0), 0);
+	peer_expect(&t, MUX_RESET, 2);
+	peer_expect(&t, MUX_RESET, 1);
+	assert_int_equal(mux_reset_get(t.p, t.n, &code, text), 0);
+	assert_int_equal(code, MUX_CODE_KILLED);
+	peer_expect(&t, MUX_RESET, 3);
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
 stats_count_payload(void **state)
 {
 	struct mux_stats st;
@@ -720,6 +759,7 @@ main(void)
 		cmocka_unit_test(want_output_once),
 		cmocka_unit_test(work_made_while_pulling_is_asked_for),
 		cmocka_unit_test(free_resets_all),
+		cmocka_unit_test(end_resets_both_ends),
 		cmocka_unit_test(stats_count_payload),
 		cmocka_unit_test(table_of_many_streams),
 	};
