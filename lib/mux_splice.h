@@ -41,9 +41,11 @@ struct mux_splice_ops {
 };
 
 /*
- * mux_splice_new: from is a stream that its peer opened and nobody owns yet;
- * it is continued by opening one with *open on the link to.  On failure
- * NULL, and from is left to the caller.
+ * mux_splice_new: from is a stream that its peer opened, which nobody owns
+ * yet or whose owner gives it up (what it left queued is passed on); it is
+ * continued by opening one with *open on the link to.  ops must last as long
+ * as the splice; its members may be NULL.  On failure NULL, and from is left
+ * to the caller.
  */
 struct mux_splice	*mux_splice_new(struct mux_stream *, struct mux *,
 			    const struct mux_open *,
