@@ -220,6 +220,8 @@ main(int argc, char **argv)
 	parse_options(argc, argv, &opt);
 	verbose = opt.verbose;
 	log_setverbose(verbose);
+	if (evtls_init() == -1)
+		fatalx("TLS can't be set up");
 	if (opt.child != NULL)
 		proc_child(&agentd_daemon, &opt);
 

@@ -128,8 +128,6 @@ tunnel_start(void)
 {
 	struct rlimit	 rl;
 
-	if (evtls_init() == -1)
-		fatalx("TLS can't be set up");
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);

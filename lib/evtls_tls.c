@@ -460,3 +460,28 @@ evtls_set_text(struct evtls *c, const char *fmt, ...)
 	free(c->text);
 	c->text = r == -1 ? NULL : text;
 }
+
+char *
+evtls_system_ca(void)
+{
+	static const char *const	 files[] = {
+		"/etc/ssl/certs/ca-certificates.crt",	/* Debian, Alpine */
+		"/etc/ssl/cert.pem",			/* OpenBSD, FreeBSD */
+		"/etc/pki/tls/certs/ca-bundle.crt",	/* Fedora */
+	};
+	uint8_t				*data;
+	size_t				 i, len;
+	char				*pem;
+
+	for (i = 0; i < nitems(files); i++) {
+		if ((data = tls_load_file(files[i], &len, NULL)) == NULL)
+			continue;
+		if ((pem = malloc(len + 1)) != NULL) {
+			memcpy(pem, data, len);
+			pem[len] = '\0';
+		}
+		tls_unload_file(data, len);
+		return (pem);
+	}
+	return (NULL);
+}

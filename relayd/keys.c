@@ -90,8 +90,6 @@ const size_t keys_nrules = nitems(keys_rules);
 void
 keys_start(void)
 {
-	if (evtls_init() == -1)
-		fatalx("TLS can't be set up");
 }
 
 void

@@ -99,6 +99,8 @@ const struct proc_rule listener_rules[] = {
 	    link_recv_listener, 0, 1 },
 	{ IMSG_LOGIN_DENIED, PROC_AUTH, sizeof(struct login_denied),
 	    login_recv_denied, 0, 0 },
+	{ IMSG_LOGIN_DENIED, PROC_ROUTER, sizeof(struct login_denied),
+	    login_recv_denied, 0, 0 },
 	{ IMSG_SESSION, PROC_ROUTER, sizeof(struct session),
 	    login_recv_session, 0, 0 },
 	{ IMSG_LINK_KILL, PROC_ROUTER, sizeof(struct link_kill),
@@ -159,9 +161,9 @@ listener_start(void)
 {
 	struct rlimit	 rl;
 
-	if (evtls_init() == -1)
-		fatalx("TLS can't be set up");
 	nonce_key_make(&nonce_key);
+	/* What was decided for connections of one before us must not fit. */
+	next_id = arc4random();
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);

@@ -169,6 +169,8 @@ main(int argc, char **argv)
 		usage();
 	verbose = opt.verbose;
 	log_setverbose(verbose);
+	if (evtls_init() == -1)
+		fatalx("TLS can't be set up");
 	if (opt.child != NULL)
 		proc_child(&relayd_daemon, &opt);
 	/* The daemon runs in "/". */
