@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 # Debian packages; "a|b" is satisfied by either, and a is tried first.
 BUILD="gcc libc6-dev make bison pkg-config|pkgconf libevent-dev libtls-dev
-    libssl-dev libbsd-dev libsqlite3-dev libseccomp-dev libcrypt-dev"
+    libssl-dev libbsd-dev libsqlite3-dev libseccomp-dev libcrypt-dev
+    libjansson-dev"
 RUN="openssh-client openssh-server openssl ca-certificates"
 TEST="clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev
     libcmocka-dev perl mandoc shellcheck cppcheck curl rsync git sqlite3
@@ -134,6 +135,7 @@ other_names() {
 Fedora: dnf install
   build: gcc make bison pkgconf libevent-devel libretls-devel openssl-devel
          libbsd-devel sqlite-devel libseccomp-devel libxcrypt-devel
+         jansson-devel
   run:   openssh-clients openssh-server openssl ca-certificates
   test:  clang compiler-rt libcmocka-devel perl-Test-Harness mandoc ShellCheck
          cppcheck curl rsync git sqlite valgrind strace python3 iproute
@@ -144,6 +146,7 @@ EOF
 Alpine: apk add
   build: gcc musl-dev linux-headers make bison pkgconf libevent-dev
          libretls-dev openssl-dev libbsd-dev sqlite-dev libseccomp-dev
+         jansson-dev
   run:   openssh-client openssh-server openssl ca-certificates
   test:  clang compiler-rt cmocka-dev perl-utils mandoc shellcheck cppcheck
          curl rsync git sqlite valgrind strace python3 iproute2 procps socat
@@ -153,7 +156,7 @@ EOF
 	*arch*) cat <<'EOF'
 Arch: pacman -S
   build: gcc make bison pkgconf libevent libretls openssl libbsd sqlite
-         libseccomp libxcrypt
+         libseccomp libxcrypt jansson
   run:   openssh openssl ca-certificates
   test:  clang compiler-rt cmocka perl mandoc shellcheck cppcheck curl rsync
          git sqlite valgrind strace python iproute2 procps-ng socat
@@ -164,13 +167,13 @@ EOF
 	case $(uname -s) in
 	OpenBSD) cat <<'EOF'
 OpenBSD: pkg_add (a compiler, yacc, libtls and ssh are in the base system)
-  build: gmake libevent sqlite3
+  build: gmake libevent sqlite3 jansson
   test:  cmocka shellcheck cppcheck curl rsync git python3 socat
 EOF
 		;;
 	FreeBSD) cat <<'EOF'
 FreeBSD: pkg install (a compiler, yacc and ssh are in the base system)
-  build: gmake pkgconf libevent libretls sqlite3
+  build: gmake pkgconf libevent libretls sqlite3 jansson
   run:   openssl
   test:  cmocka perl5 mandoc hs-ShellCheck cppcheck curl rsync git python3
          socat
