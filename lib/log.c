@@ -126,7 +126,7 @@ line_prefix(struct line *l, int level)
 	if (style == LOG_STYLE_PIPE) {
 		len = snprintf(tmp, sizeof(tmp), "<%d>", level);
 		line_raw(l, tmp, len);
-	} else {
+	} else if (style == LOG_STYLE_TERMINAL) {
 		now = time(NULL);
 		if (localtime_r(&now, &tm) != NULL) {
 			len = strftime(tmp, sizeof(tmp), "%Y-%m-%d %H:%M:%S ",
@@ -135,6 +135,10 @@ line_prefix(struct line *l, int level)
 		}
 	}
 	line_vis(l, name[0] != '\0' ? name : "culvert");
+	if (style == LOG_STYLE_COMMAND) {
+		line_raw(l, ": ", 2);
+		return;
+	}
 	len = snprintf(tmp, sizeof(tmp), "[%ld]: ",
 	    (long)(pid != 0 ? pid : getpid()));
 	line_raw(l, tmp, len);

@@ -30,6 +30,7 @@
 
 enum log_style {
 	LOG_STYLE_TERMINAL,	/* "date process[pid]: text" */
+	LOG_STYLE_COMMAND,	/* "process: text", for what a person typed */
 	LOG_STYLE_PIPE		/* "<syslog level>process[pid]: text" */
 };
 

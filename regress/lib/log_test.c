@@ -110,6 +110,15 @@ terminal_lines_are_dated(void **state)
 }
 
 static void
+command_lines_are_plain(void **state)
+{
+	log_init("t", LOG_STYLE_COMMAND, 0);
+	catch();
+	log_warnx("no\x9bway");
+	assert_string_equal(caught(), "t: no\\233way\n");
+}
+
+static void
 debug_only_when_verbose(void **state)
 {
 	log_init("t", LOG_STYLE_PIPE, 0);
@@ -298,6 +307,7 @@ main(void)
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(levels_of_a_pipe),
 		cmocka_unit_test(terminal_lines_are_dated),
+		cmocka_unit_test(command_lines_are_plain),
 		cmocka_unit_test(debug_only_when_verbose),
 		cmocka_unit_test(errno_is_explained_and_kept),
 		cmocka_unit_test(hostile_bytes_are_encoded),
