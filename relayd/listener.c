@@ -460,11 +460,8 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 
 	if (c->state == CONN_CLOSING)
 		return (len);
-	if (c->state != CONN_REQUEST || c->out != NULL) {
-		/* One request at a time; the next waits for our answer. */
-		evtls_pause(tls);
+	if (c->state != CONN_REQUEST || c->out != NULL)
 		return (0);
-	}
 	/* A byte at a time must not cost a parse for each byte. */
 	if (len < limits.head_bytes && buf[len - 1] != '\n' &&
 	    memmem(buf, len, "\n\r\n", 3) == NULL)
@@ -479,6 +476,8 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 		return (len);
 	}
 	conn_request(c, &head);
+	/* What follows is offered again when this is answered. */
+	evtls_pause(tls);
 	return (n);
 }
 
