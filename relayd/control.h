@@ -1,0 +1,113 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <imsg.h>
+#include <stdint.h>
+
+#include "ctl.h"
+
+/*
+ * The control socket, in the router: what lib/ctl.h says.
+ *
+ *	control.c	clients: accept, read, write, limits
+ *	control_req.c	requests: check, run or pass on, answer
+ */
+
+struct event;
+struct proc_peer;
+
+union control_payload {
+	struct ctl_name		 name;
+	struct ctl_rename	 rename;
+	struct ctl_id		 id;
+	struct ctl_user		 user;
+	struct ctl_token	 token;
+	struct ctl_node		 node;
+};
+
+/* What the answer to a request waits for. */
+enum control_wait {
+	CONTROL_IDLE,		/* there is no request */
+	CONTROL_AUTH,		/* records and an end from auth */
+	CONTROL_PARENT,
+	CONTROL_STATS,		/* the listeners' figures */
+	CONTROL_LINKS,		/* links to end */
+	CONTROL_STREAM,		/* a stream to end */
+	CONTROL_READER		/* the client, to take what is there */
+};
+
+struct control_request;
+
+/* One client.  The list owns it; it is freed by its timer only. */
+struct control {
+	TAILQ_ENTRY(control)	 entry;
+	uint32_t		 id;
+	uid_t			 uid;
+	struct imsgbuf		 ibuf;
+	struct event		*readable, *writable, *timer;
+	int			 closing;	/* once all is written */
+	int			 dead;
+	const struct control_request *req;	/* NULL: none */
+	enum control_wait	 wait;
+	union control_payload	 payload;	/* of the request */
+	uint64_t		 cursor;	/* in a list, or a stream's id */
+};
+
+/* ---- for the router ---- */
+
+/* The socket to accept on, which is taken over. */
+void		 control_listen(int);
+/* The event loop is about to run: accept. */
+void		 control_serve(void);
+void		 control_auth_gone(void);
+void		 control_stream_down(uint64_t);
+int		 control_recv_record(struct proc_peer *, struct imsg *);
+int		 control_recv_end(struct proc_peer *, struct imsg *);
+
+/* ---- between the two files ---- */
+
+/* The client whose request waits for this; NULL if it has gone. */
+struct control	*control_find(uint32_t, enum control_wait);
+/* A record.  A client that takes too little is dropped, later. */
+void		 control_send(struct control *, uint32_t, const void *,
+		    size_t);
+/* May more of a list be sent now? */
+int		 control_room(const struct control *);
+/* The end of a request. */
+void		 control_end(struct control *, const struct ctl_end *);
+void		 control_done(struct control *, enum ctl_code, const char *);
+/* Wait for this now, at most so many milliseconds (0: as any request). */
+void		 control_await(struct control *, enum control_wait, int);
+/* Drop it: at once nothing more is done for it, and soon it is freed. */
+void		 control_kill(struct control *);
+
+/* A message came.  0, or -1: it makes no sense. */
+int		 control_take(struct control *, struct imsg *);
+/* The client has taken some of a list. */
+void		 control_go_on(struct control *);
+/* Waiting has taken too long. */
+void		 control_expired(struct control *);
+/* Note who has asked for what, and how it ended. */
+void		 control_record(const struct control *,
+		    const struct ctl_end *);
+
+#endif /* CONTROL_H */

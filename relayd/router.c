@@ -1,0 +1,268 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The router: which link leads to which node, and who may use it.  It sees
+ * no byte of any stream, has no file and no network but the control socket,
+ * and everything it knows the listeners can tell its successor again.
+ */
+
+#include "compat.h"
+
+#include <event2/event.h>
+#include <imsg.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control.h"
+#include "log.h"
+#include "router.h"
+
+#define TICK_MS		20	/* while there is something to wait for */
+#define LOG_MS		60000	/* the same warning, at most so often */
+
+static int	router_recv_begin(struct proc_peer *, struct imsg *);
+static int	router_recv_end(struct proc_peer *, struct imsg *);
+static int	router_recv_control(struct proc_peer *, struct imsg *);
+static void	router_tick(evutil_socket_t, short, void *);
+
+struct relayd_limits	 router_limits;
+struct router_counts	 router_counts;
+
+static struct conf_begin next;		/* being taken in */
+static int		 next_open;
+static struct event	*tick;
+static uint64_t		 start_ms;
+
+const struct proc_rule router_rules[] = {
+	{ IMSG_CONF_BEGIN, PROC_PARENT, sizeof(struct conf_begin),
+	    router_recv_begin, 0, 0 },
+	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
+	    router_recv_end, 0, 0 },
+	{ IMSG_CONF_CONTROL, PROC_PARENT, sizeof(struct conf_end),
+	    router_recv_control, 0, 1 },
+	{ IMSG_RELOADED, PROC_PARENT, sizeof(struct ctl_end),
+	    control_recv_end, 0, 0 },
+
+	{ IMSG_SESSION, PROC_AUTH, sizeof(struct session),
+	    session_recv_session, 0, 0 },
+	{ IMSG_SESSION_GONE, PROC_AUTH, sizeof(struct session),
+	    session_recv_gone, 0, 0 },
+	{ IMSG_REVOKE, PROC_AUTH, sizeof(struct revoke),
+	    end_recv_revoke, 0, 0 },
+	{ IMSG_NODE_ANSWER, PROC_AUTH, sizeof(struct node_answer),
+	    route_recv_answer, 0, 0 },
+	{ IMSG_NODES_ENTRY, PROC_AUTH, sizeof(struct nodes_entry),
+	    route_recv_nodes, 0, 0 },
+	{ IMSG_NODES_END, PROC_AUTH, sizeof(struct nodes_ask),
+	    route_recv_nodes_end, 0, 0 },
+	{ CTL_USER, PROC_AUTH, sizeof(struct ctl_user),
+	    control_recv_record, 0, 0 },
+	{ CTL_TOKEN, PROC_AUTH, sizeof(struct ctl_token),
+	    control_recv_record, 0, 0 },
+	{ CTL_NODE, PROC_AUTH, sizeof(struct ctl_node),
+	    control_recv_record, 0, 0 },
+	{ CTL_OK, PROC_AUTH, sizeof(struct ctl_end),
+	    control_recv_end, 0, 0 },
+	{ CTL_ERROR, PROC_AUTH, sizeof(struct ctl_end),
+	    control_recv_end, 0, 0 },
+
+	{ IMSG_LINK_AGAIN, PROC_LISTENER, sizeof(struct session),
+	    session_recv_again, 0, 0 },
+	{ IMSG_LINK_UP, PROC_LISTENER, sizeof(struct link_up),
+	    link_recv_up, 0, 0 },
+	{ IMSG_LINK_DOWN, PROC_LISTENER, sizeof(struct link_down),
+	    link_recv_down, 0, 0 },
+	{ IMSG_LINK_KILLED, PROC_LISTENER, sizeof(struct link_killed),
+	    end_recv_killed, 0, 0 },
+	{ IMSG_ROUTE_ASK, PROC_LISTENER, sizeof(struct route_ask),
+	    route_recv_ask, 0, 0 },
+	{ IMSG_TICKET_OK, PROC_LISTENER, sizeof(struct ticket_id),
+	    route_recv_ticket_ok, 0, 0 },
+	{ IMSG_NODES_ASK, PROC_LISTENER, sizeof(struct nodes_ask),
+	    route_recv_nodes_ask, 0, 0 },
+	{ IMSG_STREAM_UP, PROC_LISTENER, sizeof(struct stream_up),
+	    stream_recv_up, 0, 0 },
+	{ IMSG_STREAM_DOWN, PROC_LISTENER, sizeof(struct stream_down),
+	    stream_recv_down, 0, 0 },
+	{ IMSG_STREAM_BYTES, PROC_LISTENER, sizeof(struct stream_bytes),
+	    stream_recv_bytes, 0, 0 },
+	{ IMSG_LINK_STATS, PROC_LISTENER, sizeof(struct link_stats),
+	    link_recv_stats, 0, 0 },
+	{ IMSG_STATS, PROC_LISTENER, sizeof(struct listener_stats),
+	    stats_recv, 0, 0 },
+};
+const size_t router_nrules = nitems(router_rules);
+
+/* ---- small things ---- */
+
+uint64_t
+router_ms(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000);
+}
+
+/*
+ * What has just begun began now, to the millisecond; for what is older, a
+ * second more or less will do.
+ */
+uint64_t
+router_ms_since(int64_t since)
+{
+	uint64_t	 now = router_ms();
+	int64_t		 age = (int64_t)time(NULL) - since;
+
+	if (since <= 0 || age <= 1)
+		return (now);
+	return ((uint64_t)age >= now / 1000 ? 0 : now - age * 1000);
+}
+
+uint64_t
+router_uptime(void)
+{
+	return ((router_ms() - start_ms) / 1000);
+}
+
+struct proc_peer *
+router_auth(void)
+{
+	return (proc_peer(PROC_AUTH, 0));
+}
+
+struct proc_peer *
+router_listener(int instance)
+{
+	return (proc_peer(PROC_LISTENER, instance));
+}
+
+int
+router_may_log(uint64_t *last)
+{
+	uint64_t	 now = router_ms();
+
+	if (*last != 0 && now - *last < LOG_MS)
+		return (0);
+	*last = now;
+	return (1);
+}
+
+/* ---- the process ---- */
+
+void
+router_start(void)
+{
+	start_ms = router_ms();
+}
+
+void
+router_serve(void)
+{
+	if ((tick = evtimer_new(proc_base(), router_tick, NULL)) == NULL)
+		fatalx("no memory for events");
+	control_serve();
+}
+
+void
+router_peer_up(struct proc_peer *peer)
+{
+	if (proc_peer_kind(peer) != PROC_AUTH)
+		return;
+	sessions_auth_up();
+	routes_auth_up();
+	/* And what was to be written down meanwhile. */
+	router_wake();
+}
+
+void
+router_peer_down(struct proc_peer *peer)
+{
+	int	 i = proc_peer_instance(peer);
+
+	if (proc_peer_kind(peer) == PROC_AUTH) {
+		routes_auth_down();
+		control_auth_gone();
+	} else if (proc_peer_kind(peer) == PROC_LISTENER) {
+		sessions_listener_down(i);
+		stats_listener_down(i);
+	}
+}
+
+void
+router_wake(void)
+{
+	struct timeval	 tv = { 0, TICK_MS * 1000 };
+
+	if (tick != NULL && !evtimer_pending(tick, NULL))
+		evtimer_add(tick, &tv);
+}
+
+/* What has waited long enough, and what waits for room in auth's pipe. */
+static void
+router_tick(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t	 now = router_ms();
+	int		 more = 0;
+
+	more |= sessions_tell();
+	more |= audit_flush();
+	more |= ends_expire(now);
+	more |= stats_expire(now);
+	more |= routes_expire(now);
+	if (more)
+		router_wake();
+}
+
+/* ---- configuration ---- */
+
+static int
+router_recv_begin(struct proc_peer *peer, struct imsg *imsg)
+{
+	if (imsg_get_data(imsg, &next, sizeof(next)) == -1)
+		return (-1);
+	next_open = 1;
+	return (0);
+}
+
+static int
+router_recv_end(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_end	 end;
+
+	if (!next_open || imsg_get_data(imsg, &end, sizeof(end)) == -1)
+		return (-1);
+	next_open = 0;
+	router_limits = next.limits;
+	log_setverbose(next.verbose);
+	return (0);
+}
+
+static int
+router_recv_control(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_end	 end;
+	int		 fd;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1 ||
+	    (fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	control_listen(fd);
+	return (0);
+}

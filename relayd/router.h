@@ -1,0 +1,224 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef ROUTER_H
+#define ROUTER_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <stdint.h>
+
+#include "relayd.h"
+
+/*
+ * The router process: what its files share.
+ *
+ *	router.c		messages, configuration, peers, the clock
+ *	router_session.c	sessions on record
+ *	router_node.c		their links; which of them leads to a node
+ *	router_end.c		ending links: revocations, kicks
+ *	router_route.c		which link leads to a node: asks and tickets
+ *	router_stream.c		the list of streams
+ *	router_stats.c		asking the listeners for figures
+ *	router_audit.c		what auth is to write down
+ *	control.c control_req.c	the control socket (control.h)
+ */
+
+struct imsg;
+struct router_ask;
+struct router_stream;
+struct router_ticket;
+struct router_user;
+
+LIST_HEAD(router_tickets, router_ticket);
+TAILQ_HEAD(router_asks, router_ask);
+TAILQ_HEAD(router_streams, router_stream);
+
+/*
+ * A session that auth has vouched for, and its link once that is up.  The
+ * table by id owns it.
+ */
+struct router_session {
+	RB_ENTRY(router_session)	 by_id;
+	RB_ENTRY(router_session)	 by_conn;
+	RB_ENTRY(router_session)	 by_node;	/* while live */
+	RB_ENTRY(router_session)	 by_name;	/* while live */
+	TAILQ_ENTRY(router_session)	 untold;
+	struct router_user		*user;
+	struct session			 s;
+	uint64_t			 serial;	/* order of arrival */
+	int				 checking;	/* auth has not yet
+							   confirmed it */
+	int				 told;		/* auth knows of it */
+	int				 again;		/* older than we are */
+	int				 up;
+	int				 live;		/* streams to its node
+							   go this way */
+	int				 kill_sent;
+	int				 settled;	/* the kill is answered */
+	struct link_up			*early;		/* LINK_UP came while
+							   checking */
+	uint64_t			 epoch;
+	int64_t				 since;		/* s since 1970 */
+	uint64_t			 up_ms;
+	uint64_t			 flap_ms;	/* last warning */
+	char				*software;	/* or NULL */
+	uint64_t			 in, out;
+	uint32_t			 rtt_us;
+	uint32_t			 link_streams;
+	struct router_tickets		 held;		/* as a client */
+	struct router_tickets		 to;		/* as a node */
+	struct router_asks		 asks;
+	struct router_streams		 streams;
+};
+RB_HEAD(router_sessions, router_session);
+RB_PROTOTYPE(router_sessions, router_session, by_id, session_cmp)
+int		 session_cmp(struct router_session *, struct router_session *);
+
+struct router_counts {
+	uint64_t	 nodes, clients;	/* links up */
+	uint64_t	 sessions, streams, tickets, asks;
+	uint64_t	 logins, logins_refused;
+	uint64_t	 streams_total, streams_lost;
+	uint64_t	 flaps;
+	uint64_t	 audit_lost;
+};
+
+/* router.c */
+extern struct relayd_limits	 router_limits;
+extern struct router_counts	 router_counts;
+
+uint64_t	 router_ms(void);		/* monotonic */
+/* When, on that clock, something since this wall-clock second began. */
+uint64_t	 router_ms_since(int64_t);
+uint64_t	 router_uptime(void);		/* s */
+struct proc_peer *router_auth(void);		/* NULL while it is down */
+struct proc_peer *router_listener(int);
+/* There is something to do later: see router_tick. */
+void		 router_wake(void);
+/* 1 at most once a minute: may this be logged? */
+int		 router_may_log(uint64_t *);
+/* Whether an array holds a string. */
+#define ROUTER_STR(a)	(memchr((a), '\0', sizeof(a)) != NULL)
+
+/* router_session.c */
+extern struct router_sessions	 router_sessions;
+struct router_session *session_find(uint64_t);
+uint64_t	 session_serial(void);		/* of the latest */
+/*
+ * The session of this id, NULL if there is none, when that listener speaks
+ * of it for a connection (0: not said).  0, or -1: it is someone else's.
+ */
+int		 session_of(uint64_t, struct proc_peer *, uint32_t,
+		    struct router_session **);
+/* It is over: with all that rests on it. */
+void		 session_drop(struct router_session *, const char *);
+/* End it, with this WebSocket close code: no new streams from now on. */
+void		 session_kill(struct router_session *, uint32_t, const char *);
+void		 sessions_auth_up(void);
+/* Tell auth what it has not been told.  1: there is more to tell. */
+int		 sessions_tell(void);
+void		 sessions_listener_down(int);
+int		 session_recv_session(struct proc_peer *, struct imsg *);
+int		 session_recv_again(struct proc_peer *, struct imsg *);
+int		 session_recv_gone(struct proc_peer *, struct imsg *);
+
+/* router_node.c */
+/* The link that leads to a node, by its id or its name; or NULL. */
+struct router_session *node_find(const char *);
+struct router_session *node_find_name(const char *);
+/* It no longer gets new streams; told: auth hears that it is offline. */
+void		 node_unlive(struct router_session *, int);
+/* Tell auth whether a node is connected. */
+void		 node_state(const struct router_session *, int);
+/* Its peer has said hello; its link is gone (session_drop goes on then). */
+void		 link_is_up(struct router_session *, const struct link_up *);
+void		 link_is_down(struct router_session *, const char *);
+int		 link_recv_up(struct proc_peer *, struct imsg *);
+int		 link_recv_down(struct proc_peer *, struct imsg *);
+int		 link_recv_stats(struct proc_peer *, struct imsg *);
+
+/* router_end.c */
+#define END_MS		1000	/* so long listeners may take */
+struct router_end;
+enum { END_LINK = REVOKE_NODE + 1 };	/* beside enum revoke_what: by name,
+					   the live link of a node */
+/*
+ * end_start: end every session that rests on this.  done is called once with
+ * how many links and streams that were, when they are gone or END_MS later.
+ */
+void		 end_start(uint32_t, const char *, uint32_t, const char *,
+		    void (*)(uint32_t, const struct ctl_end *), uint32_t);
+/* A session is what this job ends. */
+int		 end_match(const struct router_end *,
+		    const struct router_session *);
+/* Its listener has ended it, or is gone. */
+void		 end_settled(struct router_session *);
+int		 ends_expire(uint64_t);
+int		 end_recv_revoke(struct proc_peer *, struct imsg *);
+int		 end_recv_killed(struct proc_peer *, struct imsg *);
+
+/* router_route.c */
+#define ROUTE_MS	5000	/* then an ask is answered, somehow */
+void		 routes_session_known(struct router_session *);
+void		 routes_session_gone(struct router_session *);
+/* No more streams from this session, or to it (node_unlive comes first). */
+void		 tickets_drop(struct router_session *);
+/* The node whose link a ticket leads to; NULL if there is no such ticket. */
+struct router_session *ticket_node(uint64_t);
+void		 routes_auth_up(void);
+void		 routes_auth_down(void);
+int		 routes_expire(uint64_t);
+int		 route_recv_ask(struct proc_peer *, struct imsg *);
+int		 route_recv_nodes_ask(struct proc_peer *, struct imsg *);
+int		 route_recv_answer(struct proc_peer *, struct imsg *);
+int		 route_recv_nodes(struct proc_peer *, struct imsg *);
+int		 route_recv_nodes_end(struct proc_peer *, struct imsg *);
+int		 route_recv_ticket_ok(struct proc_peer *, struct imsg *);
+
+/* router_stream.c */
+/* How many streams a job ends. */
+uint32_t	 streams_count(const struct router_end *);
+/* All that are left of a session whose link is gone. */
+void		 streams_session_gone(struct router_session *, const char *);
+/* The first stream with an id above this.  0, or -1: there is none. */
+int		 stream_next(uint64_t, struct ctl_conn *);
+/* Have it ended; control_stream_down follows.  0, or -1: no such stream. */
+int		 stream_kill(uint64_t);
+int		 stream_recv_up(struct proc_peer *, struct imsg *);
+int		 stream_recv_down(struct proc_peer *, struct imsg *);
+int		 stream_recv_bytes(struct proc_peer *, struct imsg *);
+
+/* router_stats.c */
+#define STATS_MS	1000	/* for listeners to answer */
+/* Ask all listeners; done is called when they have answered, or may be now. */
+void		 stats_ask(void (*)(uint32_t), uint32_t);
+void		 stats_listener_down(int);
+int		 stats_expire(uint64_t);
+/* The sum of what the listeners have told. */
+void		 stats_sum(struct listener_stats *);
+int		 stats_recv(struct proc_peer *, struct imsg *);
+
+/* router_audit.c */
+/* An event, now; what belongs to a session is filled in, if there is one. */
+void		 audit_init(struct audit_event *, uint32_t,
+		    const struct router_session *);
+void		 audit_send(const struct audit_event *);
+/* Send what waited for auth.  1: there is more. */
+int		 audit_flush(void);
+
+#endif /* ROUTER_H */

@@ -1,0 +1,536 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Which link leads to a node.  A client's listener asks; auth says whether
+ * that user may reach the node; the listener that has the node's link is given
+ * a ticket, and the asker is told of it when that is in place.  A ticket is
+ * for one client's session and one node's link, and dies with either.
+ */
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "router.h"
+
+#define ASKS_MAX	4096	/* that wait, per listener */
+
+struct router_ticket {
+	RB_ENTRY(router_ticket)		 by_id;
+	LIST_ENTRY(router_ticket)	 of_client;
+	LIST_ENTRY(router_ticket)	 of_node;
+	uint64_t			 id;
+	struct router_session		*client, *node;
+	int				 ok;	/* the node's listener has it */
+	struct router_asks		 asks;	/* that wait for that */
+};
+
+enum ask_what { ASK_ROUTE, ASK_NODES };
+
+/* A listener's question.  The table by id owns it. */
+struct router_ask {
+	RB_ENTRY(router_ask)		 by_id;
+	TAILQ_ENTRY(router_ask)		 by_age;
+	TAILQ_ENTRY(router_ask)		 of_session;
+	TAILQ_ENTRY(router_ask)		 of_ticket;
+	uint32_t			 id;		/* ours */
+	enum ask_what			 what;
+	struct router_session		*rs;		/* who wants to know */
+	uint32_t			 their_id;
+	uint64_t			 until_ms;
+	int				 sent;		/* auth has it */
+	int				 begun;		/* part is answered */
+	struct router_ticket		*ticket;	/* awaited, or NULL */
+	char				 node[CTL_NAME_LEN];
+	char				 node_id[USER_ID_LEN + 4];
+};
+
+static int	ticket_cmp(struct router_ticket *, struct router_ticket *);
+static int	ask_cmp(struct router_ask *, struct router_ask *);
+static struct router_ticket *ticket_find(uint64_t);
+static struct router_ticket *ticket_get(struct router_session *,
+		    struct router_session *);
+static void	ticket_drop(struct router_ticket *);
+static void	ticket_tell_drop(int, uint64_t);
+static int	ask_new(enum ask_what, struct router_session *, uint32_t,
+		    const char *);
+static struct router_ask *ask_find(uint32_t, enum ask_what, uint64_t);
+static void	ask_go(struct router_ask *);
+static void	ask_resolve(struct router_ask *);
+static void	ask_answer(struct router_ask *, uint32_t);
+static void	ask_free(struct router_ask *);
+static void	route_refuse(struct proc_peer *, uint32_t,
+		    const struct route_ask *, uint32_t);
+
+RB_HEAD(router_ticket_table, router_ticket);
+RB_HEAD(router_ask_table, router_ask);
+RB_PROTOTYPE_STATIC(router_ticket_table, router_ticket, by_id, ticket_cmp)
+RB_PROTOTYPE_STATIC(router_ask_table, router_ask, by_id, ask_cmp)
+
+static struct router_ticket_table tickets = RB_INITIALIZER(&tickets);
+static struct router_ask_table	 asks = RB_INITIALIZER(&asks);
+static struct router_asks	 asks_by_age =
+				    TAILQ_HEAD_INITIALIZER(asks_by_age);
+static uint32_t			 nasks[PROC_INSTANCES_MAX];
+static uint32_t			 next_ask;
+
+static int
+ticket_cmp(struct router_ticket *a, struct router_ticket *b)
+{
+	return (a->id < b->id ? -1 : a->id > b->id);
+}
+
+static int
+ask_cmp(struct router_ask *a, struct router_ask *b)
+{
+	return (a->id < b->id ? -1 : a->id > b->id);
+}
+
+RB_GENERATE_STATIC(router_ticket_table, router_ticket, by_id, ticket_cmp)
+RB_GENERATE_STATIC(router_ask_table, router_ask, by_id, ask_cmp)
+
+/* ---- tickets ---- */
+
+static struct router_ticket *
+ticket_find(uint64_t id)
+{
+	struct router_ticket	 key;
+
+	key.id = id;
+	return (RB_FIND(router_ticket_table, &tickets, &key));
+}
+
+struct router_session *
+ticket_node(uint64_t id)
+{
+	struct router_ticket	*t = ticket_find(id);
+
+	return (t == NULL ? NULL : t->node);
+}
+
+/* The ticket of this client for this link; a new one is on its way then. */
+static struct router_ticket *
+ticket_get(struct router_session *client, struct router_session *node)
+{
+	struct router_ticket	*t;
+	struct ticket		 msg;
+
+	LIST_FOREACH(t, &client->held, of_client) {
+		if (t->node == node)
+			return (t);
+	}
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		fatal("ticket");
+	do
+		arc4random_buf(&t->id, sizeof(t->id));
+	while (t->id == 0 ||
+	    RB_INSERT(router_ticket_table, &tickets, t) != NULL);
+	t->client = client;
+	t->node = node;
+	TAILQ_INIT(&t->asks);
+	LIST_INSERT_HEAD(&client->held, t, of_client);
+	LIST_INSERT_HEAD(&node->to, t, of_node);
+	router_counts.tickets++;
+	memset(&msg, 0, sizeof(msg));
+	msg.ticket = t->id;
+	msg.from = client->s.listener;
+	msg.conn = node->s.conn;
+	msg.session = node->s.session;
+	strlcpy(msg.email, client->s.email, sizeof(msg.email));
+	(void)proc_send(router_listener(node->s.listener), IMSG_TICKET, 0, -1,
+	    &msg, sizeof(msg));
+	return (t);
+}
+
+static void
+ticket_tell_drop(int listener, uint64_t id)
+{
+	struct ticket_id	 msg = { .ticket = id };
+
+	(void)proc_send(router_listener(listener), IMSG_TICKET_DROP, 0, -1,
+	    &msg, sizeof(msg));
+}
+
+static void
+ticket_drop(struct router_ticket *t)
+{
+	struct router_asks	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
+	struct router_ask	*a;
+
+	ticket_tell_drop(t->node->s.listener, t->id);
+	if (t->client->s.listener != t->node->s.listener)
+		ticket_tell_drop(t->client->s.listener, t->id);
+	LIST_REMOVE(t, of_client);
+	LIST_REMOVE(t, of_node);
+	RB_REMOVE(router_ticket_table, &tickets, t);
+	router_counts.tickets--;
+	TAILQ_CONCAT(&waiting, &t->asks, of_ticket);
+	free(t);
+	while ((a = TAILQ_FIRST(&waiting)) != NULL) {
+		TAILQ_REMOVE(&waiting, a, of_ticket);
+		a->ticket = NULL;
+		/* Perhaps the node has come back by another link. */
+		ask_resolve(a);
+	}
+}
+
+void
+tickets_drop(struct router_session *rs)
+{
+	struct router_ticket	*t, *tmp;
+
+	/* What those who wait get instead comes first in the lists. */
+	LIST_FOREACH_SAFE(t, &rs->held, of_client, tmp)
+		ticket_drop(t);
+	LIST_FOREACH_SAFE(t, &rs->to, of_node, tmp)
+		ticket_drop(t);
+}
+
+/* ---- questions ---- */
+
+static int
+ask_new(enum ask_what what, struct router_session *rs, uint32_t their_id,
+    const char *node)
+{
+	struct router_ask	*a;
+
+	if (nasks[rs->s.listener] >= ASKS_MAX ||
+	    (a = calloc(1, sizeof(*a))) == NULL)
+		return (-1);
+	a->what = what;
+	a->rs = rs;
+	a->their_id = their_id;
+	a->until_ms = router_ms() + ROUTE_MS;
+	strlcpy(a->node, node, sizeof(a->node));
+	do
+		a->id = ++next_ask;
+	while (a->id == 0 || RB_INSERT(router_ask_table, &asks, a) != NULL);
+	TAILQ_INSERT_TAIL(&asks_by_age, a, by_age);
+	TAILQ_INSERT_TAIL(&rs->asks, a, of_session);
+	nasks[rs->s.listener]++;
+	router_counts.asks++;
+	router_wake();
+	ask_go(a);
+	return (0);
+}
+
+static void
+ask_free(struct router_ask *a)
+{
+	if (a->ticket != NULL)
+		TAILQ_REMOVE(&a->ticket->asks, a, of_ticket);
+	nasks[a->rs->s.listener]--;
+	router_counts.asks--;
+	RB_REMOVE(router_ask_table, &asks, a);
+	TAILQ_REMOVE(&asks_by_age, a, by_age);
+	TAILQ_REMOVE(&a->rs->asks, a, of_session);
+	free(a);
+}
+
+/* Auth answers these, or they have ended meanwhile: then NULL. */
+static struct router_ask *
+ask_find(uint32_t id, enum ask_what what, uint64_t session)
+{
+	struct router_ask	 key, *a;
+
+	key.id = id;
+	a = RB_FIND(router_ask_table, &asks, &key);
+	if (a == NULL || a->what != what || !a->sent || a->ticket != NULL ||
+	    a->rs->s.session != session) {
+		log_debug("auth answers what nobody asks any more");
+		return (NULL);
+	}
+	return (a);
+}
+
+/* Ask auth; not before it has confirmed the session, nor while it is away. */
+static void
+ask_go(struct router_ask *a)
+{
+	struct nodes_ask	 nodes;
+	struct node_ask		 ask;
+
+	if (a->rs->checking || a->sent ||
+	    (a->what == ASK_NODES && !a->rs->told))
+		return;
+	if (a->what == ASK_NODES) {
+		nodes.session = a->rs->s.session;
+		a->sent = proc_send(router_auth(), IMSG_NODES_ASK, a->id, -1,
+		    &nodes, sizeof(nodes)) == 0;
+		return;
+	}
+	memset(&ask, 0, sizeof(ask));
+	ask.session = a->rs->s.session;
+	strlcpy(ask.user_id, a->rs->s.user_id, sizeof(ask.user_id));
+	strlcpy(ask.token_id, a->rs->s.token_id, sizeof(ask.token_id));
+	strlcpy(ask.node, a->node, sizeof(ask.node));
+	a->sent = proc_send(router_auth(), IMSG_NODE_ASK, a->id, -1, &ask,
+	    sizeof(ask)) == 0;
+}
+
+/* Auth has nothing against it: is there a link, and a ticket for it? */
+static void
+ask_resolve(struct router_ask *a)
+{
+	struct router_session	*node;
+	struct router_ticket	*t;
+
+	if (a->rs->kill_sent) {
+		ask_answer(a, MUX_CODE_DENIED);
+		return;
+	}
+	if ((node = node_find(a->node_id)) == NULL) {
+		ask_answer(a, MUX_CODE_NODE_OFFLINE);
+		return;
+	}
+	t = ticket_get(a->rs, node);
+	a->ticket = t;
+	TAILQ_INSERT_TAIL(&t->asks, a, of_ticket);
+	if (t->ok)
+		ask_answer(a, 0);
+}
+
+/* 0: by the ticket it has; else enum mux_code. */
+static void
+ask_answer(struct router_ask *a, uint32_t code)
+{
+	struct proc_peer	*peer = router_listener(a->rs->s.listener);
+	struct nodes_ask	 nodes;
+	struct route		 r;
+
+	if (a->what == ASK_NODES) {
+		nodes.session = a->rs->s.session;
+		(void)proc_send(peer, IMSG_NODES_END, a->their_id, -1, &nodes,
+		    sizeof(nodes));
+		ask_free(a);
+		return;
+	}
+	memset(&r, 0, sizeof(r));
+	r.session = a->rs->s.session;
+	r.code = code;
+	strlcpy(r.node, a->node, sizeof(r.node));
+	if (code == 0) {
+		r.ticket = a->ticket->id;
+		r.listener = a->ticket->node->s.listener;
+		r.conn = a->ticket->node->s.conn;
+	}
+	(void)proc_send(peer, IMSG_ROUTE, a->their_id, -1, &r, sizeof(r));
+	ask_free(a);
+}
+
+void
+routes_session_known(struct router_session *rs)
+{
+	struct router_ask	*a, *tmp;
+
+	TAILQ_FOREACH_SAFE(a, &rs->asks, of_session, tmp)
+		ask_go(a);
+}
+
+void
+routes_session_gone(struct router_session *rs)
+{
+	struct router_ask	*a;
+
+	while ((a = TAILQ_FIRST(&rs->asks)) != NULL)
+		ask_free(a);
+}
+
+void
+routes_auth_up(void)
+{
+	struct router_ask	*a;
+
+	TAILQ_FOREACH(a, &asks_by_age, by_age)
+		ask_go(a);
+}
+
+/* What it has not answered it is asked again when it is back. */
+void
+routes_auth_down(void)
+{
+	struct router_ask	*a, *tmp;
+
+	TAILQ_FOREACH_SAFE(a, &asks_by_age, by_age, tmp) {
+		if (a->ticket != NULL)
+			continue;
+		a->sent = 0;
+		if (a->begun)
+			ask_answer(a, MUX_CODE_INTERNAL);
+	}
+}
+
+int
+routes_expire(uint64_t now)
+{
+	struct router_ask	*a;
+
+	while ((a = TAILQ_FIRST(&asks_by_age)) != NULL && now >= a->until_ms) {
+		log_debug("%s asked for %s: no answer in time",
+		    a->rs->s.email, a->what == ASK_NODES ? "nodes" : a->node);
+		ask_answer(a, MUX_CODE_INTERNAL);
+	}
+	return (a != NULL);
+}
+
+/* ---- from listeners ---- */
+
+static void
+route_refuse(struct proc_peer *peer, uint32_t id, const struct route_ask *ask,
+    uint32_t code)
+{
+	struct route	 r;
+
+	memset(&r, 0, sizeof(r));
+	r.session = ask->session;
+	r.code = code;
+	strlcpy(r.node, ask->node, sizeof(r.node));
+	(void)proc_send(peer, IMSG_ROUTE, id, -1, &r, sizeof(r));
+}
+
+int
+route_recv_ask(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct router_session	*rs;
+	struct route_ask	 ask;
+	uint32_t		 conn = imsg_get_id(imsg);
+
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
+	    !ROUTER_STR(ask.node) || conn == 0 ||
+	    session_of(ask.session, peer, conn, &rs) == -1)
+		return (-1);
+	if (rs == NULL || rs->kill_sent) {
+		/* It is ending; but its streams wait for a word. */
+		log_debug("a session that has ended asks for %s", ask.node);
+		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);
+	} else if (rs->s.door != DOOR_ACCESS ||
+	    (rs->s.scopes & SCOPE_CONNECT) == 0)
+		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);
+	else if (ask.node[0] == '\0')
+		route_refuse(peer, conn, &ask, MUX_CODE_NO_NODE);
+	else if (ask_new(ASK_ROUTE, rs, conn, ask.node) == -1)
+		route_refuse(peer, conn, &ask, MUX_CODE_LIMIT);
+	return (0);
+}
+
+int
+route_recv_nodes_ask(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct router_session	*rs;
+	struct nodes_ask	 ask;
+
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
+	    session_of(ask.session, peer, 0, &rs) == -1)
+		return (-1);
+	if (rs == NULL || rs->kill_sent || rs->s.door != DOOR_ACCESS ||
+	    ask_new(ASK_NODES, rs, imsg_get_id(imsg), "") == -1)
+		(void)proc_send(peer, IMSG_NODES_END, imsg_get_id(imsg), -1,
+		    &ask, sizeof(ask));
+	return (0);
+}
+
+int
+route_recv_ticket_ok(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct router_ticket	*t;
+	struct router_ask	*a;
+	struct ticket_id	 ok;
+
+	if (imsg_get_data(imsg, &ok, sizeof(ok)) == -1)
+		return (-1);
+	if ((t = ticket_find(ok.ticket)) == NULL) {
+		log_debug("listener %d: takes a ticket that has ended",
+		    proc_peer_instance(peer));
+		return (0);
+	}
+	if (t->node->s.listener != proc_peer_instance(peer))
+		return (-1);
+	t->ok = 1;
+	while ((a = TAILQ_FIRST(&t->asks)) != NULL)
+		ask_answer(a, 0);
+	return (0);
+}
+
+/* ---- from auth ---- */
+
+int
+route_recv_answer(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct node_answer	 ans;
+	struct router_ask	*a;
+
+	if (imsg_get_data(imsg, &ans, sizeof(ans)) == -1 ||
+	    !ROUTER_STR(ans.node) || !ROUTER_STR(ans.node_id) ||
+	    ans.code > UINT16_MAX ||
+	    (ans.code == 0 && ans.node_id[0] == '\0'))
+		return (-1);
+	a = ask_find(imsg_get_id(imsg), ASK_ROUTE, ans.session);
+	if (a == NULL)
+		return (0);
+	if (ans.code != 0)
+		ask_answer(a, ans.code);
+	else {
+		strlcpy(a->node_id, ans.node_id, sizeof(a->node_id));
+		ask_resolve(a);
+	}
+	return (0);
+}
+
+int
+route_recv_nodes(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct router_session	*node;
+	struct nodes_entry	 e;
+	struct router_ask	*a;
+
+	if (imsg_get_data(imsg, &e, sizeof(e)) == -1 ||
+	    !ROUTER_STR(e.node) || !ROUTER_STR(e.node_id))
+		return (-1);
+	a = ask_find(imsg_get_id(imsg), ASK_NODES, e.session);
+	if (a == NULL)
+		return (0);
+	a->begun = 1;
+	/* It is on its way: more time, behind those that have just begun. */
+	a->until_ms = router_ms() + ROUTE_MS;
+	TAILQ_REMOVE(&asks_by_age, a, by_age);
+	TAILQ_INSERT_TAIL(&asks_by_age, a, by_age);
+	node = node_find(e.node_id);
+	e.online = node != NULL;
+	if (node != NULL)
+		e.since = node->since;
+	(void)proc_send(router_listener(a->rs->s.listener), IMSG_NODES_ENTRY,
+	    a->their_id, -1, &e, sizeof(e));
+	return (0);
+}
+
+int
+route_recv_nodes_end(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct nodes_ask	 end;
+	struct router_ask	*a;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
+		return (-1);
+	a = ask_find(imsg_get_id(imsg), ASK_NODES, end.session);
+	if (a != NULL)
+		ask_answer(a, 0);
+	return (0);
+}

@@ -1,0 +1,282 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The list of streams, as the listeners of their clients tell it.  It is
+ * what administrators see and end, and what the audit log is told of.  There
+ * may be very many of them, and short ones: one allocation each.
+ */
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "log.h"
+#include "router.h"
+
+#define STREAMS_MAX	(1024 * 1024)	/* on record, in all */
+
+/* The table by id owns it; its client's session outlives it. */
+struct router_stream {
+	RB_ENTRY(router_stream)		 by_id;
+	TAILQ_ENTRY(router_stream)	 of_session;
+	struct router_session		*client;
+	uint64_t			 id;
+	uint64_t			 node_session;	/* 0: not known */
+	int64_t				 since;
+	uint64_t			 up_ms;
+	uint64_t			 in, out;
+	uint16_t			 kind, port;
+	char				*node;		/* within text */
+	char				 text[];	/* host, node */
+};
+
+static int	stream_cmp(struct router_stream *, struct router_stream *);
+static struct router_stream *stream_find(uint64_t);
+static struct router_session *stream_node(const struct router_stream *);
+static struct router_stream *stream_new(struct router_session *,
+		    const struct stream_up *);
+static void	stream_end(struct router_stream *, uint32_t, const char *);
+
+RB_HEAD(router_stream_table, router_stream);
+RB_PROTOTYPE_STATIC(router_stream_table, router_stream, by_id, stream_cmp)
+
+static struct router_stream_table streams = RB_INITIALIZER(&streams);
+
+static int
+stream_cmp(struct router_stream *a, struct router_stream *b)
+{
+	return (a->id < b->id ? -1 : a->id > b->id);
+}
+
+RB_GENERATE_STATIC(router_stream_table, router_stream, by_id, stream_cmp)
+
+static struct router_stream *
+stream_find(uint64_t id)
+{
+	struct router_stream	 key;
+
+	key.id = id;
+	return (RB_FIND(router_stream_table, &streams, &key));
+}
+
+/* The session of the node's link, if it can be told. */
+static struct router_session *
+stream_node(const struct router_stream *st)
+{
+	if (st->node_session != 0)
+		return (session_find(st->node_session));
+	/* Its ticket is of a router before us. */
+	return (node_find_name(st->node));
+}
+
+static struct router_stream *
+stream_new(struct router_session *rs, const struct stream_up *up)
+{
+	struct router_stream	*st;
+	struct router_session	*node;
+	size_t			 hostlen = strlen(up->host) + 1;
+	size_t			 nodelen = strlen(up->node) + 1;
+
+	if ((st = calloc(1, sizeof(*st) + hostlen + nodelen)) == NULL)
+		return (NULL);
+	memcpy(st->text, up->host, hostlen);
+	st->node = st->text + hostlen;
+	memcpy(st->node, up->node, nodelen);
+	st->client = rs;
+	st->id = up->id;
+	st->since = up->since;
+	st->up_ms = router_ms_since(up->since);
+	st->kind = up->kind;
+	st->port = up->port;
+	if ((node = ticket_node(up->ticket)) != NULL)
+		st->node_session = node->s.session;
+	return (st);
+}
+
+/* Over: on to the audit log. */
+static void
+stream_end(struct router_stream *st, uint32_t code, const char *text)
+{
+	struct audit_event	 a;
+	const char		*why = text;
+	uint64_t		 id = st->id;
+	int			 denied;
+
+	denied = (code == MUX_CODE_DENIED || code == MUX_CODE_NO_NODE ||
+	    code == MUX_CODE_NODE_OFFLINE) && st->in == 0 && st->out == 0;
+	audit_init(&a, denied ? AUDIT_STREAM_DENIED : AUDIT_STREAM,
+	    st->client);
+	strlcpy(a.node, st->node, sizeof(a.node));
+	snprintf(a.target, sizeof(a.target),
+	    strchr(st->text, ':') != NULL ? "[%s]:%u" : "%s:%u", st->text,
+	    st->port);
+	a.ms = router_ms() - st->up_ms;
+	a.in = st->in;
+	a.out = st->out;
+	if (why[0] == '\0' && code != 0)
+		why = mux_code_name(code);
+	strlcpy(a.text, why, sizeof(a.text));
+	audit_send(&a);
+	TAILQ_REMOVE(&st->client->streams, st, of_session);
+	RB_REMOVE(router_stream_table, &streams, st);
+	router_counts.streams--;
+	free(st);
+	control_stream_down(id);
+}
+
+void
+streams_session_gone(struct router_session *rs, const char *why)
+{
+	struct router_stream	*st;
+
+	while ((st = TAILQ_FIRST(&rs->streams)) != NULL)
+		stream_end(st, MUX_CODE_CANCEL, why);
+}
+
+uint32_t
+streams_count(const struct router_end *e)
+{
+	struct router_session	*node;
+	struct router_stream	*st;
+	uint32_t		 n = 0;
+
+	RB_FOREACH(st, router_stream_table, &streams) {
+		if (end_match(e, st->client))
+			n++;
+		else if ((node = stream_node(st)) != NULL &&
+		    end_match(e, node))
+			n++;
+	}
+	return (n);
+}
+
+int
+stream_next(uint64_t after, struct ctl_conn *c)
+{
+	struct router_stream	 key, *st;
+
+	if (after == UINT64_MAX)
+		return (-1);
+	key.id = after + 1;
+	if ((st = RB_NFIND(router_stream_table, &streams, &key)) == NULL)
+		return (-1);
+	memset(c, 0, sizeof(*c));
+	c->id = st->id;
+	strlcpy(c->email, st->client->s.email, sizeof(c->email));
+	strlcpy(c->addr, st->client->s.addr, sizeof(c->addr));
+	strlcpy(c->node, st->node, sizeof(c->node));
+	strlcpy(c->host, st->text, sizeof(c->host));
+	c->port = st->port;
+	c->kind = st->kind;
+	c->since = st->since;
+	c->in = st->in;
+	c->out = st->out;
+	return (0);
+}
+
+int
+stream_kill(uint64_t id)
+{
+	struct router_stream	*st;
+	struct stream_kill	 kill;
+
+	if ((st = stream_find(id)) == NULL)
+		return (-1);
+	memset(&kill, 0, sizeof(kill));
+	kill.id = id;
+	kill.code = MUX_CODE_KILLED;
+	(void)proc_send(router_listener(st->client->s.listener),
+	    IMSG_STREAM_KILL, 0, -1, &kill, sizeof(kill));
+	return (0);
+}
+
+/* ---- from listeners ---- */
+
+int
+stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
+{
+	static uint64_t		 told;
+	struct router_session	*rs;
+	struct router_stream	*st;
+	struct stream_up	 up;
+
+	if (imsg_get_data(imsg, &up, sizeof(up)) == -1 ||
+	    up.id >> 56 != (uint64_t)proc_peer_instance(peer) ||
+	    !ROUTER_STR(up.host) || !ROUTER_STR(up.node) ||
+	    session_of(up.session, peer, 0, &rs) == -1)
+		return (-1);
+	if (rs == NULL || rs->s.door == DOOR_NODE ||
+	    stream_find(up.id) != NULL) {
+		log_debug("stream %llu: of nobody, or known already",
+		    (unsigned long long)up.id);
+		return (0);
+	}
+	if (router_counts.streams >= STREAMS_MAX ||
+	    (st = stream_new(rs, &up)) == NULL) {
+		router_counts.streams_lost++;
+		if (router_may_log(&told))
+			log_warnx("too many streams: some are not on record");
+		return (0);
+	}
+	RB_INSERT(router_stream_table, &streams, st);
+	TAILQ_INSERT_TAIL(&rs->streams, st, of_session);
+	router_counts.streams++;
+	router_counts.streams_total++;
+	return (0);
+}
+
+int
+stream_recv_down(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct router_stream	*st;
+	struct stream_down	 down;
+
+	if (imsg_get_data(imsg, &down, sizeof(down)) == -1 ||
+	    down.id >> 56 != (uint64_t)proc_peer_instance(peer) ||
+	    down.code > UINT16_MAX || !ROUTER_STR(down.text))
+		return (-1);
+	if ((st = stream_find(down.id)) == NULL) {
+		log_debug("stream %llu: the end of an unknown one",
+		    (unsigned long long)down.id);
+		return (0);
+	}
+	st->in = down.in;
+	st->out = down.out;
+	stream_end(st, down.code, down.text);
+	return (0);
+}
+
+int
+stream_recv_bytes(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct router_stream	*st;
+	struct stream_bytes	 b;
+
+	if (imsg_get_data(imsg, &b, sizeof(b)) == -1 ||
+	    b.id >> 56 != (uint64_t)proc_peer_instance(peer))
+		return (-1);
+	if ((st = stream_find(b.id)) != NULL) {
+		st->in = b.in;
+		st->out = b.out;
+	}
+	return (0);
+}
