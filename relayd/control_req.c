@@ -1,0 +1,468 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Requests on the control socket.  What concerns users, tokens and nodes is
+ * auth's to answer; what concerns links and streams is ours.
+ */
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "log.h"
+#include "router.h"
+#include "ws.h"
+
+struct control_request {
+	uint32_t	 type;
+	size_t		 size;
+	int		 (*check)(const union control_payload *);
+	void		 (*run)(struct control *);
+	const char	*name;		/* of what changes something */
+};
+
+static int	check_name(const union control_payload *);
+static int	check_rename(const union control_payload *);
+static int	check_user(const union control_payload *);
+static int	check_token(const union control_payload *);
+static void	run_auth(struct control *);
+static void	run_auth_with_stats(struct control *);
+static void	run_kick(struct control *);
+static void	run_conn_list(struct control *);
+static void	run_conn_kill(struct control *);
+static void	run_stats(struct control *);
+static void	run_reload(struct control *);
+static void	control_have_stats(uint32_t);
+static void	control_kicked(uint32_t, const struct ctl_end *);
+static void	control_stats(struct control *);
+static void	control_stat(struct control *, const char *, uint64_t);
+static void	control_node(struct ctl_node *);
+static void	control_subject(const struct control *, struct audit_event *,
+		    char *, size_t);
+
+static const struct control_request requests[] = {
+	{ CTL_USER_ADD, sizeof(struct ctl_user), check_user, run_auth,
+	    "add user" },
+	{ CTL_USER_LIST, sizeof(struct ctl_name), check_name, run_auth, NULL },
+	{ CTL_USER_PASSWD, sizeof(struct ctl_user), check_user, run_auth,
+	    "set password" },
+	{ CTL_USER_ENABLE, sizeof(struct ctl_name), check_name, run_auth,
+	    "enable user" },
+	{ CTL_USER_DISABLE, sizeof(struct ctl_name), check_name, run_auth,
+	    "disable user" },
+	{ CTL_USER_DELETE, sizeof(struct ctl_name), check_name, run_auth,
+	    "delete user" },
+	{ CTL_TOKEN_CREATE, sizeof(struct ctl_token), check_token, run_auth,
+	    "create token" },
+	{ CTL_TOKEN_LIST, sizeof(struct ctl_name), check_name, run_auth,
+	    NULL },
+	{ CTL_TOKEN_REVOKE, sizeof(struct ctl_name), check_name, run_auth,
+	    "revoke token" },
+	{ CTL_NODE_LIST, sizeof(struct ctl_name), check_name,
+	    run_auth_with_stats, NULL },
+	{ CTL_NODE_SHOW, sizeof(struct ctl_name), check_name,
+	    run_auth_with_stats, NULL },
+	{ CTL_NODE_RENAME, sizeof(struct ctl_rename), check_rename, run_auth,
+	    "rename node" },
+	{ CTL_NODE_REMOVE, sizeof(struct ctl_name), check_name, run_auth,
+	    "remove node" },
+	{ CTL_NODE_KICK, sizeof(struct ctl_name), check_name, run_kick,
+	    "kick node" },
+	{ CTL_CONN_LIST, sizeof(struct ctl_name), check_name, run_conn_list,
+	    NULL },
+	{ CTL_CONN_KILL, sizeof(struct ctl_id), NULL, run_conn_kill,
+	    "kill stream" },
+	{ CTL_STATS, sizeof(struct ctl_name), check_name, run_stats, NULL },
+	{ CTL_RELOAD, sizeof(struct ctl_name), check_name, run_reload,
+	    "reload" },
+};
+
+/* ---- the shape of a request ---- */
+
+static int
+check_name(const union control_payload *p)
+{
+	return (ROUTER_STR(p->name.name));
+}
+
+static int
+check_rename(const union control_payload *p)
+{
+	return (ROUTER_STR(p->rename.from) && ROUTER_STR(p->rename.to));
+}
+
+static int
+check_user(const union control_payload *p)
+{
+	return (ROUTER_STR(p->user.email) && ROUTER_STR(p->user.username) &&
+	    ROUTER_STR(p->user.hash));
+}
+
+static int
+check_token(const union control_payload *p)
+{
+	return (ROUTER_STR(p->token.token_id) && ROUTER_STR(p->token.email) &&
+	    ROUTER_STR(p->token.name) && ROUTER_STR(p->token.nodes));
+}
+
+int
+control_take(struct control *c, struct imsg *imsg)
+{
+	const struct control_request	*req = NULL;
+	size_t				 i;
+
+	for (i = 0; i < nitems(requests); i++) {
+		if (requests[i].type == imsg_get_type(imsg))
+			req = &requests[i];
+	}
+	if (req == NULL ||
+	    imsg_get_data(imsg, &c->payload, req->size) == -1 ||
+	    (req->check != NULL && !req->check(&c->payload)))
+		return (-1);
+	c->req = req;
+	req->run(c);
+	return (0);
+}
+
+/* ---- for auth ---- */
+
+static void
+run_auth(struct control *c)
+{
+	struct proc_peer	*auth = router_auth();
+
+	if (proc_send(auth, c->req->type, c->id, -1, &c->payload,
+	    c->req->size) == -1)
+		control_done(c, CTL_CODE_STORE, auth == NULL ?
+		    "the auth process is starting: try again" :
+		    "the auth process is busy: try again");
+	else
+		control_await(c, CONTROL_AUTH, 0);
+}
+
+static void
+run_auth_with_stats(struct control *c)
+{
+	control_await(c, CONTROL_STATS, 0);
+	stats_ask(control_have_stats, c->id);
+}
+
+/* What the link of a node adds to what the store knows of it. */
+static void
+control_node(struct ctl_node *n)
+{
+	struct router_session	*rs;
+
+	n->online = 0;
+	if ((rs = node_find_name(n->name)) == NULL)
+		return;
+	n->online = 1;
+	n->streams = rs->link_streams;
+	n->since = rs->since;
+	strlcpy(n->addr, rs->s.addr, sizeof(n->addr));
+	if (rs->software != NULL)
+		strlcpy(n->software, rs->software, sizeof(n->software));
+	n->rtt_us = rs->rtt_us;
+	n->in = rs->in;
+	n->out = rs->out;
+}
+
+int
+control_recv_record(struct proc_peer *peer, struct imsg *imsg)
+{
+	union control_payload	 p;
+	struct control		*c;
+	uint32_t		 type = imsg_get_type(imsg);
+	size_t			 len = imsg_get_len(imsg);
+
+	if (len > sizeof(p) || imsg_get_data(imsg, &p, len) == -1)
+		return (-1);
+	switch (type) {
+	case CTL_USER:
+		if (!check_user(&p))
+			return (-1);
+		explicit_bzero(p.user.hash, sizeof(p.user.hash));
+		break;
+	case CTL_TOKEN:
+		if (!check_token(&p))
+			return (-1);
+		break;
+	case CTL_NODE:
+		if (!ROUTER_STR(p.node.name) || !ROUTER_STR(p.node.email) ||
+		    !ROUTER_STR(p.node.token_id) ||
+		    !ROUTER_STR(p.node.addr) || !ROUTER_STR(p.node.software))
+			return (-1);
+		control_node(&p.node);
+		break;
+	default:
+		return (-1);
+	}
+	if ((c = control_find(imsg_get_id(imsg), CONTROL_AUTH)) != NULL) {
+		control_await(c, CONTROL_AUTH, 0);
+		control_send(c, type, &p, len);
+	}
+	return (0);
+}
+
+/* The end of a request, from auth or the parent. */
+int
+control_recv_end(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct control	*c;
+	struct ctl_end	 end;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1 ||
+	    !ROUTER_STR(end.text) || end.code > CTL_CODE_INTERNAL ||
+	    (imsg_get_type(imsg) == CTL_OK && end.code != CTL_CODE_OK) ||
+	    (imsg_get_type(imsg) == CTL_ERROR && end.code == CTL_CODE_OK))
+		return (-1);
+	c = control_find(imsg_get_id(imsg),
+	    proc_peer_kind(peer) == PROC_PARENT ? CONTROL_PARENT :
+	    CONTROL_AUTH);
+	if (c == NULL)
+		return (0);
+	control_end(c, &end);
+	return (0);
+}
+
+/* ---- for us ---- */
+
+static void
+run_kick(struct control *c)
+{
+	char	 name[CTL_NAME_LEN];
+
+	if (strlcpy(name, c->payload.name.name, sizeof(name)) >=
+	    sizeof(name) || node_find_name(name) == NULL) {
+		control_done(c, CTL_CODE_NOT_FOUND,
+		    "no node of this name is connected");
+		return;
+	}
+	control_await(c, CONTROL_LINKS, 0);
+	end_start(END_LINK, name, WS_CLOSE_RESTART,
+	    "kicked by the administrator", control_kicked, c->id);
+}
+
+static void
+control_kicked(uint32_t id, const struct ctl_end *end)
+{
+	struct control	*c;
+
+	if ((c = control_find(id, CONTROL_LINKS)) != NULL)
+		control_end(c, end);
+}
+
+static void
+run_conn_list(struct control *c)
+{
+	c->cursor = 0;
+	control_await(c, CONTROL_STATS, 0);
+	stats_ask(control_have_stats, c->id);
+}
+
+static void
+run_conn_kill(struct control *c)
+{
+	c->cursor = c->payload.id.id;
+	if (stream_kill(c->cursor) == -1)
+		control_done(c, CTL_CODE_NOT_FOUND, "no such stream");
+	else
+		control_await(c, CONTROL_STREAM, END_MS);
+}
+
+static void
+run_stats(struct control *c)
+{
+	control_await(c, CONTROL_STATS, 0);
+	stats_ask(control_have_stats, c->id);
+}
+
+static void
+run_reload(struct control *c)
+{
+	if (proc_send(proc_peer(PROC_PARENT, 0), IMSG_RELOAD, c->id, -1,
+	    &c->payload.name, sizeof(c->payload.name)) == -1)
+		control_done(c, CTL_CODE_INTERNAL, "the parent takes nothing");
+	else
+		control_await(c, CONTROL_PARENT, 0);
+}
+
+/* The listeners have told their figures. */
+static void
+control_have_stats(uint32_t id)
+{
+	struct control	*c;
+
+	if ((c = control_find(id, CONTROL_STATS)) == NULL)
+		return;
+	switch (c->req->type) {
+	case CTL_NODE_LIST:
+	case CTL_NODE_SHOW:
+		run_auth(c);
+		break;
+	case CTL_CONN_LIST:
+		control_await(c, CONTROL_READER, 0);
+		control_go_on(c);
+		break;
+	case CTL_STATS:
+		control_stats(c);
+		break;
+	}
+}
+
+/* As much of the list of streams as there is room for. */
+void
+control_go_on(struct control *c)
+{
+	struct ctl_conn	 conn;
+
+	while (control_room(c)) {
+		if (stream_next(c->cursor, &conn) == -1) {
+			control_done(c, CTL_CODE_OK, "");
+			return;
+		}
+		c->cursor = conn.id;
+		control_send(c, CTL_CONN, &conn, sizeof(conn));
+	}
+}
+
+static void
+control_stat(struct control *c, const char *name, uint64_t value)
+{
+	struct ctl_stat	 st;
+
+	memset(&st, 0, sizeof(st));
+	strlcpy(st.name, name, sizeof(st.name));
+	st.value = value;
+	control_send(c, CTL_STAT, &st, sizeof(st));
+}
+
+static void
+control_stats(struct control *c)
+{
+	const struct router_counts	*n = &router_counts;
+	struct listener_stats		 l;
+	uint64_t			 listeners = 0;
+	int				 i;
+
+	for (i = 0; i < PROC_INSTANCES_MAX; i++)
+		listeners += router_listener(i) != NULL;
+	stats_sum(&l);
+	control_stat(c, "uptime_s", router_uptime());
+	control_stat(c, "links_nodes", n->nodes);
+	control_stat(c, "links_clients", n->clients);
+	control_stat(c, "sessions", n->sessions);
+	control_stat(c, "logins", n->logins);
+	control_stat(c, "logins_over_limit", n->logins_refused);
+	control_stat(c, "flaps", n->flaps);
+	control_stat(c, "streams", n->streams);
+	control_stat(c, "streams_total", n->streams_total);
+	control_stat(c, "streams_unrecorded", n->streams_lost);
+	control_stat(c, "tickets", n->tickets);
+	control_stat(c, "routes_waiting", n->asks);
+	control_stat(c, "audit_lost", n->audit_lost);
+	control_stat(c, "listeners", listeners);
+	control_stat(c, "connections", l.connections);
+	control_stat(c, "accepted", l.accepted);
+	control_stat(c, "handshakes_failed", l.handshakes_failed);
+	control_stat(c, "refused", l.refused);
+	control_stat(c, "buffered_bytes", l.buffered);
+	control_stat(c, "credit_bytes", l.credit);
+	control_done(c, CTL_CODE_OK, "");
+}
+
+void
+control_expired(struct control *c)
+{
+	control_done(c, CTL_CODE_INTERNAL, c->wait == CONTROL_STREAM ?
+	    "the stream has not been heard of yet" : "no answer in time");
+}
+
+/* ---- the audit log ---- */
+
+/* Whom or what a request is about. */
+static void
+control_subject(const struct control *c, struct audit_event *a, char *what,
+    size_t size)
+{
+	const union control_payload	*p = &c->payload;
+
+	switch (c->req->type) {
+	case CTL_USER_ADD:
+	case CTL_USER_PASSWD:
+		strlcpy(a->email, p->user.email, sizeof(a->email));
+		strlcpy(what, p->user.email, size);
+		break;
+	case CTL_USER_ENABLE:
+	case CTL_USER_DISABLE:
+	case CTL_USER_DELETE:
+		strlcpy(a->email, p->name.name, sizeof(a->email));
+		strlcpy(what, p->name.name, size);
+		break;
+	case CTL_TOKEN_CREATE:
+		strlcpy(a->email, p->token.email, sizeof(a->email));
+		strlcpy(a->token_id, p->token.token_id, sizeof(a->token_id));
+		snprintf(what, size, "%s of %s", p->token.token_id,
+		    p->token.email);
+		break;
+	case CTL_TOKEN_REVOKE:
+		strlcpy(a->token_id, p->name.name, sizeof(a->token_id));
+		strlcpy(what, p->name.name, size);
+		break;
+	case CTL_NODE_RENAME:
+		strlcpy(a->node, p->rename.from, sizeof(a->node));
+		snprintf(what, size, "%s to %s", p->rename.from,
+		    p->rename.to);
+		break;
+	case CTL_NODE_REMOVE:
+	case CTL_NODE_KICK:
+		strlcpy(a->node, p->name.name, sizeof(a->node));
+		strlcpy(what, p->name.name, size);
+		break;
+	case CTL_CONN_KILL:
+		snprintf(what, size, "%llu", (unsigned long long)p->id.id);
+		break;
+	default:
+		strlcpy(what, "configuration", size);
+		break;
+	}
+}
+
+void
+control_record(const struct control *c, const struct ctl_end *end)
+{
+	struct audit_event	 a;
+	char			 what[CTL_EMAIL_LEN + 32];
+	const char		*result;
+
+	if (c->req == NULL || c->req->name == NULL)
+		return;
+	audit_init(&a, AUDIT_ADMIN, NULL);
+	control_subject(c, &a, what, sizeof(what));
+	result = end->code == CTL_CODE_OK ? "done" :
+	    end->text[0] != '\0' ? end->text : "failed";
+	snprintf(a.addr, sizeof(a.addr), "uid %u", c->uid);
+	snprintf(a.text, sizeof(a.text), "%s %s: ", c->req->name, what);
+	strlcat(a.text, result, sizeof(a.text));
+	audit_send(&a);
+	log_info("control: uid %u: %s", c->uid, a.text);
+}
