@@ -53,7 +53,7 @@ struct evtls_ops {
 	/*
 	 * Bytes have come; they may be changed in place.  Returns how many
 	 * were taken; what is left comes again with more behind it.  At most
-	 * EVTLS_BATCH may be left; more is an error of the owner (fatal).
+	 * EVTLS_BATCH may be left; more ends the connection.
 	 */
 	size_t	(*input)(struct evtls *, void *, uint8_t *, size_t);
 	/*
@@ -149,7 +149,11 @@ void		 evtls_pause(struct evtls *);
 void		 evtls_resume(struct evtls *);
 /* Close with EVTLS_TIMEOUT so many ms from now; 0: never. */
 void		 evtls_deadline(struct evtls *, unsigned int);
-/* Send what output still gives, close_notify, then closed(EVTLS_CLOSED). */
+/*
+ * Send what output still gives and close_notify, and call
+ * closed(EVTLS_CLOSED) when the peer has closed as well, in 5 s at the
+ * latest.  Input is dropped from now on.
+ */
 void		 evtls_close(struct evtls *);
 /* At once; takes NULL.  Safe inside the connection's own callbacks. */
 void		 evtls_free(struct evtls *);

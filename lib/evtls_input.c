@@ -91,6 +91,8 @@ handshake(struct evtls *c)
 {
 	switch (evtls_tls_handshake(c)) {
 	case EVTLS_IO_OK:
+		if (evtls_gone(c))	/* freed by its signer */
+			return (END_OPEN);
 		c->ready = 1;
 		c->ops->ready(c, c->arg);
 		if (!evtls_gone(c) && c->want)

@@ -620,6 +620,46 @@ broken_signer(void **state)
 	}
 }
 
+static int
+freeing_sign(void *arg, const uint8_t id[EVTLS_KEYID_LEN],
+    enum evtls_sign_kind kind, const uint8_t *in, size_t inlen,
+    uint8_t out[EVTLS_SIGN_MAX], size_t *outlen)
+{
+	free_here(&sv, NOWHERE);
+	return (tls_util_signer.sign(tls_util_signer.arg, id, kind, in, inlen,
+	    out, outlen));
+}
+
+static void
+freed_by_its_signer(void **state)
+{
+	static const struct evtls_signer	 freeing = {
+		freeing_sign, NULL
+	};
+	const char				*pem = ec->pem;
+	char					 err[100];
+
+	connect_sides(evtls_server_new(&pem, 1, &freeing, err, sizeof(err)),
+	    client(ca, NULL), "node.example", 0);
+	until_closed(&cl);
+	assert_int_equal(sv.ready, 0);
+	assert_int_equal(cl.why, EVTLS_ERROR);
+}
+
+static void
+system_roots_are_usable(void **state)
+{
+	struct evtls_client	*c;
+	char			*pem, err[100] = "";
+
+	if ((pem = evtls_system_ca()) == NULL)
+		skip();
+	c = evtls_client_new(pem, NULL, err, sizeof(err));
+	free(pem);
+	assert_string_equal(err, "");
+	evtls_client_free(c);
+}
+
 static void
 bad_material(void **state)
 {
@@ -1342,6 +1382,8 @@ main(void)
 		CASE(expired_certificate),
 		CASE(future_certificate),
 		CASE(broken_signer),
+		CASE(freed_by_its_signer),
+		CASE(system_roots_are_usable),
 		CASE(bad_material),
 		CASE(handshake_byte_by_byte),
 		CASE(rubbish_is_not_tls),
