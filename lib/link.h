@@ -44,7 +44,8 @@ struct link_ops {
 	void	(*goaway)(struct link *, void *, const struct mux_goaway *);
 	/*
 	 * The link is over and its streams were reset; call link_free here
-	 * or later.  code: the close code received or sent, 0 if none.
+	 * or later.  code: the close code received or sent, 0 if none.  The
+	 * connection is closed when this returns, and link_conn is NULL then.
 	 */
 	void	(*down)(struct link *, void *, int, const char *);
 };
@@ -70,9 +71,14 @@ struct link_config {
  * kernel tells when a socket pair is gone).
  */
 struct link	*link_new(struct evtls *, const struct link_config *);
-/* Close in order: close frame, what is queued for it, then down(). */
+/*
+ * Close in order: streams are reset now (MUX_CODE_KILLED with
+ * WS_CLOSE_POLICY, else MUX_CODE_NODE_GONE), what the peer is still to be
+ * told and the close frame are sent, and down() comes with its answer, or
+ * after 2 s.
+ */
 void		 link_close(struct link *, int, const char *);
-/* At once, no callback; takes NULL. */
+/* At once, no callback of the link's; takes NULL.  Safe in any of them. */
 void		 link_free(struct link *);
 
 struct mux	*link_mux(struct link *);

@@ -1,0 +1,662 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Logging in to a relay that follows a script: it answers the first request
+ * and the second one as each case says.
+ */
+
+/* link: lib/link_client.c lib/link.c lib/token.c lib/relay_url.c
+ * lib/http.c lib/http_field.c lib/http_host.c lib/ws.c lib/base64.c
+ * lib/evtls.c lib/evtls_input.c lib/evtls_output.c lib/evtls_buf.c
+ * lib/evtls_tls.c lib/evtls_libtls.c lib/evtls_libtls_key.c lib/mux.c
+ * lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/mux_stream.c
+ * lib/mux_table.c */
+/* libs: libevent libtls libssl libcrypto */
+
+#include "compat.h"
+
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base64.h"
+#include "evtls.h"
+#include "link_client.h"
+#include "relay_url.h"
+
+#define NONCE		"bm9uY2Utb2YtdGhlLXJlbGF5"
+#define CHALLENGE	"HTTP/1.1 401 Unauthorized\r\n" \
+			"WWW-Authenticate: Bearer\r\n" \
+			"WWW-Authenticate: Culvert nonce=\"" NONCE "\"\r\n" \
+			"Content-Length: 25\r\n\r\n" \
+			"{\"error\":\"please log in\"}"
+/* ACCEPT stands for what answers the key. */
+#define WELCOME		"HTTP/1.1 101 Switching Protocols\r\n" \
+			"Upgrade: websocket\r\nConnection: Upgrade\r\n" \
+			"Sec-WebSocket-Accept: ACCEPT\r\n" \
+			"Sec-WebSocket-Protocol: culvert.1\r\n\r\n"
+
+enum signing { SIGN_AT_ONCE, SIGN_LATER, SIGN_NOT, SIGN_FREE };
+
+static struct {
+	struct event_base	*base;
+	struct link_client	*lc;
+	struct link		*link;
+	struct token		 token;
+	enum signing		 signing;
+	int			 fd;		/* the relay's end */
+	char			 in[8192];
+	size_t			 inlen;
+	char			 first[4096];	/* request, kept */
+	/* results */
+	int			 signs, done, fails, up, down;
+	enum link_fail		 fail;
+	int			 retry;
+	char			 text[512];
+	uint8_t			 sig[TOKEN_SIG_LEN];
+	struct token_challenge	 challenge;
+} t;
+static struct mux_budget	 budget = { .limit = 1 << 26 };
+
+static void
+on_up(struct link *l, void *arg, const struct mux_hello *h)
+{
+	t.up++;
+}
+
+static void
+on_down(struct link *l, void *arg, int code, const char *text)
+{
+	t.down++;
+	link_free(l);
+	t.link = NULL;
+}
+
+static const struct link_ops link_ops = { on_up, NULL, NULL, on_down };
+
+static void
+on_sign(struct link_client *lc, void *arg, const struct token_challenge *c)
+{
+	t.signs++;
+	t.challenge = *c;
+	assert_int_equal(token_sign(&t.token, c, t.sig), 0);
+	switch (t.signing) {
+	case SIGN_AT_ONCE:
+		link_client_signed(lc, t.sig);
+		break;
+	case SIGN_LATER:
+		break;
+	case SIGN_NOT:
+		link_client_signed(lc, NULL);
+		break;
+	case SIGN_FREE:
+		link_client_free(lc);
+		t.lc = NULL;
+		break;
+	}
+}
+
+static void
+on_done(struct link_client *lc, void *arg, struct link *link)
+{
+	t.done++;
+	t.link = link;
+	t.lc = NULL;
+}
+
+static void
+on_fail(struct link_client *lc, void *arg, enum link_fail fail, int retry,
+    const char *text)
+{
+	t.fails++;
+	t.fail = fail;
+	t.retry = retry;
+	strlcpy(t.text, text, sizeof(t.text));
+	t.lc = NULL;
+}
+
+static const struct link_client_ops client_ops = {
+	on_sign, on_done, on_fail
+};
+
+static void
+begin_tls(const char *path, const char *node, struct evtls_client *tls,
+    unsigned int timeout)
+{
+	struct mux_hello		 hello = { .credit = 1000 };
+	struct relay_url		 url;
+	struct link_client_config	 cfg;
+	const char			*errstr;
+	int				 fd[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	memset(&t, 0, sizeof(t));
+	t.base = event_base_new();
+	token_make(&t.token);
+	assert_int_equal(relay_url_parse("ws://Relay.Example.:8000", &url,
+	    &errstr), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+	    fd), 0);
+	t.fd = fd[0];
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.base = t.base;
+	cfg.fd = fd[1];
+	cfg.url = &url;
+	cfg.tls = tls;
+	cfg.path = path;
+	cfg.node = node;
+	cfg.token_id = t.token.id;
+	cfg.user_agent = "test/1";
+	cfg.timeout_ms = timeout;
+	cfg.ops = &client_ops;
+	cfg.link.base = t.base;
+	cfg.link.ops = &link_ops;
+	cfg.link.streams_max = 10;
+	cfg.link.budget = 1 << 20;
+	cfg.link.process_budget = &budget;
+	cfg.link.hello = &hello;
+	t.lc = link_client_new(&cfg);
+	assert_non_null(t.lc);
+}
+
+static void
+begin(void)
+{
+	begin_tls(LINK_PATH_NODE, "porch", NULL, 5000);
+}
+
+static void
+end(void)
+{
+	link_client_free(t.lc);
+	link_free(t.link);
+	if (t.fd != -1)
+		close(t.fd);
+	event_base_free(t.base);
+	assert_int_equal(budget.used, 0);
+}
+
+static void
+passes(int n)
+{
+	while (n-- > 0)
+		event_base_loop(t.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+static void
+wait_for(const int *what)
+{
+	int	 i;
+
+	for (i = 0; i < 2000 && *what == 0; i++) {
+		passes(2);
+		if (i > 50)
+			usleep(1000);
+	}
+}
+
+/* The next request's head, in t.in. */
+static void
+request(void)
+{
+	ssize_t	 n;
+	int	 i;
+
+	t.inlen = 0;
+	for (i = 0; i < 1000; i++) {
+		passes(2);
+		n = read(t.fd, t.in + t.inlen, sizeof(t.in) - 1 - t.inlen);
+		if (n > 0)
+			t.inlen += n;
+		t.in[t.inlen] = '\0';
+		if (strstr(t.in, "\r\n\r\n") != NULL)
+			return;
+	}
+	fail_msg("no request");
+}
+
+static void
+field(const char *name, char *value, size_t size)
+{
+	char	*p, want[64];
+
+	snprintf(want, sizeof(want), "\r\n%s: ", name);
+	p = strstr(t.in, want);
+	assert_non_null(p);
+	p += strlen(want);
+	assert_true(strcspn(p, "\r") < size);
+	strlcpy(value, p, strcspn(p, "\r") + 1);
+}
+
+/* Send an answer, with ACCEPT filled in, in pieces of so many bytes. */
+static void
+answer(const char *text, size_t len, size_t piece)
+{
+	char	 buf[8192], key[64], accept[WS_ACCEPT_LEN + 1], *p;
+	size_t	 n, off;
+
+	memcpy(buf, text, len);
+	buf[len] = '\0';
+	if ((p = strstr(buf, "ACCEPT")) != NULL) {
+		field("Sec-WebSocket-Key", key, sizeof(key));
+		ws_accept(key, accept);
+		memmove(p + WS_ACCEPT_LEN, p + 6, len - (p + 6 - buf));
+		memcpy(p, accept, WS_ACCEPT_LEN);
+		len += WS_ACCEPT_LEN - 6;
+	}
+	for (off = 0; off < len; off += n) {
+		n = len - off < piece ? len - off : piece;
+		/* It may have left in the middle. */
+		if (write(t.fd, buf + off, n) == -1)
+			break;
+		passes(3);
+	}
+}
+
+static void
+say(const char *text)
+{
+	answer(text, strlen(text), 8192);
+}
+
+/* The relay's first frame, as it comes right behind the 101. */
+static size_t
+hello_frame(uint8_t *buf)
+{
+	struct mux_hello	 hello = { .version = MUX_VERSION };
+	uint8_t			 frame[512];
+	ssize_t			 n;
+	size_t			 h;
+
+	mux_head_put(frame, MUX_CONTROL, 0, 0);
+	n = mux_hello_put(frame + MUX_HEAD_LEN, sizeof(frame) - MUX_HEAD_LEN,
+	    &hello);
+	h = ws_head(buf, WS_BINARY, MUX_HEAD_LEN + n, NULL);
+	memcpy(buf + h, frame, MUX_HEAD_LEN + n);
+	return (h + MUX_HEAD_LEN + n);
+}
+
+/* ---- The cases ------------------------------------------------------------------- */
+
+static void
+good_token_gets_a_link(void **state __unused)
+{
+	char	 text[1024 + sizeof(WELCOME)], value[512], want[512], sig[128];
+	size_t	 n = sizeof(WELCOME) - 1;
+
+	begin();
+	request();
+	assert_memory_equal(t.in, "GET /api/nodes/ws HTTP/1.1\r\n", 28);
+	field("Host", value, sizeof(value));
+	assert_string_equal(value, "relay.example:8000");
+	field("Culvert-Node", value, sizeof(value));
+	assert_string_equal(value, "porch");
+	field("Sec-WebSocket-Protocol", value, sizeof(value));
+	assert_string_equal(value, "culvert.1");
+	field("User-Agent", value, sizeof(value));
+	assert_string_equal(value, "test/1");
+	assert_null(strstr(t.in, "Authorization"));
+	say(CHALLENGE);
+	request();
+	assert_string_equal(t.challenge.host, "relay.example");
+	assert_string_equal(t.challenge.nonce, NONCE);
+	assert_string_equal(t.challenge.path, "/api/nodes/ws");
+	assert_string_equal(t.challenge.node, "porch");
+	field("Authorization", value, sizeof(value));
+	base64url_encode(sig, sizeof(sig), t.sig, sizeof(t.sig));
+	snprintf(want, sizeof(want), "Culvert id=\"%s\", nonce=\"" NONCE
+	    "\", sig=\"%s\"", t.token.id, sig);
+	assert_string_equal(value, want);
+	memcpy(text, WELCOME, n);
+	n += hello_frame((uint8_t *)text + n);
+	answer(text, n, 8192);
+	wait_for(&t.up);
+	assert_int_equal(t.signs, 1);
+	assert_int_equal(t.done, 1);
+	assert_int_equal(t.up, 1);
+	assert_int_equal(t.fails, 0);
+	end();
+}
+
+static void
+every_cut_of_the_answers_does(void **state __unused)
+{
+	char	 text[1024 + sizeof(WELCOME)];
+	size_t	 n, piece;
+
+	for (piece = 1; piece < 200; piece += piece < 8 ? 1 : 37) {
+		begin();
+		request();
+		answer(CHALLENGE, sizeof(CHALLENGE) - 1, piece);
+		request();
+		n = sizeof(WELCOME) - 1;
+		memcpy(text, WELCOME, n);
+		n += hello_frame((uint8_t *)text + n);
+		answer(text, n, piece);
+		wait_for(&t.up);
+		assert_int_equal(t.up, 1);
+		end();
+	}
+}
+
+static void
+clients_name_no_node(void **state __unused)
+{
+	begin_tls(LINK_PATH_ACCESS, "", NULL, 5000);
+	request();
+	assert_null(strstr(t.in, "Culvert-Node"));
+	assert_memory_equal(t.in, "GET /api/access/ws HTTP/1.1\r\n", 29);
+	say(CHALLENGE);
+	request();
+	assert_string_equal(t.challenge.node, "");
+	end();
+}
+
+static void
+signature_may_come_later(void **state __unused)
+{
+	begin();
+	t.signing = SIGN_LATER;
+	request();
+	say(CHALLENGE);
+	wait_for(&t.signs);
+	passes(20);
+	assert_int_equal(t.fails, 0);
+	link_client_signed(t.lc, t.sig);
+	request();
+	say(WELCOME);
+	wait_for(&t.done);
+	assert_int_equal(t.done, 1);
+	end();
+}
+
+static void
+no_signature_is_a_denial(void **state __unused)
+{
+	begin();
+	t.signing = SIGN_NOT;
+	request();
+	say(CHALLENGE);
+	wait_for(&t.fails);
+	assert_int_equal(t.fail, LINK_FAIL_DENIED);
+	end();
+}
+
+static void
+giving_up_while_signing_is_safe(void **state __unused)
+{
+	begin();
+	t.signing = SIGN_FREE;
+	request();
+	say(CHALLENGE);
+	wait_for(&t.signs);
+	passes(20);
+	assert_int_equal(t.fails + t.done, 0);
+	end();
+}
+
+static void
+end_close_behind_the_101_reaches_the_link(void **state __unused)
+{
+	begin();
+	request();
+	say(CHALLENGE);
+	request();
+	say(WELCOME);
+	shutdown(t.fd, SHUT_WR);
+	wait_for(&t.down);
+	assert_int_equal(t.done, 1);
+	assert_int_equal(t.down, 1);
+	end();
+}
+
+/* What the relay answers at which request, and what is made of it. */
+static const struct refusal {
+	int		 request;
+	const char	*answer;
+	enum link_fail	 fail;
+	int		 retry;
+	const char	*text;
+} refusals[] = {
+	{ 2, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Culvert "
+	    "nonce=\"" NONCE "\"\r\nContent-Length: 26\r\n\r\n"
+	    "{\"error\":\"no such token  \"}", LINK_FAIL_DENIED, 0,
+	    "no such token  " },
+	{ 2, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+	    LINK_FAIL_DENIED, 0, "the relay does not accept the token" },
+	{ 1, "HTTP/1.1 403 Forbidden\r\nContent-Length: 23\r\n\r\n"
+	    "{\"error\":\"go\033[2J away\"}", LINK_FAIL_DENIED, 0,
+	    "go?[2J away" },
+	{ 2, "HTTP/1.1 403 Forbidden\r\n\r\n", LINK_FAIL_DENIED, 0,
+	    "the relay denies it" },
+	{ 2, "HTTP/1.1 409 Conflict\r\nContent-Length: 17\r\n\r\n"
+	    "{\"error\":\"taken\"}", LINK_FAIL_DENIED, 0, "taken" },
+	{ 1, "HTTP/1.1 421 Misdirected Request\r\nContent-Length: 2\r\n\r\n{}",
+	    LINK_FAIL_DENIED, 0, "the relay denies it" },
+	{ 1, "HTTP/1.1 503 Busy\r\nRetry-After: 17\r\nContent-Length: 0\r\n"
+	    "\r\n", LINK_FAIL_BUSY, 17, "the relay is busy" },
+	{ 2, "HTTP/1.1 429 Slow\r\nRetry-After: 99999\r\n"
+	    "Content-Length: 0\r\n\r\n", LINK_FAIL_BUSY, 0, NULL },
+	{ 1, "HTTP/1.1 503 Busy\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 "
+	    "GMT\r\n\r\n", LINK_FAIL_BUSY, 0, NULL },
+	{ 1, "HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n"
+	    "Content-Length: 0\r\n\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 1, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+	    LINK_FAIL_PROTOCOL, 0, "not a Culvert relay, or of another "
+	    "version: it answers 200" },
+	{ 1, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 1, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n"
+	    "Content-Length: 0\r\n\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 1, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Culvert "
+	    "nonce=\"\"\r\nContent-Length: 0\r\n\r\n", LINK_FAIL_PROTOCOL,
+	    0, NULL },
+	{ 1, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Culvert "
+	    "nonce=\"a, b\"\r\nContent-Length: 0\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 1, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Culvert "
+	    "nonce=\"a\"\r\nContent-Length: 4097\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 1, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 1\r\n"
+	    "Content-Length: 2\r\n\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 1, "HTTP/1.1 401 Unauthorized\r\nContent-Length: -1\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+	/* a nonce, and at once something that nobody asked for */
+	{ 1, CHALLENGE WELCOME, LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 1, WELCOME, LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 1, "SSH-2.0-OpenSSH_9.2\r\n", LINK_FAIL_PROTOCOL, 0,
+	    "what answers there is not a Culvert relay" },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\nSec-WebSocket-Protocol: culvert.1\r\n"
+	    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0,
+	    "the relay's handshake is not as it should be" },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.2\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.0 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n\r\n",
+	    LINK_FAIL_PROTOCOL, 0, NULL },
+};
+
+static void
+refusals_are_told_apart(void **state __unused)
+{
+	const struct refusal	*r;
+	size_t			 i;
+
+	for (i = 0; i < nitems(refusals); i++) {
+		r = &refusals[i];
+		begin();
+		if (strncmp(r->answer, CHALLENGE, 40) == 0 &&
+		    strstr(r->answer, "101") != NULL)
+			t.signing = SIGN_LATER;
+		request();
+		if (r->request == 2) {
+			say(CHALLENGE);
+			request();
+		}
+		say(r->answer);
+		wait_for(&t.fails);
+		if (t.fails != 1 || t.fail != r->fail || t.retry != r->retry)
+			fail_msg("answer %zu: %d fails, fail %d, retry %d, %s",
+			    i, t.fails, t.fail, t.retry, t.text);
+		if (r->text != NULL)
+			assert_string_equal(t.text, r->text);
+		assert_int_equal(t.done, 0);
+		end();
+	}
+}
+
+static void
+interim_answers_are_passed_over(void **state __unused)
+{
+	begin();
+	request();
+	say("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" CHALLENGE);
+	request();
+	say(WELCOME);
+	wait_for(&t.done);
+	assert_int_equal(t.done, 1);
+	end();
+}
+
+static void
+cut_off_refusal_is_still_one(void **state __unused)
+{
+	begin();
+	request();
+	say("HTTP/1.1 403 Forbidden\r\nContent-Length: 100\r\n\r\n{\"er");
+	shutdown(t.fd, SHUT_WR);
+	wait_for(&t.fails);
+	assert_int_equal(t.fail, LINK_FAIL_DENIED);
+	end();
+}
+
+static void
+lost_connection_is_unreachable(void **state __unused)
+{
+	begin();
+	request();
+	shutdown(t.fd, SHUT_WR);
+	wait_for(&t.fails);
+	assert_int_equal(t.fail, LINK_FAIL_UNREACHABLE);
+	assert_string_equal(t.text, "closed by peer");
+	end();
+}
+
+static void
+silence_times_out(void **state __unused)
+{
+	begin_tls(LINK_PATH_NODE, "porch", NULL, 100);
+	wait_for(&t.fails);
+	assert_int_equal(t.fail, LINK_FAIL_UNREACHABLE);
+	assert_string_equal(t.text, "the relay did not answer in time");
+	end();
+}
+
+static void
+no_tls_where_it_should_be(void **state __unused)
+{
+	static const uint8_t	 pin[EVTLS_KEYID_LEN] = { 1 };
+	struct evtls_client	*tls;
+	char			 err[256];
+
+	tls = evtls_client_new(NULL, pin, err, sizeof(err));
+	assert_non_null(tls);
+	begin_tls(LINK_PATH_NODE, "porch", tls, 5000);
+	passes(20);
+	say("HTTP/1.1 400 Bad Request\r\n\r\n");
+	wait_for(&t.fails);
+	assert_int_equal(t.fail, LINK_FAIL_TLS);
+	end();
+	evtls_client_free(tls);
+}
+
+static void
+endless_head_is_refused(void **state __unused)
+{
+	char	 line[1001];
+	int	 i;
+
+	begin();
+	request();
+	say("HTTP/1.1 200 OK\r\n");
+	memset(line, 'a', sizeof(line) - 1);
+	line[1] = ':';
+	line[998] = '\r';
+	line[999] = '\n';
+	line[1000] = '\0';
+	for (i = 0; i < 30 && t.fails == 0; i++)
+		say(line);
+	wait_for(&t.fails);
+	assert_int_equal(t.fail, LINK_FAIL_PROTOCOL);
+	end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(good_token_gets_a_link),
+		cmocka_unit_test(every_cut_of_the_answers_does),
+		cmocka_unit_test(clients_name_no_node),
+		cmocka_unit_test(signature_may_come_later),
+		cmocka_unit_test(no_signature_is_a_denial),
+		cmocka_unit_test(giving_up_while_signing_is_safe),
+		cmocka_unit_test(end_close_behind_the_101_reaches_the_link),
+		cmocka_unit_test(refusals_are_told_apart),
+		cmocka_unit_test(interim_answers_are_passed_over),
+		cmocka_unit_test(cut_off_refusal_is_still_one),
+		cmocka_unit_test(lost_connection_is_unreachable),
+		cmocka_unit_test(silence_times_out),
+		cmocka_unit_test(no_tls_where_it_should_be),
+		cmocka_unit_test(endless_head_is_refused),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	assert_int_equal(evtls_init(), 0);
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
