@@ -76,7 +76,6 @@ struct agentd_conf {
 	char		*name;
 	char		*token;		/* a secret */
 	char		*ca, *pin;
-	char		*user;		/* of the proxy */
 	int		 plaintext;	/* ws:// to anywhere */
 	uint32_t	 ping_ms;
 	uint32_t	 streams_max;

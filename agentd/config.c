@@ -40,8 +40,7 @@ config_new(void)
 {
 	struct agentd_conf	*conf;
 
-	if ((conf = calloc(1, sizeof(*conf))) == NULL ||
-	    (conf->user = strdup("_culvertpx")) == NULL)
+	if ((conf = calloc(1, sizeof(*conf))) == NULL)
 		fatal("configuration");
 	conf->streams_max = 4096;
 	TAILQ_INIT(&conf->rules);
@@ -66,7 +65,6 @@ config_free(struct agentd_conf *conf)
 		freezero(conf->token, strlen(conf->token));
 	free(conf->ca);
 	free(conf->pin);
-	free(conf->user);
 	free(conf->ca_pem);
 	free(conf);
 }
@@ -99,12 +97,14 @@ config_environment(struct agentd_conf *conf)
 	char		 url[512];
 	long long	 n;
 	size_t		 i;
+	int		 v6;
 
 	if ((host = getenv("SERVER_HOST")) != NULL && host[0] != '\0') {
 		port = getenv("SERVER_PORT");
-		snprintf(url, sizeof(url), "wss://%s%s%s", host,
-		    port == NULL || port[0] == '\0' ? "" : ":",
-		    port == NULL ? "" : port);
+		v6 = host[0] != '[' && strchr(host, ':') != NULL;
+		snprintf(url, sizeof(url), "wss://%s%s%s%s%s", v6 ? "[" : "",
+		    host, v6 ? "]" : "", port == NULL || port[0] == '\0' ?
+		    "" : ":", port == NULL ? "" : port);
 		config_relay(conf, url);
 	}
 	if ((p = getenv("HTTP_NETWORK_RELAY_URL")) != NULL && p[0] != '\0')
@@ -187,7 +187,7 @@ config_load(struct agentd_conf *conf)
 {
 	struct token	 token;
 	const char	*why;
-	char		*p, err[256];
+	char		*p, err[256] = "TLS can't be set up";
 	struct evtls_client *trust;
 	int		 i, tls = 0, bad = 0;
 
@@ -199,7 +199,10 @@ config_load(struct agentd_conf *conf)
 	for (i = 0; i < conf->nrelays; i++) {
 		if (relay_url_parse(conf->relays[i], &conf->urls[i], &why) ==
 		    -1) {
-			log_warnx("relay %s: %s", conf->relays[i], why);
+			/* Behind these there may be a secret. */
+			log_warnx("relay %s: %s",
+			    strpbrk(conf->relays[i], "@?#") != NULL ? "URL" :
+			    conf->relays[i], why);
 			bad = 1;
 			continue;
 		}

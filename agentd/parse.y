@@ -34,13 +34,21 @@
 static int	yylex(void);
 static int	yyparse(void);
 static void	yyerror(const char *);
-static void	set_string(char **, char *, const char *);
-static void	add_relay(char *);
-static void	add_rule(int, int, int, char *, char *);
-static int	parse_ports(char *, uint16_t *, uint16_t *);
+static void	set_string(char **, const char *, const char *);
+static void	set_path(char **, const char *, const char *);
+static void	set_token(const char *);
+static void	set_token_file(const char *);
+static void	set_ping(const char *);
+static void	set_streams(const char *);
+static void	add_relay(const char *);
+static void	add_rule(int, int, int, const char *, const char *);
+static int	parse_ports(const char *, uint16_t *, uint16_t *);
+
+#define HOST_CHARS	"abcdefghijklmnopqrstuvwxyz" \
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 static struct agentd_conf	*conf;
-static int			 relays_cleared;
+static int			 relays_cleared, nrules;
 
 %}
 
@@ -49,75 +57,40 @@ static int			 relays_cleared;
 	int	 number;
 }
 
-%token	INCLUDE RELAY NAME TOKEN FILENAME CA PIN USER ALLOW PLAINTEXT PING
+%token	INCLUDE RELAY NAME TOKEN FILENAME CA PIN ALLOW PLAINTEXT PING
 %token	INTERVAL LIMIT STREAMS PASS BLOCK QUICK TO PORT TCP UDP ERROR
 %token	<text>	TEXT
 %type	<number> action quick kind
-%type	<text>	target port
+%type	<text>	port
 
 %%
 
 grammar		: /* empty */
 		| grammar '\n'
 		| grammar statement '\n'
+		| grammar INCLUDE TEXT '\n'	{
+			(void)conflex_include($3);
+		}
 		| grammar error '\n'		{ yyerrok; }
 		;
 
-statement	: INCLUDE TEXT {
-			(void)conflex_include($2);
-			free($2);
-		}
-		| TEXT '=' TEXT {
+statement	: TEXT '=' TEXT {
 			if (conflex_macro($1, $3, 0) == -1)
 				conflex_error("%s: a macro's name is of "
 				    "letters, digits and _", $1);
-			free($1);
-			free($3);
 		}
-		| RELAY TEXT		{ add_relay($2); }
-		| NAME TEXT		{ set_string(&conf->name, $2, "name"); }
-		| TOKEN TEXT {
-			free(conf->token);
-			conf->token = $2;
+		| RELAY TEXT			{ add_relay($2); }
+		| NAME TEXT {
+			set_string(&conf->name, $2, "name");
 		}
-		| TOKEN FILENAME TEXT {
-			char	*token;
-
-			if ((token = login_token_file($3)) == NULL)
-				conflex_error("token file %s can't be used",
-				    $3);
-			else {
-				free(conf->token);
-				conf->token = token;
-			}
-			free($3);
-		}
-		| CA TEXT		{ set_string(&conf->ca, $2, "ca"); }
-		| PIN TEXT		{ set_string(&conf->pin, $2, "pin"); }
-		| USER TEXT		{ set_string(&conf->user, $2, "user"); }
-		| ALLOW PLAINTEXT	{ conf->plaintext = 1; }
-		| PING INTERVAL TEXT {
-			uint64_t	 ms;
-
-			if (conflex_time($3, &ms) == -1 || ms < 1000 ||
-			    ms > 40000)
-				conflex_error("ping interval %s: from 1s to "
-				    "40s", $3);
-			else
-				conf->ping_ms = ms;
-			free($3);
-		}
-		| LIMIT STREAMS TEXT {
-			long long	 n;
-
-			if (conflex_number($3, 1, 100000, &n) == -1)
-				conflex_error("limit streams %s: a number "
-				    "from 1 to 100000", $3);
-			else
-				conf->streams_max = n;
-			free($3);
-		}
-		| action quick kind TO target port {
+		| TOKEN TEXT			{ set_token($2); }
+		| TOKEN FILENAME TEXT		{ set_token_file($3); }
+		| CA TEXT			{ set_path(&conf->ca, $2, "ca"); }
+		| PIN TEXT			{ set_string(&conf->pin, $2, "pin"); }
+		| ALLOW PLAINTEXT		{ conf->plaintext = 1; }
+		| PING INTERVAL TEXT		{ set_ping($3); }
+		| LIMIT STREAMS TEXT		{ set_streams($3); }
+		| action quick kind TO TEXT port {
 			add_rule($1, $2, $3, $5, $6);
 		}
 		;
@@ -135,19 +108,13 @@ kind		: /* empty */	{ $$ = 0; }
 		| UDP		{ $$ = MUX_KIND_UDP; }
 		;
 
-target		: TEXT		{ $$ = $1; }
-		;
-
 port		: /* empty */	{ $$ = NULL; }
 		| PORT TEXT	{ $$ = $2; }
 		;
 
 %%
 
-static const struct {
-	const char	*name;
-	int		 token;
-} keywords[] = {
+static const struct conflex_keyword keywords[] = {
 	{ "allow",	ALLOW },
 	{ "block",	BLOCK },
 	{ "ca",		CA },
@@ -168,61 +135,88 @@ static const struct {
 	{ "to",		TO },
 	{ "token",	TOKEN },
 	{ "udp",	UDP },
-	{ "user",	USER },
 };
 
 static int
 yylex(void)
 {
-	struct conflex_token	 t;
-	size_t			 i;
-	int			 token;
-
-	conflex_next(&t);
-	switch (t.type) {
-	case CONFLEX_EOF:
-		return (0);
-	case CONFLEX_ERROR:
-		return (ERROR);
-	case CONFLEX_NEWLINE:
-		return ('\n');
-	case CONFLEX_CHAR:
-		return (t.ch);
-	case CONFLEX_WORD:
-		for (i = 0; i < nitems(keywords); i++) {
-			if (strcmp(keywords[i].name, t.text) != 0)
-				continue;
-			token = keywords[i].token;
-			free(t.text);
-			return (token);
-		}
-		break;
-	case CONFLEX_STRING:
-		break;
-	}
-	yylval.text = t.text;
-	return (TEXT);
+	return (conflex_lex(keywords, nitems(keywords), TEXT, ERROR,
+	    &yylval.text));
 }
 
 static void
 yyerror(const char *text)
 {
-	if (conflex_errors() == 0)
-		conflex_error("%s", text);
+	conflex_syntax(keywords, nitems(keywords));
 }
 
 static void
-set_string(char **where, char *value, const char *what)
+set_string(char **where, const char *value, const char *what)
 {
 	if (value[0] == '\0')
 		conflex_error("%s: empty", what);
-	free(*where);
-	*where = value;
+	config_string(where, value);
+}
+
+/* The daemon runs in "/". */
+static void
+set_path(char **where, const char *value, const char *what)
+{
+	if (value[0] != '/' && value[0] != '\0')
+		conflex_error("%s %s: not an absolute path", what, value);
+	set_string(where, value, what);
+}
+
+static void
+set_token(const char *token)
+{
+	if (!conflex_private())
+		conflex_error("token: others may read this file: chmod 600 "
+		    "it, or use \"token file\"");
+	config_string(&conf->token, token);
+}
+
+static void
+set_token_file(const char *file)
+{
+	char	*token;
+
+	if (file[0] != '/')
+		conflex_error("token file %s: not an absolute path", file);
+	else if ((token = login_token_file(file)) == NULL)
+		conflex_error("token file %s can't be used", file);
+	else {
+		config_string(&conf->token, token);
+		freezero(token, strlen(token));
+	}
+}
+
+static void
+set_ping(const char *value)
+{
+	uint64_t	 ms;
+
+	if (conflex_time(value, &ms) == -1 || ms < 1000 || ms > 40000)
+		conflex_error("ping interval %s: from 1s to 40s", value);
+	else
+		conf->ping_ms = ms;
+}
+
+static void
+set_streams(const char *value)
+{
+	long long	 n;
+
+	if (conflex_number(value, 1, 100000, &n) == -1)
+		conflex_error("limit streams %s: a number from 1 to 100000",
+		    value);
+	else
+		conf->streams_max = n;
 }
 
 /* The first `relay` of a file takes the place of what came before it. */
 static void
-add_relay(char *url)
+add_relay(const char *url)
 {
 	if (!relays_cleared) {
 		while (conf->nrelays > 0)
@@ -231,34 +225,45 @@ add_relay(char *url)
 	}
 	if (conf->nrelays == RELAYS_MAX) {
 		conflex_error("relay: at most %d", RELAYS_MAX);
-		free(url);
 		return;
 	}
-	conf->relays[conf->nrelays++] = url;
+	if ((conf->relays[conf->nrelays] = strdup(url)) == NULL)
+		fatal("configuration");
+	conf->nrelays++;
 }
 
+/* "22" or "8000-8099" */
 static int
-parse_ports(char *text, uint16_t *min, uint16_t *max)
+parse_ports(const char *text, uint16_t *min, uint16_t *max)
 {
-	char	*dash;
+	char	 low[8];
+	size_t	 n = strcspn(text, "-");
 
-	if ((dash = strchr(text, '-')) != NULL)
-		*dash++ = '\0';
-	if (addr_parse_port(text, min) == -1)
+	if (n >= sizeof(low))
+		return (-1);
+	memcpy(low, text, n);
+	low[n] = '\0';
+	if (addr_parse_port(low, min) == -1)
 		return (-1);
 	*max = *min;
-	if (dash != NULL && addr_parse_port(dash, max) == -1)
+	if (text[n] == '-' && addr_parse_port(text + n + 1, max) == -1)
 		return (-1);
 	return (*min <= *max ? 0 : -1);
 }
 
 static void
-add_rule(int action, int quick, int kind, char *target, char *port)
+add_rule(int action, int quick, int kind, const char *target,
+    const char *port)
 {
 	struct rule_entry	*e;
 	struct rule		*r;
 	size_t			 i;
 
+	if (nrules == RULES_MAX) {
+		conflex_error("rules: at most %d", RULES_MAX);
+		return;
+	}
+	nrules++;
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		fatal("configuration");
 	r = &e->rule;
@@ -273,8 +278,9 @@ add_rule(int action, int quick, int kind, char *target, char *port)
 		r->what = RULE_LOOPBACK;
 	else if (addr_prefix_parse(target, &r->prefix) == 0)
 		r->what = RULE_PREFIX;
-	else if (strchr(target, '/') == NULL && strlcpy(r->host, target,
-	    sizeof(r->host)) < sizeof(r->host)) {
+	else if (strspn(target, "0123456789.") < strlen(target) &&
+	    strspn(target, HOST_CHARS) == strlen(target) && strlcpy(r->host, target, sizeof(r->host)) <
+	    sizeof(r->host)) {
 		r->what = RULE_HOST;
 		for (i = 0; r->host[i] != '\0'; i++)
 			r->host[i] = tolower((unsigned char)r->host[i]);
@@ -283,9 +289,8 @@ add_rule(int action, int quick, int kind, char *target, char *port)
 		    target);
 	if (port != NULL && parse_ports(port, &r->port_min, &r->port_max) ==
 	    -1)
-		conflex_error("port: a number, or two with - between them");
-	free(target);
-	free(port);
+		conflex_error("port %s: a number, or two with - between "
+		    "them", port);
 	TAILQ_INSERT_TAIL(&conf->rules, e, entry);
 }
 
@@ -295,7 +300,7 @@ parse_config(const char *file, struct agentd_conf *into)
 	int	 bad;
 
 	conf = into;
-	relays_cleared = 0;
+	relays_cleared = nrules = 0;
 	bad = conflex_open(file) == -1 || yyparse() != 0 ||
 	    conflex_errors() > 0;
 	conflex_close();

@@ -17,6 +17,7 @@
 #include "compat.h"
 
 #include <sys/queue.h>
+#include <sys/stat.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -31,12 +32,20 @@
 
 #define INCLUDE_DEPTH_MAX	16
 #define TOKEN_MAX		8192
+#define BYTES_MAX		(16 * 1024 * 1024)	/* of all files */
 
 struct conf_file {
 	SLIST_ENTRY(conf_file)	 entry;
 	FILE			*fp;
 	char			*name;
-	int			 line;
+	int			 line;		/* of the next byte */
+	int			 token_line;	/* of the last token */
+	int			 ended;
+};
+
+struct lent {
+	SLIST_ENTRY(lent)	 entry;
+	char			*text;
 };
 
 struct macro {
@@ -47,11 +56,19 @@ struct macro {
 };
 
 static SLIST_HEAD(, conf_file) files = SLIST_HEAD_INITIALIZER(files);
+static SLIST_HEAD(, lent) lents = SLIST_HEAD_INITIALIZER(lents);
 static TAILQ_HEAD(, macro) macros = TAILQ_HEAD_INITIALIZER(macros);
 static int	 depth, errors;
+static size_t	 nread;
+static char	 first[64];	/* word of the line, if it begins with one */
+static int	 line_begins, line_bad, line_assigns;
 
+static int	 lex_byte(struct conf_file *);
 static int	 lex_getc(void);
 static void	 lex_ungetc(int);
+static void	 lex_skip(void);
+static int	 lex_start(void);
+static void	 lex_end(struct conflex_token *);
 static void	 file_pop(void);
 static int	 file_push(const char *);
 static void	 lex_string(struct conflex_token *);
@@ -67,6 +84,7 @@ file_push(const char *name)
 
 	if (depth >= INCLUDE_DEPTH_MAX) {
 		conflex_error("include: nested too deep");
+		errors = CONFLEX_ERRORS_MAX;	/* a loop: enough said */
 		return (-1);
 	}
 	if ((f = calloc(1, sizeof(*f))) == NULL ||
@@ -83,7 +101,7 @@ file_push(const char *name)
 		free(f);
 		return (-1);
 	}
-	f->line = 1;
+	f->line = f->token_line = 1;
 	SLIST_INSERT_HEAD(&files, f, entry);
 	depth++;
 	return (0);
@@ -132,18 +150,39 @@ void
 conflex_close(void)
 {
 	struct macro	*m, *tmp;
+	struct lent	*l;
 
 	while (!SLIST_EMPTY(&files))
 		file_pop();
+	while ((l = SLIST_FIRST(&lents)) != NULL) {
+		SLIST_REMOVE_HEAD(&lents, entry);
+		freezero(l->text, strlen(l->text));
+		free(l);
+	}
 	TAILQ_FOREACH_SAFE(m, &macros, entry, tmp) {
 		if (m->persist)
 			continue;
 		TAILQ_REMOVE(&macros, m, entry);
 		free(m->name);
-		free(m->value);
+		freezero(m->value, strlen(m->value));
 		free(m);
 	}
 	errors = 0;
+	nread = 0;
+	line_begins = 1;
+	line_bad = 0;
+	first[0] = '\0';
+}
+
+int
+conflex_private(void)
+{
+	const struct conf_file	*f = SLIST_FIRST(&files);
+	struct stat		 st;
+
+	return (f != NULL && fstat(fileno(f->fp), &st) == 0 &&
+	    (!S_ISREG(st.st_mode) ||
+	    (st.st_mode & (S_IRWXG | S_IRWXO)) == 0));
 }
 
 void
@@ -153,14 +192,17 @@ conflex_error(const char *fmt, ...)
 	char			 text[512];
 	va_list			 ap;
 
-	errors++;
+	if (++errors > CONFLEX_ERRORS_MAX)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (f != NULL)
-		log_warnx("%s:%d: %s", f->name, f->line, text);
+		log_warnx("%s:%d: %s", f->name, f->token_line, text);
 	else
 		log_warnx("%s", text);
+	if (errors == CONFLEX_ERRORS_MAX)
+		log_warnx("too many errors");
 }
 
 int
@@ -221,19 +263,32 @@ conflex_macro_arg(const char *arg)
 
 /* ---- words ---- */
 
+/* A file that never ends, like a device, ends here. */
+static int
+lex_byte(struct conf_file *f)
+{
+	if (++nread > BYTES_MAX) {
+		if (nread == BYTES_MAX + 1)
+			conflex_error("the configuration is too long");
+		return (EOF);
+	}
+	return (getc(f->fp));
+}
+
 static int
 lex_getc(void)
 {
 	struct conf_file	*f = SLIST_FIRST(&files);
 	int			 c;
 
-	c = getc(f->fp);
+	c = lex_byte(f);
 	if (c == '\\') {
-		if ((c = getc(f->fp)) == '\n') {
+		if ((c = lex_byte(f)) == '\n') {
 			f->line++;
 			return (' ');
 		}
-		ungetc(c, f->fp);
+		if (c != EOF)
+			ungetc(c, f->fp);
 		return ('\\');
 	}
 	if (c == '\n')
@@ -250,6 +305,17 @@ lex_ungetc(int c)
 		f->line--;
 	if (c != EOF)
 		ungetc(c, f->fp);
+}
+
+/* To the end of this line: its newline is the next token. */
+static void
+lex_skip(void)
+{
+	int	 c;
+
+	while ((c = lex_getc()) != '\n' && c != EOF)
+		continue;
+	lex_ungetc(c);
 }
 
 static void
@@ -277,7 +343,8 @@ lex_string(struct conflex_token *t)
 			}
 		}
 		if (c == '\0' || n + 1 >= sizeof(buf)) {
-			conflex_error("a string is too long or holds a NUL");
+			conflex_error(c == '\0' ? "a string holds a NUL" :
+			    "a string is too long");
 			return;
 		}
 		buf[n++] = c;
@@ -285,6 +352,7 @@ lex_string(struct conflex_token *t)
 	buf[n] = '\0';
 	if ((t->text = strdup(buf)) == NULL)
 		fatal("configuration");
+	explicit_bzero(buf, n);		/* it may be a secret */
 	t->type = CONFLEX_STRING;
 }
 
@@ -307,6 +375,7 @@ lex_word(struct conflex_token *t, int c)
 	buf[n] = '\0';
 	if ((t->text = strdup(buf)) == NULL)
 		fatal("configuration");
+	explicit_bzero(buf, n);
 	t->type = CONFLEX_WORD;
 }
 
@@ -333,46 +402,73 @@ lex_macro(struct conflex_token *t)
 	t->type = CONFLEX_ERROR;
 }
 
-void
-conflex_next(struct conflex_token *t)
+/* The first byte of a token, behind white space and comments; or EOF. */
+static int
+lex_start(void)
 {
-	int	 c;
+	struct conf_file	*f = SLIST_FIRST(&files);
+	int			 c;
 
-	t->text = NULL;
-	t->ch = 0;
-	for (;;) {
-		if (SLIST_EMPTY(&files)) {
-			t->type = CONFLEX_EOF;
-			return;
-		}
-		while ((c = lex_getc()) == ' ' || c == '\t' || c == '\r')
-			continue;
-		if (c == '#') {
-			while ((c = getc(SLIST_FIRST(&files)->fp)) != '\n' &&
-			    c != EOF)
-				continue;
-			if (c == '\n')
-				SLIST_FIRST(&files)->line++;
-		}
-		if (c != EOF)
-			break;
-		/* An included file's end also ends its last line. */
-		if (depth > 1) {
-			file_pop();
-			t->type = CONFLEX_NEWLINE;
-			return;
-		}
+	do {
+		f->token_line = f->line;
+		c = lex_getc();
+	} while (c == ' ' || c == '\t' || c == '\r');
+	if (c != '#')
+		return (c);
+	/* No backslash makes a comment longer. */
+	while ((c = lex_byte(f)) != '\n' && c != EOF)
+		continue;
+	if (c == '\n')
+		f->line++;
+	return (c);
+}
+
+/* Each file ends its last line; then the one that included it goes on. */
+static void
+lex_end(struct conflex_token *t)
+{
+	struct conf_file	*f = SLIST_FIRST(&files);
+
+	if (f->ended) {
 		t->type = CONFLEX_EOF;
 		return;
 	}
-	if (c == '\n')
+	if (ferror(f->fp))
+		conflex_error("%s", strerror(errno));
+	t->type = CONFLEX_NEWLINE;
+	if (depth > 1)
+		file_pop();
+	else
+		f->ended = 1;
+}
+
+void
+conflex_next(struct conflex_token *t)
+{
+	int	 c, begins = line_begins;
+
+	t->text = NULL;
+	t->ch = 0;
+	if (begins) {
+		line_begins = line_bad = line_assigns = 0;
+		first[0] = '\0';
+	}
+	if (SLIST_EMPTY(&files) || errors >= CONFLEX_ERRORS_MAX) {
+		t->type = CONFLEX_EOF;
+		return;
+	}
+	c = lex_start();
+	if (c == EOF)
+		lex_end(t);
+	else if (c == '\n')
 		t->type = CONFLEX_NEWLINE;
 	else if (c == '"')
 		lex_string(t);
-	else if (strchr("{}=,", c) != NULL && c != '\0') {
+	else if (c != '\0' && strchr("{}=,", c) != NULL) {
 		t->type = CONFLEX_CHAR;
 		t->ch = c;
-	} else if (isgraph(c)) {
+		line_assigns |= c == '=';
+	} else if (c < 0x80 && isgraph(c)) {
 		lex_word(t, c);
 		if (t->type == CONFLEX_WORD)
 			lex_macro(t);
@@ -380,6 +476,73 @@ conflex_next(struct conflex_token *t)
 		conflex_error("byte 0x%02x has no place here", c & 0xff);
 		t->type = CONFLEX_ERROR;
 	}
+	if (t->type == CONFLEX_ERROR) {
+		line_bad = 1;
+		lex_skip();
+	} else if (t->type == CONFLEX_NEWLINE)
+		line_begins = 1;
+	else if (t->type == CONFLEX_WORD && begins &&
+	    strncmp(t->text, "culv_", 5) != 0)
+		(void)strlcpy(first, t->text, sizeof(first));
+}
+
+/* ---- for yacc ---- */
+
+int
+conflex_lex(const struct conflex_keyword *keywords, size_t n, int text,
+    int error, char **value)
+{
+	struct conflex_token	 t;
+	struct lent		*l;
+	size_t			 i;
+
+	conflex_next(&t);
+	switch (t.type) {
+	case CONFLEX_EOF:
+		return (0);
+	case CONFLEX_ERROR:
+		return (error);
+	case CONFLEX_NEWLINE:
+		return ('\n');
+	case CONFLEX_CHAR:
+		return (t.ch);
+	case CONFLEX_WORD:
+	case CONFLEX_STRING:
+		break;
+	}
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("configuration");
+	*value = l->text = t.text;
+	SLIST_INSERT_HEAD(&lents, l, entry);
+	for (i = 0; t.type == CONFLEX_WORD && i < n; i++) {
+		if (strcmp(keywords[i].name, t.text) == 0)
+			return (keywords[i].token);
+	}
+	return (text);
+}
+
+void
+conflex_syntax(const struct conflex_keyword *keywords, size_t n)
+{
+	const struct conf_file	*f = SLIST_FIRST(&files);
+	size_t			 i;
+
+	if (line_bad || errors >= CONFLEX_ERRORS_MAX)
+		return;
+	line_bad = 1;
+	if (f != NULL && f->ended && first[0] == '\0') {
+		conflex_error("unexpected end of the file");
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		if (strcmp(keywords[i].name, first) == 0)
+			break;
+	}
+	if (first[0] == '\0')
+		conflex_error("syntax error");
+	else
+		conflex_error("%s: %s", first, i < n || line_assigns ?
+		    "syntax error" : "unknown keyword");
 }
 
 /* ---- values ---- */

@@ -17,6 +17,7 @@
 #ifndef CONFLEX_H
 #define CONFLEX_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -24,7 +25,13 @@
  * agentd.conf have in common.  Comments run from # to the end of the line,
  * a backslash at its end joins lines, "quoted strings" may hold anything,
  * $name stands for a macro, and files include others.
+ *
+ * Every file ends with a newline token, whether it has one or not.  What
+ * can't be a word is reported, once a line: the rest of the line is skipped.
+ * After CONFLEX_ERRORS_MAX errors everything is.
  */
+
+#define CONFLEX_ERRORS_MAX	20
 
 enum conflex_type {
 	CONFLEX_EOF,
@@ -43,16 +50,42 @@ struct conflex_token {
 
 /*
  * conflex_open: begin with this file.  conflex_include: go on with another
- * one and come back at its end; relative names are taken from the folder of
- * the including file.  0, or -1 (reported).
+ * one and come back at its end; to be called when the newline behind the
+ * include has been read.  Relative names are taken from the folder of the
+ * including file.  0, or -1 (reported).
  */
 int	conflex_open(const char *);
 int	conflex_include(const char *);
-/* Forget the file, its macros (but not -D's), and the count of errors. */
+/*
+ * Forget the file, its macros (but not -D's), what was lent, and the count
+ * of errors.
+ */
 void	conflex_close(void);
 void	conflex_next(struct conflex_token *);
 
-/* Report "file:line: text" to the log and count it. */
+/*
+ * For yacc: conflex_lex is the whole of yylex.  It returns a keyword's token,
+ * a character, '\n', 0, or one of the two given: for text, which is lent
+ * until conflex_close (which zeroes it: a grammar that meets an error drops
+ * its values without a word), and for what was reported here already.
+ * conflex_syntax is yyerror: it names the first word of the line and no
+ * other, which may be a secret.
+ */
+struct conflex_keyword {
+	const char	*name;
+	int		 token;
+};
+
+int	conflex_lex(const struct conflex_keyword *, size_t, int, int, char **);
+void	conflex_syntax(const struct conflex_keyword *, size_t);
+
+/* Whether nobody but its owner may read the file that is being read. */
+int	conflex_private(void);
+
+/*
+ * Report "file:line: text" to the log, with the line of the last token, and
+ * count it.
+ */
 void	conflex_error(const char *, ...)
 	    __attribute__((__format__ (printf, 1, 2)));
 int	conflex_errors(void);

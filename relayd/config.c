@@ -22,8 +22,10 @@
 #include "compat.h"
 
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -42,8 +44,10 @@
 #define PEM_FILE_MAX	(256 * 1024)
 
 static char	*file_load(const char *, int);
-static int	 cert_check(struct certificate *);
-static int	 cert_names(struct relayd_conf *, X509 *);
+static int	 no_passphrase(char *, int, int, void *);
+static int	 cert_load(struct relayd_conf *, struct certificate *);
+static int	 cert_check(struct certificate *, X509 *, EVP_PKEY *);
+static void	 cert_names(struct relayd_conf *, X509 *);
 static void	 add_name(struct relayd_conf *, const char *, size_t);
 
 struct relayd_conf *
@@ -122,9 +126,8 @@ config_load(struct relayd_conf *conf)
 {
 	struct listen_addr	*l;
 	struct certificate	*c;
+	struct sockaddr_un	 sun;
 	struct stat		 st;
-	X509			*x;
-	BIO			*bio;
 	int			 tls = 0, bad = 0;
 
 	if (TAILQ_EMPTY(&conf->listens)) {
@@ -143,23 +146,21 @@ config_load(struct relayd_conf *conf)
 		log_warnx("state %s: not a folder; make it, mode 0700",
 		    conf->state);
 		bad = 1;
+	} else if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+		log_warnx("state %s: others may look into it: chmod 700 it",
+		    conf->state);
+		bad = 1;
+	}
+	if (strlen(conf->control) >= sizeof(sun.sun_path)) {
+		log_warnx("control %s: longer than %zu characters",
+		    conf->control, sizeof(sun.sun_path) - 1);
+		bad = 1;
 	}
 	if (conf->domain != NULL)
 		add_name(conf, conf->domain, strlen(conf->domain));
 	TAILQ_FOREACH(c, &conf->certs, entry) {
-		if ((c->chain = file_load(c->cert_file, 0)) == NULL ||
-		    (c->key = file_load(c->key_file, 1)) == NULL ||
-		    cert_check(c) == -1) {
+		if (cert_load(conf, c) == -1)
 			bad = 1;
-			continue;
-		}
-		if ((bio = BIO_new_mem_buf(c->chain, -1)) == NULL)
-			fatalx("certificate");
-		if ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) == NULL ||
-		    cert_names(conf, x) == -1)
-			bad = 1;
-		X509_free(x);
-		BIO_free(bio);
 	}
 	return (bad ? -1 : 0);
 }
@@ -174,7 +175,8 @@ file_load(const char *name, int secret)
 	off_t		 off = 0;
 	int		 fd;
 
-	if ((fd = open(name, O_RDONLY | O_CLOEXEC)) == -1 ||
+	/* A pipe must not hold us up. */
+	if ((fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
 	    fstat(fd, &st) == -1) {
 		log_warn("%s", name);
 		if (fd != -1)
@@ -191,7 +193,7 @@ file_load(const char *name, int secret)
 		goto fail;
 	}
 	if ((buf = calloc(1, st.st_size + 1)) == NULL)
-		goto fail;
+		fatal("configuration");
 	while (off < st.st_size && (n = read(fd, buf + off,
 	    st.st_size - off)) > 0)
 		off += n;
@@ -202,21 +204,46 @@ file_load(const char *name, int secret)
 	return (NULL);
 }
 
-/* Certificate and key readable, one pair, valid today. */
+/* Nobody is there to be asked for one. */
 static int
-cert_check(struct certificate *c)
+no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
-	EVP_PKEY	*key = NULL, *pub = NULL;
-	X509		*x = NULL;
-	BIO		*cb, *kb;
-	int		 ret = -1;
+	return (-1);
+}
 
+static int
+cert_load(struct relayd_conf *conf, struct certificate *c)
+{
+	EVP_PKEY	*key;
+	X509		*x;
+	BIO		*cb, *kb;
+	int		 ret;
+
+	if ((c->chain = file_load(c->cert_file, 0)) == NULL ||
+	    (c->key = file_load(c->key_file, 1)) == NULL)
+		return (-1);
 	cb = BIO_new_mem_buf(c->chain, -1);
 	kb = BIO_new_mem_buf(c->key, -1);
 	if (cb == NULL || kb == NULL)
 		fatalx("certificate");
 	x = PEM_read_bio_X509(cb, NULL, NULL, NULL);
-	key = PEM_read_bio_PrivateKey(kb, NULL, NULL, NULL);
+	key = PEM_read_bio_PrivateKey(kb, NULL, no_passphrase, NULL);
+	if ((ret = cert_check(c, x, key)) == 0)
+		cert_names(conf, x);
+	EVP_PKEY_free(key);
+	X509_free(x);
+	BIO_free(cb);
+	BIO_free(kb);
+	ERR_clear_error();
+	return (ret);
+}
+
+/* Certificate and key are one pair, of a kind we serve, and valid today. */
+static int
+cert_check(struct certificate *c, X509 *x, EVP_PKEY *key)
+{
+	EVP_PKEY	*pub;
+
 	if (x == NULL)
 		log_warnx("%s: no certificate in it", c->cert_file);
 	else if (key == NULL)
@@ -238,12 +265,8 @@ cert_check(struct certificate *c)
 	else if (evtls_cert_keyid(c->chain, c->keyid) == -1)
 		log_warnx("%s: its public key can't be read", c->cert_file);
 	else
-		ret = 0;
-	EVP_PKEY_free(key);
-	X509_free(x);
-	BIO_free(cb);
-	BIO_free(kb);
-	return (ret);
+		return (0);
+	return (-1);
 }
 
 static void
@@ -263,7 +286,7 @@ add_name(struct relayd_conf *conf, const char *name, size_t len)
 }
 
 /* What the certificate calls us is what clients may call us. */
-static int
+static void
 cert_names(struct relayd_conf *conf, X509 *x)
 {
 	GENERAL_NAMES	*names;
@@ -289,5 +312,4 @@ cert_names(struct relayd_conf *conf, X509 *x)
 		}
 	}
 	GENERAL_NAMES_free(names);
-	return (0);
 }

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 
 #include <ctype.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +37,19 @@
 static int	yylex(void);
 static int	yyparse(void);
 static void	yyerror(const char *);
-static void	set_string(char **, char *, const char *);
-static void	add_listen(char *, char *, int);
-static void	add_certificate(char *, char *);
-static void	set_limit(const char *, char *);
-static char	*word_join(const char *, char *);
+static void	set_string(char **, const char *, const char *);
+static void	set_path(char **, const char *, const char *);
+static void	set_domain(const char *);
+static void	set_prefork(const char *);
+static void	add_listen(const char *, const char *, int);
+static void	add_certificate(const char *, const char *);
+static void	limit_word(const char *);
+static void	limit_end(void);
 
 static struct relayd_conf	*conf;
+/* A limit as far as it has been read: "handshake timeout", "10s". */
+static char			 limit_name[64];
+static const char		*limit_value;
 
 %}
 
@@ -51,10 +58,10 @@ static struct relayd_conf	*conf;
 	int	 number;
 }
 
-%token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE USER
+%token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
 %token	CONTROL GROUP LIMIT ERROR
-%token	<text>	TEXT
-%type	<text>	limitname
+%token	<text>	TEXT USER
+%type	<text>	limitword
 %type	<number> tls
 
 %%
@@ -62,80 +69,62 @@ static struct relayd_conf	*conf;
 grammar		: /* empty */
 		| grammar '\n'
 		| grammar statement '\n'
+		| grammar INCLUDE TEXT '\n'	{
+			(void)conflex_include($3);
+		}
 		| grammar error '\n'		{ yyerrok; }
 		;
 
-statement	: INCLUDE TEXT {
-			(void)conflex_include($2);
-			free($2);
-		}
-		| TEXT '=' TEXT {
+statement	: TEXT '=' TEXT {
 			if (conflex_macro($1, $3, 0) == -1)
 				conflex_error("%s: a macro's name is of "
 				    "letters, digits and _", $1);
-			free($1);
-			free($3);
 		}
 		| LISTEN ON TEXT PORT TEXT tls	{ add_listen($3, $5, $6); }
 		| LISTEN ON TEXT tls		{ add_listen($3, NULL, $4); }
-		| PREFORK TEXT {
-			long long	 n;
-
-			if (conflex_number($2, 1, PROC_INSTANCES_MAX, &n) ==
-			    -1)
-				conflex_error("prefork %s: a number from 1 "
-				    "to %d", $2, PROC_INSTANCES_MAX);
-			else
-				conf->prefork = n;
-			free($2);
-		}
+		| PREFORK TEXT			{ set_prefork($2); }
 		| CERTIFICATE TEXT KEY TEXT	{ add_certificate($2, $4); }
-		| DOMAIN TEXT {
-			size_t	 i;
-
-			for (i = 0; $2[i] != '\0'; i++)
-				$2[i] = tolower((unsigned char)$2[i]);
-			if (i >= DOMAIN_LEN)
-				conflex_error("domain: too long");
-			set_string(&conf->domain, $2, "domain");
+		| DOMAIN TEXT			{ set_domain($2); }
+		| STATE TEXT {
+			set_path(&conf->state, $2, "state");
 		}
-		| STATE TEXT	{ set_string(&conf->state, $2, "state"); }
-		| USER TEXT	{ set_string(&conf->user, $2, "user"); }
-		| CONTROL TEXT	{
-			set_string(&conf->control, $2, "control");
+		| USER TEXT {
+			set_string(&conf->user, $2, "user");
+		}
+		| CONTROL TEXT {
+			set_path(&conf->control, $2, "control");
 		}
 		| CONTROL TEXT GROUP TEXT {
-			set_string(&conf->control, $2, "control");
+			set_path(&conf->control, $2, "control");
 			set_string(&conf->control_group, $4, "group");
 		}
-		| LIMIT limitname		{ free($2); }
-		| LIMIT '{' optnl limits '}'
+		| LIMIT limit
+		| LIMIT '{' limits '}'
+		| LIMIT '{' limits limit '}'
 		;
 
-limits		: limit optnl
-		| limits limit optnl
+/* One to a line. */
+limits		: /* empty */
+		| limits '\n'
+		| limits limit '\n'
+		| limits error '\n'		{ yyerrok; }
 		;
 
-limit		: limitname		{ free($1); }
+limit		: limitwords			{ limit_end(); }
 		;
 
-optnl		: /* empty */
-		| optnl '\n'
-		;
-
-/* "handshake timeout 10s": some words, the last of which is the value */
-limitname	: TEXT TEXT {
-			set_limit($1, $2);
-			$$ = $1;
+/* "handshake timeout 10s": some words, the last of which is the value. */
+limitwords	: limitword limitword {
+			limit_name[0] = '\0';
+			limit_value = NULL;
+			limit_word($1);
+			limit_word($2);
 		}
-		| TEXT TEXT TEXT {
-			$$ = word_join($1, $2);
-			set_limit($$, $3);
-		}
-		| TEXT TEXT TEXT TEXT {
-			$$ = word_join(word_join($1, $2), $3);
-			set_limit($$, $4);
-		}
+		| limitwords limitword		{ limit_word($2); }
+		;
+
+limitword	: TEXT
+		| USER
 		;
 
 tls		: /* empty */	{ $$ = 0; }
@@ -144,10 +133,7 @@ tls		: /* empty */	{ $$ = 0; }
 
 %%
 
-static const struct {
-	const char	*name;
-	int		 token;
-} keywords[] = {
+static const struct conflex_keyword keywords[] = {
 	{ "certificate",	CERTIFICATE },
 	{ "control",		CONTROL },
 	{ "domain",		DOMAIN },
@@ -196,107 +182,121 @@ static const struct {
 static int
 yylex(void)
 {
-	struct conflex_token	 t;
-	size_t			 i;
-	int			 token;
-
-	conflex_next(&t);
-	switch (t.type) {
-	case CONFLEX_EOF:
-		return (0);
-	case CONFLEX_ERROR:
-		return (ERROR);
-	case CONFLEX_NEWLINE:
-		return ('\n');
-	case CONFLEX_CHAR:
-		return (t.ch);
-	case CONFLEX_WORD:
-		for (i = 0; i < nitems(keywords); i++) {
-			if (strcmp(keywords[i].name, t.text) != 0)
-				continue;
-			token = keywords[i].token;
-			free(t.text);
-			return (token);
-		}
-		break;
-	case CONFLEX_STRING:
-		break;
-	}
-	yylval.text = t.text;
-	return (TEXT);
+	return (conflex_lex(keywords, nitems(keywords), TEXT, ERROR,
+	    &yylval.text));
 }
 
 static void
 yyerror(const char *text)
 {
-	if (conflex_errors() == 0)
-		conflex_error("%s", text);
+	conflex_syntax(keywords, nitems(keywords));
 }
 
 static void
-set_string(char **where, char *value, const char *what)
+set_string(char **where, const char *value, const char *what)
 {
 	if (value[0] == '\0')
 		conflex_error("%s: empty", what);
 	free(*where);
-	*where = value;
+	if ((*where = strdup(value)) == NULL)
+		fatal("configuration");
 }
 
-static char *
-word_join(const char *a, char *b)
+/* The daemon runs in "/". */
+static void
+set_path(char **where, const char *value, const char *what)
 {
-	char	*s;
+	if (value[0] != '/' && value[0] != '\0')
+		conflex_error("%s %s: not an absolute path", what, value);
+	set_string(where, value, what);
+}
 
-	if (asprintf(&s, "%s %s", a, b) == -1)
-		fatal("configuration");
-	free(b);
-	return (s);
+/* A host's name, as in DNS: it is compared with what clients ask for. */
+static void
+set_domain(const char *name)
+{
+	size_t	 i;
+	int	 bad;
+
+	set_string(&conf->domain, name, "domain");
+	bad = strlen(name) >= DOMAIN_LEN || strspn(name, ".-") > 0;
+	for (i = 0; name[i] != '\0'; i++) {
+		conf->domain[i] = tolower((unsigned char)name[i]);
+		if (!isalnum((unsigned char)name[i]) &&
+		    strchr("-.", name[i]) == NULL)
+			bad = 1;
+	}
+	if (name[0] != '\0' && (bad || name[i - 1] == '.' ||
+	    strstr(name, "..") != NULL))
+		conflex_error("domain %s: not the name of a host", name);
 }
 
 static void
-add_listen(char *host, char *port, int tls)
+set_prefork(const char *value)
+{
+	long long	 n;
+
+	if (conflex_number(value, 1, PROC_INSTANCES_MAX, &n) == -1)
+		conflex_error("prefork %s: a number from 1 to %d", value,
+		    PROC_INSTANCES_MAX);
+	else
+		conf->prefork = n;
+}
+
+static void
+add_listen(const char *host, const char *port, int tls)
 {
 	struct listen_addr	*l, *other;
-	const char		*p;
 
-	p = port != NULL ? port : tls ? "443" : "80";
+	if (port == NULL)
+		port = tls ? "443" : "80";
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		fatal("configuration");
 	l->tls = tls;
-	if (addr_parse(strcmp(host, "*") == 0 ? "0.0.0.0" : host, p,
+	if (addr_parse(strcmp(host, "*") == 0 ? "0.0.0.0" : host, port,
 	    &l->ss) == -1) {
 		conflex_error("listen on %s port %s: not an address and a "
-		    "port", host, p);
+		    "port", host, port);
 		free(l);
-		goto done;
+		return;
 	}
 	TAILQ_FOREACH(other, &conf->listens, entry) {
 		if (memcmp(&other->ss, &l->ss, sizeof(l->ss)) == 0) {
-			conflex_error("listen on %s port %s: twice", host, p);
+			conflex_error("listen on %s port %s: twice", host,
+			    port);
 			free(l);
-			goto done;
+			return;
 		}
 	}
 	TAILQ_INSERT_TAIL(&conf->listens, l, entry);
- done:
-	free(host);
-	free(port);
 }
 
 static void
-add_certificate(char *cert_file, char *key_file)
+add_certificate(const char *cert_file, const char *key_file)
 {
 	struct certificate	*c;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("configuration");
-	c->cert_file = cert_file;
-	c->key_file = key_file;
 	TAILQ_INSERT_TAIL(&conf->certs, c, entry);
+	set_path(&c->cert_file, cert_file, "certificate");
+	set_path(&c->key_file, key_file, "key");
+}
+
+/* The last word so far is the value, those before it are the name. */
+static void
+limit_word(const char *word)
+{
+	if (limit_value != NULL) {
+		if (limit_name[0] != '\0')
+			(void)strlcat(limit_name, " ", sizeof(limit_name));
+		(void)strlcat(limit_name, limit_value, sizeof(limit_name));
+	}
+	limit_value = word;
 }
 
 static void
-set_limit(const char *name, char *value)
+limit_end(void)
 {
 	uint64_t	 v = 0;
 	long long	 n = 0;
@@ -305,39 +305,38 @@ set_limit(const char *name, char *value)
 	int		 bad;
 
 	for (i = 0; i < nitems(limit_names); i++) {
-		if (strcmp(limit_names[i].name, name) == 0)
+		if (strcmp(limit_names[i].name, limit_name) == 0)
 			break;
 	}
 	if (i == nitems(limit_names)) {
-		conflex_error("limit %s: there is none of this name", name);
-		goto done;
+		conflex_error("limit %s: there is none of this name",
+		    limit_name);
+		return;
 	}
 	switch (limit_names[i].unit) {
 	case LIMIT_TIME:
-		bad = conflex_time(value, &v);
+		bad = conflex_time(limit_value, &v);
 		break;
 	case LIMIT_SIZE:
-		bad = conflex_size(value, &v);
+		bad = conflex_size(limit_value, &v);
 		break;
 	default:
-		bad = conflex_number(value, 0, 1000000000, &n);
+		bad = conflex_number(limit_value, 0, 1000000000, &n);
 		v = n;
 		break;
 	}
 	if (bad || v < limit_names[i].min || v > limit_names[i].max) {
-		conflex_error("limit %s %s: from %llu to %llu%s", name, value,
-		    (unsigned long long)limit_names[i].min,
+		conflex_error("limit %s %s: from %llu to %llu%s", limit_name,
+		    limit_value, (unsigned long long)limit_names[i].min,
 		    (unsigned long long)limit_names[i].max,
 		    limit_names[i].unit == LIMIT_TIME ? " ms" :
 		    limit_names[i].unit == LIMIT_SIZE ? " bytes" : "");
-		goto done;
+		return;
 	}
 	v32 = v;
 	memcpy((char *)&conf->limits + limit_names[i].offset,
 	    limit_names[i].width == 4 ? (void *)&v32 : (void *)&v,
 	    limit_names[i].width);
- done:
-	free(value);
 }
 
 int

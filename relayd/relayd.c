@@ -50,6 +50,7 @@ static void	relayd_up(void);
 static void	relayd_reload(void);
 static void	relayd_down(void);
 static int	relayd_reconfigure(char *, size_t);
+static int	relayd_recv_keys(struct proc_peer *, struct imsg *);
 static int	relayd_recv_reload(struct proc_peer *, struct imsg *);
 static void	send_conf(struct proc_peer *);
 static void	send_listens(struct proc_peer *);
@@ -64,12 +65,15 @@ static char			*conffile;
 static int			 verbose;
 static int			 control_fd = -1;
 static uint32_t			 generation;
+static int			 unsent;	/* keys has not taken it yet */
 /* Listeners that have got their configuration, for the links among them. */
 static int			 configured[PROC_INSTANCES_MAX];
 
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_RELOAD, PROC_ROUTER, sizeof(struct ctl_name),
 	    relayd_recv_reload, 0, 0 },
+	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),
+	    relayd_recv_keys, 0, 0 },
 };
 
 #define TO(kind)	(1U << (kind))
@@ -198,10 +202,14 @@ static int
 relayd_check(const char *file)
 {
 	struct relayd_conf	*c;
+	int			 ret;
 
-	if ((c = parse_config(file)) == NULL || config_load(c) == -1)
+	if ((c = parse_config(file)) == NULL)
 		return (1);
+	ret = config_load(c);
 	config_free(c);
+	if (ret == -1)
+		return (1);
 	fprintf(stderr, "configuration OK\n");
 	return (0);
 }
@@ -398,7 +406,6 @@ static int
 relayd_reconfigure(char *why, size_t size)
 {
 	struct relayd_conf	*new;
-	int			 i;
 
 	if ((new = parse_config(conffile)) == NULL) {
 		snprintf(why, size, "%s has errors: the old configuration "
@@ -429,9 +436,28 @@ relayd_reconfigure(char *why, size_t size)
 	config_free(conf);
 	conf = new;
 	generation++;
-	/* Keys first: a listener may ask for a new one at once. */
+	/*
+	 * Keys first: the others get it when keys says that it has the new
+	 * ones (a keys that is just being started says so too).
+	 */
+	unsent = 1;
 	if (proc_peer(PROC_KEYS, 0) != NULL)
 		send_conf(proc_peer(PROC_KEYS, 0));
+	snprintf(why, size, "configuration reloaded");
+	return (0);
+}
+
+static int
+relayd_recv_keys(struct proc_peer *p, struct imsg *imsg)
+{
+	struct conf_end	 end;
+	int		 i;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
+		return (-1);
+	if (!unsent || end.generation != generation)
+		return (0);
+	unsent = 0;
 	if (proc_peer(PROC_AUTH, 0) != NULL)
 		send_conf(proc_peer(PROC_AUTH, 0));
 	if (proc_peer(PROC_ROUTER, 0) != NULL)
@@ -440,7 +466,6 @@ relayd_reconfigure(char *why, size_t size)
 		if (proc_peer(PROC_LISTENER, i) != NULL)
 			send_conf(proc_peer(PROC_LISTENER, i));
 	}
-	snprintf(why, size, "configuration reloaded");
 	return (0);
 }
 
