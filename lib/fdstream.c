@@ -45,7 +45,7 @@
 #define FDSTREAM_IOVS	8
 
 struct fdstream {
-	struct mux_stream	*stream;	/* the mux owns it; NULL: over */
+	struct mux_stream	*stream;	/* the mux's; NULL: over */
 	const struct fdstream_ops *ops;
 	void			*arg;
 	struct event		*rev;
@@ -85,7 +85,7 @@ static const struct mux_stream_ops	 fdstream_mux_ops = {
 	.done = fdstream_done
 };
 
-/* ---- Making and ending ---------------------------------------------------- */
+/* ---- Making and ending --------------------------------------------------- */
 
 static int
 fd_is_socket(int fd)
@@ -260,7 +260,7 @@ fdstream_stream(struct fdstream *f)
 	return (f->stream);
 }
 
-/* ---- From the source to the mux -------------------------------------------- */
+/* ---- From the source to the mux ------------------------------------------ */
 
 static void
 fdstream_read(evutil_socket_t fd __unused, short what __unused, void *arg)
@@ -318,7 +318,7 @@ fdstream_pull(struct mux_stream *s __unused, void *arg, uint8_t *buf,
 	return (0);
 }
 
-/* ---- From the mux to the sink ---------------------------------------------- */
+/* ---- From the mux to the sink -------------------------------------------- */
 
 /* Call fdstream_write when the sink can take more. */
 static void
@@ -425,7 +425,7 @@ fdstream_write(evutil_socket_t fd __unused, short what __unused, void *arg)
 		fdstream_end(f);
 }
 
-/* ---- What else the mux says ------------------------------------------------ */
+/* ---- What else the mux says ---------------------------------------------- */
 
 static void
 fdstream_accepted(struct mux_stream *s __unused, void *arg)

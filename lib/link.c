@@ -53,7 +53,7 @@ struct link {
 	uint64_t		 pinged;	/* what the last ping carried */
 	uint32_t		 rtt;		/* smoothed, us; 0: unknown */
 	unsigned int		 ping_ms, dead_ms;
-	uint8_t			*pong;		/* the newest ping's, malloced */
+	uint8_t			*pong;		/* the newest ping's */
 	uint8_t			 pong_len;
 	unsigned int		 pong_due : 1,
 				 ping_due : 1,
@@ -61,7 +61,7 @@ struct link {
 				 closing : 1,	/* nothing new is begun */
 				 failed : 1,	/* ... no answer is waited for */
 				 close_sent : 1,
-				 answered : 1,	/* the peer's close has come */
+				 answered : 1,	/* the peer's close came */
 				 over : 1,	/* down was called */
 				 dead : 1;	/* link_free was called */
 	int			 close_code;

@@ -52,7 +52,7 @@ struct link_client {
 	struct link_config	 link;
 	struct mux_hello	 hello;
 	struct evtls		*conn;
-	struct event		*deferred;	/* the failure, of its own pass */
+	struct event		*deferred;	/* failure, in its own pass */
 	enum client_state	 state;
 	char			 path[64];
 	char			 node[MUX_NODE_MAX + 1];
@@ -66,7 +66,7 @@ struct link_client {
 	char			*out;		/* the request being sent */
 	size_t			 outlen, outoff;
 	/* the end */
-	int			 status;	/* of a refusal, body yet to come */
+	int			 status;	/* of a refusal without body */
 	enum link_fail		 fail;
 	int			 retry;
 	char			 text[TEXT_MAX];

@@ -75,7 +75,7 @@ static struct event_base	*base;
 static struct mux_budget	 budget;
 static struct side		 a, b;
 
-/* ---- The link ---------------------------------------------------------------- */
+/* ---- The link ------------------------------------------------------------ */
 
 static void
 want_output(struct mux *m, void *arg)
@@ -217,7 +217,7 @@ teardown(void **state __unused)
 	return (0);
 }
 
-/* ---- Connections -------------------------------------------------------------- */
+/* ---- Connections --------------------------------------------------------- */
 
 static void
 nonblock(int fd)
@@ -346,7 +346,7 @@ abort_close(int fd)
 	close(fd);
 }
 
-/* ---- The cases ------------------------------------------------------------------ */
+/* ---- The cases ----------------------------------------------------------- */
 
 static void
 bytes_pass_both_ways(void **state __unused)

@@ -304,7 +304,7 @@ hello_frame(uint8_t *buf)
 	return (h + MUX_HEAD_LEN + n);
 }
 
-/* ---- The cases ------------------------------------------------------------------- */
+/* ---- The cases ----------------------------------------------------------- */
 
 static void
 good_token_gets_a_link(void **state __unused)

@@ -79,7 +79,7 @@ static struct {
 	size_t	 longest;	/* frame, with its head */
 } raw;
 
-/* ---- What links say --------------------------------------------------------- */
+/* ---- What links say ------------------------------------------------------ */
 
 static void
 maybe_free(struct side *side, enum where where)
@@ -197,7 +197,7 @@ static const struct link_ops link_ops = {
 	on_up, on_open, on_goaway, on_down
 };
 
-/* ---- Beginning and ending ------------------------------------------------------ */
+/* ---- Beginning and ending ------------------------------------------------ */
 
 static size_t
 no_bytes(struct evtls *c, void *arg, uint8_t *p, size_t n)
@@ -338,7 +338,7 @@ open_plain(struct side *side)
 	    side));
 }
 
-/* ---- The raw peer --------------------------------------------------------------- */
+/* ---- The raw peer -------------------------------------------------------- */
 
 static void
 raw_send(enum ws_opcode op, const void *data, size_t len, int masked)
@@ -424,7 +424,7 @@ raw_wait(enum ws_opcode op, struct ws_event *ev, int ms)
 	return (r);
 }
 
-/* ---- The cases -------------------------------------------------------------------- */
+/* ---- The cases ----------------------------------------------------------- */
 
 static void
 hello_brings_both_up(void **state __unused)
