@@ -61,7 +61,7 @@ struct fdstream {
 				 asked : 1,	/* mux_ready; not yet drained */
 				 held : 1,	/* rev is taken out */
 				 watched : 1,	/* wev is in */
-				 ended : 1,	/* the sink was told of the end */
+				 ended : 1,	/* the sink knows the end */
 				 over : 1;	/* closed was called */
 };
 

@@ -59,7 +59,7 @@ struct link {
 				 ping_due : 1,
 				 up : 1,	/* the peer's hello has come */
 				 closing : 1,	/* nothing new is begun */
-				 failed : 1,	/* ... no answer is waited for */
+				 failed : 1,	/* ... and waits for none */
 				 close_sent : 1,
 				 answered : 1,	/* the peer's close came */
 				 over : 1,	/* down was called */
