@@ -65,12 +65,21 @@ static int	keys_recv_begin(struct proc_peer *, struct imsg *);
 static int	keys_recv_key(struct proc_peer *, struct imsg *);
 static int	keys_recv_end(struct proc_peer *, struct imsg *);
 static int	keys_recv_socket(struct proc_peer *, struct imsg *);
+static void	keys_forget(evutil_socket_t, short, void *);
+static const struct key *key_find(const struct key_set *, const uint8_t *);
 static void	keys_answer(evutil_socket_t, short, void *);
 static void	keys_sign(const struct sign_ask *, struct sign_answer *);
 static int	keys_load(struct key_set *, char *, size_t);
 static void	key_set_clear(struct key_set *);
 
-static struct key_set	 current, next;
+/*
+ * The keys of the configuration before are kept for a while: handshakes
+ * that began with its certificates end with them.
+ */
+#define KEYS_PREVIOUS_S	60
+
+static struct key_set	 current, next, previous;
+static struct event	*previous_timer;
 static char		*pem;		/* being received */
 static size_t		 pem_len, pem_size;
 static struct customer	 customers[PROC_INSTANCES_MAX];
@@ -184,15 +193,29 @@ keys_load(struct key_set *set, char *text, size_t len)
 static int
 keys_recv_end(struct proc_peer *peer, struct imsg *imsg)
 {
+	struct timeval	 tv = { KEYS_PREVIOUS_S, 0 };
 	struct conf_end	 end;
 
 	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
 		return (-1);
-	key_set_clear(&current);
+	key_set_clear(&previous);
+	previous = current;
 	current = next;
 	memset(&next, 0, sizeof(next));
+	if (previous_timer == NULL && (previous_timer =
+	    evtimer_new(proc_base(), keys_forget, NULL)) == NULL)
+		fatal("event");
+	evtimer_add(previous_timer, &tv);
 	log_debug("holds %zu keys", current.n);
+	/* Now the listeners may use the certificates. */
+	(void)proc_send(peer, IMSG_KEYS_READY, 0, -1, &end, sizeof(end));
 	return (0);
+}
+
+static void
+keys_forget(evutil_socket_t fd, short what, void *arg)
+{
+	key_set_clear(&previous);
 }
 
 static int
@@ -246,19 +269,28 @@ keys_answer(evutil_socket_t fd, short what, void *arg)
 	(void)send(fd, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static const struct key *
+key_find(const struct key_set *set, const uint8_t *id)
+{
+	size_t	 i;
+
+	for (i = 0; i < set->n; i++) {
+		if (memcmp(set->keys[i].id, id, EVTLS_KEYID_LEN) == 0)
+			return (&set->keys[i]);
+	}
+	return (NULL);
+}
+
 static void
 keys_sign(const struct sign_ask *ask, struct sign_answer *answer)
 {
 	EVP_PKEY_CTX	*ctx = NULL;
-	const struct key *k = NULL;
-	size_t		 i, len = sizeof(answer->data);
+	const struct key *k;
+	size_t		 len = sizeof(answer->data);
 	int		 type;
 
-	for (i = 0; i < current.n; i++) {
-		if (memcmp(current.keys[i].id, ask->keyid,
-		    sizeof(ask->keyid)) == 0)
-			k = &current.keys[i];
-	}
+	if ((k = key_find(&current, ask->keyid)) == NULL)
+		k = key_find(&previous, ask->keyid);
 	if (k == NULL || ask->len == 0 || ask->len > sizeof(ask->data))
 		return;
 	type = EVP_PKEY_base_id(k->pkey);

@@ -173,18 +173,29 @@ listener_start(void)
 void
 listener_serve(void)
 {
-	struct rlimit	 rl;
-
 	accept_timer = evtimer_new(proc_base(), accept_go_on, NULL);
 	if (accept_timer == NULL)
 		fatal("event");
+	listener_set_limits(&limits);
+	if (proc_instance() == 0)
+		log_info("room for %u connections in each listener",
+		    limits.connections);
+	links_init();
+	accept_go_on(-1, 0, NULL);
+}
+
+/* New limits; of connections no more than there are descriptors for. */
+void
+listener_set_limits(const struct relayd_limits *new)
+{
+	struct rlimit	 rl;
+
+	limits = *new;
+	budget.limit = limits.credit_total;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
 	    rl.rlim_cur > FDS_RESERVED && (limits.connections == 0 ||
 	    limits.connections > rl.rlim_cur - FDS_RESERVED))
 		limits.connections = rl.rlim_cur - FDS_RESERVED;
-	log_debug("room for %u connections", limits.connections);
-	links_init();
-	accept_go_on(-1, 0, NULL);
 }
 
 void

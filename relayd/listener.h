@@ -118,6 +118,7 @@ void		 conn_error(struct conn *, const struct http_head *, int,
 void		 conn_free(struct conn *);
 /* It logged in: it no longer counts against strangers' limits. */
 void		 conn_settled(struct conn *);
+void		 listener_set_limits(const struct relayd_limits *);
 int		 listener_accept_on(int, const struct conf_listen *);
 void		 listener_accept_sweep(int);
 

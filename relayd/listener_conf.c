@@ -125,8 +125,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 		evtls_server_free(listener_tls);
 		listener_tls = server;
 	}
-	limits = next.begin.limits;
-	budget.limit = limits.credit_total;
+	listener_set_limits(&next.begin.limits);
 	log_setverbose(next.begin.verbose);
 	listener_accept_sweep(1);
 	conf_forget();

@@ -128,6 +128,7 @@ enum imsg_type {
 				   to router */
 	IMSG_SIGN_SOCKET,	/* struct sign_socket, fd; to keys, listeners */
 	IMSG_LISTENER_LINK,	/* struct listener_link, fd; to listeners */
+	IMSG_KEYS_READY,	/* struct conf_end; keys -> parent: taken */
 	/* router -> parent and back */
 	IMSG_RELOAD,		/* struct ctl_name; id: control client */
 	IMSG_RELOADED,		/* struct ctl_end */

@@ -120,7 +120,7 @@ plain.user_add()
 a2 = Agent(plain, "old")
 p = subprocess.Popen(
     [link, "old", "127.0.0.1", str(target.port), "tcp", "--relay-url",
-     "ws://127.0.0.1:%d/ws_for_access_clients" % plain.port, "--secret",
+     "ws://localhost:%d/ws_for_access_clients" % plain.port, "--secret",
      plain.token("connect")],
     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     env=dict(os.environ, XDG_CONFIG_HOME=path("nobody")))

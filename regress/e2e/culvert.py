@@ -60,6 +60,15 @@ def skip(name, why):
     print("ok %d - %s # SKIP %s" % (_n, name, why), flush=True)
 
 
+def _show_all(*a):
+    sys.__excepthook__(*a)
+    for p in _procs:
+        p.show()
+
+
+sys.excepthook = _show_all
+
+
 def done():
     print("1..%d" % _n, flush=True)
     if _failed:
@@ -451,9 +460,12 @@ class Agent:
         self.start(wait)
 
     def start(self, wait=True):
+        env = None
+        if self.user is not None:
+            env = dict(os.environ, HOME="/", XDG_CONFIG_HOME="/nonexistent")
         self.proc = Proc("agentd-" + self.name, [
             self.obj + "/agentd", "-d", "-f", self.conf, *self.args],
-            user=self.user)
+            user=self.user, env=env)
         if wait and not self.proc.wait_line("link to .* is up", 30):
             self.proc.show()
             self.relay.proc.show()

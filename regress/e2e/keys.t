@@ -60,7 +60,6 @@ def numbers(key):
     with open(key) as f:
         body = "".join(x.strip() for x in f if "-----" not in x)
     out["pem"] = body[20:60].encode()
-    out["der"] = base64.b64decode(body)[-40:]
     return out
 
 
