@@ -177,8 +177,10 @@ output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
 	s->allowance -= n;
 	s->out += n;
 	m->out += n;
-	if (more == MUX_LAST) {
+	/* The owner may have called mux_ready before we knew. */
+	if (more == MUX_LAST || s->allowance == 0)
 		mux_ring_remove(m, s);
+	if (more == MUX_LAST) {
 		s->flags |= STREAM_FIN_OUT;
 		mux_stream_check_done(s);
 	} else {

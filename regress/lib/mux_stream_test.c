@@ -851,6 +851,36 @@ output_now(struct seen *st)
 }
 
 static void
+ready_self(struct seen *st)
+{
+	mux_ready(st->s);
+}
+
+static void
+owner_is_ready_while_pulled(void **state)
+{
+	struct seen	*st;
+
+	/* It is just then that its credit ends. */
+	peer_init(&t, 1);
+	peer_start(&t);
+	peer_hello(&t);
+	assert_int_equal(peer_send_hello(&t, 0), 0);
+	peer_flush(&t);
+	st = ours(100);
+	st->on_pull = ready_self;
+	peer_give(st, 150, 0);
+	peer_expect_data(&t, 1, 100, 0);
+	peer_quiet(&t);
+	assert_int_equal(st->pulls, 1);
+	assert_int_equal(peer_credit(&t, MUX_CREDIT, 1, 100), 0);
+	st->on_pull = NULL;
+	peer_expect_data(&t, 1, 50, 0);
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
 owner_calls_output_within_callbacks(void **state)
 {
 	struct seen	*st;
@@ -959,6 +989,7 @@ main(void)
 		cmocka_unit_test(reset_after_both_fins_is_not_sent),
 		cmocka_unit_test(owner_acts_within_callbacks),
 		cmocka_unit_test(owner_acts_within_open),
+		cmocka_unit_test(owner_is_ready_while_pulled),
 		cmocka_unit_test(owner_calls_output_within_callbacks),
 		cmocka_unit_test(memory_runs_out_anywhere),
 	};
