@@ -42,6 +42,7 @@
 #include "relayd.h"
 
 #define PEM_FILE_MAX	(256 * 1024)
+#define PEM_KEY_MAX	(64 * 1024)
 
 static char	*file_load(const char *, int);
 static int	 no_passphrase(char *, int, int, void *);
@@ -183,7 +184,8 @@ file_load(const char *name, int secret)
 			close(fd);
 		return (NULL);
 	}
-	if (!S_ISREG(st.st_mode) || st.st_size > PEM_FILE_MAX) {
+	if (!S_ISREG(st.st_mode) ||
+	    st.st_size > (secret ? PEM_KEY_MAX : PEM_FILE_MAX)) {
 		log_warnx("%s: not a PEM file", name);
 		goto fail;
 	}

@@ -34,6 +34,8 @@
 #include "log.h"
 #include "relayd.h"
 
+#define CERTIFICATES_MAX	64	/* that keys and listeners take */
+
 static int	yylex(void);
 static int	yyparse(void);
 static void	yyerror(const char *);
@@ -275,7 +277,14 @@ static void
 add_certificate(const char *cert_file, const char *key_file)
 {
 	struct certificate	*c;
+	int			 n = 0;
 
+	TAILQ_FOREACH(c, &conf->certs, entry)
+		n++;
+	if (n >= CERTIFICATES_MAX) {
+		conflex_error("certificate: at most %d", CERTIFICATES_MAX);
+		return;
+	}
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("configuration");
 	TAILQ_INSERT_TAIL(&conf->certs, c, entry);

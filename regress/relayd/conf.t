@@ -53,6 +53,7 @@ certificates() {
 	: >empty.pem
 	mkfifo pipe
 	head -c 300000 /dev/zero >huge.pem
+	(cat ec.key && head -c 70000 /dev/zero) >huge.key
 }
 
 if ! (certificates) >"$T/log" 2>&1; then
@@ -110,6 +111,16 @@ made 'a backslash at the end of a word' \
 printf 'user "\134' >"$conf"
 made 'a backslash at the end of a quote' \
     '@T@/made.conf:1: a quote is not closed'
+
+{ echo 'listen on 127.0.0.1 tls'; echo "state \"$T/state\""
+  i=0
+  while [ $i -lt 64 ]; do
+	echo "certificate \"$T/tls/ec.pem\" key \"$T/tls/ec.key\""
+	i=$((i + 1))
+  done; } >"$conf"
+made '64 certificates' 'configuration OK'
+echo "certificate \"$T/tls/ec.pem\" key \"$T/tls/ec.key\"" >>"$conf"
+made '65 certificates' '@T@/made.conf:67: certificate: at most 64'
 
 # Rubbish is refused in a few lines and without much ado.
 for bytes in 10 1000 100000 1000000; do
