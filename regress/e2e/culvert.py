@@ -383,7 +383,7 @@ class Relay:
         listen = self.listen or ["listen on 127.0.0.1 port %d%s" % (
             self.port, " tls" if self.tls else "")]
         self.conf = write(self.name + ".d/relayd.conf", "\n".join(
-            ["domain localhost", "state \"%s/state\"" % self.dir,
+            (["domain localhost"] if self.tls else []) + ["state \"%s/state\"" % self.dir,
              "control \"%s\"" % self.socket, "prefork %d" % self.prefork] +
             ["certificate \"%s\" key \"%s\"" % c for c in self.certs] +
             listen + [self.extra]) + "\n")

@@ -43,7 +43,7 @@ if ROOT and not SANITIZED:
     ok(total < 40 << 20, "their memory: under 40 MB in all processes",
        "%d KB" % (total >> 10))
 # no stream reaches the wrong node, while router dies under them
-bad, good = [], []
+bad, good, failed = [], [], []
 
 
 def ask(i):
@@ -52,6 +52,8 @@ def ask(i):
     st, out, err = c.end(word, 30)
     if st == 0:
         (good if out == word else bad).append(i)
+    else:
+        failed.append((st, err))
 
 
 for rnd in range(3):
@@ -63,5 +65,5 @@ for rnd in range(3):
         t.join()
     wait_for(relay.serving, 10)
 eq(bad, [], "no answer is another stream's")
-ok(good, "streams passed while router died")
+ok(good, "streams passed while router died", failed)
 done()
