@@ -39,6 +39,7 @@
 #define LOGIN_MS	15000
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	30000
+#define BUSY_TRIES	5		/* at a relay that is just starting */
 #define CREDIT_MAX	(512UL << 20)	/* of receive windows, bytes */
 
 struct relay_link {
@@ -58,6 +59,7 @@ struct relay_link {
 	int				 up;
 	int				 retry;
 	uint32_t			 goaway_ms;
+	int				 busy_tries;
 };
 
 static void	relay_try(evutil_socket_t, short, void *);
@@ -352,8 +354,17 @@ relay_failed(struct link_client *lc, void *arg, enum link_fail fail,
 		[LINK_FAIL_PROTOCOL] = EXIT_PROTOCOL
 	};
 	struct relay_link		*r = arg;
+	struct timeval			 tv;
 
 	r->client = NULL;
+	if (fail == LINK_FAIL_BUSY && !r->retry &&
+	    ++r->busy_tries < BUSY_TRIES && retry <= 2) {
+		/* It says so itself: in a moment it may not be. */
+		tv.tv_sec = retry;
+		tv.tv_usec = arc4random_uniform(500000);
+		evtimer_add(r->timer, &tv);
+		return;
+	}
 	relay_again(r, statuses[fail], text, retry * 1000);
 }
 
