@@ -17,10 +17,16 @@
 /*
  * accessctl: administers a relay from its host, and reaches nodes through it
  * from anywhere.
+ *
+ * Exit status: 0 well, 1 not, 2 usage.  connect, forward and nodes tell more
+ * apart: 3 the target refused, 4 it can't be reached or does not answer, 5
+ * denied, 6 no such node, 7 the node is offline, 8 the relay can't be reached
+ * or trusted, 9 a protocol error, 10 cut in the middle.
  */
 
 #include "compat.h"
 
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,58 +37,83 @@
 
 static int	cmd_help(int, char **);
 static void	print_commands(FILE *);
+static void	print_help(const struct command *);
 static int	words_match(const struct command *, int, char **);
 
 const char	*program = "accessctl";
-int		 verbose;
+
+/* What runs, or NULL. */
+static const struct command	*running;
 
 #define RELAY_ARGS	"[--relay url] [--token-file file] [--ca file] " \
 			"[--pin pin] [--allow-plaintext]"
+#define ADMIN_ERRORS	"1 relayd is not running or this user may not ask it"
+#define STREAM_ERRORS	"3 refused, 4 unreachable, 5 denied, 6 no such " \
+			"node, 7 node offline, 8 relay unreachable, " \
+			"9 protocol error, 10 cut in the middle, 1 other"
 
 const struct command	 commands[] = {
 	{ "user add", "[--username name] [--admin] "
 	    "[--password-stdin | --no-password] email",
-	    "add a user", cmd_user_add },
-	{ "user list", "[--json]", "list the users", cmd_user_list },
+	    "add a user",
+	    "1 there is such a user, or no good password", cmd_user_add },
+	{ "user list", "[--json]", "list the users", ADMIN_ERRORS,
+	    cmd_user_list },
 	{ "user passwd", "[--password-stdin | --no-password] email",
-	    "change a user's password", cmd_user_passwd },
+	    "change a user's password",
+	    "1 no such user, or no good password", cmd_user_passwd },
 	{ "user disable", "email",
-	    "lock a user out and end what they have open", cmd_user_disable },
-	{ "user enable", "email", "let a user in again", cmd_user_enable },
+	    "lock a user out and end what they have open", "1 no such user",
+	    cmd_user_disable },
+	{ "user enable", "email", "let a user in again", "1 no such user",
+	    cmd_user_enable },
 	{ "user delete", "email", "delete a user with tokens and nodes",
-	    cmd_user_delete },
-	{ "token create", "--user email --scope scope[,scope] "
+	    "1 no such user", cmd_user_delete },
+	{ "token create", "--user email --scope scope[,scope] ... "
 	    "[--name name] [--expires 30d] [--nodes name,name]",
-	    "make a token and print it, once", cmd_token_create },
+	    "make a token and print it, once",
+	    "1 no such user, or not for this user", cmd_token_create },
 	{ "token list", "[--user email] [--json]", "list the tokens",
-	    cmd_token_list },
+	    "1 no such user", cmd_token_list },
 	{ "token revoke", "id", "revoke a token and end what rests on it",
-	    cmd_token_revoke },
-	{ "node list", "[--json]", "list the nodes", cmd_node_list },
-	{ "node show", "[--json] name", "show a node", cmd_node_show },
-	{ "node rename", "from to", "rename a node", cmd_node_rename },
+	    "1 no such token", cmd_token_revoke },
+	{ "node list", "[--json]", "list the nodes", ADMIN_ERRORS,
+	    cmd_node_list },
+	{ "node show", "[--json] name", "show a node", "1 no such node",
+	    cmd_node_show },
+	{ "node rename", "from to", "rename a node",
+	    "1 no such node, or the new name is taken or not one",
+	    cmd_node_rename },
 	{ "node remove", "name", "forget a node and end its link",
-	    cmd_node_remove },
+	    "1 no such node", cmd_node_remove },
 	{ "node kick", "name", "end a node's link; it comes back",
-	    cmd_node_kick },
+	    "1 no such node, or it is offline", cmd_node_kick },
 	{ "connection list", "[--json]", "list who is connected to what",
-	    cmd_connection_list },
-	{ "connection kill", "id", "end a connection", cmd_connection_kill },
-	{ "stats", "[--json]", "show counters of the relay", cmd_stats },
+	    ADMIN_ERRORS, cmd_connection_list },
+	{ "connection kill", "id", "end a connection",
+	    "1 it has ended already", cmd_connection_kill },
+	{ "stats", "[--json]", "show counters of the relay", ADMIN_ERRORS,
+	    cmd_stats },
 	{ "reload", "", "read relayd.conf and the certificates again",
-	    cmd_reload },
+	    "1 there are errors in them: the old ones stay", cmd_reload },
 	{ "login", "--relay url [--ca file] [--pin pin] "
 	    "[--from-file file | --from-stdin] [--no-check] "
 	    "[--allow-plaintext]",
-	    "keep relay and token for the commands below", cmd_login },
+	    "keep relay and token for the commands below",
+	    "1 the relay did not accept them, nothing was kept", cmd_login },
 	{ "connect", RELAY_ARGS " node [host] port [tcp]",
-	    "connect standard input and output to a target", cmd_connect },
+	    "connect standard input and output to a target",
+	    STREAM_ERRORS, cmd_connect },
 	{ "forward", "[-nv] " RELAY_ARGS
 	    " -L [bind:]port:node:[host:]hostport ...",
-	    "lead local ports to targets", cmd_forward },
+	    "lead local ports to targets",
+	    "5 denied, 9 protocol error, 1 a local port is taken, other",
+	    cmd_forward },
 	{ "nodes", "[--json] " RELAY_ARGS, "list the nodes I may reach",
+	    "5 denied, 8 relay unreachable, 9 protocol error, 1 other",
 	    cmd_nodes },
-	{ "help", "[command]", "show this, or more of a command", cmd_help },
+	{ "help", "[command]", "show this, or more of a command",
+	    "2 no such command", cmd_help },
 };
 const size_t	 ncommands = nitems(commands);
 
@@ -91,7 +122,7 @@ print_commands(FILE *fp)
 {
 	size_t	 i;
 
-	fprintf(fp, "usage: accessctl [-vV] command [options]\n\n");
+	fprintf(fp, "usage: accessctl [-hVv] command [options]\n\n");
 	for (i = 0; i < ncommands; i++)
 		fprintf(fp, "  %-16s %s\n", commands[i].name,
 		    commands[i].help);
@@ -99,25 +130,51 @@ print_commands(FILE *fp)
 	    "accessctl(1) says more.\n");
 }
 
-int
-usage_of(const char *name)
+static void
+print_help(const struct command *c)
 {
-	size_t	 i;
+	printf("accessctl %s%s%s\n    %s\n    exit status: 0 done, 2 usage, "
+	    "%s\n", c->name, c->args[0] != '\0' ? " " : "", c->args, c->help,
+	    c->errors);
+}
 
-	for (i = 0; i < ncommands; i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			fprintf(stderr, "usage: accessctl %s%s%s\n", name,
-			    commands[i].args[0] != '\0' ? " " : "",
-			    commands[i].args);
-	}
+int
+usage(void)
+{
+	if (running == NULL)
+		fprintf(stderr, "usage: access-client node ip port protocol "
+		    "[--relay-url url] [--secret secret]\n");
+	else
+		fprintf(stderr, "usage: accessctl %s%s%s\n", running->name,
+		    running->args[0] != '\0' ? " " : "", running->args);
 	return (EXIT_USAGE);
 }
 
+int
+option_common(int ch)
+{
+	switch (ch) {
+	case 'h':
+		if (running == NULL)
+			usage();
+		else
+			print_help(running);
+		exit(EXIT_OK);
+	case 'v':
+		log_setverbose(1);
+		return (1);
+	default:
+		usage();
+		return (0);
+	}
+}
+
+/* All commands that begin with these whole words. */
 static int
 cmd_help(int argc, char **argv)
 {
 	char	 name[64];
-	size_t	 i;
+	size_t	 i, len;
 	int	 n = 0;
 
 	if (argc < 2) {
@@ -126,15 +183,17 @@ cmd_help(int argc, char **argv)
 	}
 	snprintf(name, sizeof(name), "%s%s%s", argv[1], argc > 2 ? " " : "",
 	    argc > 2 ? argv[2] : "");
+	len = strlen(name);
 	for (i = 0; i < ncommands; i++) {
-		if (strncmp(commands[i].name, name, strlen(name)) != 0)
+		if (strncmp(commands[i].name, name, len) != 0 ||
+		    (commands[i].name[len] != '\0' &&
+		    commands[i].name[len] != ' '))
 			continue;
-		printf("accessctl %s %s\n    %s\n", commands[i].name,
-		    commands[i].args, commands[i].help);
+		print_help(&commands[i]);
 		n++;
 	}
 	if (n == 0) {
-		fprintf(stderr, "accessctl: there is no command %s\n", name);
+		log_warnx("there is no command %s", name);
 		return (EXIT_USAGE);
 	}
 	return (EXIT_OK);
@@ -156,48 +215,68 @@ words_match(const struct command *c, int argc, char **argv)
 	return (2);
 }
 
-int
-main(int argc, char **argv)
+/* Options before the command: the status to end with, or -1 to go on. */
+static int
+main_options(int *argc, char ***argv)
 {
-	const char	*slash = strrchr(argv[0], '/');
-	size_t		 i;
-	int		 n;
+	const char	*arg;
 
-	signal(SIGPIPE, SIG_IGN);
-	if (strcmp(slash != NULL ? slash + 1 : argv[0], "access-client") ==
-	    0) {
-		program = "access-client";
-		log_init(program, LOG_STYLE_TERMINAL, 0);
-		return (cmd_access_client(argc, argv));
-	}
-	while (argc > 1 && argv[1][0] == '-') {
-		if (strcmp(argv[1], "-v") == 0)
-			verbose++;
-		else if (strcmp(argv[1], "-V") == 0 ||
-		    strcmp(argv[1], "--version") == 0) {
+	while (*argc > 1 && (*argv)[1][0] == '-') {
+		arg = (*argv)[1];
+		if (strcmp(arg, "-v") == 0 || strcmp(arg, "--verbose") == 0)
+			log_setverbose(1);
+		else if (strcmp(arg, "-V") == 0 ||
+		    strcmp(arg, "--version") == 0) {
 			printf("accessctl %s\n", CULVERT_VERSION);
 			return (EXIT_OK);
-		} else if (strcmp(argv[1], "-h") == 0 ||
-		    strcmp(argv[1], "--help") == 0) {
+		} else if (strcmp(arg, "-h") == 0 ||
+		    strcmp(arg, "--help") == 0) {
 			print_commands(stdout);
 			return (EXIT_OK);
 		} else {
 			print_commands(stderr);
 			return (EXIT_USAGE);
 		}
-		argc--;
-		argv++;
+		(*argc)--;
+		(*argv)++;
 	}
-	log_init(program, LOG_STYLE_TERMINAL, verbose);
-	if (argc < 2) {
+	if (*argc < 2) {
 		print_commands(stderr);
 		return (EXIT_USAGE);
 	}
-	for (i = 0; i < ncommands; i++) {
-		if ((n = words_match(&commands[i], argc - 1, argv + 1)) > 0)
-			return (commands[i].run(argc - n, argv + n));
+	return (-1);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char	*slash = strrchr(argv[0], '/');
+	size_t		 i;
+	int		 n, status;
+
+	signal(SIGPIPE, SIG_IGN);
+	setlocale(LC_CTYPE, "");
+	if (strcmp(slash != NULL ? slash + 1 : argv[0], "access-client") ==
+	    0) {
+		program = "access-client";
+		log_init(program, LOG_STYLE_COMMAND, 0);
+		return (cmd_access_client(argc, argv));
 	}
-	fprintf(stderr, "accessctl: there is no command %s; accessctl help "
-	    "lists them\n", argv[1]);
+	log_init(program, LOG_STYLE_COMMAND, 0);
+	if ((status = main_options(&argc, &argv)) != -1)
+		return (status);
+	for (i = 0; i < ncommands; i++) {
+		n = words_match(&commands[i], argc - 1, argv + 1);
+		if (n == 0)
+			continue;
+		running = &commands[i];
+		return (running->run(argc - n, argv + n));
+	}
+	/* "user" alone shows what there is to do with users. */
+	if (argc == 2 && cmd_help(argc, argv) == EXIT_OK)
+		return (EXIT_USAGE);
+	if (argc > 2)
+		log_warnx("there is no command %s %s; accessctl help lists "
+		    "them", argv[1], argv[2]);
 	return (EXIT_USAGE);
 }

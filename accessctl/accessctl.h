@@ -20,6 +20,7 @@
 #include <getopt.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "ctl.h"
 #include "link.h"
@@ -30,23 +31,35 @@
  * accessctl: what its files share.
  *
  *	accessctl.c	main, the table of commands, usage
- *	admin.c		the control socket: one request, its answers
- *	admin_user.c	users and tokens
- *	admin_node.c	nodes, connections, statistics, reload
+ *	spec.c		durations, scopes, ids as people type them
  *	print.c		tables for people, JSON for programs
+ *	control.c	the control socket: a request, its answers
+ *	admin.c		what its commands share; connections, stats, reload
+ *	admin_user.c admin_token.c admin_node.c password.c
  *	login.c		logging a laptop in
  *	link.c		the link to the relay
  *	connect.c	standard input and output to a target
- *	forward.c	local ports that lead to targets
+ *	forward.c forward_spec.c	local ports that lead to targets
  *	nodes.c		what may be reached
  */
 
-/* Exit status of connect, forward and nodes. */
+/* Exit status of connect, forward and nodes; the others end with 0 to 2. */
 enum exit_status {
-	EXIT_OK = 0, EXIT_OTHER = 1, EXIT_USAGE = 2, EXIT_REFUSED = 3,
-	EXIT_UNREACHABLE = 4, EXIT_DENIED = 5, EXIT_NO_NODE = 6,
-	EXIT_OFFLINE = 7, EXIT_RELAY = 8, EXIT_PROTOCOL = 9, EXIT_CUT = 10
+	EXIT_OK = 0,		/* ended in order */
+	EXIT_OTHER = 1,		/* anything not below */
+	EXIT_USAGE = 2,
+	EXIT_REFUSED = 3,	/* the target refused */
+	EXIT_UNREACHABLE = 4,	/* no way to the target, no answer, no such
+				   host */
+	EXIT_DENIED = 5,	/* the token, its scope, the node's rules */
+	EXIT_NO_NODE = 6,
+	EXIT_OFFLINE = 7,
+	EXIT_RELAY = 8,		/* the relay can't be reached or trusted */
+	EXIT_PROTOCOL = 9,	/* somebody broke the protocol */
+	EXIT_CUT = 10		/* ended in the middle */
 };
+
+/* ---- accessctl.c ---- */
 
 /*
  * A command: called with argv[0] its last word and its own arguments behind
@@ -56,67 +69,134 @@ struct command {
 	const char	*name;		/* "user add" */
 	const char	*args;		/* for the usage */
 	const char	*help;		/* one line */
+	const char	*errors;	/* when the status is not 0; one line */
 	int		 (*run)(int, char **);
 };
 
 extern const struct command	 commands[];
 extern const size_t		 ncommands;
 
-/* Print the command's usage to stderr; returns EXIT_USAGE. */
-int	usage_of(const char *);
+/* What every command takes; 'h' and 'v' for option_common. */
+#define OPTIONS_COMMON							\
+	{ "help",		no_argument, NULL, 'h' },		\
+	{ "verbose",		no_argument, NULL, 'v' }
+
+/* 1 if it was one of them, else 0 (the usage was shown). */
+int	option_common(int);
+/* Print the running command's usage to stderr; returns EXIT_USAGE. */
+int	usage(void);
 /* The program's own name for messages. */
 extern const char	*program;
-extern int		 verbose;
 
-/* ---- admin.c ---- */
+/* ---- spec.c: pure ---- */
 
-/* Called for each record of an answer: its type, payload, length. */
-struct imsg;
-struct admin_answer {
-	void		(*record)(void *, uint32_t, struct imsg *);
-	void		*arg;
-	struct ctl_end	 end;
-};
+/* All return 0 or -1. */
 
-/*
- * admin_ask: send one request over the control socket and take the answers.
- * Returns EXIT_OK when it ended with CTL_OK, else prints why and returns
- * EXIT_OTHER.
- */
-int	admin_ask(uint32_t, const void *, size_t, struct admin_answer *);
-/* The same without records; prints the text of the end, if any. */
-int	admin_do(uint32_t, const void *, size_t);
-/* A name into a request's field; prints and returns -1 if it is too long. */
-int	admin_name(char *, size_t, const char *, const char *);
-/*
- * admin_options: parse --json and --socket, which every command takes, and
- * those given.  Returns like getopt_long, -1 at the end, '?' after printing.
- */
-int	admin_getopt(int, char **, const struct option *);
-extern int	 json;			/* --json was given */
+/* "30d", "12h", "never" (0): seconds; s, m, h, d, w, y. */
+int	spec_duration(const char *, int64_t *);
+/* "node,connect": the bits are added. */
+int	spec_scopes(const char *, uint32_t *);
+/* An id in hex, as lists show it. */
+int	spec_id(const char *, uint64_t *);
 
 /* ---- print.c ---- */
 
-/*
- * Lists: rows of columns.  As a table, aligned, with a head; with --json, an
- * array of objects.  list_begin, then for each row list_row and a list_*
- * for each column in order, then list_end.
- */
-struct list;
-struct list	*list_begin(const char *const *, size_t);
-void		 list_row(struct list *);
-void		 list_string(struct list *, const char *);
-void		 list_number(struct list *, uint64_t);
-void		 list_bytes(struct list *, uint64_t);
-void		 list_bool(struct list *, int, const char *, const char *);
-void		 list_time(struct list *, int64_t);	/* 0: "-", null */
-void		 list_end(struct list *);	/* prints and frees */
+enum field_type {
+	FIELD_TEXT,		/* char[] */
+	FIELD_LIST,		/* char[]: "a,b" */
+	FIELD_SCOPES,		/* uint32_t */
+	FIELD_BOOL,		/* uint32_t */
+	FIELD_COUNT,		/* uint32_t */
+	FIELD_PORT,		/* uint16_t */
+	FIELD_KIND,		/* uint16_t: enum mux_kind */
+	FIELD_NUMBER,		/* uint64_t */
+	FIELD_BYTES,		/* uint64_t */
+	FIELD_ID,		/* uint64_t, in hex */
+	FIELD_TIME,		/* int64_t, s since 1970; 0: none */
+	FIELD_AGE,		/* the same; how long ago, for people */
+	FIELD_MS		/* uint32_t, us; 0: none */
+};
 
-/* "30d", "12h", "90m", "10s", "never": seconds, 0 for never; -1. */
-int	 parse_duration(const char *, int64_t *);
-/* "node,connect" into bits; prints and returns -1 for unknown ones. */
-int	 parse_scopes(const char *, uint32_t *);
-void	 format_scopes(uint32_t, char *, size_t);
+struct field {
+	const char	*key;		/* in JSON */
+	const char	*title;		/* of the column; NULL: JSON only */
+	enum field_type	 type;
+	size_t		 offset;	/* in the record */
+	const char	*none;		/* what people see of none; NULL: "-" */
+};
+
+struct table;
+
+/*
+ * table_new: a list of records that n fields describe (they must live as
+ * long), as a table or in JSON.  table_one: not a list, but one thing.  NULL
+ * without memory.  Nothing is printed before table_end, so a list that
+ * breaks off is not mistaken for a whole one.
+ */
+struct table	*table_new(const struct field *, size_t, int, FILE *);
+struct table	*table_one(const struct field *, size_t, int, FILE *);
+void		 table_add(struct table *, const void *);
+/* Print and free; 0, or -1 (logged) if it could not be written. */
+int		 table_end(struct table *);
+/* Free without a word; takes NULL. */
+void		 table_free(struct table *);
+
+/* For people: "1.5M", "3d4h", "2026-01-31 12:00"; JSON: ISO 8601, UTC. */
+void	print_bytes(uint64_t, char *, size_t);
+void	print_age(int64_t, char *, size_t);
+void	print_time(int64_t, char *, size_t);
+void	print_time_json(int64_t, char *, size_t);
+/* Malloced UTF-8: a byte that is not becomes U+FFFD.  NULL: no memory. */
+char	*print_utf8(const char *);
+
+/* ---- control.c ---- */
+
+extern const char	*control_path;	/* --socket, or NULL */
+
+/*
+ * control_ask: connect if need be, send one request, hand every record of
+ * the given type and size to the callback (NULL if none is expected).  0
+ * when relayd says it is done, with *end filled in; -1 (logged) if not.
+ */
+int	control_ask(uint32_t, const void *, size_t, uint32_t, size_t,
+	    void (*)(const void *, void *), void *, struct ctl_end *);
+/* The same for requests that are a name. */
+int	control_ask_name(uint32_t, const char *, uint32_t, size_t,
+	    void (*)(const void *, void *), void *, struct ctl_end *);
+
+/* ---- admin.c ---- */
+
+extern int	 json;			/* --json was given */
+
+#define OPTIONS_ADMIN							\
+	{ "json",		no_argument, NULL, 'j' },		\
+	{ "socket",		required_argument, NULL, 's' },		\
+	OPTIONS_COMMON
+#define OPTIONS_ADMIN_SHORT	"hjs:v"
+
+/* As option_common, for commands at the control socket. */
+int	 admin_option(int, char *);
+/*
+ * admin_args: take those options, and leave exactly n positional arguments,
+ * of which the first is returned; NULL (usage was shown) else.
+ */
+char	**admin_args(int, char **, int);
+/* A word into a request's field; -1 (logged) if it is too long. */
+int	 admin_word(char *, size_t, const char *, const char *);
+/* Ask for a list and print it; the exit status. */
+int	 admin_list(uint32_t, const char *, uint32_t, size_t,
+	    const struct field *, size_t);
+/* "revoked abc; 2 links and 3 streams ended within 12 ms". */
+void	 admin_ended(const struct ctl_end *, const char *, ...)
+	    __attribute__((__format__ (printf, 2, 3)));
+
+/* ---- password.c ---- */
+
+/*
+ * A password from standard input (one line), or asked for twice, as a
+ * crypt(3) hash.  0 or -1 (logged).
+ */
+int	password_hash(int, char *, size_t);
 
 /* ---- link.c ---- */
 

@@ -15,179 +15,183 @@
  */
 
 /*
- * The control socket of a relayd on this host.
+ * Administration: what all commands at the control socket share, and those
+ * about connections and relayd as a whole.
  */
 
 #include "compat.h"
 
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-
-#include <errno.h>
-#include <imsg.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "accessctl.h"
+#include "log.h"
 
-#define CONTROL_SOCKET	CULVERT_RUNDIR "/relayd.sock"
-#define ANSWER_S	30	/* without an answer for so long: give up */
+int	 json;
 
-enum admin_option { OPT_JSON = 768, OPT_SOCKET };
+static const struct field	 connection_fields[] = {
+	{ "id", "ID", FIELD_ID, offsetof(struct ctl_conn, id), NULL },
+	{ "user", "USER", FIELD_TEXT, offsetof(struct ctl_conn, email), NULL },
+	{ "address", "FROM", FIELD_TEXT, offsetof(struct ctl_conn, addr),
+	    NULL },
+	{ "node", "NODE", FIELD_TEXT, offsetof(struct ctl_conn, node), NULL },
+	{ "kind", "KIND", FIELD_KIND, offsetof(struct ctl_conn, kind), NULL },
+	{ "host", "HOST", FIELD_TEXT, offsetof(struct ctl_conn, host), NULL },
+	{ "port", "PORT", FIELD_PORT, offsetof(struct ctl_conn, port), NULL },
+	{ "since", "AGE", FIELD_AGE, offsetof(struct ctl_conn, since), NULL },
+	{ "bytes_in", "IN", FIELD_BYTES, offsetof(struct ctl_conn, in), NULL },
+	{ "bytes_out", "OUT", FIELD_BYTES, offsetof(struct ctl_conn, out),
+	    NULL },
+};
 
-int			 json;
-static const char	*socket_path;
+static const struct field	 stat_fields[] = {
+	{ "name", "NAME", FIELD_TEXT, offsetof(struct ctl_stat, name), NULL },
+	{ "value", "VALUE", FIELD_NUMBER, offsetof(struct ctl_stat, value),
+	    NULL },
+};
 
-static int	admin_connect(void);
-
-int
-admin_getopt(int argc, char **argv, const struct option *more)
-{
-	static const struct option	 common[] = {
-		{ "json",	no_argument, NULL, OPT_JSON },
-		{ "socket",	required_argument, NULL, OPT_SOCKET },
-	};
-	struct option			 all[32];
-	size_t				 n = 0;
-	int				 ch;
-
-	while (more != NULL && more[n].name != NULL && n < 24) {
-		all[n] = more[n];
-		n++;
-	}
-	all[n++] = common[0];
-	all[n++] = common[1];
-	memset(&all[n], 0, sizeof(all[n]));
-	for (;;) {
-		ch = getopt_long(argc, argv, "", all, NULL);
-		if (ch == OPT_JSON)
-			json = 1;
-		else if (ch == OPT_SOCKET)
-			socket_path = optarg;
-		else
-			return (ch);
-	}
-}
+static void	admin_row(const void *, void *);
 
 int
-admin_name(char *to, size_t size, const char *from, const char *what)
+admin_option(int ch, char *arg)
 {
-	if (from[0] == '\0' || strlcpy(to, from, size) >= size) {
-		fprintf(stderr, "accessctl: %s: empty, or longer than %zu "
-		    "characters\n", what, size - 1);
-		return (-1);
-	}
-	return (0);
-}
-
-static int
-admin_connect(void)
-{
-	struct timeval		 tv = { ANSWER_S, 0 };
-	struct sockaddr_un	 sun;
-	int			 fd;
-
-	if (socket_path == NULL)
-		socket_path = getenv("CULVERT_SOCKET");
-	if (socket_path == NULL)
-		socket_path = CONTROL_SOCKET;
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlcpy(sun.sun_path, socket_path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path)) {
-		fprintf(stderr, "accessctl: %s: the path is too long\n",
-		    socket_path);
-		return (-1);
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) ==
-	    -1) {
-		fprintf(stderr, "accessctl: %s: %s; %s\n", socket_path,
-		    strerror(errno), errno == EACCES ?
-		    "administration takes root, or the group of the socket" :
-		    "is relayd running on this host?");
-		if (fd != -1)
-			close(fd);
-		return (-1);
-	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	return (fd);
-}
-
-/* One message; 0: another may follow, 1: that was the end, -1. */
-static int
-admin_take(struct imsg *imsg, struct admin_answer *a)
-{
-	switch (imsg_get_type(imsg)) {
-	case CTL_OK:
-	case CTL_ERROR:
-		if (imsg_get_data(imsg, &a->end, sizeof(a->end)) == -1)
-			return (-1);
-		a->end.text[sizeof(a->end.text) - 1] = '\0';
-		if (imsg_get_type(imsg) == CTL_ERROR &&
-		    a->end.code == CTL_CODE_OK)
-			a->end.code = CTL_CODE_INTERNAL;
+	switch (ch) {
+	case 'j':
+		json = 1;
+		return (1);
+	case 's':
+		control_path = arg;
 		return (1);
 	default:
-		if (a->record != NULL)
-			a->record(a->arg, imsg_get_type(imsg), imsg);
+		return (option_common(ch));
+	}
+}
+
+char **
+admin_args(int argc, char **argv, int n)
+{
+	static const struct option	 options[] = {
+		OPTIONS_ADMIN, { NULL, 0, NULL, 0 }
+	};
+	int				 ch;
+
+	while ((ch = getopt_long(argc, argv, OPTIONS_ADMIN_SHORT, options,
+	    NULL)) != -1) {
+		if (!admin_option(ch, optarg))
+			return (NULL);
+	}
+	if (argc - optind != n) {
+		usage();
+		return (NULL);
+	}
+	return (argv + optind);
+}
+
+int
+admin_word(char *dst, size_t size, const char *what, const char *word)
+{
+	if (strlcpy(dst, word, size) < size)
 		return (0);
-	}
+	log_warnx("%s: longer than %zu bytes", what, size - 1);
+	return (-1);
+}
+
+static void
+admin_row(const void *rec, void *arg)
+{
+	table_add(arg, rec);
 }
 
 int
-admin_ask(uint32_t type, const void *data, size_t len,
-    struct admin_answer *a)
+admin_list(uint32_t request, const char *name, uint32_t type, size_t size,
+    const struct field *fields, size_t nfields)
 {
-	struct imsgbuf	 ibuf;
-	struct imsg	 imsg;
-	int		 fd, n, end = 0;
+	struct ctl_end	 end;
+	struct table	*t;
 
-	memset(&a->end, 0, sizeof(a->end));
-	if ((fd = admin_connect()) == -1)
-		return (EXIT_OTHER);
-	if (imsgbuf_init(&ibuf, fd) == -1 ||
-	    imsg_compose(&ibuf, type, 0, 0, -1, data, len) == -1 ||
-	    imsgbuf_flush(&ibuf) == -1)
-		goto broken;
-	while (!end) {
-		while (!end && (n = imsgbuf_get(&ibuf, &imsg)) == 1) {
-			end = admin_take(&imsg, a);
-			imsg_free(&imsg);
-		}
-		if (!end && (n == -1 || (n = imsgbuf_read(&ibuf)) == -1 ||
-		    n == 0))
-			end = -1;
-		if (end == -1)
-			goto broken;
-	}
-	imsgbuf_clear(&ibuf);
-	close(fd);
-	if (a->end.code != CTL_CODE_OK) {
-		fprintf(stderr, "accessctl: %s\n", a->end.text[0] != '\0' ?
-		    a->end.text : "the relay refuses");
+	if ((t = table_new(fields, nfields, json, stdout)) == NULL)
+		fatal("list");
+	if (control_ask_name(request, name, type, size, admin_row, t,
+	    &end) == -1) {
+		table_free(t);
 		return (EXIT_OTHER);
 	}
+	return (table_end(t) == -1 ? EXIT_OTHER : EXIT_OK);
+}
+
+void
+admin_ended(const struct ctl_end *end, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("; %u link%s and %u stream%s ended within %u ms\n",
+	    end->links, end->links == 1 ? "" : "s",
+	    end->streams, end->streams == 1 ? "" : "s", end->ms);
+	(void)fflush(stdout);
+	if (end->text[0] != '\0')
+		log_info("%s", end->text);
+}
+
+/* ---- connections ---- */
+
+int
+cmd_connection_list(int argc, char **argv)
+{
+	if (admin_args(argc, argv, 0) == NULL)
+		return (EXIT_USAGE);
+	return (admin_list(CTL_CONN_LIST, "", CTL_CONN,
+	    sizeof(struct ctl_conn), connection_fields,
+	    nitems(connection_fields)));
+}
+
+int
+cmd_connection_kill(int argc, char **argv)
+{
+	struct ctl_end	 end;
+	struct ctl_id	 req;
+	char		**args;
+
+	if ((args = admin_args(argc, argv, 1)) == NULL)
+		return (EXIT_USAGE);
+	memset(&req, 0, sizeof(req));
+	if (spec_id(args[0], &req.id) == -1) {
+		log_warnx("%s: not an id; accessctl connection list shows "
+		    "them", args[0]);
+		return (EXIT_USAGE);
+	}
+	if (control_ask(CTL_CONN_KILL, &req, sizeof(req), 0, 0, NULL, NULL,
+	    &end) == -1)
+		return (EXIT_OTHER);
+	admin_ended(&end, "killed %llx", (unsigned long long)req.id);
 	return (EXIT_OK);
- broken:
-	fprintf(stderr, "accessctl: relayd has hung up without an answer; "
-	    "its log may say why\n");
-	imsgbuf_clear(&ibuf);
-	close(fd);
-	return (EXIT_OTHER);
+}
+
+/* ---- the relay ---- */
+
+int
+cmd_stats(int argc, char **argv)
+{
+	if (admin_args(argc, argv, 0) == NULL)
+		return (EXIT_USAGE);
+	return (admin_list(CTL_STATS, "", CTL_STAT, sizeof(struct ctl_stat),
+	    stat_fields, nitems(stat_fields)));
 }
 
 int
-admin_do(uint32_t type, const void *data, size_t len)
+cmd_reload(int argc, char **argv)
 {
-	struct admin_answer	 a = { .record = NULL };
-	int			 status;
+	struct ctl_end	 end;
 
-	status = admin_ask(type, data, len, &a);
-	if (status == EXIT_OK && a.end.text[0] != '\0')
-		printf("%s\n", a.end.text);
-	return (status);
+	if (admin_args(argc, argv, 0) == NULL)
+		return (EXIT_USAGE);
+	if (control_ask_name(CTL_RELOAD, "", 0, 0, NULL, NULL, &end) == -1)
+		return (EXIT_OTHER);
+	printf("%s\n", end.text[0] != '\0' ? end.text :
+	    "the configuration was read again");
+	return (EXIT_OK);
 }

@@ -15,224 +15,151 @@
  */
 
 /*
- * Nodes, connections, statistics, reload.
+ * Nodes, as the relay knows them.
  */
 
 #include "compat.h"
 
-#include <errno.h>
-#include <imsg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "accessctl.h"
+#include "log.h"
 
-static void	node_record(void *, uint32_t, struct imsg *);
-static void	conn_record(void *, uint32_t, struct imsg *);
-static void	stat_record(void *, uint32_t, struct imsg *);
+static const struct field	 node_fields[] = {
+	{ "name", "NAME", FIELD_TEXT, offsetof(struct ctl_node, name), NULL },
+	{ "user", "OWNER", FIELD_TEXT, offsetof(struct ctl_node, email),
+	    NULL },
+	{ "online", "ONLINE", FIELD_BOOL, offsetof(struct ctl_node, online),
+	    NULL },
+	{ "since", "SINCE", FIELD_TIME, offsetof(struct ctl_node, since),
+	    "never" },
+	{ "streams", "STREAMS", FIELD_COUNT,
+	    offsetof(struct ctl_node, streams), NULL },
+	{ "address", "FROM", FIELD_TEXT, offsetof(struct ctl_node, addr),
+	    NULL },
+	{ "rtt_ms", "RTT", FIELD_MS, offsetof(struct ctl_node, rtt_us),
+	    NULL },
+	{ "bytes_in", "IN", FIELD_BYTES, offsetof(struct ctl_node, in), NULL },
+	{ "bytes_out", "OUT", FIELD_BYTES, offsetof(struct ctl_node, out),
+	    NULL },
+	{ "software", NULL, FIELD_TEXT, offsetof(struct ctl_node, software),
+	    NULL },
+	{ "token", NULL, FIELD_TEXT, offsetof(struct ctl_node, token_id),
+	    NULL },
+	{ "created", NULL, FIELD_TIME, offsetof(struct ctl_node, created_at),
+	    NULL },
+};
 
-static const char *const	 node_columns[] = { "name", "user", "online",
-    "since", "address", "streams", "rtt_us", "in", "out", "software",
-    "token" };
-static const char *const	 conn_columns[] = { "id", "user", "node",
-    "target", "address", "age", "in", "out" };
-static const char *const	 stat_columns[] = { "name", "value" };
+/* The same, all of it, for one. */
+static const struct field	 show_fields[] = {
+	{ "name", "name", FIELD_TEXT, offsetof(struct ctl_node, name), NULL },
+	{ "user", "owner", FIELD_TEXT, offsetof(struct ctl_node, email),
+	    NULL },
+	{ "token", "token", FIELD_TEXT, offsetof(struct ctl_node, token_id),
+	    NULL },
+	{ "created", "registered", FIELD_TIME,
+	    offsetof(struct ctl_node, created_at), NULL },
+	{ "online", "online", FIELD_BOOL, offsetof(struct ctl_node, online),
+	    NULL },
+	{ "since", "since", FIELD_TIME, offsetof(struct ctl_node, since),
+	    "never" },
+	{ "address", "link from", FIELD_TEXT, offsetof(struct ctl_node, addr),
+	    NULL },
+	{ "software", "software", FIELD_TEXT,
+	    offsetof(struct ctl_node, software), NULL },
+	{ "rtt_ms", "round trip", FIELD_MS, offsetof(struct ctl_node, rtt_us),
+	    NULL },
+	{ "streams", "streams", FIELD_COUNT,
+	    offsetof(struct ctl_node, streams), NULL },
+	{ "bytes_in", "bytes from it", FIELD_BYTES,
+	    offsetof(struct ctl_node, in), NULL },
+	{ "bytes_out", "bytes to it", FIELD_BYTES,
+	    offsetof(struct ctl_node, out), NULL },
+};
 
-/* One node's or nobody's name, then the rows of the answer. */
-static int
-list_command(int argc, char **argv, const char *usage, uint32_t type,
-    int wants_name, void (*record)(void *, uint32_t, struct imsg *),
-    const char *const *columns, size_t n)
-{
-	struct admin_answer	 a = { .record = record };
-	struct ctl_name		 name;
-	int			 status;
-
-	memset(&name, 0, sizeof(name));
-	if (admin_getopt(argc, argv, NULL) != -1 ||
-	    argc - optind != wants_name)
-		return (usage_of(usage));
-	if (wants_name && admin_name(name.name, sizeof(name.name),
-	    argv[optind], "name") == -1)
-		return (EXIT_USAGE);
-	a.arg = list_begin(columns, n);
-	status = admin_ask(type, &name, sizeof(name), &a);
-	if (status == EXIT_OK)
-		list_end(a.arg);
-	return (status);
-}
-
-static int
-named(int argc, char **argv, const char *usage, uint32_t type)
-{
-	struct ctl_name	 n;
-
-	memset(&n, 0, sizeof(n));
-	if (admin_getopt(argc, argv, NULL) != -1 || argc - optind != 1)
-		return (usage_of(usage));
-	if (admin_name(n.name, sizeof(n.name), argv[optind], "name") == -1)
-		return (EXIT_USAGE);
-	return (admin_do(type, &n, sizeof(n)));
-}
-
-/* ---- nodes ---- */
-
-static void
-node_record(void *arg, uint32_t type, struct imsg *imsg)
-{
-	struct ctl_node	 n;
-	struct list	*l = arg;
-
-	if (type != CTL_NODE || imsg_get_data(imsg, &n, sizeof(n)) == -1)
-		return;
-	n.name[sizeof(n.name) - 1] = '\0';
-	n.email[sizeof(n.email) - 1] = '\0';
-	n.addr[sizeof(n.addr) - 1] = '\0';
-	n.software[sizeof(n.software) - 1] = '\0';
-	n.token_id[sizeof(n.token_id) - 1] = '\0';
-	list_row(l);
-	list_string(l, n.name);
-	list_string(l, n.email);
-	list_bool(l, n.online, "yes", "no");
-	list_time(l, n.since);
-	list_string(l, n.addr);
-	list_number(l, n.streams);
-	list_number(l, n.rtt_us);
-	list_bytes(l, n.in);
-	list_bytes(l, n.out);
-	list_string(l, n.software);
-	list_string(l, n.token_id);
-}
+static void	node_row(const void *, void *);
+static int	node_end(int, char **, uint32_t, const char *);
 
 int
 cmd_node_list(int argc, char **argv)
 {
-	return (list_command(argc, argv, "node list", CTL_NODE_LIST, 0,
-	    node_record, node_columns, nitems(node_columns)));
+	if (admin_args(argc, argv, 0) == NULL)
+		return (EXIT_USAGE);
+	return (admin_list(CTL_NODE_LIST, "", CTL_NODE,
+	    sizeof(struct ctl_node), node_fields, nitems(node_fields)));
+}
+
+static void
+node_row(const void *rec, void *arg)
+{
+	table_add(arg, rec);
 }
 
 int
 cmd_node_show(int argc, char **argv)
 {
-	return (list_command(argc, argv, "node show", CTL_NODE_SHOW, 1,
-	    node_record, node_columns, nitems(node_columns)));
+	struct ctl_end	 end;
+	struct table	*t;
+	char		**args;
+
+	if ((args = admin_args(argc, argv, 1)) == NULL)
+		return (EXIT_USAGE);
+	if ((t = table_one(show_fields, nitems(show_fields), json,
+	    stdout)) == NULL)
+		fatal("node");
+	if (control_ask_name(CTL_NODE_SHOW, args[0], CTL_NODE,
+	    sizeof(struct ctl_node), node_row, t, &end) == -1) {
+		table_free(t);
+		return (EXIT_OTHER);
+	}
+	return (table_end(t) == -1 ? EXIT_OTHER : EXIT_OK);
 }
 
 int
 cmd_node_rename(int argc, char **argv)
 {
-	struct ctl_rename	 r;
+	struct ctl_end		 end;
+	struct ctl_rename	 req;
+	char			**args;
 
-	memset(&r, 0, sizeof(r));
-	if (admin_getopt(argc, argv, NULL) != -1 || argc - optind != 2)
-		return (usage_of("node rename"));
-	if (admin_name(r.from, sizeof(r.from), argv[optind], "name") == -1 ||
-	    admin_name(r.to, sizeof(r.to), argv[optind + 1], "name") == -1)
+	if ((args = admin_args(argc, argv, 2)) == NULL)
 		return (EXIT_USAGE);
-	return (admin_do(CTL_NODE_RENAME, &r, sizeof(r)));
+	memset(&req, 0, sizeof(req));
+	if (admin_word(req.from, sizeof(req.from), "name", args[0]) == -1 ||
+	    admin_word(req.to, sizeof(req.to), "name", args[1]) == -1)
+		return (EXIT_USAGE);
+	if (control_ask(CTL_NODE_RENAME, &req, sizeof(req), 0, 0, NULL, NULL,
+	    &end) == -1)
+		return (EXIT_OTHER);
+	admin_ended(&end, "renamed %s to %s", args[0], args[1]);
+	return (EXIT_OK);
+}
+
+/* Commands that end what a node has. */
+static int
+node_end(int argc, char **argv, uint32_t request, const char *done)
+{
+	struct ctl_end	 end;
+	char		**args;
+
+	if ((args = admin_args(argc, argv, 1)) == NULL)
+		return (EXIT_USAGE);
+	if (control_ask_name(request, args[0], 0, 0, NULL, NULL, &end) == -1)
+		return (EXIT_OTHER);
+	admin_ended(&end, "%s %s", done, args[0]);
+	return (EXIT_OK);
 }
 
 int
 cmd_node_remove(int argc, char **argv)
 {
-	return (named(argc, argv, "node remove", CTL_NODE_REMOVE));
+	return (node_end(argc, argv, CTL_NODE_REMOVE, "removed"));
 }
 
 int
 cmd_node_kick(int argc, char **argv)
 {
-	return (named(argc, argv, "node kick", CTL_NODE_KICK));
-}
-
-/* ---- connections ---- */
-
-static void
-conn_record(void *arg, uint32_t type, struct imsg *imsg)
-{
-	struct ctl_conn	 c;
-	struct list	*l = arg;
-	char		 buf[MUX_HOST_MAX + 16];
-	int64_t		 age;
-
-	if (type != CTL_CONN || imsg_get_data(imsg, &c, sizeof(c)) == -1)
-		return;
-	c.email[sizeof(c.email) - 1] = '\0';
-	c.node[sizeof(c.node) - 1] = '\0';
-	c.host[sizeof(c.host) - 1] = '\0';
-	c.addr[sizeof(c.addr) - 1] = '\0';
-	list_row(l);
-	snprintf(buf, sizeof(buf), "%llx", (unsigned long long)c.id);
-	list_string(l, buf);
-	list_string(l, c.email);
-	list_string(l, c.node);
-	snprintf(buf, sizeof(buf), strchr(c.host, ':') != NULL ? "[%s]:%u" :
-	    "%s:%u", c.host, c.port);
-	list_string(l, buf);
-	list_string(l, c.addr);
-	age = time(NULL) - c.since;
-	list_number(l, age > 0 ? age : 0);
-	list_bytes(l, c.in);
-	list_bytes(l, c.out);
-}
-
-int
-cmd_connection_list(int argc, char **argv)
-{
-	return (list_command(argc, argv, "connection list", CTL_CONN_LIST, 0,
-	    conn_record, conn_columns, nitems(conn_columns)));
-}
-
-int
-cmd_connection_kill(int argc, char **argv)
-{
-	struct ctl_id	 id;
-	char		*end;
-
-	memset(&id, 0, sizeof(id));
-	if (admin_getopt(argc, argv, NULL) != -1 || argc - optind != 1)
-		return (usage_of("connection kill"));
-	errno = 0;
-	id.id = strtoull(argv[optind], &end, 16);
-	if (argv[optind][0] == '\0' || *end != '\0' || errno != 0) {
-		fprintf(stderr, "accessctl: %s: not an id from accessctl "
-		    "connection list\n", argv[optind]);
-		return (EXIT_USAGE);
-	}
-	return (admin_do(CTL_CONN_KILL, &id, sizeof(id)));
-}
-
-/* ---- the relay ---- */
-
-static void
-stat_record(void *arg, uint32_t type, struct imsg *imsg)
-{
-	struct ctl_stat	 s;
-	struct list	*l = arg;
-
-	if (type != CTL_STAT || imsg_get_data(imsg, &s, sizeof(s)) == -1)
-		return;
-	s.name[sizeof(s.name) - 1] = '\0';
-	list_row(l);
-	list_string(l, s.name);
-	list_number(l, s.value);
-}
-
-int
-cmd_stats(int argc, char **argv)
-{
-	return (list_command(argc, argv, "stats", CTL_STATS, 0, stat_record,
-	    stat_columns, nitems(stat_columns)));
-}
-
-int
-cmd_reload(int argc, char **argv)
-{
-	struct ctl_name	 n;
-
-	memset(&n, 0, sizeof(n));
-	if (admin_getopt(argc, argv, NULL) != -1 || argc != optind)
-		return (usage_of("reload"));
-	return (admin_do(CTL_RELOAD, &n, sizeof(n)));
+	return (node_end(argc, argv, CTL_NODE_KICK, "kicked"));
 }

@@ -297,7 +297,7 @@ int
 cmd_connect(int argc, char **argv)
 {
 	static const struct option	 options[] = {
-		RELAY_OPTIONS,
+		RELAY_OPTIONS, OPTIONS_COMMON,
 		{ NULL, 0, NULL, 0 }
 	};
 	struct relay_options		 o;
@@ -305,12 +305,12 @@ cmd_connect(int argc, char **argv)
 	int				 ch, status;
 
 	memset(&o, 0, sizeof(o));
-	while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (!relay_option(&o, ch, optarg))
-			return (usage_of("connect"));
+	while ((ch = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
+		if (!relay_option(&o, ch, optarg) && !option_common(ch))
+			return (EXIT_USAGE);
 	}
 	if (connect_target(argc - optind, argv + optind, &open) == -1)
-		return (usage_of("connect"));
+		return (usage());
 	if (relay_complete(&o) == -1)
 		return (EXIT_OTHER);
 	status = connect_run(&o, &open);

@@ -336,14 +336,14 @@ int
 cmd_forward(int argc, char **argv)
 {
 	static const struct option	 options[] = {
-		RELAY_OPTIONS,
+		RELAY_OPTIONS, OPTIONS_COMMON,
 		{ NULL, 0, NULL, 0 }
 	};
 	struct relay_options		 o;
 	int				 ch, check = 0, ret;
 
 	memset(&o, 0, sizeof(o));
-	while ((ch = getopt_long(argc, argv, "L:nv", options, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "hL:nv", options, NULL)) != -1) {
 		if (relay_option(&o, ch, optarg))
 			continue;
 		switch (ch) {
@@ -354,15 +354,14 @@ cmd_forward(int argc, char **argv)
 		case 'n':
 			check = 1;
 			break;
-		case 'v':
-			log_setverbose(++verbose);
-			break;
 		default:
-			return (usage_of("forward"));
+			if (!option_common(ch))
+				return (EXIT_USAGE);
+			break;
 		}
 	}
 	if (argc != optind || TAILQ_EMPTY(&ports))
-		return (usage_of("forward"));
+		return (usage());
 	if (relay_complete(&o) == -1)
 		return (EXIT_OTHER);
 	if (check) {

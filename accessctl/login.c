@@ -35,6 +35,7 @@ static const struct option	 options[] = {
 	{ "from-file",		required_argument, NULL, OPT_FROM_FILE },
 	{ "from-stdin",		no_argument, NULL, OPT_FROM_STDIN },
 	{ "no-check",		no_argument, NULL, OPT_NO_CHECK },
+	OPTIONS_COMMON,
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -80,7 +81,7 @@ cmd_login(int argc, char **argv)
 	int			 ch, try = 1, status;
 
 	memset(&o, 0, sizeof(o));
-	while ((ch = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
 		if (relay_option(&o, ch, optarg))
 			continue;
 		switch (ch) {
@@ -95,7 +96,9 @@ cmd_login(int argc, char **argv)
 			try = 0;
 			break;
 		default:
-			return (usage_of("login"));
+			if (!option_common(ch))
+				return (EXIT_USAGE);
+			break;
 		}
 	}
 	if (o.token_file != NULL) {
@@ -103,7 +106,7 @@ cmd_login(int argc, char **argv)
 		file = o.token_file;
 	}
 	if (argc != optind || o.login.relay == NULL)
-		return (usage_of("login"));
+		return (usage());
 	status = login_do(&o, source, file, try);
 	login_clear(&o.login);
 	free(o.token_file);

@@ -42,6 +42,21 @@ struct question {
 	int			 status;
 };
 
+/* A node of the answer. */
+struct entry {
+	char		 node[MUX_NODE_MAX + 1];
+	uint32_t	 online;
+	int64_t		 since;
+};
+
+static const struct field	 fields[] = {
+	{ "node", "NODE", FIELD_TEXT, offsetof(struct entry, node), NULL },
+	{ "online", "ONLINE", FIELD_BOOL, offsetof(struct entry, online),
+	    NULL },
+	{ "since", "SINCE", FIELD_TIME, offsetof(struct entry, since),
+	    "never" },
+};
+
 static void	nodes_up(void *, struct link *);
 static void	nodes_down(void *, enum exit_status, const char *);
 static size_t	nodes_input(struct mux_stream *, void *, const uint8_t *,
@@ -143,13 +158,12 @@ nodes_done(struct mux_stream *s, void *arg)
 static int
 nodes_print(const char *text, size_t len)
 {
-	static const char *const	 columns[] = { "node", "online",
-	    "since" };
-	json_error_t			 error;
-	const char			*name;
-	struct list			*l;
-	json_t				*array, *node;
-	size_t				 i;
+	json_error_t	 error;
+	struct entry	 e;
+	struct table	*t;
+	const char	*name;
+	json_t		*array, *node;
+	size_t		 i;
 
 	array = text == NULL ? NULL : json_loadb(text, len,
 	    JSON_REJECT_DUPLICATES, &error);
@@ -159,21 +173,20 @@ nodes_print(const char *text, size_t len)
 		json_decref(array);
 		return (EXIT_PROTOCOL);
 	}
-	l = list_begin(columns, nitems(columns));
+	if ((t = table_new(fields, nitems(fields), json, stdout)) == NULL)
+		fatal("nodes");
 	json_array_foreach(array, i, node) {
 		name = json_string_value(json_object_get(node, "node"));
 		if (name == NULL)
 			continue;
-		list_row(l);
-		list_string(l, name);
-		list_bool(l, json_is_true(json_object_get(node, "online")),
-		    "yes", "no");
-		list_time(l, json_integer_value(json_object_get(node,
-		    "since")));
+		memset(&e, 0, sizeof(e));
+		strlcpy(e.node, name, sizeof(e.node));
+		e.online = json_is_true(json_object_get(node, "online"));
+		e.since = json_integer_value(json_object_get(node, "since"));
+		table_add(t, &e);
 	}
-	list_end(l);
 	json_decref(array);
-	return (EXIT_OK);
+	return (table_end(t) == -1 ? EXIT_OTHER : EXIT_OK);
 }
 
 int
@@ -181,6 +194,8 @@ cmd_nodes(int argc, char **argv)
 {
 	static const struct option	 options[] = {
 		RELAY_OPTIONS,
+		{ "json",	no_argument, NULL, 'j' },
+		OPTIONS_COMMON,
 		{ NULL, 0, NULL, 0 }
 	};
 	struct timeval			 tv = { ANSWER_S, 0 };
@@ -190,12 +205,14 @@ cmd_nodes(int argc, char **argv)
 
 	memset(&o, 0, sizeof(o));
 	memset(&q, 0, sizeof(q));
-	while ((ch = admin_getopt(argc, argv, options)) != -1) {
-		if (!relay_option(&o, ch, optarg))
-			return (usage_of("nodes"));
+	while ((ch = getopt_long(argc, argv, "hjv", options, NULL)) != -1) {
+		if (ch == 'j')
+			json = 1;
+		else if (!relay_option(&o, ch, optarg) && !option_common(ch))
+			return (EXIT_USAGE);
 	}
 	if (argc != optind)
-		return (usage_of("nodes"));
+		return (usage());
 	if (relay_complete(&o) == -1)
 		return (EXIT_OTHER);
 	if ((q.base = event_base_new()) == NULL)

@@ -14,274 +14,567 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
+/*
+ * Lists.  One description of the fields gives the table for people and the
+ * JSON for programs.
+ */
+
 #include "compat.h"
 
-#include <ctype.h>
+#include <sys/queue.h>
+
+#include <jansson.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "accessctl.h"
-#include "conflex.h"
+#include "log.h"
 
-/* A cell: what a person reads, and what a program does. */
-struct cell {
-	char	*text;
-	char	*value;		/* JSON */
+#define CELL_MAX	512	/* bytes shown of one value */
+
+/* A line of a table; the table owns it. */
+struct row {
+	STAILQ_ENTRY(row)	 entry;
+	char			*cells[];
 };
 
-struct list {
-	const char *const *columns;
-	size_t		 ncolumns;
-	struct cell	*cells;
-	size_t		 ncells, size;
+struct table {
+	const struct field	*fields;
+	size_t			 nfields;
+	int			 one;
+	FILE			*out;
+	json_t			*list;		/* with JSON */
+	STAILQ_HEAD(, row)	 rows;		/* without */
+	int			*widths;
 };
 
-static void	 list_cell(struct list *, char *, char *);
-static char	*json_string(const char *);
-static void	 list_table(const struct list *);
-static void	 list_json(const struct list *);
-
-static void *
-checked(void *p)
-{
-	if (p == NULL) {
-		fprintf(stderr, "accessctl: no memory\n");
-		exit(EXIT_OTHER);
-	}
-	return (p);
-}
-
-/* Into quotes; what is not printable ASCII as \u escapes of its bytes. */
-static char *
-json_string(const char *s)
-{
-	char	*out = checked(malloc(strlen(s) * 6 + 3)), *p = out;
-
-	*p++ = '"';
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\') {
-			*p++ = '\\';
-			*p++ = *s;
-		} else if (*s < ' ' || *s > '~')
-			p += snprintf(p, 7, "\\u%04x", (unsigned char)*s);
-		else
-			*p++ = *s;
-	}
-	*p++ = '"';
-	*p = '\0';
-	return (out);
-}
-
-struct list *
-list_begin(const char *const *columns, size_t n)
-{
-	struct list	*l = checked(calloc(1, sizeof(*l)));
-
-	l->columns = columns;
-	l->ncolumns = n;
-	return (l);
-}
-
-void
-list_row(struct list *l)
-{
-	struct cell	*p;
-
-	if (l->ncells + l->ncolumns > l->size) {
-		l->size = (l->ncells + l->ncolumns) * 2;
-		p = reallocarray(l->cells, l->size, sizeof(*p));
-		l->cells = checked(p);
-	}
-}
-
-/* Takes both over. */
-static void
-list_cell(struct list *l, char *text, char *value)
-{
-	l->cells[l->ncells].text = text;
-	l->cells[l->ncells].value = value;
-	l->ncells++;
-}
-
-void
-list_string(struct list *l, const char *s)
-{
-	list_cell(l, checked(strdup(s[0] != '\0' ? s : "-")), json_string(s));
-}
-
-void
-list_number(struct list *l, uint64_t n)
-{
-	char	*s;
-
-	if (asprintf(&s, "%llu", (unsigned long long)n) == -1)
-		s = NULL;
-	list_cell(l, checked(s), checked(strdup(checked(s))));
-}
-
-void
-list_bytes(struct list *l, uint64_t n)
-{
-	static const char	 units[] = "BKMGTPE";
-	double			 v = n;
-	size_t			 u = 0;
-	char			*text, *value;
-
-	for (; v >= 1024 && u + 1 < sizeof(units) - 1; u++)
-		v /= 1024;
-	if (asprintf(&text, u > 0 && v < 10 ? "%.1f%c" : "%.0f%c", v,
-	    units[u]) == -1)
-		text = NULL;
-	if (asprintf(&value, "%llu", (unsigned long long)n) == -1)
-		value = NULL;
-	list_cell(l, checked(text), checked(value));
-}
-
-void
-list_bool(struct list *l, int v, const char *yes, const char *no)
-{
-	list_cell(l, checked(strdup(v ? yes : no)),
-	    checked(strdup(v ? "true" : "false")));
-}
-
-void
-list_time(struct list *l, int64_t t)
-{
-	char		 text[32], value[32];
-	struct tm	 tm;
-	time_t		 when = t;
-
-	if (t == 0) {
-		list_cell(l, checked(strdup("-")), checked(strdup("null")));
-		return;
-	}
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M",
-	    localtime_r(&when, &tm));
-	strftime(value, sizeof(value), "\"%Y-%m-%dT%H:%M:%SZ\"",
-	    gmtime_r(&when, &tm));
-	list_cell(l, checked(strdup(text)), checked(strdup(value)));
-}
-
-static void
-list_table(const struct list *l)
-{
-	size_t	*width, i, c, n;
-	char	 head[64];
-
-	width = checked(calloc(l->ncolumns, sizeof(*width)));
-	for (c = 0; c < l->ncolumns; c++)
-		width[c] = strlen(l->columns[c]);
-	for (i = 0; i < l->ncells; i++) {
-		n = strlen(l->cells[i].text);
-		if (n > width[i % l->ncolumns])
-			width[i % l->ncolumns] = n;
-	}
-	for (c = 0; c < l->ncolumns; c++) {
-		for (i = 0; l->columns[c][i] != '\0' && i < 63; i++)
-			head[i] = l->columns[c][i] == '_' ? ' ' :
-			    toupper((unsigned char)l->columns[c][i]);
-		head[i] = '\0';
-		printf("%-*s%s", c + 1 < l->ncolumns ? (int)width[c] : 0, head,
-		    c + 1 < l->ncolumns ? "  " : "\n");
-	}
-	for (i = 0; i < l->ncells; i++) {
-		c = i % l->ncolumns;
-		printf("%-*s%s", c + 1 < l->ncolumns ? (int)width[c] : 0,
-		    l->cells[i].text, c + 1 < l->ncolumns ? "  " : "\n");
-	}
-	free(width);
-}
-
-static void
-list_json(const struct list *l)
-{
-	size_t	 i, c;
-
-	printf("[");
-	for (i = 0; i < l->ncells; i++) {
-		c = i % l->ncolumns;
-		printf("%s\"%s\": %s%s", c > 0 ? ", " : i > 0 ? ",\n {" :
-		    "\n {", l->columns[c], l->cells[i].value,
-		    c + 1 == l->ncolumns ? "}" : "");
-	}
-	printf("%s]\n", l->ncells > 0 ? "\n" : "");
-}
-
-void
-list_end(struct list *l)
-{
-	size_t	 i;
-
-	if (json)
-		list_json(l);
-	else
-		list_table(l);
-	for (i = 0; i < l->ncells; i++) {
-		free(l->cells[i].text);
-		free(l->cells[i].value);
-	}
-	free(l->cells);
-	free(l);
-}
+static void	cell_clean(const char *, char *, size_t, int *);
+static void	cell_format(const struct field *, const void *, char *,
+		    size_t);
+static json_t	*cell_json(const struct field *, const void *);
+static json_t	*text_json(const char *);
+static json_t	*list_json(const char *);
+static void	scopes_format(uint32_t, char *, size_t);
+static const char *kind_name(uint16_t);
 
 /* ---- values ---- */
 
-int
-parse_duration(const char *s, int64_t *seconds)
+static uint32_t
+get32(const struct field *f, const void *rec)
 {
-	uint64_t	 ms;
+	uint32_t	 v;
 
-	if (strcmp(s, "never") == 0) {
-		*seconds = 0;
-		return (0);
-	}
-	if (conflex_time(s, &ms) == -1 || ms < 1000 ||
-	    ms / 1000 > 100ULL * 366 * 86400)
-		return (-1);
-	*seconds = ms / 1000;
-	return (0);
+	memcpy(&v, (const char *)rec + f->offset, sizeof(v));
+	return (v);
 }
 
-static const char *const	 scope_names[] = SCOPE_NAMES;
-
-int
-parse_scopes(const char *s, uint32_t *bits)
+static uint16_t
+get16(const struct field *f, const void *rec)
 {
-	size_t	 i, len;
+	uint16_t	 v;
 
-	for (;;) {
-		len = strcspn(s, ",");
-		for (i = 0; i < nitems(scope_names); i++) {
-			if (strlen(scope_names[i]) == len &&
-			    strncmp(scope_names[i], s, len) == 0)
-				break;
-		}
-		if (i == nitems(scope_names)) {
-			fprintf(stderr, "accessctl: scope %.*s: there are "
-			    "node, connect, http, ssh, mesh and admin\n",
-			    (int)len, s);
-			return (-1);
-		}
-		*bits |= 1U << i;
-		if (s[len] == '\0')
-			return (0);
-		s += len + 1;
+	memcpy(&v, (const char *)rec + f->offset, sizeof(v));
+	return (v);
+}
+
+static uint64_t
+get64(const struct field *f, const void *rec)
+{
+	uint64_t	 v;
+
+	memcpy(&v, (const char *)rec + f->offset, sizeof(v));
+	return (v);
+}
+
+static const char *
+get_text(const struct field *f, const void *rec)
+{
+	return ((const char *)rec + f->offset);
+}
+
+static const char *
+kind_name(uint16_t kind)
+{
+	static const char *const names[] = {
+		"?", "tcp", "udp", "http", "ssh", "sftp", "api"
+	};
+
+	return (names[kind < nitems(names) ? kind : 0]);
+}
+
+static void
+scopes_format(uint32_t scopes, char *buf, size_t size)
+{
+	static const char *const names[] = SCOPE_NAMES;
+	size_t	 i;
+
+	buf[0] = '\0';
+	for (i = 0; i < nitems(names); i++) {
+		if (!(scopes & 1U << i))
+			continue;
+		if (buf[0] != '\0')
+			strlcat(buf, ",", size);
+		strlcat(buf, names[i], size);
 	}
 }
 
 void
-format_scopes(uint32_t bits, char *out, size_t size)
+print_bytes(uint64_t n, char *buf, size_t size)
 {
+	static const char	 units[] = "BKMGTPE";
+	size_t			 unit = 0;
+	uint64_t		 part = 0;
+
+	while (n >= 1024 && units[unit + 1] != '\0') {
+		part = n % 1024;
+		n /= 1024;
+		unit++;
+	}
+	if (unit == 0)
+		snprintf(buf, size, "%llu", (unsigned long long)n);
+	else if (n < 10)
+		snprintf(buf, size, "%llu.%u%c", (unsigned long long)n,
+		    (unsigned int)(part * 10 / 1024), units[unit]);
+	else
+		snprintf(buf, size, "%llu%c", (unsigned long long)n,
+		    units[unit]);
+}
+
+void
+print_age(int64_t s, char *buf, size_t size)
+{
+	long long	 n = s < 0 ? 0 : s;
+
+	if (n < 60)
+		snprintf(buf, size, "%llds", n);
+	else if (n < 3600)
+		snprintf(buf, size, "%lldm%llds", n / 60, n % 60);
+	else if (n < 86400)
+		snprintf(buf, size, "%lldh%lldm", n / 3600, n % 3600 / 60);
+	else
+		snprintf(buf, size, "%lldd%lldh", n / 86400,
+		    n % 86400 / 3600);
+}
+
+void
+print_time(int64_t t, char *buf, size_t size)
+{
+	struct tm	 tm;
+	time_t		 when = t;
+
+	if (localtime_r(&when, &tm) == NULL ||
+	    strftime(buf, size, "%Y-%m-%d %H:%M", &tm) == 0)
+		strlcpy(buf, "?", size);
+}
+
+void
+print_time_json(int64_t t, char *buf, size_t size)
+{
+	struct tm	 tm;
+	time_t		 when = t;
+
+	if (gmtime_r(&when, &tm) == NULL ||
+	    strftime(buf, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		strlcpy(buf, "?", size);
+}
+
+/*
+ * Text as a terminal may show it: what does not print in this locale is
+ * escaped.  Where it would not fit it is cut.
+ */
+static void
+cell_clean(const char *s, char *buf, size_t size, int *width)
+{
+	mbstate_t	 mbs;
+	wchar_t		 wc;
+	size_t		 n, off = 0, left = strlen(s);
+
+	memset(&mbs, 0, sizeof(mbs));
+	*width = 0;
+	while (left > 0) {
+		n = mbrtowc(&wc, s, left, &mbs);
+		if (n == (size_t)-1 || n == (size_t)-2 || n == 0 ||
+		    !iswprint(wc) || wcwidth(wc) < 1) {
+			memset(&mbs, 0, sizeof(mbs));
+			if (off + 5 > size)
+				break;
+			snprintf(buf + off, size - off, "\\%03o",
+			    (unsigned char)*s);
+			off += 4;
+			*width += 4;
+			n = 1;
+		} else {
+			if (off + n + 1 > size)
+				break;
+			memcpy(buf + off, s, n);
+			off += n;
+			*width += wcwidth(wc);
+		}
+		s += n;
+		left -= n;
+	}
+	buf[off] = '\0';
+}
+
+/* One value for people, cut to the buffer. */
+static void
+cell_format(const struct field *f, const void *rec, char *buf, size_t size)
+{
+	uint64_t	 n = 1;
+
+	switch (f->type) {
+	case FIELD_TEXT:
+	case FIELD_LIST:
+		strlcpy(buf, get_text(f, rec), size);
+		n = buf[0] != '\0';
+		break;
+	case FIELD_SCOPES:
+		scopes_format(get32(f, rec), buf, size);
+		n = buf[0] != '\0';
+		break;
+	case FIELD_BOOL:
+		strlcpy(buf, get32(f, rec) ? "yes" : "no", size);
+		break;
+	case FIELD_COUNT:
+		snprintf(buf, size, "%u", get32(f, rec));
+		break;
+	case FIELD_PORT:
+		snprintf(buf, size, "%u", get16(f, rec));
+		break;
+	case FIELD_KIND:
+		strlcpy(buf, kind_name(get16(f, rec)), size);
+		break;
+	case FIELD_NUMBER:
+		snprintf(buf, size, "%llu", (unsigned long long)get64(f, rec));
+		break;
+	case FIELD_BYTES:
+		print_bytes(get64(f, rec), buf, size);
+		break;
+	case FIELD_ID:
+		snprintf(buf, size, "%llx", (unsigned long long)get64(f, rec));
+		break;
+	case FIELD_TIME:
+		if ((n = get64(f, rec)) != 0)
+			print_time((int64_t)n, buf, size);
+		break;
+	case FIELD_AGE:
+		if ((n = get64(f, rec)) != 0)
+			print_age(time(NULL) - (int64_t)n, buf, size);
+		break;
+	case FIELD_MS:
+		if ((n = get32(f, rec)) != 0)
+			snprintf(buf, size, "%u.%u ms", (uint32_t)n / 1000,
+			    (uint32_t)n % 1000 / 100);
+		break;
+	}
+	if (n == 0)
+		strlcpy(buf, f->none == NULL ? "-" : f->none, size);
+}
+
+/* ---- JSON ---- */
+
+char *
+print_utf8(const char *s)
+{
+	static const char	 replacement[] = "\xef\xbf\xbd";
+	size_t			 i, n, len = strlen(s), off = 0;
+	json_t			*probe = NULL;
+	char			*out;
+
+	if ((out = calloc(3, len + 1)) == NULL)
+		return (NULL);
+	for (i = 0; i < len; i += n) {
+		/* As far as the library agrees that it is a character. */
+		for (n = 1; n <= 4 && i + n <= len; n++) {
+			if ((probe = json_stringn(s + i, n)) != NULL)
+				break;
+		}
+		if (probe != NULL) {
+			memcpy(out + off, s + i, n);
+			off += n;
+			json_decref(probe);
+			probe = NULL;
+		} else {
+			n = 1;
+			memcpy(out + off, replacement, 3);
+			off += 3;
+		}
+	}
+	return (out);
+}
+
+static json_t *
+text_json(const char *s)
+{
+	json_t	*j;
+	char	*clean;
+
+	if ((j = json_string(s)) == NULL) {
+		if ((clean = print_utf8(s)) == NULL)
+			fatal("list");
+		j = json_string(clean);
+		free(clean);
+	}
+	return (j);
+}
+
+static json_t *
+list_json(const char *s)
+{
+	json_t	*list = json_array();
+	char	 word[CELL_MAX];
+	size_t	 len;
+
+	for (; *s != '\0'; s += len) {
+		s += *s == ',';
+		len = strcspn(s, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)len, s);
+		if (word[0] != '\0')
+			json_array_append_new(list, text_json(word));
+	}
+	return (list);
+}
+
+static json_t *
+cell_json(const struct field *f, const void *rec)
+{
+	char		 buf[CELL_MAX];
+	uint64_t	 n;
+
+	switch (f->type) {
+	case FIELD_TEXT:
+		return (text_json(get_text(f, rec)));
+	case FIELD_LIST:
+		return (list_json(get_text(f, rec)));
+	case FIELD_SCOPES:
+		scopes_format(get32(f, rec), buf, sizeof(buf));
+		return (list_json(buf));
+	case FIELD_BOOL:
+		return (json_boolean(get32(f, rec)));
+	case FIELD_COUNT:
+		return (json_integer(get32(f, rec)));
+	case FIELD_PORT:
+		return (json_integer(get16(f, rec)));
+	case FIELD_KIND:
+		return (json_string(kind_name(get16(f, rec))));
+	case FIELD_NUMBER:
+	case FIELD_BYTES:
+		n = get64(f, rec);
+		return (json_integer(n > INT64_MAX ? INT64_MAX : (int64_t)n));
+	case FIELD_ID:
+		/* No number: 64 bits are more than most readers keep. */
+		snprintf(buf, sizeof(buf), "%llx",
+		    (unsigned long long)get64(f, rec));
+		return (json_string(buf));
+	case FIELD_TIME:
+	case FIELD_AGE:
+		if ((n = get64(f, rec)) == 0)
+			return (json_null());
+		print_time_json((int64_t)n, buf, sizeof(buf));
+		return (json_string(buf));
+	case FIELD_MS:
+		if ((n = get32(f, rec)) == 0)
+			return (json_null());
+		return (json_real(n / 1000.0));
+	}
+	return (json_null());
+}
+
+static void
+record_json(struct table *t, const void *rec)
+{
+	json_t	*o = json_object();
 	size_t	 i;
 
-	out[0] = '\0';
-	for (i = 0; i < nitems(scope_names); i++) {
-		if (!(bits & 1U << i))
-			continue;
-		if (out[0] != '\0')
-			strlcat(out, ",", size);
-		strlcat(out, scope_names[i], size);
+	for (i = 0; i < t->nfields; i++) {
+		if (json_object_set_new(o, t->fields[i].key,
+		    cell_json(&t->fields[i], rec)) == -1)
+			fatalx("list: no memory");
 	}
+	if (json_array_append_new(t->list, o) == -1)
+		fatalx("list: no memory");
+}
+
+/* An object a line. */
+static void
+table_json(const struct table *t)
+{
+	size_t	 i, n = json_array_size(t->list);
+
+	if (!t->one)
+		fputs(n == 0 ? "[" : "[\n", t->out);
+	for (i = 0; i < n; i++) {
+		if (json_dumpf(json_array_get(t->list, i), t->out,
+		    JSON_REAL_PRECISION(9)) == -1)
+			break;		/* ferror says so, too */
+		fputs(i + 1 < n ? ",\n" : "\n", t->out);
+	}
+	if (!t->one)
+		fputs("]\n", t->out);
+}
+
+/* ---- tables ---- */
+
+struct table *
+table_new(const struct field *fields, size_t n, int as_json, FILE *out)
+{
+	struct table	*t;
+	size_t		 i;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return (NULL);
+	t->fields = fields;
+	t->nfields = n;
+	t->out = out;
+	STAILQ_INIT(&t->rows);
+	if ((t->widths = calloc(n, sizeof(*t->widths))) == NULL ||
+	    (as_json && (t->list = json_array()) == NULL)) {
+		table_free(t);
+		return (NULL);
+	}
+	for (i = 0; i < n; i++) {
+		if (fields[i].title != NULL)
+			t->widths[i] = strlen(fields[i].title);
+	}
+	return (t);
+}
+
+struct table *
+table_one(const struct field *fields, size_t n, int as_json, FILE *out)
+{
+	struct table	*t;
+
+	if ((t = table_new(fields, n, as_json, out)) != NULL)
+		t->one = 1;
+	return (t);
+}
+
+void
+table_add(struct table *t, const void *rec)
+{
+	struct row	*row;
+	char		 raw[CELL_MAX], cell[CELL_MAX];
+	size_t		 i;
+	int		 width;
+
+	if (t->list != NULL) {
+		record_json(t, rec);
+		return;
+	}
+	row = calloc(1, sizeof(*row) + t->nfields * sizeof(row->cells[0]));
+	if (row == NULL)
+		fatal("list");
+	for (i = 0; i < t->nfields; i++) {
+		if (t->fields[i].title == NULL)
+			continue;
+		cell_format(&t->fields[i], rec, raw, sizeof(raw));
+		cell_clean(raw, cell, sizeof(cell), &width);
+		if ((row->cells[i] = strdup(cell)) == NULL)
+			fatal("list");
+		if (width > t->widths[i])
+			t->widths[i] = width;
+	}
+	STAILQ_INSERT_TAIL(&t->rows, row, entry);
+}
+
+static int
+right_aligned(enum field_type type)
+{
+	return (type == FIELD_COUNT || type == FIELD_PORT ||
+	    type == FIELD_NUMBER || type == FIELD_BYTES || type == FIELD_MS);
+}
+
+/* One line (without cells: the head); what is last on it is not padded. */
+static void
+table_line(const struct table *t, char *const *cells)
+{
+	const char	*cell;
+	char		 clean[CELL_MAX];
+	size_t		 i, last = 0;
+	int		 pad, width;
+
+	for (i = 0; i < t->nfields; i++) {
+		if (t->fields[i].title != NULL)
+			last = i;
+	}
+	for (i = 0; i <= last; i++) {
+		if (t->fields[i].title == NULL)
+			continue;
+		cell = cells == NULL ? t->fields[i].title : cells[i];
+		cell_clean(cell, clean, sizeof(clean), &width);
+		pad = width < t->widths[i] ? t->widths[i] - width : 0;
+		if (right_aligned(t->fields[i].type))
+			fprintf(t->out, "%*s%s", pad, "", cell);
+		else
+			fprintf(t->out, "%s%*s", cell, i == last ? 0 : pad,
+			    "");
+		fputs(i == last ? "\n" : "  ", t->out);
+	}
+}
+
+/* One thing: a line a value. */
+static void
+table_lines(const struct table *t, char *const *cells)
+{
+	size_t	 i;
+	int	 width = 0;
+
+	for (i = 0; i < t->nfields; i++) {
+		if (t->fields[i].title != NULL &&
+		    (int)strlen(t->fields[i].title) > width)
+			width = strlen(t->fields[i].title);
+	}
+	for (i = 0; i < t->nfields; i++) {
+		if (t->fields[i].title != NULL)
+			fprintf(t->out, "%-*s  %s\n", width,
+			    t->fields[i].title, cells[i]);
+	}
+}
+
+int
+table_end(struct table *t)
+{
+	struct row	*row;
+	int		 ret = 0;
+
+	if (t->list != NULL)
+		table_json(t);
+	else if (!t->one && !STAILQ_EMPTY(&t->rows))
+		table_line(t, NULL);
+	STAILQ_FOREACH(row, &t->rows, entry) {
+		if (t->one)
+			table_lines(t, row->cells);
+		else
+			table_line(t, row->cells);
+	}
+	if (fflush(t->out) == EOF || ferror(t->out)) {
+		log_warn("standard output");
+		ret = -1;
+	}
+	table_free(t);
+	return (ret);
+}
+
+void
+table_free(struct table *t)
+{
+	struct row	*row;
+	size_t		 i;
+
+	if (t == NULL)
+		return;
+	while ((row = STAILQ_FIRST(&t->rows)) != NULL) {
+		STAILQ_REMOVE_HEAD(&t->rows, entry);
+		for (i = 0; i < t->nfields; i++)
+			free(row->cells[i]);
+		free(row);
+	}
+	json_decref(t->list);
+	free(t->widths);
+	free(t);
 }

@@ -1,0 +1,280 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The control socket: one request at a time, answered by records and an end.
+ * relayd checks who we are and every field again.
+ */
+
+#include "compat.h"
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <imsg.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accessctl.h"
+#include "log.h"
+#include "sandbox.h"
+
+#define CONTROL_DEFAULT		CULVERT_RUNDIR "/relayd.sock"
+#define CONTROL_WAIT_MS		30000	/* for the next part of an answer */
+#define CONTROL_RECORD_MAX	2048
+
+/* The strings of records: their ends are checked once, here. */
+#define STRING(type, name, field)					\
+	{ type, offsetof(struct name, field),				\
+	    sizeof(((struct name *)NULL)->field) }
+static const struct {
+	uint32_t	 type;
+	size_t		 offset, size;
+} strings[] = {
+	STRING(CTL_USER, ctl_user, email),
+	STRING(CTL_USER, ctl_user, username),
+	STRING(CTL_TOKEN, ctl_token, token_id),
+	STRING(CTL_TOKEN, ctl_token, email),
+	STRING(CTL_TOKEN, ctl_token, name),
+	STRING(CTL_TOKEN, ctl_token, nodes),
+	STRING(CTL_NODE, ctl_node, name),
+	STRING(CTL_NODE, ctl_node, email),
+	STRING(CTL_NODE, ctl_node, token_id),
+	STRING(CTL_NODE, ctl_node, addr),
+	STRING(CTL_NODE, ctl_node, software),
+	STRING(CTL_CONN, ctl_conn, email),
+	STRING(CTL_CONN, ctl_conn, node),
+	STRING(CTL_CONN, ctl_conn, host),
+	STRING(CTL_CONN, ctl_conn, addr),
+	STRING(CTL_STAT, ctl_stat, name),
+};
+
+/* What is wanted in answer to the request on its way. */
+struct question {
+	uint32_t	 type;
+	size_t		 size;
+	void		(*record)(const void *, void *);
+	void		*arg;
+	struct ctl_end	*end;
+};
+
+const char	*control_path;
+
+static struct imsgbuf	 ibuf;
+static int		 control_fd = -1;
+
+static int	control_open(void);
+static int	control_wait(void);
+static int	control_take(struct imsg *, const struct question *);
+static int	control_end(struct imsg *, const struct question *);
+
+static void
+control_why_not(const char *path, int error)
+{
+	switch (error) {
+	case ENOENT:
+		log_warnx("%s is not there: relayd is not running, or its "
+		    "socket is elsewhere (--socket, CULVERT_SOCKET)", path);
+		break;
+	case ECONNREFUSED:
+		log_warnx("%s: relayd is not running", path);
+		break;
+	case EACCES:
+	case EPERM:
+		log_warnx("%s: permission denied: become root, or a member of "
+		    "the group that `control` in relayd.conf names", path);
+		break;
+	default:
+		log_warnx("%s: %s", path, strerror(error));
+		break;
+	}
+}
+
+static int
+control_open(void)
+{
+	struct sockaddr_un	 sun;
+	const char		*path = control_path;
+
+	if (control_fd != -1)
+		return (0);
+	if (path == NULL && ((path = getenv("CULVERT_SOCKET")) == NULL ||
+	    path[0] == '\0'))
+		path = CONTROL_DEFAULT;
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		log_warnx("%s: the path of a socket can't be so long", path);
+		return (-1);
+	}
+	if ((control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC,
+	    0)) == -1) {
+		log_warn("socket");
+		return (-1);
+	}
+	if (connect(control_fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+		control_why_not(path, errno);
+		goto fail;
+	}
+	if (imsgbuf_init(&ibuf, control_fd) == -1) {
+		log_warn("%s", path);
+		goto fail;
+	}
+	/* Nothing but this conversation is left to do. */
+	if (sandbox_enter(SANDBOX_ADMIN, NULL, 0, -1) == -1)
+		log_debug("no sandbox: %s", strerror(errno));
+	return (0);
+ fail:
+	close(control_fd);
+	control_fd = -1;
+	return (-1);
+}
+
+/* Until more has come. */
+static int
+control_wait(void)
+{
+	struct pollfd	 pfd = { .fd = control_fd, .events = POLLIN };
+	int		 n;
+
+	while ((n = poll(&pfd, 1, CONTROL_WAIT_MS)) == -1 && errno == EINTR)
+		continue;
+	if (n == 0) {
+		log_warnx("relayd does not answer");
+		return (-1);
+	}
+	if (n == -1 || (n = imsgbuf_read(&ibuf)) == -1) {
+		log_warn("control socket");
+		return (-1);
+	}
+	if (n == 0) {
+		log_warnx("relayd hung up: it ended, or this user is not "
+		    "allowed to ask (see its log)");
+		return (-1);
+	}
+	return (0);
+}
+
+/* How it ended: 1 for well, -1 (logged) for not. */
+static int
+control_end(struct imsg *imsg, const struct question *q)
+{
+	static const char *const codes[] = {
+		"it failed", "the request makes no sense",
+		"it exists already", "there is no such thing", "denied",
+		"the store can't read or write now", "internal error"
+	};
+
+	if (imsg_get_data(imsg, q->end, sizeof(*q->end)) == -1 ||
+	    memchr(q->end->text, '\0', sizeof(q->end->text)) == NULL) {
+		log_warnx("relayd is of another version");
+		return (-1);
+	}
+	if (imsg_get_type(imsg) == CTL_OK && q->end->code == CTL_CODE_OK)
+		return (1);
+	log_warnx("%s", q->end->text[0] != '\0' ? q->end->text :
+	    codes[q->end->code < nitems(codes) ? q->end->code : 0]);
+	return (-1);
+}
+
+/* One message: 1 if it was the end, 0 if not, -1 (logged) for an error. */
+static int
+control_take(struct imsg *imsg, const struct question *q)
+{
+	union {
+		uint64_t	 align;
+		char		 bytes[CONTROL_RECORD_MAX];
+	}		 rec;
+	uint32_t	 type = imsg_get_type(imsg);
+	size_t		 i;
+
+	if (type == CTL_OK || type == CTL_ERROR)
+		return (control_end(imsg, q));
+	if (type != q->type || q->record == NULL ||
+	    q->size > sizeof(rec.bytes) ||
+	    imsg_get_data(imsg, rec.bytes, q->size) == -1)
+		goto bad;
+	for (i = 0; i < nitems(strings); i++) {
+		if (strings[i].type == type &&
+		    memchr(rec.bytes + strings[i].offset, '\0',
+		    strings[i].size) == NULL)
+			goto bad;
+	}
+	q->record(rec.bytes, q->arg);
+	return (0);
+ bad:
+	log_warnx("relayd is of another version");
+	return (-1);
+}
+
+int
+control_ask(uint32_t request, const void *data, size_t len, uint32_t type,
+    size_t size, void (*record)(const void *, void *), void *arg,
+    struct ctl_end *end)
+{
+	const struct question	 q = { type, size, record, arg, end };
+	struct imsg		 imsg;
+	int			 n, got;
+
+	memset(end, 0, sizeof(*end));
+	if (control_open() == -1)
+		return (-1);
+	if (imsg_compose(&ibuf, request, 0, 0, -1, data, len) == -1 ||
+	    imsgbuf_flush(&ibuf) == -1) {
+		/* Who is not welcome is hung up on. */
+		if (errno == EPIPE || errno == ECONNRESET)
+			log_warnx("relayd hung up: this user is not allowed "
+			    "to ask (see its log)");
+		else
+			log_warn("control socket");
+		return (-1);
+	}
+	for (;;) {
+		while ((got = imsgbuf_get(&ibuf, &imsg)) == 1) {
+			n = control_take(&imsg, &q);
+			imsg_free(&imsg);
+			if (n != 0)
+				return (n == 1 ? 0 : -1);
+		}
+		if (got == -1) {
+			log_warn("control socket");
+			return (-1);
+		}
+		if (control_wait() == -1)
+			return (-1);
+	}
+}
+
+int
+control_ask_name(uint32_t request, const char *name, uint32_t type,
+    size_t size, void (*record)(const void *, void *), void *arg,
+    struct ctl_end *end)
+{
+	struct ctl_name	 req;
+
+	memset(&req, 0, sizeof(req));
+	if (admin_word(req.name, sizeof(req.name), "name", name) == -1)
+		return (-1);
+	return (control_ask(request, &req, sizeof(req), type, size, record,
+	    arg, end));
+}
