@@ -33,7 +33,7 @@
  * system call.
  */
 
-#define EVTLS_BATCH	(128 * 1024)
+#define EVTLS_BATCH	(160 * 1024)
 
 struct event_base;
 struct evtls;			/* one connection */

@@ -122,7 +122,7 @@ input_tls(struct evtls *c)
 		c->src = evtls_kept_data(&c->in);
 		c->srclen = c->in.len;
 	} else {
-		end = receive(c, b->sealed_in, sizeof(b->sealed_in),
+		end = receive(c, b->sealed_in, EVTLS_RECV,
 		    &c->srclen);
 		c->src = b->sealed_in;
 	}
@@ -188,7 +188,7 @@ input_plain(struct evtls *c)
 	if (evtls_stopped(c))
 		return;
 	len = left_load(c);
-	end = receive(c, b->plain_in + len, EVTLS_BATCH, &got);
+	end = receive(c, b->plain_in + len, EVTLS_RECV, &got);
 	len += got;
 	if (got > 0 || (c->offer && len > 0))
 		len = offer(c, len);

@@ -41,6 +41,11 @@ struct x509_st;
 
 /* The most that one TLS record carries. */
 #define EVTLS_RECORD	(16 * 1024)
+/*
+ * What one recv(2) asks for: eight full records of TLS 1.3.  What a relay
+ * takes in at once it can then send on at once, as a batch holds one more.
+ */
+#define EVTLS_RECV	(8 * (EVTLS_RECORD + 22))
 /* A whole batch of sealed records, with what each of them adds. */
 #define EVTLS_SEALED	(EVTLS_BATCH + EVTLS_RECORD)
 
