@@ -22,7 +22,7 @@
 
 /* link: regress/lib/proc_daemon.c lib/proc.c lib/proc_child.c lib/proc_exec.c
  *     lib/proc_imsg.c lib/proc_kid.c lib/proc_log.c lib/log.c imsg/imsg.c
- *     imsg/ibuf.c lib/sandbox_linux.c lib/sandbox_landlock_linux.c
+ *     imsg/ibuf.c lib/sandbox_linux.c lib/sandbox_try_linux.c lib/sandbox_landlock_linux.c
  *     lib/sandbox_seccomp_linux.c */
 /* libs: libevent libseccomp */
 
