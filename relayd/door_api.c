@@ -186,6 +186,20 @@ door_api_recv_nodes_end(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+void
+door_api_router_gone(void)
+{
+	struct answer	*a, *tmp;
+
+	SLIST_FOREACH_SAFE(a, &answers, entry, tmp) {
+		if (a->complete)
+			continue;
+		mux_reset(a->stream, MUX_CODE_INTERNAL,
+		    "the relay is starting: try again");
+		answer_free(a);
+	}
+}
+
 static size_t
 answer_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
 {

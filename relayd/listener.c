@@ -54,6 +54,7 @@ struct accept_socket {
 						   that is being taken in */
 };
 
+static void	listener_announce(void);
 static void	listener_accept(evutil_socket_t, short, void *);
 static int	listener_room(const struct sockaddr_storage *);
 static void	accept_pause(void);
@@ -79,6 +80,12 @@ static TAILQ_HEAD(, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
 static uint32_t		 nstrangers, next_id;
 static struct event	*accept_timer;
 static int		 accept_paused;
+/* How far a new router has been told what there is. */
+static struct {
+	uint32_t	 link;
+	uint64_t	 stream;
+	int		 done;
+}			 told = { .done = 1 };
 
 static const struct evtls_ops conn_ops = {
 	conn_ready, conn_input, conn_output, conn_closed
@@ -213,10 +220,34 @@ listener_peer_up(struct proc_peer *peer)
 {
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
 		routes_reset();
-		links_announce();
-		routes_ask_again();
-		streams_announce();
+		told.link = 0;
+		told.stream = 0;
+		told.done = 0;
+		listener_announce();
 	}
+}
+
+/*
+ * Tell a new router what there is: links, what was asked of the old one,
+ * streams; goes on when its pipe has room again.
+ */
+static void
+listener_announce(void)
+{
+	if (told.done || !links_announce(&told.link))
+		return;
+	if (told.stream == 0)
+		routes_ask_again();
+	if (!streams_announce(&told.stream))
+		return;
+	told.done = 1;
+}
+
+void
+listener_congested(struct proc_peer *peer, int high)
+{
+	if (proc_peer_kind(peer) == PROC_ROUTER && !high)
+		listener_announce();
 }
 
 void
@@ -225,6 +256,10 @@ listener_peer_down(struct proc_peer *peer)
 	if (proc_peer_kind(peer) == PROC_AUTH ||
 	    proc_peer_kind(peer) == PROC_ROUTER)
 		login_auth_gone();
+	if (proc_peer_kind(peer) == PROC_ROUTER) {
+		told.done = 1;
+		door_api_router_gone();
+	}
 }
 
 /* ---- accepting ---- */
@@ -354,7 +389,7 @@ listener_accept(evutil_socket_t lfd, short what, void *arg)
 	struct accept_socket	*s = arg;
 	struct sockaddr_storage	 ss;
 	socklen_t		 len;
-	static uint64_t		 told;
+	static uint64_t		 said;
 	int			 fd, i, room;
 
 	for (i = 0; i < ACCEPT_BATCH; i++) {
@@ -384,8 +419,8 @@ listener_accept(evutil_socket_t lfd, short what, void *arg)
 		}
 		close(fd);
 		counts.refused++;
-		if (listener_ms() - told > 10000 || told == 0) {
-			told = listener_ms();
+		if (listener_ms() - said > 10000 || said == 0) {
+			said = listener_ms();
 			log_warnx("connection refused: %llu connections, %u "
 			    "not logged in (refused so far: %llu)",
 			    (unsigned long long)counts.connections, nstrangers,

@@ -142,7 +142,7 @@ void	 conn_unlink(struct conn *, const char *);
 struct link	*peer_link(int);
 int	 link_recv_listener(struct proc_peer *, struct imsg *);
 int	 link_recv_kill(struct proc_peer *, struct imsg *);
-void	 links_announce(void);
+int	 links_announce(uint32_t *);
 /* Say goodbye on every link; how many there are. */
 int	 links_drain(void);
 
@@ -169,7 +169,7 @@ void	 stream_new(struct conn *, struct mux_stream *,
 	    const struct mux_open *);
 void	 stream_routed(struct conn *, const char *, const struct route *,
 	    uint32_t);
-void	 streams_announce(void);
+int	 streams_announce(uint64_t *);
 /* A stream that comes from another listener, for a node linked here. */
 void	 stream_relay(int, struct mux_stream *, const struct mux_open *);
 int	 stream_recv_kill(struct proc_peer *, struct imsg *);
@@ -185,6 +185,8 @@ void	 door_api_open(struct conn *, struct mux_stream *,
 	    const struct mux_open *);
 int	 door_api_recv_nodes(struct proc_peer *, struct imsg *);
 int	 door_api_recv_nodes_end(struct proc_peer *, struct imsg *);
+/* router is gone: what it was asked will not be answered. */
+void	 door_api_router_gone(void);
 
 /* listener_login.c */
 /*

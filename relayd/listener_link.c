@@ -221,20 +221,32 @@ link_recv_kill(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
-/* A new router: it asks auth whether what we say is so. */
-void
-links_announce(void)
+/*
+ * A new router: it asks auth whether what we say is so.  Told in pieces, as
+ * the pipe takes them: ten thousand links are more than its queue holds.
+ * Returns whether all is told; from is where to go on.
+ */
+int
+links_announce(uint32_t *from)
 {
-	struct conn	*c;
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct conn		 key, *c;
 
-	RB_FOREACH(c, conn_table, &conns) {
+	key.id = *from;
+	for (c = RB_NFIND(conn_table, &conns, &key); c != NULL;
+	    c = RB_NEXT(conn_table, &conns, c)) {
+		if (proc_queued(router) > PROC_QUEUE_HIGH) {
+			*from = c->id;
+			return (0);
+		}
 		if (c->session == NULL || c->link == NULL)
 			continue;
-		(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_AGAIN,
-		    c->id, -1, c->session, sizeof(*c->session));
+		(void)proc_send(router, IMSG_LINK_AGAIN, c->id, -1,
+		    c->session, sizeof(*c->session));
 		if (c->up)
 			link_tell_up(c);
 	}
+	return (1);
 }
 
 /* We end: tell everybody to come back, spread over some time. */

@@ -286,6 +286,8 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 	    "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: "
 	    MUX_PROTOCOL "\r\n\r\n", c->ws_accept)) == -1) {
 		c->out = NULL;
+		free(c->session);
+		c->session = NULL;
 		conn_free(c);
 		return (0);
 	}

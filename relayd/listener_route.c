@@ -35,6 +35,8 @@
 
 struct route_entry {
 	SLIST_ENTRY(route_entry)	 entry;
+	RB_ENTRY(route_entry)		 by_ticket;	/* unless asked */
+	struct conn			*conn;
 	int				 asked;	/* router has not answered */
 	struct route			 route;
 };
@@ -54,8 +56,18 @@ ticket_cmp(struct ticket_entry *a, struct ticket_entry *b)
 static RB_HEAD(ticket_table, ticket_entry) tickets = RB_INITIALIZER(&tickets);
 RB_GENERATE_STATIC(ticket_table, ticket_entry, by_id, ticket_cmp)
 
+static int
+route_cmp(struct route_entry *a, struct route_entry *b)
+{
+	return (a->route.ticket < b->route.ticket ? -1 :
+	    a->route.ticket > b->route.ticket);
+}
+
+static RB_HEAD(route_table, route_entry) routes = RB_INITIALIZER(&routes);
+RB_GENERATE_STATIC(route_table, route_entry, by_ticket, route_cmp)
+
 static int	route_ask(const struct conn *, const char *);
-static void	route_drop(struct conn *, struct route_entry *);
+static void	route_drop(struct route_entry *);
 
 static int
 route_ask(const struct conn *c, const char *node)
@@ -70,9 +82,11 @@ route_ask(const struct conn *c, const char *node)
 }
 
 static void
-route_drop(struct conn *c, struct route_entry *e)
+route_drop(struct route_entry *e)
 {
-	SLIST_REMOVE(&c->routes, e, route_entry, entry);
+	if (!e->asked)
+		RB_REMOVE(route_table, &routes, e);
+	SLIST_REMOVE(&e->conn->routes, e, route_entry, entry);
 	free(e);
 }
 
@@ -97,13 +111,14 @@ route_find(struct conn *c, const char *node, const struct route **route,
 			*code = MUX_CODE_LIMIT;
 			return (-1);
 		}
-		route_drop(c, old);
+		route_drop(old);
 	}
 	if ((e = calloc(1, sizeof(*e))) == NULL) {
 		*code = MUX_CODE_LIMIT;
 		return (-1);
 	}
 	strlcpy(e->route.node, node, sizeof(e->route.node));
+	e->conn = c;
 	e->asked = 1;
 	SLIST_INSERT_HEAD(&c->routes, e, entry);
 	/* A router that is away is asked when it is back. */
@@ -117,7 +132,7 @@ routes_clear(struct conn *c)
 	struct route_entry	*e;
 
 	while ((e = SLIST_FIRST(&c->routes)) != NULL)
-		route_drop(c, e);
+		route_drop(e);
 }
 
 /* A new router knows nothing of what the old one said. */
@@ -126,18 +141,13 @@ routes_reset(void)
 {
 	struct ticket_entry	*t, *ttmp;
 	struct route_entry	*e, *tmp;
-	struct conn		*c;
 
 	RB_FOREACH_SAFE(t, ticket_table, &tickets, ttmp) {
 		RB_REMOVE(ticket_table, &tickets, t);
 		free(t);
 	}
-	RB_FOREACH(c, conn_table, &conns) {
-		SLIST_FOREACH_SAFE(e, &c->routes, entry, tmp) {
-			if (!e->asked)
-				route_drop(c, e);
-		}
-	}
+	RB_FOREACH_SAFE(e, route_table, &routes, tmp)
+		route_drop(e);
 }
 
 void
@@ -157,7 +167,7 @@ routes_ask_again(void)
 int
 route_recv_route(struct proc_peer *peer, struct imsg *imsg)
 {
-	struct route_entry	*e;
+	struct route_entry	*e, *old;
 	struct conn		*c;
 	struct route		 r;
 
@@ -177,11 +187,13 @@ route_recv_route(struct proc_peer *peer, struct imsg *imsg)
 	if (e == NULL)
 		return (0);
 	if (r.code != 0) {
-		route_drop(c, e);
+		route_drop(e);
 		stream_routed(c, r.node, NULL, r.code);
 		return (0);
 	}
 	e->route = r;
+	while ((old = RB_INSERT(route_table, &routes, e)) != NULL)
+		route_drop(old);
 	e->asked = 0;
 	stream_routed(c, r.node, &r, 0);
 	return (0);
@@ -218,24 +230,20 @@ route_recv_ticket(struct proc_peer *peer, struct imsg *imsg)
 int
 route_recv_drop(struct proc_peer *peer, struct imsg *imsg)
 {
-	struct ticket_entry	 key, *t;
-	struct route_entry	*e, *tmp;
+	struct ticket_entry	 tkey, *t;
+	struct route_entry	 rkey, *e;
 	struct ticket_id	 id;
-	struct conn		*c;
 
 	if (imsg_get_data(imsg, &id, sizeof(id)) == -1)
 		return (-1);
-	key.ticket.ticket = id.ticket;
-	if ((t = RB_FIND(ticket_table, &tickets, &key)) != NULL) {
+	tkey.ticket.ticket = id.ticket;
+	if ((t = RB_FIND(ticket_table, &tickets, &tkey)) != NULL) {
 		RB_REMOVE(ticket_table, &tickets, t);
 		free(t);
 	}
-	RB_FOREACH(c, conn_table, &conns) {
-		SLIST_FOREACH_SAFE(e, &c->routes, entry, tmp) {
-			if (!e->asked && e->route.ticket == id.ticket)
-				route_drop(c, e);
-		}
-	}
+	rkey.route.ticket = id.ticket;
+	if ((e = RB_FIND(route_table, &routes, &rkey)) != NULL)
+		route_drop(e);
 	return (0);
 }
 

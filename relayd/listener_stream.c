@@ -307,15 +307,23 @@ stream_tell_down(const struct client_stream *cs, uint16_t code,
 	    &down, sizeof(down));
 }
 
-void
-streams_announce(void)
+int
+streams_announce(uint64_t *from)
 {
-	struct client_stream	*cs;
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct client_stream	 key, *cs;
 
-	RB_FOREACH(cs, stream_table, &streams) {
+	key.id = *from;
+	for (cs = RB_NFIND(stream_table, &streams, &key); cs != NULL;
+	    cs = RB_NEXT(stream_table, &streams, cs)) {
+		if (proc_queued(router) > PROC_QUEUE_HIGH) {
+			*from = cs->id;
+			return (0);
+		}
 		if (cs->splice != NULL)
 			stream_tell_up(cs);
 	}
+	return (1);
 }
 
 int

@@ -102,7 +102,8 @@ static struct proc_def relayd_defs[] = {
 	    .sandbox = SANDBOX_LISTENER, .rules = listener_rules,
 	    .start = listener_start, .serve = listener_serve,
 	    .stop = listener_stop, .peer_up = listener_peer_up,
-	    .peer_down = listener_peer_down },
+	    .peer_down = listener_peer_down,
+	    .congested = listener_congested },
 };
 
 const struct proc_daemon relayd_daemon = {

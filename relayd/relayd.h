@@ -459,5 +459,6 @@ void	listener_serve(void);
 void	listener_stop(void);
 void	listener_peer_up(struct proc_peer *);
 void	listener_peer_down(struct proc_peer *);
+void	listener_congested(struct proc_peer *, int);
 
 #endif /* RELAYD_H */
