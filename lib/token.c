@@ -99,7 +99,8 @@ seed_decode(const char *src, uint8_t seed[TOKEN_SEED_LEN])
 		v = base32_value((uint8_t)src[i]);
 		bad |= v;
 		acc = (acc << 5 | (v & 31)) & 0xfff;
-		if ((bits += 5) >= 8) {
+		bits += 5;
+		if (bits >= 8) {
 			bits -= 8;
 			seed[n++] = (acc >> bits) & 0xff;
 		}

@@ -638,7 +638,7 @@ conn_error(struct conn *c, const struct http_head *head, int status,
 	if (head == NULL)
 		c->keepalive = 0;
 	/* Some texts repeat a name that the client gave. */
-	for (i = 0; text[i] != '\0' && i < sizeof(safe) - 1; i++)
+	for (i = 0; i < sizeof(safe) - 1 && text[i] != '\0'; i++)
 		safe[i] = text[i] < ' ' || text[i] > '~' ||
 		    strchr("\"\\<>&", text[i]) != NULL ? '?' : text[i];
 	safe[i] = '\0';

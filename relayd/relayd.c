@@ -162,7 +162,7 @@ main(int argc, char **argv)
 			break;
 		case 'V':
 			printf("relayd %s\n", CULVERT_VERSION);
-			return (0);
+			exit(0);
 		case 'x':
 			opt.child = strdup(optarg);
 			break;

@@ -72,6 +72,7 @@ node_find(const char *id)
 {
 	struct router_session	 key;
 
+	memset(&key, 0, sizeof(key));
 	strlcpy(key.s.node_id, id, sizeof(key.s.node_id));
 	return (RB_FIND(router_nodes, &nodes, &key));
 }
@@ -81,8 +82,8 @@ node_find_name(const char *name)
 {
 	struct router_session	 key, *rs;
 
+	memset(&key, 0, sizeof(key));
 	strlcpy(key.s.node, name, sizeof(key.s.node));
-	key.s.session = 0;
 	rs = RB_NFIND(router_names, &names, &key);
 	if (rs == NULL || strcmp(rs->s.node, key.s.node) != 0)
 		return (NULL);

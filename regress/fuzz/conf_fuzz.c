@@ -46,6 +46,9 @@ static void	value(const char *);
 static void	grammar(const char *);
 
 /* What is said has to fit and to be text, and is of no further interest. */
+static void	said(const char *, va_list)
+		    __attribute__((__format__ (printf, 1, 0)));
+
 static void
 said(const char *fmt, va_list ap)
 {
@@ -91,7 +94,7 @@ fatalx(const char *fmt, ...)
 
 /* relayd/config.c wants it to load certificates, which is not done here. */
 int
-evtls_cert_keyid(const char *pem, uint8_t *keyid)
+evtls_cert_keyid(const char *pem, uint8_t keyid[EVTLS_KEYID_LEN])
 {
 	return (-1);
 }

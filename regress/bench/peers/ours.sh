@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck source=/dev/null
 # relayd + agentd + accessctl forward: two TLS legs, three programs.
 # PEERS_DIR: where our programs are (make's obj/); PREFORK: listeners.
 . "${PEERS_LIB:?}/lib.sh"
