@@ -632,16 +632,16 @@ void
 conn_error(struct conn *c, const struct http_head *head, int status,
     const char *text, const char *extra)
 {
-	char	 body[1024], safe[256];
-	size_t	 i;
+	char	 body[1024], safe[256], *p;
 
 	if (head == NULL)
 		c->keepalive = 0;
 	/* Some texts repeat a name that the client gave. */
-	for (i = 0; i < sizeof(safe) - 1 && text[i] != '\0'; i++)
-		safe[i] = text[i] < ' ' || text[i] > '~' ||
-		    strchr("\"\\<>&", text[i]) != NULL ? '?' : text[i];
-	safe[i] = '\0';
+	strlcpy(safe, text, sizeof(safe));
+	for (p = safe; *p != '\0'; p++) {
+		if (*p < ' ' || *p > '~' || strchr("\"\\<>&", *p) != NULL)
+			*p = '?';
+	}
 	if (head != NULL && http_accepts_html(head)) {
 		snprintf(body, sizeof(body), "<!DOCTYPE html>\n"
 		    "<html lang=\"en\"><meta charset=\"utf-8\">"

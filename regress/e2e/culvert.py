@@ -626,7 +626,9 @@ class Connect:
             self.p.kill()
             out, err = self.p.communicate()
             return 124, out, err.decode(errors="replace")
-        return self.p.returncode, out, err.decode(errors="replace")
+        err = "".join(x for x in err.decode(errors="replace")
+                      .splitlines(True) if not x.startswith("=="))
+        return self.p.returncode, out, err
 
     def kill(self):
         self.p.kill()
