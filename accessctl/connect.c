@@ -166,8 +166,13 @@ connect_explain(const struct connection *c, uint16_t code, const char *text)
 		    o->node, o->host, o->port, text);
 		break;
 	default:
-		fprintf(stderr, "%s: %s: %s port %u: %s\n", program, o->node,
-		    o->host, o->port, text);
+		/* The node's own words name what it tried. */
+		if (strncmp(text, o->host, strlen(o->host)) == 0)
+			fprintf(stderr, "%s: %s: %s\n", program, o->node,
+			    text);
+		else
+			fprintf(stderr, "%s: %s: %s port %u: %s\n", program,
+			    o->node, o->host, o->port, text);
 		break;
 	}
 }

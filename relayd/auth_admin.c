@@ -32,7 +32,6 @@
 #include "auth.h"
 #include "log.h"
 
-static void	admin_audit(const struct auth_request *);
 static int	admin_garbled(uint32_t);
 static int	admin_user_of(const struct auth_request *, const char *,
 		    struct store_user *);
@@ -47,24 +46,6 @@ static int	admin_list(const struct auth_request *, enum auth_list,
 
 /* ---- answers ---- */
 
-static void
-admin_audit(const struct auth_request *req)
-{
-	struct audit_event	 e;
-
-	memset(&e, 0, sizeof(e));
-	e.what = AUDIT_ADMIN;
-	if (strchr(req->subject, '@') != NULL)
-		strlcpy(e.email, req->subject, sizeof(e.email));
-	else if (strncmp(req->what, "node", 4) == 0)
-		strlcpy(e.node, req->subject, sizeof(e.node));
-	else
-		strlcpy(e.token_id, req->subject, sizeof(e.token_id));
-	strlcpy(e.text, req->what, sizeof(e.text));
-	auth_audit(&e);
-	log_info("admin: %s %s", req->what, req->subject);
-}
-
 int
 auth_admin_ok(const struct auth_request *req, const char *fmt, ...)
 {
@@ -76,7 +57,6 @@ auth_admin_ok(const struct auth_request *req, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(end.text, sizeof(end.text), fmt, ap);
 	va_end(ap);
-	admin_audit(req);
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), CTL_OK, req->client, -1,
 	    &end, sizeof(end));
 	return (0);
@@ -112,7 +92,6 @@ int
 auth_admin_revoke(const struct auth_request *req, uint32_t what,
     const char *id, const char *why, const char *text)
 {
-	admin_audit(req);
 	auth_revoke_answer(what, id, why, req->client, text);
 	return (0);
 }
