@@ -101,6 +101,8 @@ const struct command	 commands[] = {
 	    "[--allow-plaintext]",
 	    "keep relay and token for the commands below",
 	    "1 the relay did not accept them, nothing was kept", cmd_login },
+	{ "logout", "", "forget them", "1 the file can't be removed",
+	    cmd_logout },
 	{ "connect", RELAY_ARGS " node [host] port [tcp]",
 	    "connect standard input and output to a target",
 	    STREAM_ERRORS, cmd_connect },

@@ -37,9 +37,11 @@
  *	admin.c		what its commands share; connections, stats, reload
  *	admin_user.c admin_token.c admin_node.c password.c
  *	login.c		logging a laptop in
+ *	relay.c		which relay, as whom
  *	link.c		the link to the relay
- *	connect.c	standard input and output to a target
- *	forward.c forward_spec.c	local ports that lead to targets
+ *	outcome.c	what the end of a stream means
+ *	connect.c stdio.c	standard input and output to a target
+ *	forward.c forward_*.c	local ports that lead to targets
  *	nodes.c		what may be reached
  */
 
@@ -198,7 +200,7 @@ void	 admin_ended(const struct ctl_end *, const char *, ...)
  */
 int	password_hash(int, char *, size_t);
 
-/* ---- link.c ---- */
+/* ---- relay.c ---- */
 
 /* Which relay, as whom: flags beat the environment beats the login file. */
 struct relay_options {
@@ -223,31 +225,66 @@ enum relay_option {
 };
 /* 1 if it was one of them (a secret is overwritten where it stood). */
 int	relay_option(struct relay_options *, int, char *);
-/* Add what environment and login file say; -1: printed. */
-int	relay_complete(struct relay_options *);
+/*
+ * relay_complete: add what environment and login file say.  The relay given
+ * is taken if none of them names one; NULL: that is an error.  EXIT_OK, or
+ * another status (logged).
+ */
+enum exit_status relay_complete(struct relay_options *, const char *);
+void	relay_options_clear(struct relay_options *);
+
+/* ---- link.c ---- */
 
 struct relay_link;
 struct relay_link_ops {
 	void	(*up)(void *, struct link *);
-	/* The link is gone, or never came; it is tried again if retry. */
-	void	(*down)(void *, enum exit_status, const char *);
-	/* May be NULL. */
-	void	(*goaway)(void *, const struct mux_goaway *);
+	/*
+	 * The link is gone, or never came; with retry it is tried again in
+	 * so many ms.  For one that relay_link_close ended: EXIT_OK.
+	 */
+	void	(*down)(void *, enum exit_status, const char *, unsigned int);
 };
 
 /*
  * relay_link_new: dial the relay, log in, and keep at it: with retry, a lost
- * link is made again with backoff.  NULL (printed) if the options are bad.
+ * link is made again with backoff; without, only a busy relay is asked again
+ * for a while.  The size is what streams may hold in memory, bytes.  NULL if
+ * the options are bad, with the exit status.
  */
 struct relay_link *relay_link_new(struct event_base *,
-		    struct relay_options *, int,
-		    const struct relay_link_ops *, void *);
+		    struct relay_options *, int, size_t,
+		    const struct relay_link_ops *, void *,
+		    enum exit_status *);
 /* The link, or NULL while it is down. */
 struct link	*relay_link_get(struct relay_link *);
+/* "wss://relay.example.org" */
+const char	*relay_link_name(const struct relay_link *);
+/*
+ * relay_link_close: end it in order once all that was sent has left, within
+ * so many ms; down() follows, perhaps at once.
+ */
+void		 relay_link_close(struct relay_link *, unsigned int);
 void		 relay_link_free(struct relay_link *);
 
-/* The exit status and the words for a stream that was reset. */
-enum exit_status exit_of_code(uint16_t);
+/* ---- outcome.c: pure ---- */
+
+/* The exit status for a stream that was reset with this code. */
+enum exit_status outcome_status(uint16_t);
+/* One line about it for a person: code, the peer's text, the target. */
+void	outcome_text(uint16_t, const char *, const struct mux_open *, char *,
+	    size_t);
+
+/* ---- stdio.c ---- */
+
+/*
+ * stdio_take: non-blocking descriptors for standard input and output, the
+ * same one if both are one socket.  Terminals and sockets, which others
+ * share, are put back when the program ends.  0 or -1 (logged).
+ */
+int	stdio_take(int *, int *);
+void	stdio_restore(void);
+/* 1 if whoever read this output is gone, 0 if not, -1 if it is closed. */
+int	stdio_reader_gone(int);
 
 /* ---- commands ---- */
 
@@ -270,6 +307,7 @@ int	cmd_connection_kill(int, char **);
 int	cmd_stats(int, char **);
 int	cmd_reload(int, char **);
 int	cmd_login(int, char **);
+int	cmd_logout(int, char **);
 int	cmd_connect(int, char **);
 int	cmd_access_client(int, char **);
 int	cmd_forward(int, char **);

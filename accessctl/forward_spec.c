@@ -14,90 +14,126 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
+/*
+ * What the option -L says.
+ */
+
 #include "compat.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "addr.h"
 #include "forward_spec.h"
 
-#define PARTS_MAX	5
-#define PART_LEN	(MUX_HOST_MAX + 1)
+#define FIELDS_MAX	5
+#define SPEC_MAX	640
 
-static int	split(const char *, char[PARTS_MAX][PART_LEN]);
+static int	split(char *, char **, const char **);
+static int	node_name(const char *, char[MUX_NODE_MAX + 1]);
 
-/* At colons outside of brackets, which are dropped; how many parts, or -1. */
+/*
+ * Cut at colons that are not in brackets, which go.  How many fields there
+ * are, or -1.
+ */
 static int
-split(const char *s, char parts[PARTS_MAX][PART_LEN])
+split(char *s, char **fields, const char **why)
 {
-	size_t	 len = 0;
-	int	 n = 0, bracket = 0;
+	int	 n = 0;
 
-	for (;; s++) {
-		if (*s == '[' && len == 0 && !bracket) {
-			bracket = 1;
-			continue;
-		}
-		if (*s == ']' && bracket) {
-			if (s[1] != ':' && s[1] != '\0')
-				return (-1);
-			bracket = 0;
-			continue;
-		}
-		if (*s == '\0' || (*s == ':' && !bracket)) {
-			parts[n++][len] = '\0';
-			if (*s == '\0')
-				return (bracket || len == 0 ? -1 : n);
-			if (len == 0 || n == PARTS_MAX)
-				return (-1);
-			len = 0;
-			continue;
-		}
-		if (len + 1 >= PART_LEN)
+	for (;;) {
+		if (n == FIELDS_MAX) {
+			*why = "it has too many colons (an IPv6 address goes "
+			    "in brackets)";
 			return (-1);
-		parts[n][len++] = *s;
+		}
+		if (*s == '[') {
+			fields[n++] = ++s;
+			if ((s = strchr(s, ']')) == NULL) {
+				*why = "a bracket is not closed";
+				return (-1);
+			}
+			*s++ = '\0';
+			if (*s != ':' && *s != '\0') {
+				*why = "something follows a bracket";
+				return (-1);
+			}
+		} else {
+			fields[n++] = s;
+			s += strcspn(s, ":");
+		}
+		if (*s == '\0')
+			return (n);
+		*s++ = '\0';
 	}
 }
 
+/* The relay knows exactly; this is against slips like host for node. */
+static int
+node_name(const char *s, char node[MUX_NODE_MAX + 1])
+{
+	size_t	 i, len = strlen(s);
+
+	if (len == 0 || len > MUX_NODE_MAX)
+		return (-1);
+	for (i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)s[i]) && s[i] != '-')
+			return (-1);
+		node[i] = tolower((unsigned char)s[i]);
+	}
+	node[len] = '\0';
+	return (0);
+}
+
 int
-forward_spec_parse(const char *s, struct forward_spec *spec,
+forward_spec_parse(const char *arg, struct forward_spec *spec,
     const char **why)
 {
-	char		 parts[PARTS_MAX][PART_LEN];
-	const char	*bind = "127.0.0.1", *port, *node, *host = "127.0.0.1",
-			*hostport;
-	uint16_t	 p;
-	int		 n, i = 0;
+	char	 buf[SPEC_MAX], *fields[FIELDS_MAX], **f = fields;
+	size_t	 digits;
+	int	 n;
 
 	memset(spec, 0, sizeof(*spec));
-	*why = "it looks like 8080:node:80, 8080:node:host:80 or "
-	    "[::1]:8080:node:host:80";
-	if ((n = split(s, parts)) < 3)
-		return (-1);
-	/* Of four parts the first is a port, or else an address. */
-	if (n == 5 || (n == 4 && addr_parse_port(parts[0], &p) == -1))
-		bind = strcmp(parts[i], "*") == 0 ? "0.0.0.0" : parts[i], i++;
-	port = parts[i++];
-	node = parts[i++];
-	if (n - i == 2)
-		host = parts[i++];
-	if (n - i != 1)
-		return (-1);
-	hostport = parts[i];
-	if (addr_parse_port(port, &p) == -1 ||
-	    addr_parse_port(hostport, &spec->port) == -1) {
-		*why = "a port is a number from 1 to 65535";
+	if (strlcpy(buf, arg, sizeof(buf)) >= sizeof(buf)) {
+		*why = "it is too long";
 		return (-1);
 	}
-	if (addr_parse(bind, port, &spec->bind) == -1) {
-		*why = "the local address is not one";
+	if ((n = split(buf, fields, why)) == -1)
+		return (-1);
+	/* Of four fields the first is a port, or else an address. */
+	digits = strspn(f[0], "0123456789");
+	if (n == 5 || (n == 4 && (digits == 0 || f[0][digits] != '\0'))) {
+		if (strlcpy(spec->bind, f[0][0] == '\0' ? "*" : f[0],
+		    sizeof(spec->bind)) >= sizeof(spec->bind)) {
+			*why = "the local address is too long";
+			return (-1);
+		}
+		f++;
+		n--;
+	}
+	if (n != 3 && n != 4) {
+		*why = "it looks like 8080:node:80, 8080:node:host:80 or "
+		    "[::1]:8080:node:host:80";
 		return (-1);
 	}
-	if (strlcpy(spec->node, node, sizeof(spec->node)) >=
-	    sizeof(spec->node)) {
-		*why = "the node's name is too long";
+	if (strcmp(f[0], "0") != 0 &&
+	    addr_parse_port(f[0], &spec->listen_port) == -1) {
+		*why = "the local port is a number up to 65535";
 		return (-1);
 	}
-	strlcpy(spec->host, host, sizeof(spec->host));
+	if (node_name(f[1], spec->node) == -1) {
+		*why = "no node can have that name";
+		return (-1);
+	}
+	if (strlcpy(spec->host, n == 4 ? f[2] : "127.0.0.1",
+	    sizeof(spec->host)) >= sizeof(spec->host) ||
+	    spec->host[0] == '\0') {
+		*why = "the target's host is empty or too long";
+		return (-1);
+	}
+	if (addr_parse_port(f[n - 1], &spec->port) == -1) {
+		*why = "the target's port is a number from 1 to 65535";
+		return (-1);
+	}
 	return (0);
 }

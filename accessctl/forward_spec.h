@@ -17,23 +17,25 @@
 #ifndef FORWARD_SPEC_H
 #define FORWARD_SPEC_H
 
-#include <sys/socket.h>
-
 #include <stdint.h>
 
 #include "mux_frame.h"
 
+#define FORWARD_BIND_MAX	256
+
 /* What -L says: [bind:]port:node:[host:]hostport. */
 struct forward_spec {
-	struct sockaddr_storage	 bind;		/* 127.0.0.1 if not said */
-	char			 node[MUX_NODE_MAX + 1];
-	char			 host[MUX_HOST_MAX + 1]; /* likewise */
-	uint16_t		 port;
+	char		 bind[FORWARD_BIND_MAX]; /* "": loopback, "*": all */
+	uint16_t	 listen_port;		/* 0: any that is free */
+	char		 node[MUX_NODE_MAX + 1];	/* in lower case */
+	char		 host[MUX_HOST_MAX + 1]; /* 127.0.0.1 if not said */
+	uint16_t	 port;
 };
 
 /*
- * forward_spec_parse: IPv6 addresses in brackets; bind may be * for all of
- * IPv4.  0, or -1 with a static reason.  Pure.
+ * forward_spec_parse: IPv6 addresses in brackets; bind may be a name, and *
+ * or nothing (":8080:..") for all addresses.  0, or -1 with a static reason.
+ * Pure.
  */
 int	forward_spec_parse(const char *, struct forward_spec *,
 	    const char **);

@@ -15,15 +15,15 @@
  */
 
 /*
- * The link to the relay: which relay and as whom, dialling, logging in, and
- * for those that stay, coming back.
+ * The link to the relay: dialling, logging in, and for those that stay,
+ * coming back.
  */
 
 #include "compat.h"
 
 #include <event2/event.h>
 
-#include <limits.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,22 +34,27 @@
 #include "evtls.h"
 #include "link_client.h"
 #include "log.h"
+#include "sandbox.h"
 
 #define DIAL_MS		10000
 #define LOGIN_MS	15000
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	30000
-#define BUSY_TRIES	5		/* at a relay that is just starting */
-#define CREDIT_MAX	(512UL << 20)	/* of receive windows, bytes */
+#define LINK_GOOD_MS	60000	/* it stood so long: begin at min again */
+#define BUSY_TRIES	5	/* at a relay that is just starting */
+#define DENIED_MS	10000	/* its mind does not change every second */
+#define FLUSH_MS	20	/* between looks at what is still to leave */
 
 struct relay_link {
 	struct event_base		*base;
 	const struct relay_link_ops	*ops;
 	void				*arg;
 	struct relay_url		 url;
+	char				 name[RELAY_URL_MAX];
 	struct token			 token;
 	struct evtls_client		*tls;
-	struct event			*timer;
+	struct event			*timer;	/* of the next attempt, or of
+						   the flush before the end */
 	struct backoff			 backoff;
 	struct mux_budget		 budget;
 	struct mux_hello		 hello;
@@ -58,11 +63,18 @@ struct relay_link {
 	struct link			*link;
 	int				 up;
 	int				 retry;
-	uint32_t			 goaway_ms;
+	int				 closing;
+	int				 sandboxed;
 	int				 busy_tries;
+	uint32_t			 goaway_ms;
+	uint64_t			 up_since;
+	uint64_t			 close_by;	/* us, link_now */
 };
 
+static int	relay_setup(struct relay_link *, const struct relay_options *,
+		    enum exit_status *);
 static void	relay_try(evutil_socket_t, short, void *);
+static void	relay_later(struct relay_link *, unsigned int);
 static void	relay_again(struct relay_link *, enum exit_status,
 		    const char *, unsigned int);
 static void	relay_dialled(struct dial *, void *, int, enum dial_error,
@@ -76,7 +88,7 @@ static void	relay_up(struct link *, void *, const struct mux_hello *);
 static void	relay_goaway(struct link *, void *,
 		    const struct mux_goaway *);
 static void	relay_down(struct link *, void *, int, const char *);
-static void	set_string(char **, const char *);
+static void	relay_flush(struct relay_link *);
 
 static const struct link_client_ops client_ops = {
 	relay_sign, relay_done, relay_failed
@@ -86,103 +98,50 @@ static const struct link_ops link_ops = {
 	relay_up, NULL, relay_goaway, relay_down
 };
 
-/* ---- options ---- */
+/* ---- making and ending ---- */
 
-static void
-set_string(char **where, const char *value)
+static int
+relay_setup(struct relay_link *r, const struct relay_options *o,
+    enum exit_status *status)
 {
-	if (*where != NULL)
-		freezero(*where, strlen(*where));
-	if ((*where = strdup(value)) == NULL)
-		fatal("options");
-}
+	const char	*why;
+	char		 err[256];
 
-int
-relay_option(struct relay_options *o, int ch, char *arg)
-{
-	switch (ch) {
-	case OPT_RELAY:
-		set_string(&o->login.relay, arg);
-		return (1);
-	case OPT_TOKEN:
-		set_string(&o->login.token, arg);
-		/* Out of sight of ps(1). */
-		memset(arg, 'x', strlen(arg));
-		return (1);
-	case OPT_TOKEN_FILE:
-		set_string(&o->token_file, arg);
-		return (1);
-	case OPT_CA:
-		set_string(&o->login.ca, arg);
-		return (1);
-	case OPT_PIN:
-		set_string(&o->login.pin, arg);
-		return (1);
-	case OPT_PLAINTEXT:
-		o->plaintext = 1;
-		return (1);
+	*status = EXIT_USAGE;
+	if (relay_url_parse(o->login.relay, &r->url, &why) == -1 ||
+	    relay_url_format(&r->url, r->name, sizeof(r->name)) == -1) {
+		log_warnx("relay: %s", why);
+		return (-1);
 	}
-	return (0);
-}
-
-static void
-from_environment(char **where, const char *name)
-{
-	const char	*value = getenv(name);
-
-	if (*where == NULL && value != NULL && value[0] != '\0')
-		set_string(where, value);
-}
-
-static void
-from_file(char **where, const char *value)
-{
-	if (*where == NULL && value != NULL)
-		set_string(where, value);
-}
-
-int
-relay_complete(struct relay_options *o)
-{
-	struct login	 file;
-	char		 path[PATH_MAX];
-	int		 r = 1;
-
-	if (o->login.token == NULL && o->token_file != NULL &&
-	    (o->login.token = login_token_file(o->token_file)) == NULL)
+	if (!relay_url_plain_ok(&r->url, o->plaintext)) {
+		log_warnx("ws:// sends everything in the clear: use wss://, "
+		    "or --allow-plaintext if that is meant");
 		return (-1);
-	from_environment(&o->login.relay, "RELAY_URL");
-	from_environment(&o->login.relay, "HTTP_NETWORK_RELAY_URL");
-	from_environment(&o->login.token, "RELAY_TOKEN");
-	from_environment(&o->login.token, "HTTP_NETWORK_RELAY_SECRET");
-	memset(&file, 0, sizeof(file));
-	if (login_path(program[6] == '-' ? "accessctl" : program, NULL, path,
-	    sizeof(path)) == 0 && (r = login_read(path, &file)) == -1)
+	}
+	*status = EXIT_DENIED;
+	if (token_parse(o->login.token, &r->token, &why) == -1) {
+		log_warnx("token: %s", why);
 		return (-1);
-	from_file(&o->login.relay, file.relay);
-	from_file(&o->login.token, file.token);
-	if (o->login.pin == NULL)
-		from_file(&o->login.ca, file.ca);
-	if (o->login.ca == NULL || file.pin != NULL)
-		from_file(&o->login.pin, file.pin);
-	login_clear(&file);
-	if (o->login.relay == NULL || o->login.token == NULL) {
-		fprintf(stderr, "%s: not logged in: accessctl login --relay "
-		    "wss://relay.example.org\n", program);
+	}
+	*status = EXIT_OTHER;
+	if (evtls_init() == -1 || dial_init(r->base) == -1) {
+		log_warnx("TLS or name resolution can't be set up");
+		return (-1);
+	}
+	if (r->url.tls && (r->tls = login_trust(o->login.ca, o->login.pin,
+	    NULL, err, sizeof(err))) == NULL) {
+		log_warnx("%s", err);
 		return (-1);
 	}
 	return (0);
 }
-
-/* ---- the link ---- */
 
 struct relay_link *
 relay_link_new(struct event_base *base, struct relay_options *o, int retry,
-    const struct relay_link_ops *ops, void *arg)
+    size_t budget, const struct relay_link_ops *ops, void *arg,
+    enum exit_status *status)
 {
 	struct relay_link	*r;
-	const char		*why;
-	char			 err[256];
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("link");
@@ -190,43 +149,20 @@ relay_link_new(struct event_base *base, struct relay_options *o, int retry,
 	r->ops = ops;
 	r->arg = arg;
 	r->retry = retry;
-	r->budget.limit = CREDIT_MAX;
-	r->hello.version = 1;
+	r->budget.limit = budget;
+	r->hello.version = MUX_VERSION;
 	r->hello.credit = MUX_CREDIT_EARLY;
 	strlcpy(r->hello.software, "accessctl " CULVERT_VERSION,
 	    sizeof(r->hello.software));
 	backoff_init(&r->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
-	if (relay_url_parse(o->login.relay, &r->url, &why) == -1) {
-		fprintf(stderr, "%s: relay: %s\n", program, why);
-		goto fail;
-	}
-	if (!relay_url_plain_ok(&r->url, o->plaintext)) {
-		fprintf(stderr, "%s: ws:// sends everything in the clear: use "
-		    "wss://, or --allow-plaintext if that is meant\n",
-		    program);
-		goto fail;
-	}
-	if (token_parse(o->login.token, &r->token, &why) == -1) {
-		fprintf(stderr, "%s: token: %s\n", program, why);
-		goto fail;
-	}
-	if (evtls_init() == -1 || dial_init(base) == -1) {
-		fprintf(stderr, "%s: TLS or name resolution can't be set "
-		    "up\n", program);
-		goto fail;
-	}
-	if (r->url.tls && (r->tls = login_trust(o->login.ca, o->login.pin,
-	    NULL, err, sizeof(err))) == NULL) {
-		fprintf(stderr, "%s: %s\n", program, err);
-		goto fail;
-	}
 	if ((r->timer = evtimer_new(base, relay_try, r)) == NULL)
 		fatal("event");
-	relay_try(-1, 0, r);
+	if (relay_setup(r, o, status) == -1) {
+		relay_link_free(r);
+		return (NULL);
+	}
+	relay_later(r, 0);
 	return (r);
- fail:
-	relay_link_free(r);
-	return (NULL);
 }
 
 void
@@ -234,6 +170,7 @@ relay_link_free(struct relay_link *r)
 {
 	if (r == NULL)
 		return;
+	r->closing = 1;		/* streams that end now see no link */
 	dial_free(r->dial);
 	link_client_free(r->client);
 	link_free(r->link);
@@ -246,7 +183,59 @@ relay_link_free(struct relay_link *r)
 struct link *
 relay_link_get(struct relay_link *r)
 {
-	return (r != NULL && r->up ? r->link : NULL);
+	return (r != NULL && r->up && !r->closing ? r->link : NULL);
+}
+
+const char *
+relay_link_name(const struct relay_link *r)
+{
+	return (r->name);
+}
+
+void
+relay_link_close(struct relay_link *r, unsigned int ms)
+{
+	if (r->closing)
+		return;
+	r->closing = 1;
+	r->close_by = link_now() + ms * 1000ULL;
+	if (r->link != NULL) {
+		relay_flush(r);
+		return;
+	}
+	event_del(r->timer);
+	dial_free(r->dial);
+	r->dial = NULL;
+	link_client_free(r->client);
+	r->client = NULL;
+	r->ops->down(r->arg, EXIT_OK, "", 0);
+}
+
+/*
+ * What streams sent last may still be in our buffers, behind a slow line;
+ * a link gives its peer only two seconds once it closes.
+ */
+static void
+relay_flush(struct relay_link *r)
+{
+	if (r->link == NULL)
+		return;
+	if (evtls_buffered(link_conn(r->link)) > 0 &&
+	    link_now() < r->close_by)
+		relay_later(r, FLUSH_MS);
+	else
+		link_close(r->link, WS_CLOSE_NORMAL, NULL);
+}
+
+/* ---- attempts ---- */
+
+static void
+relay_later(struct relay_link *r, unsigned int ms)
+{
+	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (evtimer_add(r->timer, &tv) == -1)
+		fatal("event");
 }
 
 static void
@@ -255,6 +244,10 @@ relay_try(evutil_socket_t fd, short what, void *arg)
 	struct relay_link	*r = arg;
 	struct dial_config	 cfg;
 
+	if (r->closing) {
+		relay_flush(r);
+		return;
+	}
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.base = r->base;
 	cfg.host = r->url.host;
@@ -266,26 +259,26 @@ relay_try(evutil_socket_t fd, short what, void *arg)
 		relay_again(r, EXIT_RELAY, "no memory", 0);
 }
 
+/* It is down.  The owner may end us in the callback: nothing after it. */
 static void
 relay_again(struct relay_link *r, enum exit_status status, const char *why,
     unsigned int at_least)
 {
-	struct timeval	 tv;
-	unsigned int	 ms;
+	unsigned int	 ms = 0;
 
-	if (r->retry) {
+	if (r->closing)
+		status = EXIT_OK;
+	else if (r->retry) {
 		if (r->goaway_ms > 0)
 			ms = arc4random_uniform(r->goaway_ms);
 		else
 			ms = backoff_next(&r->backoff);
 		r->goaway_ms = 0;
 		if (ms < at_least)
-			ms = at_least;
-		tv.tv_sec = ms / 1000;
-		tv.tv_usec = ms % 1000 * 1000;
-		evtimer_add(r->timer, &tv);
+			ms = at_least + arc4random_uniform(at_least / 2 + 1);
+		relay_later(r, ms);
 	}
-	r->ops->down(r->arg, status, why);
+	r->ops->down(r->arg, status, why, ms);
 }
 
 static void
@@ -297,7 +290,8 @@ relay_dialled(struct dial *d, void *arg, int fd, enum dial_error error,
 
 	r->dial = NULL;
 	if (fd == -1) {
-		relay_again(r, EXIT_RELAY, text, 0);
+		relay_again(r, error == DIAL_LOCAL ? EXIT_OTHER : EXIT_RELAY,
+		    text, 0);
 		return;
 	}
 	memset(&cfg, 0, sizeof(cfg));
@@ -315,7 +309,7 @@ relay_dialled(struct dial *d, void *arg, int fd, enum dial_error error,
 	cfg.link.base = r->base;
 	cfg.link.ops = &link_ops;
 	cfg.link.arg = r;
-	cfg.link.budget = CREDIT_MAX;
+	cfg.link.budget = r->budget.limit;
 	cfg.link.process_budget = &r->budget;
 	cfg.link.hello = &r->hello;
 	if ((r->client = link_client_new(&cfg)) == NULL)
@@ -354,18 +348,41 @@ relay_failed(struct link_client *lc, void *arg, enum link_fail fail,
 		[LINK_FAIL_PROTOCOL] = EXIT_PROTOCOL
 	};
 	struct relay_link		*r = arg;
-	struct timeval			 tv;
 
 	r->client = NULL;
 	if (fail == LINK_FAIL_BUSY && !r->retry &&
 	    ++r->busy_tries < BUSY_TRIES && retry <= 2) {
 		/* It says so itself: in a moment it may not be. */
-		tv.tv_sec = retry;
-		tv.tv_usec = arc4random_uniform(500000);
-		evtimer_add(r->timer, &tv);
+		relay_later(r, retry * 1000 + arc4random_uniform(500));
 		return;
 	}
-	relay_again(r, statuses[fail], text, retry * 1000);
+	if (fail == LINK_FAIL_DENIED)
+		relay_again(r, EXIT_DENIED, text, DENIED_MS);
+	else
+		relay_again(r, statuses[fail], text, retry * 1000);
+}
+
+/* ---- the link ---- */
+
+/*
+ * From here on there is only the link to serve; and who comes back must
+ * find the relay's name again.
+ */
+static void
+relay_sandbox(struct relay_link *r)
+{
+	static const struct sandbox_path names[] = {
+		{ "/etc", SANDBOX_READ },
+		{ "/run/systemd/resolve", SANDBOX_READ },
+		{ "/run/resolvconf", SANDBOX_READ },
+	};
+
+	if (r->sandboxed)
+		return;
+	r->sandboxed = 1;
+	if (sandbox_enter(SANDBOX_CLIENT, names, r->retry ? nitems(names) : 0,
+	    -1) == -1)
+		log_debug("no sandbox: %s", strerror(errno));
 }
 
 static void
@@ -373,8 +390,12 @@ relay_up(struct link *link, void *arg, const struct mux_hello *hello)
 {
 	struct relay_link	*r = arg;
 
+	if (r->closing)
+		return;
 	r->up = 1;
-	backoff_reset(&r->backoff);
+	r->up_since = link_now();
+	relay_sandbox(r);
+	log_debug("relay %s: link is up (%s)", r->name, hello->software);
 	r->ops->up(r->arg, link);
 }
 
@@ -385,8 +406,7 @@ relay_goaway(struct link *link, void *arg, const struct mux_goaway *away)
 
 	r->goaway_ms = away->delay < BACKOFF_MAX_MS ? away->delay + 1 :
 	    BACKOFF_MAX_MS;
-	if (r->ops->goaway != NULL)
-		r->ops->goaway(r->arg, away);
+	log_debug("relay %s: %s", r->name, away->text);
 }
 
 static void
@@ -394,36 +414,11 @@ relay_down(struct link *link, void *arg, int code, const char *text)
 {
 	struct relay_link	*r = arg;
 
+	if (r->up && link_now() - r->up_since > LINK_GOOD_MS * 1000ULL)
+		backoff_reset(&r->backoff);
 	r->up = 0;
 	r->link = NULL;
-	relay_again(r, code == WS_CLOSE_PROTOCOL ? EXIT_PROTOCOL :
-	    EXIT_RELAY, text, 0);
 	link_free(link);
-}
-
-enum exit_status
-exit_of_code(uint16_t code)
-{
-	switch (code) {
-	case MUX_CODE_REFUSED:
-		return (EXIT_REFUSED);
-	case MUX_CODE_UNREACHABLE:
-	case MUX_CODE_TIMEOUT:
-		return (EXIT_UNREACHABLE);
-	case MUX_CODE_DENIED:
-		return (EXIT_DENIED);
-	case MUX_CODE_NO_NODE:
-		return (EXIT_NO_NODE);
-	case MUX_CODE_NODE_OFFLINE:
-		return (EXIT_OFFLINE);
-	case MUX_CODE_PROTOCOL:
-	case MUX_CODE_UNSUPPORTED:
-		return (EXIT_PROTOCOL);
-	case MUX_CODE_NODE_GONE:
-	case MUX_CODE_TARGET_RESET:
-	case MUX_CODE_KILLED:
-		return (EXIT_CUT);
-	default:
-		return (EXIT_OTHER);
-	}
+	relay_again(r, code == WS_CLOSE_PROTOCOL ? EXIT_PROTOCOL :
+	    code == WS_CLOSE_POLICY ? EXIT_DENIED : EXIT_RELAY, text, 0);
 }

@@ -15,15 +15,18 @@
  */
 
 /*
- * accessctl login: keep relay and token for connect, forward and nodes.
+ * accessctl login: keep relay and token for connect, forward and nodes; and
+ * logout: no longer.
  */
 
 #include "compat.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "accessctl.h"
 #include "log.h"
@@ -60,14 +63,13 @@ login_do(struct relay_options *o, enum login_source source,
 		return (EXIT_OTHER);
 	if (try && login_try(&o->login, o->plaintext,
 	    "accessctl/" CULVERT_VERSION, err, sizeof(err)) == -1) {
-		fprintf(stderr, "accessctl: %s: %s\n", o->login.relay, err);
-		fprintf(stderr, "accessctl: nothing was kept; --no-check "
-		    "keeps it unseen\n");
+		log_warnx("relay %s: %s; nothing was kept (--no-check keeps "
+		    "it untried)", o->login.relay, err);
 		return (EXIT_OTHER);
 	}
 	if (login_write(path, &o->login) == -1)
 		return (EXIT_OTHER);
-	fprintf(stderr, "%skept in %s\n", try ? "the relay knows you; " : "",
+	log_info("%skept in %s", try ? "the relay knows this token; " : "",
 	    path);
 	return (EXIT_OK);
 }
@@ -108,7 +110,36 @@ cmd_login(int argc, char **argv)
 	if (argc != optind || o.login.relay == NULL)
 		return (usage());
 	status = login_do(&o, source, file, try);
-	login_clear(&o.login);
-	free(o.token_file);
+	relay_options_clear(&o);
 	return (status);
+}
+
+int
+cmd_logout(int argc, char **argv)
+{
+	static const struct option	 common[] = {
+		OPTIONS_COMMON, { NULL, 0, NULL, 0 }
+	};
+	char				 path[PATH_MAX];
+	int				 ch;
+
+	while ((ch = getopt_long(argc, argv, "hv", common, NULL)) != -1) {
+		if (!option_common(ch))
+			return (EXIT_USAGE);
+	}
+	if (argc != optind)
+		return (usage());
+	if (login_path("accessctl", NULL, path, sizeof(path)) == -1)
+		return (EXIT_OTHER);
+	if (unlink(path) == -1) {
+		if (errno == ENOENT) {
+			log_info("no login is kept in %s", path);
+			return (EXIT_OK);
+		}
+		log_warn("%s", path);
+		return (EXIT_OTHER);
+	}
+	log_info("%s is gone; the token is good until it expires or is "
+	    "revoked", path);
+	return (EXIT_OK);
 }

@@ -58,7 +58,8 @@ static const struct field	 fields[] = {
 };
 
 static void	nodes_up(void *, struct link *);
-static void	nodes_down(void *, enum exit_status, const char *);
+static void	nodes_down(void *, enum exit_status, const char *,
+		    unsigned int);
 static size_t	nodes_input(struct mux_stream *, void *, const uint8_t *,
 		    size_t);
 static size_t	nodes_pull(struct mux_stream *, void *, uint8_t *, size_t,
@@ -68,7 +69,7 @@ static void	nodes_reset(struct mux_stream *, void *, uint16_t,
 static void	nodes_done(struct mux_stream *, void *);
 static int	nodes_print(const char *, size_t);
 
-static const struct relay_link_ops relay_ops = { nodes_up, nodes_down, NULL };
+static const struct relay_link_ops relay_ops = { nodes_up, nodes_down };
 static const struct mux_stream_ops stream_ops = {
 	NULL, nodes_input, nodes_pull, nodes_reset, nodes_done
 };
@@ -84,7 +85,8 @@ nodes_up(void *arg, struct link *link)
 	strlcpy(open.host, "nodes", sizeof(open.host));
 	q->stream = mux_open_stream(link_mux(link), &open, &stream_ops, q);
 	if (q->stream == NULL) {
-		fprintf(stderr, "accessctl: no memory\n");
+		log_warnx("no memory");
+		q->status = EXIT_OTHER;
 		event_base_loopbreak(q->base);
 		return;
 	}
@@ -92,12 +94,17 @@ nodes_up(void *arg, struct link *link)
 }
 
 static void
-nodes_down(void *arg, enum exit_status status, const char *why)
+nodes_down(void *arg, enum exit_status status, const char *why,
+    unsigned int ms)
 {
 	struct question	*q = arg;
 
-	fprintf(stderr, "accessctl: relay: %s\n", why);
-	q->status = status;
+	if (q->status == -1) {
+		log_warnx("relay %s: %s%s", relay_link_name(q->relay), why,
+		    status == EXIT_DENIED ? "; accessctl login takes another "
+		    "token" : "");
+		q->status = status;
+	}
 	event_base_loopbreak(q->base);
 }
 
@@ -108,7 +115,7 @@ nodes_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
 	char		*p;
 
 	if (q->len + len > ANSWER_MAX) {
-		fprintf(stderr, "accessctl: the relay's answer is too long\n");
+		log_warnx("the relay's answer is too long");
 		q->status = EXIT_PROTOCOL;
 		event_base_loopbreak(q->base);
 		return (len);
@@ -139,8 +146,9 @@ nodes_reset(struct mux_stream *s, void *arg, uint16_t code, const char *text)
 
 	q->stream = NULL;
 	if (q->status == -1) {
-		fprintf(stderr, "accessctl: %s\n", text);
-		q->status = exit_of_code(code);
+		log_warnx("relay %s: %s", relay_link_name(q->relay),
+		    text[0] != '\0' ? text : mux_code_name(code));
+		q->status = outcome_status(code);
 	}
 	event_base_loopbreak(q->base);
 }
@@ -168,8 +176,7 @@ nodes_print(const char *text, size_t len)
 	array = text == NULL ? NULL : json_loadb(text, len,
 	    JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_array(array)) {
-		fprintf(stderr, "accessctl: the relay's answer can't be "
-		    "understood\n");
+		log_warnx("the relay's answer can't be understood");
 		json_decref(array);
 		return (EXIT_PROTOCOL);
 	}
@@ -201,6 +208,7 @@ cmd_nodes(int argc, char **argv)
 	struct timeval			 tv = { ANSWER_S, 0 };
 	struct relay_options		 o;
 	struct question			 q;
+	enum exit_status		 status;
 	int				 ch;
 
 	memset(&o, 0, sizeof(o));
@@ -213,23 +221,23 @@ cmd_nodes(int argc, char **argv)
 	}
 	if (argc != optind)
 		return (usage());
-	if (relay_complete(&o) == -1)
-		return (EXIT_OTHER);
+	if ((status = relay_complete(&o, NULL)) != EXIT_OK)
+		return (status);
 	if ((q.base = event_base_new()) == NULL)
 		fatal("event");
 	q.status = -1;
-	q.relay = relay_link_new(q.base, &o, 0, &relay_ops, &q);
+	q.relay = relay_link_new(q.base, &o, 0, ANSWER_MAX, &relay_ops, &q,
+	    &status);
 	if (q.relay == NULL)
-		return (EXIT_OTHER);
+		return (status);
 	event_base_loopexit(q.base, &tv);
 	event_base_dispatch(q.base);
 	if (q.status == -1) {
-		fprintf(stderr, "accessctl: relay: no answer\n");
+		log_warnx("relay %s: no answer", relay_link_name(q.relay));
 		q.status = EXIT_RELAY;
 	}
 	relay_link_free(q.relay);
 	free(q.text);
-	login_clear(&o.login);
-	free(o.token_file);
+	relay_options_clear(&o);
 	return (q.status);
 }

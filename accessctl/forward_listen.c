@@ -1,0 +1,217 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The local ports of accessctl forward.
+ */
+
+#include "compat.h"
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "forward.h"
+#include "log.h"
+
+#define ACCEPT_BATCH	64
+#define BACKLOG		1024
+#define PAUSE_MS	100	/* of accepting, without descriptors */
+
+/* One bound socket; the list owns it. */
+struct listener {
+	TAILQ_ENTRY(listener)	 entry;
+	struct forward		*forward;
+	struct event		*ev;
+	void			(*accepted)(struct forward *, int);
+	int			 fd;
+};
+
+static TAILQ_HEAD(, listener)	 listeners = TAILQ_HEAD_INITIALIZER(listeners);
+static struct event		*pause_timer;
+static int			 paused;
+
+static int	listen_host(struct event_base *, const char *, int, uint16_t,
+		    struct forward *, void (*)(struct forward *, int));
+static int	listen_bind(struct event_base *, const struct addrinfo *,
+		    struct forward *, void (*)(struct forward *, int));
+static void	listen_accept(evutil_socket_t, short, void *);
+static void	listen_again(evutil_socket_t, short, void *);
+
+/* 0, or -1 with errno. */
+static int
+listen_bind(struct event_base *base, const struct addrinfo *ai,
+    struct forward *f, void (*accepted)(struct forward *, int))
+{
+	struct sockaddr_storage	 ss;
+	struct listener		*l;
+	socklen_t		 len = sizeof(ss);
+	int			 one = 1, save_errno;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return (-1);
+	l->forward = f;
+	l->accepted = accepted;
+	l->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
+	    SOCK_CLOEXEC, 0);
+	if (l->fd == -1 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one,
+	    sizeof(one)) == -1 || (ai->ai_family == AF_INET6 &&
+	    setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
+	    sizeof(one)) == -1) ||
+	    bind(l->fd, ai->ai_addr, ai->ai_addrlen) == -1 ||
+	    listen(l->fd, BACKLOG) == -1 || (l->ev = event_new(base, l->fd,
+	    EV_READ | EV_PERSIST, listen_accept, l)) == NULL)
+		goto fail;
+	if (f->name[0] == '\0' && getsockname(l->fd, (struct sockaddr *)&ss,
+	    &len) == 0)
+		addr_format((struct sockaddr *)&ss, f->name);
+	TAILQ_INSERT_TAIL(&listeners, l, entry);
+	return (0);
+ fail:
+	save_errno = errno;
+	if (l->fd != -1)
+		close(l->fd);
+	free(l);
+	errno = save_errno;
+	return (-1);
+}
+
+/*
+ * All addresses of a host.  if_there: a host that this machine does not have
+ * (no IPv6, say) is no error; one that is taken is.
+ */
+static int
+listen_host(struct event_base *base, const char *host, int if_there,
+    uint16_t port, struct forward *f,
+    void (*accepted)(struct forward *, int))
+{
+	struct addrinfo	 hints, *res, *ai;
+	char		 service[8];
+	int		 error, ret = 0;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+	snprintf(service, sizeof(service), "%u", port);
+	if ((error = getaddrinfo(host, service, &hints, &res)) != 0) {
+		if (if_there)
+			return (0);
+		log_warnx("%s: %s", host, gai_strerror(error));
+		return (-1);
+	}
+	for (ai = res; ai != NULL && ret == 0; ai = ai->ai_next) {
+		ret = listen_bind(base, ai, f, accepted);
+		if (ret == 0 || (if_there && (errno == EADDRNOTAVAIL ||
+		    errno == EAFNOSUPPORT))) {
+			ret = 0;
+			continue;
+		}
+		log_warnx("can't listen on %s port %u: %s%s", host, port,
+		    strerror(errno), errno == EADDRINUSE ?
+		    " (by another program?)" : errno == EACCES ?
+		    " (ports below 1024 take root)" : "");
+	}
+	freeaddrinfo(res);
+	return (ret);
+}
+
+int
+listen_add(struct event_base *base, const struct forward_spec *spec,
+    struct forward *f, void (*accepted)(struct forward *, int))
+{
+	int	 all = strcmp(spec->bind, "*") == 0;
+
+	if (pause_timer == NULL &&
+	    (pause_timer = evtimer_new(base, listen_again, NULL)) == NULL)
+		fatal("event");
+	if (spec->bind[0] != '\0' && !all)
+		return (listen_host(base, spec->bind, 0, spec->listen_port, f,
+		    accepted));
+	if (listen_host(base, all ? "0.0.0.0" : "127.0.0.1", 0,
+	    spec->listen_port, f, accepted) == -1)
+		return (-1);
+	/* Two free ports would seldom be the same. */
+	if (spec->listen_port == 0)
+		return (0);
+	return (listen_host(base, all ? "::" : "::1", 1, spec->listen_port, f,
+	    accepted));
+}
+
+void
+listen_resume(void)
+{
+	struct listener	*l;
+
+	paused = 0;
+	if (evtimer_pending(pause_timer, NULL))
+		return;
+	TAILQ_FOREACH(l, &listeners, entry)
+		event_add(l->ev, NULL);
+}
+
+void
+listen_pause(void)
+{
+	struct listener	*l;
+
+	paused = 1;
+	TAILQ_FOREACH(l, &listeners, entry)
+		event_del(l->ev);
+}
+
+static void
+listen_again(evutil_socket_t fd, short what, void *arg)
+{
+	if (!paused)
+		listen_resume();
+}
+
+static void
+listen_accept(evutil_socket_t lfd, short what, void *arg)
+{
+	struct timeval	 tv = { 0, PAUSE_MS * 1000 };
+	struct listener	*l = arg;
+	int		 fd, i, one = 1;
+
+	for (i = 0; i < ACCEPT_BATCH && !paused; i++) {
+		fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd == -1) {
+			if (errno != EMFILE && errno != ENFILE &&
+			    errno != ENOBUFS && errno != ENOMEM)
+				return;
+			/* The loop would spin on what it can't accept. */
+			listen_pause();
+			paused = 0;
+			evtimer_add(pause_timer, &tv);
+			return;
+		}
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+		l->accepted(l->forward, fd);
+	}
+}

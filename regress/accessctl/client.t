@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""accessctl on a laptop: whom it shares its ends with, and forward."""
+import fcntl
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+sys.path.insert(0, "regress/e2e")
+from culvert import *
+
+ACCESSCTL = OBJ + "/accessctl"
+relay = Relay(prefork=1)
+relay.user_add()
+agent = Agent(relay)
+env = login(relay)
+target = Target(echo)
+silent = Target(lambda c: [None for _ in iter(lambda: c.recv(4096), b"")] and
+                time.sleep(60) or time.sleep(60))
+
+
+def connect(port, **kw):
+    return subprocess.Popen([ACCESSCTL, "connect", "pi", str(port)], env=env,
+                            stderr=subprocess.PIPE, **kw)
+
+
+# ---- standard input and output ----
+
+r1, w1 = os.pipe()
+r2, w2 = os.pipe()
+p = connect(target.port, stdin=r1, stdout=w2)
+os.write(w1, b"hello")
+eq(os.read(r2, 100), b"hello", "pipes")
+ok(not fcntl.fcntl(r1, fcntl.F_GETFL) & os.O_NONBLOCK and
+   not fcntl.fcntl(w2, fcntl.F_GETFL) & os.O_NONBLOCK,
+   "the pipes of others stay blocking while it runs")
+os.close(w2)
+os.close(w1)
+eq(os.read(r2, 100), b"", "the reader sees the end")
+eq(p.wait(10), 0, "and it is one in order")
+os.close(r1)
+os.close(r2)
+
+a, b = socket.socketpair()
+p = connect(target.port, stdin=b, stdout=b)
+b.close()
+a.sendall(b"x" * 1000000)
+a.shutdown(socket.SHUT_WR)
+n = 0
+while True:
+    d = a.recv(65536)
+    if not d:
+        break
+    n += len(d)
+eq((n, p.wait(10)), (1000000, 0), "one socket as both, half-closed")
+a.close()
+
+m, s = pty.openpty()
+before = fcntl.fcntl(s, fcntl.F_GETFL)
+p = connect(silent.port, stdin=s, stdout=s)
+wait_for(lambda: relay.json("connection", "list"))
+p.terminate()
+st = p.wait(10)
+eq(st, -signal.SIGTERM, "a signal ends it, and is seen to have")
+eq(fcntl.fcntl(s, fcntl.F_GETFL), before, "the terminal is as it was")
+os.close(m)
+os.close(s)
+
+r1, w1 = os.pipe()
+p = connect(silent.port, stdin=r1, stdout=subprocess.PIPE)
+os.close(r1)
+wait_for(lambda: relay.json("connection", "list"))
+p.stdout.close()
+t0 = time.monotonic()
+try:
+    st = p.wait(10)
+except subprocess.TimeoutExpired:
+    st = None
+    p.kill()
+eq(st, 10, "it ends when nobody reads its output any more")
+os.close(w1)
+ok(wait_for(lambda: relay.json("connection", "list") == []),
+   "and no stream is left")
+
+# ---- a slow line: what was sent last still leaves ----
+
+
+def first_done(c):
+    c.shutdown(socket.SHUT_WR)
+    total = 0
+    while True:
+        b_ = c.recv(65536)
+        if not b_:
+            break
+        total += len(b_)
+    got.append(total)
+
+
+got = []
+p = connect(Target(first_done).port, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE)
+size = 8 << 20
+out, err = p.communicate(b"z" * size, timeout=60)
+eq(p.returncode, 0, "the target closed first, the upload went on")
+ok(wait_for(lambda: got == [size]), "all of it arrived", got)
+
+# ---- forward ----
+
+port = free_port()
+f = Forward(env, "%d:pi:%d" % (port, target.port))
+
+
+def talk(data=b"ping", timeout=15, p_=None, host="127.0.0.1"):
+    with socket.create_connection((host, p_ or port), timeout) as c:
+        c.sendall(data)
+        c.shutdown(socket.SHUT_WR)
+        got_ = b""
+        while True:
+            d_ = c.recv(65536)
+            if not d_:
+                return got_
+            got_ += d_
+
+
+eq(talk(b"v4"), b"v4", "forward: by 127.0.0.1")
+if can_connect(port, "::1"):
+    eq(talk(b"v6", host="::1"), b"v6", "and by ::1")
+r = run([ACCESSCTL, "forward", "-L", "%d:pi:80" % port], env=env)
+ok(r.returncode == 1 and "another program" in r.stderr,
+   "a port that is taken: status 1, and said so", r.stderr)
+r = run([ACCESSCTL, "forward", "-n", "-L", "1:2:3:4:5:6"], env=env)
+eq(r.returncode, 2, "a bad -L: usage")
+r = run([ACCESSCTL, "forward", "-n", "-L", "1:a:2", "-L", "[::]:1:a:b:2"],
+        env=env)
+eq(r.returncode, 0, "forward -n")
+
+dead = free_port()
+f2 = Forward(env, "0:pi:%d" % dead)
+p2 = int(re.search(r"127.0.0.1:(\d+) to pi", f2.text()).group(1))
+ends = []
+for i in range(50):
+    try:
+        ends.append(talk(p_=p2))
+    except OSError:
+        ends.append("reset")
+eq(set(ends), {"reset"}, "a target that refuses is a reset, not an end")
+ok(len(f2.lines("refused")) in (1, 2), "told in a line, not in fifty",
+   f2.text())
+f2.stop()
+
+relay.stop()
+waiting = socket.create_connection(("127.0.0.1", port), 10)
+waiting.sendall(b"early")
+time.sleep(1)
+relay.start()
+waiting.settimeout(30)
+try:
+    end = waiting.recv(100)
+except ConnectionResetError:
+    end = "reset"
+# The link may be back before the device is.
+ok(end == b"early" or f.lines("pi: the node is offline"),
+   "a connection made meanwhile was kept, and served", f.text())
+waiting.close()
+ok(f.lines("is up again"), "the link came back by itself", f.text())
+ok(wait_for(lambda: node_online(relay), 60), "the device, too")
+eq(talk(b"again"), b"again", "and goes on")
+
+relay.stop()
+t0 = time.monotonic()
+try:
+    end = talk(timeout=20)
+except ConnectionResetError:
+    end = "reset"
+took = time.monotonic() - t0
+ok(end == "reset" and 8 < took < 13,
+   "without a relay a connection is reset after ten seconds",
+   "%s %.1f" % (end, took))
+relay.start()
+f.kill(signal.SIGINT)
+t0 = time.monotonic()
+eq(f.p.wait(5), 0, "^C ends forward with 0")
+ok(time.monotonic() - t0 < 1, "at once")
+
+r = run([ACCESSCTL, "forward", "-L", "0:pi:1"], timeout=20,
+        env=dict(env, RELAY_TOKEN=relay.token("node")))
+eq(r.returncode, 5, "a token that may not: forward does not go on trying")
+
+# ---- login, logout ----
+
+r = run([ACCESSCTL, "logout"], env=env)
+eq(r.returncode, 0, "logout")
+r = run([ACCESSCTL, "nodes"], env=env)
+ok(r.returncode == 2 and "login" in r.stderr, "nodes asks for a login",
+   r.stderr)
+r = run([ACCESSCTL, "user", "list", "--socket", path("nowhere.sock")],
+        env=env)
+ok(r.returncode == 1 and "not running" in r.stderr,
+   "a control socket that is not there: what to do", r.stderr)
+done()
