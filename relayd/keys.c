@@ -42,7 +42,6 @@
 #include "log.h"
 #include "relayd.h"
 
-#define KEYS_MAX	64
 #define KEY_PEM_MAX	(64 * 1024)
 
 struct key {
@@ -51,7 +50,7 @@ struct key {
 };
 
 struct key_set {
-	struct key	 keys[KEYS_MAX];
+	struct key	 keys[CERTS_MAX];
 	size_t		 n;
 };
 
@@ -139,7 +138,7 @@ keys_recv_key(struct proc_peer *peer, struct imsg *imsg)
 
 	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
 	    c.total == 0 || c.total > KEY_PEM_MAX || c.len == 0 ||
-	    c.len > sizeof(c.data) || next.n == KEYS_MAX)
+	    c.len > sizeof(c.data) || next.n == CERTS_MAX)
 		goto done;
 	if (pem == NULL) {
 		pem_size = c.total;

@@ -31,7 +31,6 @@
 #include "listener.h"
 #include "log.h"
 
-#define CERTS_MAX	64
 #define CHAIN_MAX	(256 * 1024)
 
 struct evtls_server	*listener_tls;
@@ -108,8 +107,10 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	struct evtls_server	*server = NULL;
 	char			 err[256];
 
-	if (!next.open)
+	if (!next.open || memchr(next.begin.user, '\0',
+	    sizeof(next.begin.user)) == NULL)
 		return (-1);
+	proc_user(next.begin.user);
 	if (next.nchains > 0) {
 		server = evtls_server_new(
 		    (const char *const *)next.chains, next.nchains,

@@ -34,7 +34,6 @@
 #include "log.h"
 #include "relayd.h"
 
-#define CERTIFICATES_MAX	64	/* that keys and listeners take */
 
 static int	yylex(void);
 static int	yyparse(void);
@@ -281,8 +280,8 @@ add_certificate(const char *cert_file, const char *key_file)
 
 	TAILQ_FOREACH(c, &conf->certs, entry)
 		n++;
-	if (n >= CERTIFICATES_MAX) {
-		conflex_error("certificate: at most %d", CERTIFICATES_MAX);
+	if (n >= CERTS_MAX) {
+		conflex_error("certificate: at most %d", CERTS_MAX);
 		return;
 	}
 	if ((c = calloc(1, sizeof(*c))) == NULL)

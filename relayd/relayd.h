@@ -49,6 +49,7 @@ enum relayd_kind {
 #define USER_ID_LEN	36		/* a UUID as text */
 #define DOMAIN_LEN	256
 #define NONCE_LEN	96
+#define CERTS_MAX	64
 
 /* ---- the configuration ---- */
 

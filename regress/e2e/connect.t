@@ -81,6 +81,18 @@ for args, want, name in (
     ok(st == want and len(err.strip().splitlines()) == 1,
        name + ", in one line", "%d %s" % (st, err))
 
+# a target that does not answer: its backlog is full
+full = socket.socket()
+full.bind(("127.0.0.1", 0))
+full.listen(0)
+fill = []
+for _ in range(4):
+    c = socket.socket()
+    c.setblocking(False)
+    c.connect_ex(full.getsockname())
+    fill.append(c)
+st, out, err = Connect(env, "pi", full.getsockname()[1]).end(b"", 40)
+eq(st, 4, "a target that does not answer: 4, in time")
 st, out, err = Connect(dict(env, RELAY_URL="wss://127.0.0.1:%d" % dead),
                        "pi", 22).end()
 eq(st, 8, "no relay there: 8")

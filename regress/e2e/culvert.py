@@ -70,6 +70,10 @@ sys.excepthook = _show_all
 
 
 def done():
+    if SANITIZED:
+        said = [x for p in _procs for x in p.lines(
+            r"ERROR: \w+Sanitizer|runtime error:")]
+        ok(not said, "no sanitizer had anything to say", said)
     print("1..%d" % _n, flush=True)
     if _failed:
         for p in _procs:

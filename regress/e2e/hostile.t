@@ -281,6 +281,37 @@ for frames, want, name in (
          "an OPEN of noise")):
     got_ = closes_with(frames)
     eq(got_, want, "%s: closed with %d" % (name, want))
+# ---- out of descriptors: accept pauses, nothing spins ----
+
+
+def ticks(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        x = f.read()
+    return sum(int(v) for v in x[x.rindex(")") + 2:].split()[11:13])
+
+
+listeners = [p for n, p in relay.children().items() if "listener" in n]
+if not ROOT:
+    skip("out of descriptors", "takes root")
+else:
+    for pid in listeners:
+        n = len(os.listdir("/proc/%d/fd" % pid))
+        run(["prlimit", "--pid", str(pid), "--nofile=%d:20000" % (n + 8)])
+    many = [raw() for _ in range(64)]
+    time.sleep(0.3)
+    t0 = [ticks(p) for p in listeners]
+    alive_stream("no descriptors left")
+    time.sleep(1)
+    spent = [b - a for a, b in zip(t0, (ticks(p) for p in listeners))]
+    ok(all(v <= (60 if SANITIZED else 10) for v in spent),
+       "no listener spins without descriptors", spent)
+    for pid in listeners:
+        run(["prlimit", "--pid", str(pid), "--nofile=20000:20000"])
+    for x in many:
+        x.close()
+    eq(status(b"GET /health HTTP/1.1\r\n" + H + b"\r\n"), 200,
+       "with descriptors again it serves again")
+
 # a target that is never connected: no credit but the early one
 proxy = agent.children()["proxy"]
 os.kill(proxy, signal.SIGSTOP)
