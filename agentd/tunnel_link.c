@@ -53,10 +53,6 @@ static uint32_t	 nstreams;
 
 static struct waiting	*waiting_take(uint32_t);
 static void	waiting_free(struct waiting *);
-static size_t	waiting_input(struct mux_stream *, void *, const uint8_t *,
-		    size_t);
-static size_t	waiting_pull(struct mux_stream *, void *, uint8_t *, size_t,
-		    enum mux_more *);
 static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static void	target_closed(struct fdstream *, void *, uint16_t,
@@ -64,7 +60,7 @@ static void	target_closed(struct fdstream *, void *, uint16_t,
 
 /* Early data waits in the stream's window. */
 static const struct mux_stream_ops waiting_ops = {
-	NULL, waiting_input, waiting_pull, waiting_reset, NULL
+	.reset = waiting_reset
 };
 
 static const struct fdstream_ops target_ops = { NULL, target_closed };
@@ -129,19 +125,6 @@ waiting_take(uint32_t id)
 
 	key.id = id;
 	return (RB_FIND(waiting_tree, &waitings, &key));
-}
-
-static size_t
-waiting_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
-{
-	return (0);
-}
-
-static size_t
-waiting_pull(struct mux_stream *s, void *arg, uint8_t *buf, size_t cap,
-    enum mux_more *more)
-{
-	return (0);
 }
 
 static void

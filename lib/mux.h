@@ -68,6 +68,10 @@ enum mux_more {
 	MUX_LAST		/* nothing more ever: send FIN */
 };
 
+/*
+ * Members may be NULL: without input all that comes is queued, without pull
+ * nothing is sent.
+ */
 struct mux_stream_ops {
 	/* The far end is connected (streams that we opened). */
 	void	(*accepted)(struct mux_stream *, void *);

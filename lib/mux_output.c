@@ -171,7 +171,8 @@ output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
 	if (n > s->allowance)
 		n = s->allowance;
 	s->flags &= ~STREAM_READY;
-	n = s->ops->pull(s, s->arg, buf + MUX_HEAD_LEN, n, &more);
+	n = s->ops->pull == NULL ? 0 :
+	    s->ops->pull(s, s->arg, buf + MUX_HEAD_LEN, n, &more);
 	if (s->flags & STREAM_DEAD)
 		return (0);
 	s->allowance -= n;

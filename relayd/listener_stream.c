@@ -68,10 +68,6 @@ static void	stream_free(struct client_stream *);
 static void	stream_tell_up(const struct client_stream *);
 static void	stream_tell_down(const struct client_stream *, uint16_t,
 		    const char *);
-static size_t	waiting_input(struct mux_stream *, void *, const uint8_t *,
-		    size_t);
-static size_t	waiting_pull(struct mux_stream *, void *, uint8_t *, size_t,
-		    enum mux_more *);
 static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static void	stream_closed(struct mux_splice *, void *, uint16_t,
@@ -79,7 +75,7 @@ static void	stream_closed(struct mux_splice *, void *, uint16_t,
 
 /* While the route is asked for, early data waits in its window. */
 static const struct mux_stream_ops waiting_ops = {
-	NULL, waiting_input, waiting_pull, waiting_reset, NULL
+	.reset = waiting_reset
 };
 
 static const struct mux_splice_ops splice_ops = { NULL, stream_closed };
@@ -218,19 +214,6 @@ stream_free(struct client_stream *cs)
 	free(cs->open);
 	free(cs->host);
 	free(cs);
-}
-
-static size_t
-waiting_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
-{
-	return (0);
-}
-
-static size_t
-waiting_pull(struct mux_stream *s, void *arg, uint8_t *buf, size_t cap,
-    enum mux_more *more)
-{
-	return (0);
 }
 
 static void
