@@ -33,6 +33,8 @@
 #include "link.h"
 
 #define LINK_CLOSE_MS	2000	/* for the peer to answer a close */
+#define LINK_LINGER_MS	60000	/* for what it said before to get there */
+#define LINK_LINGER_TICK_MS 50
 #define KEY_POOL	256	/* mask keys made at a time */
 #define PONG_LEN	8	/* what our pings carry: the time, us */
 /* A full DATA frame fills a TLS record, all heads included. */
@@ -62,8 +64,10 @@ struct link {
 				 failed : 1,	/* ... and waits for none */
 				 close_sent : 1,
 				 answered : 1,	/* the peer's close came */
+				 lingers : 1,	/* streams may finish yet */
 				 over : 1,	/* down was called */
 				 dead : 1;	/* link_free was called */
+	uint64_t		 linger_until;
 	int			 close_code;
 	char			*close_text;
 	unsigned int		 busy;		/* callbacks on the stack */
@@ -84,6 +88,7 @@ static size_t	link_output_control(struct link *, uint8_t *);
 static size_t	link_output_close(struct link *, uint8_t *);
 static void	link_end(struct link *, int, const char *);
 static void	link_fail(struct link *, int, const char *);
+static int	link_linger(struct link *);
 static void	link_over(struct link *, const char *);
 static void	link_tick(evutil_socket_t, short, void *);
 static void	link_arm(struct link *, unsigned int);
@@ -200,7 +205,7 @@ link_leave(struct link *l)
 static void
 link_over(struct link *l, const char *text)
 {
-	if (l->over || l->dead)
+	if (l->over || l->dead || link_linger(l))
 		return;
 	l->over = 1;
 	event_del(l->timer);
@@ -219,8 +224,13 @@ link_over(struct link *l, const char *text)
 void
 link_close(struct link *l, int code, const char *reason)
 {
-	if (l->closing || l->over || l->dead)
+	if (l->over || l->dead)
 		return;
+	if (l->lingers) {
+		/* What was to finish is not to, now. */
+		l->lingers = 0;
+		link_arm(l, 0);
+	}
 	link_end(l, code, reason);
 }
 
@@ -246,9 +256,40 @@ link_end(struct link *l, int code, const char *text)
 	l->busy++;
 	link_arm(l, LINK_CLOSE_MS);
 	evtls_want_output(l->conn);
-	mux_end(l->mux, code == WS_CLOSE_POLICY ? MUX_CODE_KILLED :
-	    MUX_CODE_NODE_GONE, l->close_text);
+	if (l->answered && code == WS_CLOSE_NORMAL)
+		l->lingers = mux_finish(l->mux, MUX_CODE_NODE_GONE,
+		    l->close_text) > 0;
+	else
+		mux_end(l->mux, code == WS_CLOSE_POLICY ? MUX_CODE_KILLED :
+		    MUX_CODE_NODE_GONE, l->close_text);
 	link_leave(l);
+}
+
+/*
+ * A peer that closed in order is not waited for, but what it said before
+ * gets where it was to go: its streams may finish, without a connection.
+ */
+static int
+link_linger(struct link *l)
+{
+	uint64_t	 now = link_now();
+	uint32_t	 left = 0;
+
+	if (!l->lingers)
+		return (0);
+	if (l->linger_until == 0)
+		l->linger_until = now + LINK_LINGER_MS * 1000ULL;
+	l->busy++;
+	if (now < l->linger_until)
+		left = mux_finish(l->mux, MUX_CODE_NODE_GONE, l->close_text);
+	l->lingers = left > 0;
+	if (left > 0 && !l->dead) {
+		evtls_free(l->conn);
+		l->conn = NULL;
+		link_arm(l, LINK_LINGER_TICK_MS);
+	}
+	link_leave(l);
+	return (left > 0);
 }
 
 /* The peer broke the rules: say which and leave, it may never answer. */

@@ -103,6 +103,31 @@ mux_end(struct mux *m, uint16_t code, const char *text)
 	mux_leave(m);
 }
 
+uint32_t
+mux_finish(struct mux *m, uint16_t code, const char *text)
+{
+	const uint32_t		 both = STREAM_FIN_OUT | STREAM_FIN_IN;
+	struct mux_stream	*s;
+	uint32_t		 left;
+
+	m->closing = 1;
+	mux_enter(m);
+	do {
+		/* Owners may end others of them. */
+		left = 0;
+		TAILQ_FOREACH(s, &m->streams, entry) {
+			if ((s->flags & both) != both)
+				break;
+			if ((s->flags & STREAM_ENDED) == 0)
+				left++;
+		}
+		if (s != NULL)
+			mux_stream_abort(s, code, text);
+	} while (s != NULL);
+	mux_leave(m);
+	return (left);
+}
+
 void
 mux_enter(struct mux *m)
 {

@@ -142,6 +142,13 @@ struct mux	*mux_new(const struct mux_config *);
  * callback.
  */
 void		 mux_end(struct mux *, uint16_t, const char *);
+/*
+ * mux_finish: the same for a peer that closed in order, but streams on which
+ * both sides have said all they had, and of which something is only not
+ * taken yet, are left to their owners.  Returns how many there are; to be
+ * called again until there are none.
+ */
+uint32_t	 mux_finish(struct mux *, uint16_t, const char *);
 /* mux_free: every stream gets reset(MUX_CODE_NODE_GONE, text) first. */
 void		 mux_free(struct mux *, const char *);
 

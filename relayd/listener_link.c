@@ -105,6 +105,7 @@ conn_link(struct conn *c)
 	c->since = time(NULL);
 	evtls_deadline(c->tls, 0);
 	evtls_resume(c->tls);
+	c->tls = NULL;		/* the link's now */
 	return (0);
 }
 
@@ -174,10 +175,8 @@ conn_unlink(struct conn *c, const char *why)
 		mux_get_stats(link_mux(c->link), &stats);
 		down.in = stats.in;
 		down.out = stats.out;
-		/* The link owns the connection; its streams are reset. */
 		link_free(c->link);
 		c->link = NULL;
-		c->tls = NULL;
 	}
 	strlcpy(down.text, why == NULL ? "" : why, sizeof(down.text));
 	tickets_of_gone(c);

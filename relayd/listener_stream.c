@@ -338,6 +338,7 @@ stream_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 	struct mux_stats	 m;
 	struct link_stats	 ls;
 	struct ctl_id		 ask;
+	struct evtls		*conn;
 	struct conn		*c;
 
 	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1)
@@ -351,8 +352,9 @@ stream_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 		(void)proc_send(peer, IMSG_STREAM_BYTES, 0, -1, &b, sizeof(b));
 	}
 	RB_FOREACH(c, conn_table, &conns) {
-		if (c->tls != NULL)
-			st.buffered += evtls_buffered(c->tls);
+		conn = c->link == NULL ? c->tls : link_conn(c->link);
+		if (conn != NULL)
+			st.buffered += evtls_buffered(conn);
 		if (c->link == NULL || c->session == NULL)
 			continue;
 		mux_get_stats(link_mux(c->link), &m);

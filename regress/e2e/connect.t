@@ -46,6 +46,30 @@ st, out, err = Connect(env, "pi", Target(counts).port).end(b"y" * 5000000)
 eq((st, out), (0, b"5000000"),
    "an answer after the end of input: half-close is real")
 
+whole = []
+
+
+def slow_after_fin(c):
+    import time
+    c.shutdown(socket.SHUT_WR)
+    n = 0
+    while True:
+        b = c.recv(65536)
+        if not b:
+            break
+        n += len(b)
+        if n < 1 << 20:
+            time.sleep(0.01)
+    whole.append(n)
+
+
+st, out, err = Connect(env, "pi", Target(slow_after_fin).port).end(
+    b"u" * (2 << 20))
+eq(st, 0, "the target has said all before a slow upload: status 0")
+ok(wait_for(lambda: whole == [2 << 20], 20),
+   "and all of the upload gets there", whole)
+wait_for(lambda: relay.json("connection", "list") == [])
+
 quiet = Target(lambda c: c.recv(1) and None)
 c = Connect(env, "pi", quiet.port)
 wait_for(lambda: relay.json("connection", "list"))

@@ -207,9 +207,6 @@ users_are_added_in_lower_case(void **state)
 	assert_int_equal(u.created_at, fake_wall);
 	ask_user(CTL_USER_ADD, "you@EXAMPLE.org", "", 0);
 	assert_error(CTL_CODE_EXISTS, "there is a user you@example.org");
-	auth_audit_flush();
-	assert_string_equal(fake_sql_get("SELECT what || ' ' || email || ' ' "
-	    "|| text FROM audit"), "admin you@example.org user add");
 }
 
 static void
@@ -310,8 +307,7 @@ disabling_answers_when_all_has_ended(void **state)
 	assert_string_equal(fake_sql_get("SELECT enabled FROM users"), "0");
 	auth_audit_flush();
 	assert_string_equal(fake_sql_get("SELECT group_concat(text, '; ') "
-	    "FROM audit"), "user disable; user is disabled: 2 links, 5 "
-	    "streams");
+	    "FROM audit"), "user is disabled: 2 links, 5 streams");
 	ask_name(CTL_USER_ENABLE, "me@example.org");
 	assert_ok();
 	assert_string_equal(fake_sql_get("SELECT enabled FROM users"), "1");
