@@ -20,9 +20,8 @@
  *
  * Both directions end apart: the end of input is passed on while output goes
  * on, and the other way round.  Before this ends with status 0 everything
- * that came was written, and everything that was read has left for the relay
- * (XXX which drops what it could not pass on yet when the link closes; the
- * mux does not tell when a peer has taken all).  Whatever cuts it short is
+ * that came was written, and everything that was read has left for the
+ * relay, which passes it on when we are gone.  Whatever cuts it short is
  * another status (see enum exit_status) and one line.
  */
 
