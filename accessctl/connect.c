@@ -217,10 +217,9 @@ connect_run(struct relay_options *o, struct mux_open *open)
 	}
 	c.relay = relay_link_new(c.base, o, 0, BUDGET, &relay_ops, &c, &why);
 	if (c.relay == NULL)
-		return (why);
-	if (stdio_take(&c.in, &c.out) == -1)
-		return (EXIT_OTHER);
-	event_base_dispatch(c.base);
+		c.status = why;
+	else if (stdio_take(&c.in, &c.out) == 0)
+		event_base_dispatch(c.base);
 	c.over = 1;
 	relay_link_free(c.relay);
 	for (i = 0; i < nitems(signals); i++)

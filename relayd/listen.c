@@ -40,6 +40,9 @@
 #include "relayd.h"
 
 #define LISTEN_BACKLOG	4096
+/* Processes of a relayd that was killed may hold a port for a moment. */
+#define LISTEN_TRIES	20
+#define LISTEN_TRY_US	100000
 
 static socklen_t	sockaddr_len(const struct sockaddr_storage *);
 static int		listen_free(const struct sockaddr_storage *);
@@ -62,7 +65,7 @@ sockaddr_len(const struct sockaddr_storage *ss)
 static int
 listen_free(const struct sockaddr_storage *ss)
 {
-	int	 fd, one = 1, ret = 0;
+	int	 fd, error, one = 1, ret = 0;
 
 	if ((fd = socket(ss->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
 		return (-1);
@@ -72,8 +75,26 @@ listen_free(const struct sockaddr_storage *ss)
 		    sizeof(one));
 	if (bind(fd, (const struct sockaddr *)ss, sockaddr_len(ss)) == -1)
 		ret = -1;
+	error = errno;
 	close(fd);
+	errno = error;
 	return (ret);
+}
+
+/* At start-up only: nothing else waits for us then. */
+static int
+listen_wait_free(const struct sockaddr_storage *ss)
+{
+	int	 i;
+
+	for (i = 0; i < LISTEN_TRIES; i++) {
+		if (listen_free(ss) == 0)
+			return (0);
+		if (errno != EADDRINUSE)
+			return (-1);
+		usleep(LISTEN_TRY_US);
+	}
+	return (-1);
 }
 
 static int
@@ -127,7 +148,8 @@ listen_open(struct relayd_conf *conf, struct relayd_conf *old)
 			l->fds[i] = -1;
 		addr_format((struct sockaddr *)&l->ss, addr);
 		have = listen_find(old, l);
-		if (have == NULL && listen_free(&l->ss) == -1) {
+		if (have == NULL && (old == NULL ?
+		    listen_wait_free(&l->ss) : listen_free(&l->ss)) == -1) {
 			log_warn("listen on %s", addr);
 			if (errno == EADDRINUSE)
 				log_warnx("is another relayd running?");
