@@ -43,6 +43,7 @@ static void	parse_options(int, char **, struct proc_options *);
 static struct agentd_conf *agentd_load(void);
 static void	agentd_configure(struct proc_peer *);
 static void	agentd_reload(void);
+static void	agentd_up(void);
 static void	send_conf(struct proc_peer *);
 static void	send_ca(struct proc_peer *);
 static int	agentd_recv_sign(struct proc_peer *, struct imsg *);
@@ -88,7 +89,8 @@ static struct proc_def agentd_defs[] = {
 
 static const struct proc_daemon agentd_daemon = {
 	.name = "agentd", .defs = agentd_defs, .ndefs = nitems(agentd_defs),
-	.configure = agentd_configure, .reload = agentd_reload,
+	.configure = agentd_configure, .up = agentd_up,
+	.reload = agentd_reload,
 };
 
 enum long_option {
@@ -313,6 +315,12 @@ agentd_reload(void)
 	if (proc_peer(PROC_TUNNEL, 0) != NULL)
 		send_conf(proc_peer(PROC_TUNNEL, 0));
 	log_info("configuration reloaded");
+}
+
+static void
+agentd_up(void)
+{
+	memory_trim();
 }
 
 static void

@@ -449,8 +449,10 @@ proc_child(const struct proc_daemon *d, const struct proc_options *opts)
 	proc_test();
 	if (!child.ended)
 		proc_child_serve();
-	if (!child.ended)
+	if (!child.ended) {
+		memory_trim();		/* starting took more than serving */
 		event_base_dispatch(proc_self.base);
+	}
 	proc_flush();
 	exit(child.status);
 }

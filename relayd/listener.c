@@ -42,6 +42,7 @@
 #define ACCEPT_PAUSE_MS		100	/* at a limit */
 #define ACCEPT_BATCH		64	/* then others have a turn */
 #define STRANGER_SLOW_MS	1000	/* older ones make room for new ones */
+#define TIDY_S			1	/* after handshakes */
 #define DRAIN_MS		500	/* for goodbyes when we end */
 #define FDS_RESERVED		64	/* pipes, sockets, the log */
 
@@ -57,6 +58,7 @@ struct accept_socket {
 static void	listener_announce(void);
 static void	listener_accept(evutil_socket_t, short, void *);
 static int	listener_room(const struct sockaddr_storage *);
+static void	listener_tidy(evutil_socket_t, short, void *);
 static void	accept_pause(void);
 static void	accept_go_on(evutil_socket_t, short, void *);
 static void	conn_new(int, const struct accept_socket *,
@@ -78,7 +80,7 @@ static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
 /* Connections nobody has logged in on, oldest first. */
 static TAILQ_HEAD(, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
 static uint32_t		 nstrangers, next_id;
-static struct event	*accept_timer;
+static struct event	*accept_timer, *tidy_timer;
 static int		 accept_paused;
 /* How far a new router has been told what there is. */
 static struct {
@@ -181,7 +183,8 @@ void
 listener_serve(void)
 {
 	accept_timer = evtimer_new(proc_base(), accept_go_on, NULL);
-	if (accept_timer == NULL)
+	tidy_timer = evtimer_new(proc_base(), listener_tidy, NULL);
+	if (accept_timer == NULL || tidy_timer == NULL)
 		fatal("event");
 	listener_set_limits(&limits);
 	if (proc_instance() == 0)
@@ -465,11 +468,22 @@ conn_new(int fd, const struct accept_socket *s,
 void
 conn_settled(struct conn *c)
 {
+	struct timeval	 tv = { TIDY_S, 0 };
+
 	if (!c->is_waiting)
 		return;
 	c->is_waiting = 0;
 	TAILQ_REMOVE(&strangers, c, waiting);
 	nstrangers--;
+	if (!evtimer_pending(tidy_timer, NULL))
+		evtimer_add(tidy_timer, &tv);
+}
+
+/* Handshakes need several times what a connection keeps. */
+static void
+listener_tidy(evutil_socket_t fd, short what, void *arg)
+{
+	memory_trim();
 }
 
 void

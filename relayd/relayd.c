@@ -231,6 +231,7 @@ relayd_up(void)
 		addr_format((struct sockaddr *)&l->ss, addr);
 		log_info("serves on %s%s", addr, l->tls ? " with TLS" : "");
 	}
+	memory_trim();
 }
 
 static void
