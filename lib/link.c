@@ -54,6 +54,8 @@ struct link {
 	uint64_t		 heard;		/* when bytes came, us */
 	uint64_t		 pinged;	/* what the last ping carried */
 	uint32_t		 rtt;		/* smoothed, us; 0: unknown */
+	uint32_t		 rtts[8];	/* the last ones */
+	size_t			 nrtts;
 	unsigned int		 ping_ms, dead_ms;
 	uint8_t			*pong;		/* the newest ping's */
 	uint8_t			 pong_len;
@@ -394,6 +396,7 @@ link_pong(struct link *l, const uint8_t *data, size_t len)
 {
 	uint64_t	 sent;
 	uint32_t	 rtt;
+	size_t		 i;
 
 	if (len != PONG_LEN)
 		return;
@@ -404,7 +407,16 @@ link_pong(struct link *l, const uint8_t *data, size_t len)
 	rtt = l->heard > l->pinged ? l->heard - l->pinged : 1;
 	l->pinged = 0;
 	l->rtt = l->rtt == 0 ? rtt : l->rtt - l->rtt / 8 + rtt / 8;
-	mux_set_rtt(l->mux, l->rtt);
+	/*
+	 * Windows are made for the path, not for what waits in it: a round
+	 * trip behind bulk is long, and windows grown by it make it longer.
+	 */
+	l->rtts[l->nrtts++ % nitems(l->rtts)] = rtt;
+	for (i = 0; i < nitems(l->rtts) && i < l->nrtts; i++) {
+		if (l->rtts[i] < rtt)
+			rtt = l->rtts[i];
+	}
+	mux_set_rtt(l->mux, rtt);
 }
 
 /* ---- output ---- */
