@@ -32,6 +32,7 @@
 #include "log.h"
 
 #define ANSWER_MAX	(4 * 1024 * 1024)	/* a list of nodes, bytes */
+#define ANSWERS_MAX	8	/* at once on one link; they wait in memory */
 
 /* An answer on its way out on a stream; the stream owns it. */
 struct answer {
@@ -92,6 +93,10 @@ door_api_open(struct conn *c, struct mux_stream *s,
 		mux_reset(s, MUX_CODE_UNSUPPORTED, "no such question");
 		return;
 	}
+	if (c->nanswers >= ANSWERS_MAX) {
+		mux_reset(s, MUX_CODE_LIMIT, "too many questions at once");
+		return;
+	}
 	if ((a = calloc(1, sizeof(*a))) == NULL) {
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
 		return;
@@ -107,6 +112,7 @@ door_api_open(struct conn *c, struct mux_stream *s,
 		return;
 	}
 	SLIST_INSERT_HEAD(&answers, a, entry);
+	c->nanswers++;
 	mux_stream_own(s, &answer_ops, a);
 	mux_accept(s);
 }
@@ -147,6 +153,7 @@ static void
 answer_free(struct answer *a)
 {
 	SLIST_REMOVE(&answers, a, answer, entry);
+	a->conn->nanswers--;
 	free(a->text);
 	free(a);
 }

@@ -87,6 +87,7 @@ struct conn {
 	struct client_streams	 streams;	/* that it opened */
 	struct route_entries	 routes;
 	uint32_t		 nstreams;
+	uint32_t		 nanswers;	/* of the api door, unfinished */
 };
 RB_HEAD(conn_table, conn);
 RB_PROTOTYPE(conn_table, conn, by_id, conn_cmp)

@@ -281,6 +281,26 @@ for frames, want, name in (
          "an OPEN of noise")):
     got_ = closes_with(frames)
     eq(got_, want, "%s: closed with %d" % (name, want))
+# ---- questions whose answers nobody takes ----
+t, head = upgrade()
+t.sendall(F(HELLO) + b"".join(F(open_(i, port=1, node=b"", host=b"nodes",
+                                      kind=6)) for i in range(1, 41, 2)))
+refused, buf = 0, b""
+t.settimeout(3)
+try:
+    while refused < 12:
+        b = t.recv(65536)
+        if not b:
+            break
+        buf += b
+        while len(buf) >= 2 and buf[1] < 126 and len(buf) >= 2 + buf[1]:
+            f, buf = buf[2:2 + buf[1]], buf[2 + buf[1]:]
+            refused += f[:1] == b"\x05" and f[8:10] == b"\0\x08"
+except OSError:
+    pass
+t.close()
+eq(refused, 12, "of 20 questions at once 12 are refused")
+
 # ---- out of descriptors: accept pauses, nothing spins ----
 
 
