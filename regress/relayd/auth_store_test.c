@@ -184,7 +184,7 @@ new_database_is_private_and_durable(void **state)
 	assert_int_equal(stat("culvert.db-wal", &sb), 0);
 	assert_int_equal(sb.st_mode & 0777, 0600);
 	assert_sql("PRAGMA journal_mode", "wal");
-	assert_sql("SELECT version FROM meta", "1");
+	assert_sql("SELECT version FROM meta", "2");
 	assert_sql("SELECT count(*) FROM users", "0");
 	reopen();
 	assert_int_equal(store_open(store), STORE_OK);
@@ -445,7 +445,7 @@ original_tables_are_adopted(void **state)
 	assert_int_equal(store_node_find(store, "pi", &n), STORE_OK);
 	assert_int_equal(store_nodes_down(store), STORE_OK);
 	assert_sql("SELECT connected FROM nodes", "0");
-	assert_sql("SELECT version FROM meta", "1");
+	assert_sql("SELECT version FROM meta", "2");
 }
 
 /* Columns and indexes of an adopted database are those of a new one. */
