@@ -265,6 +265,7 @@ main(int argc, char **argv)
 		return (cmd_access_client(argc, argv));
 	}
 	log_init(program, LOG_STYLE_COMMAND, 0);
+	admin_init();
 	if ((status = main_options(&argc, &argv)) != -1)
 		return (status);
 	for (i = 0; i < ncommands; i++) {

@@ -22,9 +22,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "control_ask.h"
 #include "ctl.h"
 #include "link.h"
 #include "login.h"
+#include "print.h"
 #include "relay_url.h"
 
 /*
@@ -32,8 +34,6 @@
  *
  *	accessctl.c	main, the table of commands, usage
  *	spec.c		durations, scopes, ids as people type them
- *	print.c		tables for people, JSON for programs
- *	control.c	the control socket: a request, its answers
  *	admin.c		what its commands share; connections, stats, reload
  *	admin_user.c admin_token.c admin_node.c password.c
  *	login.c		logging a laptop in
@@ -101,71 +101,6 @@ int	spec_scopes(const char *, uint32_t *);
 /* An id in hex, as lists show it. */
 int	spec_id(const char *, uint64_t *);
 
-/* ---- print.c ---- */
-
-enum field_type {
-	FIELD_TEXT,		/* char[] */
-	FIELD_LIST,		/* char[]: "a,b" */
-	FIELD_SCOPES,		/* uint32_t */
-	FIELD_BOOL,		/* uint32_t */
-	FIELD_COUNT,		/* uint32_t */
-	FIELD_PORT,		/* uint16_t */
-	FIELD_KIND,		/* uint16_t: enum mux_kind */
-	FIELD_NUMBER,		/* uint64_t */
-	FIELD_BYTES,		/* uint64_t */
-	FIELD_ID,		/* uint64_t, in hex */
-	FIELD_TIME,		/* int64_t, s since 1970; 0: none */
-	FIELD_AGE,		/* the same; how long ago, for people */
-	FIELD_MS		/* uint32_t, us; 0: none */
-};
-
-struct field {
-	const char	*key;		/* in JSON */
-	const char	*title;		/* of the column; NULL: JSON only */
-	enum field_type	 type;
-	size_t		 offset;	/* in the record */
-	const char	*none;		/* what people see of none; NULL: "-" */
-};
-
-struct table;
-
-/*
- * table_new: a list of records that n fields describe (they must live as
- * long), as a table or in JSON.  table_one: not a list, but one thing.  NULL
- * without memory.  Nothing is printed before table_end, so a list that
- * breaks off is not mistaken for a whole one.
- */
-struct table	*table_new(const struct field *, size_t, int, FILE *);
-struct table	*table_one(const struct field *, size_t, int, FILE *);
-void		 table_add(struct table *, const void *);
-/* Print and free; 0, or -1 (logged) if it could not be written. */
-int		 table_end(struct table *);
-/* Free without a word; takes NULL. */
-void		 table_free(struct table *);
-
-/* For people: "1.5M", "3d4h", "2026-01-31 12:00"; JSON: ISO 8601, UTC. */
-void	print_bytes(uint64_t, char *, size_t);
-void	print_age(int64_t, char *, size_t);
-void	print_time(int64_t, char *, size_t);
-void	print_time_json(int64_t, char *, size_t);
-/* Malloced UTF-8: a byte that is not becomes U+FFFD.  NULL: no memory. */
-char	*print_utf8(const char *);
-
-/* ---- control.c ---- */
-
-extern const char	*control_path;	/* --socket, or NULL */
-
-/*
- * control_ask: connect if need be, send one request, hand every record of
- * the given type and size to the callback (NULL if none is expected).  0
- * when relayd says it is done, with *end filled in; -1 (logged) if not.
- */
-int	control_ask(uint32_t, const void *, size_t, uint32_t, size_t,
-	    void (*)(const void *, void *), void *, struct ctl_end *);
-/* The same for requests that are a name. */
-int	control_ask_name(uint32_t, const char *, uint32_t, size_t,
-	    void (*)(const void *, void *), void *, struct ctl_end *);
-
 /* ---- admin.c ---- */
 
 extern int	 json;			/* --json was given */
@@ -176,6 +111,8 @@ extern int	 json;			/* --json was given */
 	OPTIONS_COMMON
 #define OPTIONS_ADMIN_SHORT	"hjs:v"
 
+/* Before any command: ask relayd, where it usually is. */
+void	 admin_init(void);
 /* As option_common, for commands at the control socket. */
 int	 admin_option(int, char *);
 /*
@@ -183,6 +120,9 @@ int	 admin_option(int, char *);
  * of which the first is returned; NULL (usage was shown) else.
  */
 char	**admin_args(int, char **, int);
+/* control_ask for requests that are a name. */
+int	 control_ask_name(uint32_t, const char *, uint32_t, size_t,
+	    void (*)(const void *, void *), void *, struct ctl_end *);
 /* A word into a request's field; -1 (logged) if it is too long. */
 int	 admin_word(char *, size_t, const char *, const char *);
 /* Ask for a list and print it; the exit status. */

@@ -31,6 +31,12 @@
 
 int	 json;
 
+static const struct control_daemon relayd = {
+	"relayd", "--socket, CULVERT_SOCKET",
+	"become root, or a member of the group that `control` in relayd.conf "
+	"names"
+};
+
 static const struct field	 connection_fields[] = {
 	{ "id", "ID", FIELD_ID, offsetof(struct ctl_conn, id), NULL },
 	{ "user", "USER", FIELD_TEXT, offsetof(struct ctl_conn, email), NULL },
@@ -54,6 +60,15 @@ static const struct field	 stat_fields[] = {
 
 static void	admin_row(const void *, void *);
 
+void
+admin_init(void)
+{
+	const char	*path = getenv("CULVERT_SOCKET");
+
+	control_to(&relayd, path == NULL || path[0] == '\0' ?
+	    CULVERT_RUNDIR "/relayd.sock" : path);
+}
+
 int
 admin_option(int ch, char *arg)
 {
@@ -62,7 +77,7 @@ admin_option(int ch, char *arg)
 		json = 1;
 		return (1);
 	case 's':
-		control_path = arg;
+		control_to(&relayd, arg);
 		return (1);
 	default:
 		return (option_common(ch));
@@ -96,6 +111,20 @@ admin_word(char *dst, size_t size, const char *what, const char *word)
 		return (0);
 	log_warnx("%s: longer than %zu bytes", what, size - 1);
 	return (-1);
+}
+
+int
+control_ask_name(uint32_t request, const char *name, uint32_t type,
+    size_t size, void (*record)(const void *, void *), void *arg,
+    struct ctl_end *end)
+{
+	struct ctl_name	 req;
+
+	memset(&req, 0, sizeof(req));
+	if (admin_word(req.name, sizeof(req.name), "name", name) == -1)
+		return (-1);
+	return (control_ask(request, &req, sizeof(req), type, size, record,
+	    arg, end));
 }
 
 static void

@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
+#include "control_req.h"
 #include "log.h"
 #include "router.h"
 #include "ws.h"
@@ -51,6 +51,11 @@ static void	run_conn_list(struct control *);
 static void	run_conn_kill(struct control *);
 static void	run_stats(struct control *);
 static void	run_reload(struct control *);
+static int	control_take(struct control *, struct imsg *);
+static void	control_go_on(struct control *);
+static void	control_expired(struct control *);
+static void	control_record(const struct control *,
+		    const struct ctl_end *);
 static void	control_have_stats(uint32_t);
 static void	control_kicked(uint32_t, const struct ctl_end *);
 static void	control_stats(struct control *);
@@ -58,6 +63,11 @@ static void	control_stat(struct control *, const char *, uint64_t);
 static void	control_node(struct ctl_node *);
 static void	control_subject(const struct control *, struct audit_event *,
 		    char *, size_t);
+
+const struct control_ops control_requests = {
+	control_take, control_go_on, control_expired, control_record,
+	"relayd does not know this request: is accessctl of the same version?"
+};
 
 static const struct control_request requests[] = {
 	{ CTL_USER_ADD, sizeof(struct ctl_user), check_user, run_auth,
@@ -124,7 +134,7 @@ check_token(const union control_payload *p)
 	    ROUTER_STR(p->token.name) && ROUTER_STR(p->token.nodes));
 }
 
-int
+static int
 control_take(struct control *c, struct imsg *imsg)
 {
 	const struct control_request	*req = NULL;
@@ -330,7 +340,7 @@ control_have_stats(uint32_t id)
 }
 
 /* As much of the list of streams as there is room for. */
-void
+static void
 control_go_on(struct control *c)
 {
 	struct ctl_conn	 conn;
@@ -390,11 +400,24 @@ control_stats(struct control *c)
 	control_done(c, CTL_CODE_OK, "");
 }
 
-void
+static void
 control_expired(struct control *c)
 {
 	control_done(c, CTL_CODE_INTERNAL, c->wait == CONTROL_STREAM ?
 	    "the stream has not been heard of yet" : "no answer in time");
+}
+
+void
+control_auth_gone(void)
+{
+	control_end_all(CONTROL_AUTH, CTL_CODE_STORE,
+	    "the auth process has ended: try again");
+}
+
+void
+control_stream_down(uint64_t id)
+{
+	control_end_cursor(CONTROL_STREAM, id);
 }
 
 /* ---- the audit log ---- */
@@ -447,7 +470,7 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 	}
 }
 
-void
+static void
 control_record(const struct control *c, const struct ctl_end *end)
 {
 	struct audit_event	 a;

@@ -29,7 +29,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "control.h"
+#include "control_req.h"
 #include "log.h"
 #include "router.h"
 
@@ -177,7 +177,7 @@ router_serve(void)
 {
 	if ((tick = evtimer_new(proc_base(), router_tick, NULL)) == NULL)
 		fatalx("no memory for events");
-	control_serve();
+	control_serve(&control_requests);
 }
 
 void

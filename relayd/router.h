@@ -35,7 +35,7 @@
  *	router_stream.c		the list of streams
  *	router_stats.c		asking the listeners for figures
  *	router_audit.c		what auth is to write down
- *	control.c control_req.c	the control socket (control.h)
+ *	control_req.c	what is asked at the control socket
  */
 
 struct imsg;

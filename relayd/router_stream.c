@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
+#include "control_req.h"
 #include "log.h"
 #include "router.h"
 

@@ -40,7 +40,7 @@
 
 #include <cmocka.h>
 
-#include "control.h"
+#include "control_req.h"
 #include "router.h"
 #include "router_fake.h"
 
@@ -56,8 +56,10 @@ control_listen(int fd)
 {
 }
 
+const struct control_ops	 control_requests;
+
 void
-control_serve(void)
+control_serve(const struct control_ops *ops)
 {
 }
 

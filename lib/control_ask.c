@@ -16,7 +16,7 @@
 
 /*
  * The control socket: one request at a time, answered by records and an end.
- * relayd checks who we are and every field again.
+ * The daemon checks who we are and every field again.
  */
 
 #include "compat.h"
@@ -34,11 +34,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "accessctl.h"
+#include "control_ask.h"
 #include "log.h"
 #include "sandbox.h"
 
-#define CONTROL_DEFAULT		CULVERT_RUNDIR "/relayd.sock"
 #define CONTROL_WAIT_MS		30000	/* for the next part of an answer */
 #define CONTROL_RECORD_MAX	2048
 
@@ -77,7 +76,8 @@ struct question {
 	struct ctl_end	*end;
 };
 
-const char	*control_path;
+static const struct control_daemon	*daemon_asked;
+static const char	*path;
 
 static struct imsgbuf	 ibuf;
 static int		 control_fd = -1;
@@ -87,21 +87,29 @@ static int	control_wait(void);
 static int	control_take(struct imsg *, const struct question *);
 static int	control_end(struct imsg *, const struct question *);
 
-static void
-control_why_not(const char *path, int error)
+void
+control_to(const struct control_daemon *d, const char *socket_path)
 {
+	daemon_asked = d;
+	path = socket_path;
+}
+
+static void
+control_why_not(int error)
+{
+	const struct control_daemon	*d = daemon_asked;
+
 	switch (error) {
 	case ENOENT:
-		log_warnx("%s is not there: relayd is not running, or its "
-		    "socket is elsewhere (--socket, CULVERT_SOCKET)", path);
+		log_warnx("%s is not there: %s is not running, or its socket "
+		    "is elsewhere (%s)", path, d->name, d->elsewhere);
 		break;
 	case ECONNREFUSED:
-		log_warnx("%s: relayd is not running", path);
+		log_warnx("%s: %s is not running", path, d->name);
 		break;
 	case EACCES:
 	case EPERM:
-		log_warnx("%s: permission denied: become root, or a member of "
-		    "the group that `control` in relayd.conf names", path);
+		log_warnx("%s: permission denied: %s", path, d->allow);
 		break;
 	default:
 		log_warnx("%s: %s", path, strerror(error));
@@ -113,13 +121,9 @@ static int
 control_open(void)
 {
 	struct sockaddr_un	 sun;
-	const char		*path = control_path;
 
 	if (control_fd != -1)
 		return (0);
-	if (path == NULL && ((path = getenv("CULVERT_SOCKET")) == NULL ||
-	    path[0] == '\0'))
-		path = CONTROL_DEFAULT;
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
@@ -133,7 +137,7 @@ control_open(void)
 		return (-1);
 	}
 	if (connect(control_fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
-		control_why_not(path, errno);
+		control_why_not(errno);
 		goto fail;
 	}
 	if (imsgbuf_init(&ibuf, control_fd) == -1) {
@@ -160,7 +164,7 @@ control_wait(void)
 	while ((n = poll(&pfd, 1, CONTROL_WAIT_MS)) == -1 && errno == EINTR)
 		continue;
 	if (n == 0) {
-		log_warnx("relayd does not answer");
+		log_warnx("%s does not answer", daemon_asked->name);
 		return (-1);
 	}
 	if (n == -1 || (n = imsgbuf_read(&ibuf)) == -1) {
@@ -168,8 +172,8 @@ control_wait(void)
 		return (-1);
 	}
 	if (n == 0) {
-		log_warnx("relayd hung up: it ended, or this user is not "
-		    "allowed to ask (see its log)");
+		log_warnx("%s hung up: it ended, or this user is not "
+		    "allowed to ask (see its log)", daemon_asked->name);
 		return (-1);
 	}
 	return (0);
@@ -187,7 +191,7 @@ control_end(struct imsg *imsg, const struct question *q)
 
 	if (imsg_get_data(imsg, q->end, sizeof(*q->end)) == -1 ||
 	    memchr(q->end->text, '\0', sizeof(q->end->text)) == NULL) {
-		log_warnx("relayd is of another version");
+		log_warnx("%s is of another version", daemon_asked->name);
 		return (-1);
 	}
 	if (imsg_get_type(imsg) == CTL_OK && q->end->code == CTL_CODE_OK)
@@ -223,7 +227,7 @@ control_take(struct imsg *imsg, const struct question *q)
 	q->record(rec.bytes, q->arg);
 	return (0);
  bad:
-	log_warnx("relayd is of another version");
+	log_warnx("%s is of another version", daemon_asked->name);
 	return (-1);
 }
 
@@ -243,8 +247,8 @@ control_ask(uint32_t request, const void *data, size_t len, uint32_t type,
 	    imsgbuf_flush(&ibuf) == -1) {
 		/* Who is not welcome is hung up on. */
 		if (errno == EPIPE || errno == ECONNRESET)
-			log_warnx("relayd hung up: this user is not allowed "
-			    "to ask (see its log)");
+			log_warnx("%s hung up: this user is not allowed "
+			    "to ask (see its log)", daemon_asked->name);
 		else
 			log_warn("control socket");
 		return (-1);
@@ -263,18 +267,4 @@ control_ask(uint32_t request, const void *data, size_t len, uint32_t type,
 		if (control_wait() == -1)
 			return (-1);
 	}
-}
-
-int
-control_ask_name(uint32_t request, const char *name, uint32_t type,
-    size_t size, void (*record)(const void *, void *), void *arg,
-    struct ctl_end *end)
-{
-	struct ctl_name	 req;
-
-	memset(&req, 0, sizeof(req));
-	if (admin_word(req.name, sizeof(req.name), "name", name) == -1)
-		return (-1);
-	return (control_ask(request, &req, sizeof(req), type, size, record,
-	    arg, end));
 }

@@ -26,14 +26,11 @@
 #include "ctl.h"
 
 /*
- * The control socket, in the router: what lib/ctl.h says.
- *
- *	control.c	clients: accept, read, write, limits
- *	control_req.c	requests: check, run or pass on, answer
+ * The answering end of a control socket: clients, what they may hold, what
+ * they wait for.  What is asked is the program's own (control_ops).
  */
 
 struct event;
-struct proc_peer;
 
 union control_payload {
 	struct ctl_name		 name;
@@ -72,18 +69,30 @@ struct control {
 	uint64_t		 cursor;	/* in a list, or a stream's id */
 };
 
-/* ---- for the router ---- */
+/* What the program does with what comes. */
+struct control_ops {
+	/*
+	 * A message came, and no request is under way.  0, or -1: it makes
+	 * no sense, and the client is told so and dropped.
+	 */
+	int	(*take)(struct control *, struct imsg *);
+	/* In CONTROL_READER: the client has taken some of a list. */
+	void	(*go_on)(struct control *);
+	/* Waiting has taken too long; NULL: it is answered with an error. */
+	void	(*expired)(struct control *);
+	/* A request has ended; for the record.  May be NULL. */
+	void	(*record)(const struct control *, const struct ctl_end *);
+	const char *unknown;		/* what such a client is told */
+};
 
 /* The socket to accept on, which is taken over. */
 void		 control_listen(int);
-/* The event loop is about to run: accept. */
-void		 control_serve(void);
-void		 control_auth_gone(void);
-void		 control_stream_down(uint64_t);
-int		 control_recv_record(struct proc_peer *, struct imsg *);
-int		 control_recv_end(struct proc_peer *, struct imsg *);
-
-/* ---- between the two files ---- */
+/* The event loop is about to run: accept.  The ops must live on. */
+void		 control_serve(const struct control_ops *);
+/* End what waits for this (for that, with an id) in all clients. */
+void		 control_end_all(enum control_wait, enum ctl_code,
+		    const char *);
+void		 control_end_cursor(enum control_wait, uint64_t);
 
 /* The client whose request waits for this; NULL if it has gone. */
 struct control	*control_find(uint32_t, enum control_wait);
@@ -99,15 +108,5 @@ void		 control_done(struct control *, enum ctl_code, const char *);
 void		 control_await(struct control *, enum control_wait, int);
 /* Drop it: at once nothing more is done for it, and soon it is freed. */
 void		 control_kill(struct control *);
-
-/* A message came.  0, or -1: it makes no sense. */
-int		 control_take(struct control *, struct imsg *);
-/* The client has taken some of a list. */
-void		 control_go_on(struct control *);
-/* Waiting has taken too long. */
-void		 control_expired(struct control *);
-/* Note who has asked for what, and how it ended. */
-void		 control_record(const struct control *,
-		    const struct ctl_end *);
 
 #endif /* CONTROL_H */

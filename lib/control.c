@@ -15,8 +15,8 @@
  */
 
 /*
- * The control socket: accessctl's end in relayd.  Who may connect is what the
- * socket's mode says; even so a client loses no more than its own connection
+ * A control socket: the daemon's end.  Who may connect is what the socket's
+ * mode says; even so a client loses no more than its own connection
  * by what it sends.
  */
 
@@ -34,7 +34,7 @@
 
 #include "control.h"
 #include "log.h"
-#include "router.h"
+#include "proc.h"
 
 #define CONTROL_MAX		16		/* clients at once */
 #define CONTROL_MS		30000		/* idle, or one request */
@@ -54,11 +54,14 @@ static void	control_timer(struct control *, int);
 static void	control_readable(evutil_socket_t, short, void *);
 static void	control_writable(evutil_socket_t, short, void *);
 static void	control_timeout(evutil_socket_t, short, void *);
+static void	control_record(const struct control *,
+		    const struct ctl_end *);
 
 static TAILQ_HEAD(, control) clients = TAILQ_HEAD_INITIALIZER(clients);
 static uint32_t		 nclients, next_id;
 static int		 listen_fd = -1, serving;
 static struct event	*accept_event, *accept_timer;
+static const struct control_ops *ops;
 
 /* ---- accepting ---- */
 
@@ -79,8 +82,9 @@ control_listen(int fd)
 }
 
 void
-control_serve(void)
+control_serve(const struct control_ops *control_ops)
 {
+	ops = control_ops;
 	accept_timer = evtimer_new(proc_base(), control_resume, NULL);
 	if (accept_timer == NULL)
 		fatalx("no memory for events");
@@ -189,6 +193,13 @@ control_kill(struct control *c)
 	event_del(c->writable);
 	/* Whoever called us may still look at it. */
 	event_active(c->timer, EV_TIMEOUT, 1);
+}
+
+static void
+control_record(const struct control *c, const struct ctl_end *end)
+{
+	if (ops->record != NULL)
+		ops->record(c, end);
 }
 
 /* What it asked for may still happen, but it will not hear of it. */
@@ -315,7 +326,7 @@ control_writable(evutil_socket_t fd, short what, void *arg)
 	    c->wait == CONTROL_READER)
 		control_await(c, CONTROL_READER, 0);
 	if (c->wait == CONTROL_READER && control_room(c))
-		control_go_on(c);
+		ops->go_on(c);
 	if (imsgbuf_queuelen(&c->ibuf) > 0)
 		event_add(c->writable, NULL);
 	else if (c->closing)
@@ -345,7 +356,7 @@ control_readable(evutil_socket_t fd, short what, void *arg)
 		if (n == 1) {
 			/* One at a time: what comes too early is a fault. */
 			bad = c->wait != CONTROL_IDLE ||
-			    control_take(c, &imsg) == -1;
+			    ops->take(c, &imsg) == -1;
 			imsg_free(&imsg);
 		}
 		if (!bad)
@@ -353,8 +364,7 @@ control_readable(evutil_socket_t fd, short what, void *arg)
 		log_warnx("control: uid %u sent what is no request: dropped",
 		    c->uid);
 		control_abandon(c);
-		control_done(c, CTL_CODE_INVALID, "relayd does not know this "
-		    "request: is accessctl of the same version?");
+		control_done(c, CTL_CODE_INVALID, ops->unknown);
 		control_close(c);
 	}
 }
@@ -374,30 +384,32 @@ control_timeout(evutil_socket_t fd, short what, void *arg)
 		control_kill(c);
 		return;
 	}
-	control_expired(c);
+	if (ops->expired != NULL)
+		ops->expired(c);
+	else
+		control_done(c, CTL_CODE_INTERNAL, "no answer in time");
 }
 
 /* ---- faults elsewhere ---- */
 
 void
-control_auth_gone(void)
+control_end_all(enum control_wait wait, enum ctl_code code, const char *text)
 {
 	struct control	*c, *tmp;
 
 	TAILQ_FOREACH_SAFE(c, &clients, entry, tmp) {
-		if (!c->dead && c->wait == CONTROL_AUTH)
-			control_done(c, CTL_CODE_STORE,
-			    "the auth process has ended: try again");
+		if (!c->dead && c->wait == wait)
+			control_done(c, code, text);
 	}
 }
 
 void
-control_stream_down(uint64_t id)
+control_end_cursor(enum control_wait wait, uint64_t id)
 {
 	struct control	*c, *tmp;
 
 	TAILQ_FOREACH_SAFE(c, &clients, entry, tmp) {
-		if (!c->dead && c->wait == CONTROL_STREAM && c->cursor == id)
+		if (!c->dead && c->wait == wait && c->cursor == id)
 			control_done(c, CTL_CODE_OK, "");
 	}
 }

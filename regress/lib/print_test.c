@@ -17,7 +17,7 @@
 /*
  * Lists: aligned for people, strict JSON for programs.
  *
- * link: accessctl/print.c lib/log.c
+ * link: lib/print.c lib/log.c
  * libs: jansson
  */
 
@@ -37,7 +37,8 @@
 
 #include <cmocka.h>
 
-#include "accessctl.h"
+#include "ctl.h"
+#include "print.h"
 
 struct thing {
 	char		 name[32];

@@ -32,8 +32,9 @@
 #include <wchar.h>
 #include <wctype.h>
 
-#include "accessctl.h"
+#include "ctl.h"
 #include "log.h"
+#include "print.h"
 
 #define CELL_MAX	512	/* bytes shown of one value */
 

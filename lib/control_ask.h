@@ -1,0 +1,50 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef CONTROL_ASK_H
+#define CONTROL_ASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctl.h"
+
+/*
+ * The asking end of a control socket, for accessctl and agentd status: one
+ * request at a time, answered by records and an end (ctl.h).
+ */
+
+/* Who answers, for messages. */
+struct control_daemon {
+	const char	*name;		/* "relayd" */
+	const char	*elsewhere;	/* how to name another socket */
+	const char	*allow;		/* what to do when not permitted */
+};
+
+/*
+ * control_to: ask this daemon, at this socket; both must live on.  Before
+ * control_ask.
+ */
+void	control_to(const struct control_daemon *, const char *);
+/*
+ * control_ask: connect if need be, send one request, hand every record of
+ * the given type and size to the callback (NULL if none is expected).  0
+ * when the daemon says it is done, with *end filled in; -1 (logged) if not.
+ */
+int	control_ask(uint32_t, const void *, size_t, uint32_t, size_t,
+	    void (*)(const void *, void *), void *, struct ctl_end *);
+
+#endif /* CONTROL_ASK_H */

@@ -1,0 +1,38 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef CONTROL_REQ_H
+#define CONTROL_REQ_H
+
+#include "control.h"
+
+/*
+ * What is asked of the router at the control socket, as lib/ctl.h says:
+ * check, run or pass on, answer.
+ */
+
+struct imsg;
+struct proc_peer;
+
+extern const struct control_ops	 control_requests;
+
+/* auth is gone, or this stream: what waits for it ends. */
+void	control_auth_gone(void);
+void	control_stream_down(uint64_t);
+int	control_recv_record(struct proc_peer *, struct imsg *);
+int	control_recv_end(struct proc_peer *, struct imsg *);
+
+#endif /* CONTROL_REQ_H */
