@@ -303,3 +303,16 @@ addr_prefix_match(const struct addr_prefix *p, const struct sockaddr *sa)
 	mask(b, p->bits);
 	return (memcmp(b, p->addr, sizeof(b)) == 0);
 }
+
+const char *
+addr_prefix_format(const struct addr_prefix *p, char buf[ADDR_STRLEN])
+{
+	size_t	 len;
+
+	inet_ntop(p->family == 4 ? AF_INET : AF_INET6, p->addr, buf,
+	    ADDR_STRLEN);
+	len = strlen(buf);
+	if (p->bits != (p->family == 4 ? 32 : 128))
+		snprintf(buf + len, ADDR_STRLEN - len, "/%u", p->bits);
+	return (buf);
+}

@@ -82,5 +82,8 @@ void		 addr_key(const struct sockaddr *, struct addr_key *);
 int		 addr_prefix_parse(const char *, struct addr_prefix *);
 int		 addr_prefix_match(const struct addr_prefix *,
 		    const struct sockaddr *);
+/* As it is parsed, one address without its length.  Returns the buffer. */
+const char	*addr_prefix_format(const struct addr_prefix *,
+		    char [ADDR_STRLEN]);
 
 #endif /* ADDR_H */

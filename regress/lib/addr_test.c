@@ -236,6 +236,26 @@ mapped_addresses_are_ipv4(void **state)
 }
 
 static void
+prefixes_round_trip(void **state)
+{
+	static const char *const t[] = {
+		"10.0.0.0/8", "0.0.0.0/0", "192.0.2.1", "192.0.2.0/31",
+		"::/0", "fd00::/8", "2001:db8::1", "2001:db8::/127",
+	};
+	struct addr_prefix	 p;
+	char			 buf[ADDR_STRLEN];
+	size_t			 i;
+
+	for (i = 0; i < nitems(t); i++) {
+		assert_int_equal(addr_prefix_parse(t[i], &p), 0);
+		assert_ptr_equal(addr_prefix_format(&p, buf), buf);
+		assert_string_equal(buf, t[i]);
+	}
+	assert_int_equal(addr_prefix_parse("192.0.2.77/24", &p), 0);
+	assert_string_equal(addr_prefix_format(&p, buf), "192.0.2.0/24");
+}
+
+static void
 bad_prefixes_are_refused(void **state)
 {
 	static const char *const t[] = {
@@ -264,6 +284,7 @@ main(void)
 		cmocka_unit_test(keys_count_by_network),
 		cmocka_unit_test(prefixes_match),
 		cmocka_unit_test(mapped_addresses_are_ipv4),
+		cmocka_unit_test(prefixes_round_trip),
 		cmocka_unit_test(bad_prefixes_are_refused),
 	};
 
