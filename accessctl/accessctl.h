@@ -33,7 +33,7 @@
  * accessctl: what its files share.
  *
  *	accessctl.c	main, the table of commands, usage
- *	spec.c		durations, scopes, ids as people type them
+ *	spec.c		durations, dates, scopes, ids as people type them
  *	admin.c		what its commands share; connections, stats, reload
  *	admin_user.c admin_token.c admin_node.c password.c
  *	login.c		logging a laptop in
@@ -96,6 +96,13 @@ extern const char	*program;
 
 /* "30d", "12h", "never" (0): seconds; s, m, h, d, w, y. */
 int	spec_duration(const char *, int64_t *);
+/*
+ * When something ends, s since 1970, 0 for never: such a duration from now
+ * on, or a date and perhaps a time, "2026-12-31", "2026-12-31 18:00",
+ * "2026-12-31T18:00:00Z"; local unless it ends in Z, the first moment of a
+ * day unless there is a time.
+ */
+int	spec_until(const char *, int64_t, int64_t *);
 /* "node,connect": the bits are added. */
 int	spec_scopes(const char *, uint32_t *);
 /* An id in hex, as lists show it. */

@@ -15,7 +15,7 @@
  */
 
 /*
- * Durations, scopes and ids as people type them.
+ * Durations, dates, scopes and ids as people type them.
  *
  * link: accessctl/spec.c
  */
@@ -27,7 +27,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -59,6 +61,53 @@ durations(void **state)
 	}
 	for (i = 0; i < nitems(bad); i++)
 		assert_int_equal(spec_duration(bad[i], &s), -1);
+}
+
+static void
+ends_are_durations_or_dates(void **state)
+{
+	static const struct {
+		const char	*text;
+		int64_t		 at;
+	} good[] = {
+		{ "2d", 1000 + 172800 }, { "12h", 1000 + 43200 },
+		{ "90m", 1000 + 5400 }, { "never", 0 },
+		/* in Berlin */
+		{ "2026-12-31", 1798671600 },
+		{ "2026-12-31 18:00", 1798736400 },
+		{ "2026-12-31T18:00", 1798736400 },
+		{ "2026-12-31T18:00:30", 1798736430 },
+		{ "2026-07-01 12:00", 1782900000 },
+		/* anywhere */
+		{ "2026-12-31T17:00Z", 1798736400 },
+		{ "2026-12-31 17:00:30Z", 1798736430 },
+		{ "2028-02-29T00:00Z", 1835395200 },
+	};
+	static const char *const bad[] = {
+		"", "2026", "2026-12", "2026-12-", "2026-1-1", "26-12-31",
+		"2026-13-01", "2026-00-01", "2026-02-30", "2026-02-29",
+		"2026-06-31T00:00Z", "2026-12-32", "1969-12-31",
+		"2026-12-31Z", "2026-12-31 ", "2026-12-31T", "2026-12-31 18",
+		"2026-12-31 18:", "2026-12-31 24:00", "2026-12-31 18:60",
+		"2026-12-31 18:00:", "2026-12-31 18:00:60",
+		"2026-12-31 18:00 ", "2026-12-31  18:00",
+		"2026-12-31T18:00ZZ", "2026-12-31T18:00+01:00", " 2026-12-31",
+		"2026/12/31", "12345-12-31", "tomorrow", "0d", "1\xc3",
+	};
+	int64_t			 at;
+	size_t			 i;
+
+	assert_int_equal(setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1), 0);
+	tzset();
+	for (i = 0; i < nitems(good); i++) {
+		at = -1;
+		assert_int_equal(spec_until(good[i].text, 1000, &at), 0);
+		assert_true(at == good[i].at);
+	}
+	for (i = 0; i < nitems(bad); i++) {
+		if (spec_until(bad[i], 1000, &at) != -1)
+			fail_msg("%s: taken", bad[i]);
+	}
 }
 
 static void
@@ -111,6 +160,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(durations),
+		cmocka_unit_test(ends_are_durations_or_dates),
 		cmocka_unit_test(scopes_add_up),
 		cmocka_unit_test(one_bad_scope_spoils_all),
 		cmocka_unit_test(ids_are_hex),
