@@ -121,9 +121,9 @@ const struct proc_rule listener_rules[] = {
 	{ IMSG_TICKET_DROP, PROC_ROUTER, sizeof(struct ticket_id),
 	    route_recv_drop, 0, 0 },
 	{ IMSG_STREAM_KILL, PROC_ROUTER, sizeof(struct stream_kill),
-	    stream_recv_kill, 0, 0 },
+	    record_recv_kill, 0, 0 },
 	{ IMSG_STATS_ASK, PROC_ROUTER, sizeof(struct ctl_id),
-	    stream_recv_stats, 0, 0 },
+	    record_recv_stats, 0, 0 },
 	{ IMSG_NODES_ENTRY, PROC_ROUTER, sizeof(struct nodes_entry),
 	    door_api_recv_nodes, 0, 0 },
 	{ IMSG_NODES_END, PROC_ROUTER, sizeof(struct nodes_ask),
@@ -241,7 +241,7 @@ listener_announce(void)
 		return;
 	if (told.stream == 0)
 		routes_ask_again();
-	if (!streams_announce(&told.stream))
+	if (!records_announce(&told.stream))
 		return;
 	told.done = 1;
 }
@@ -449,8 +449,9 @@ conn_new(int fd, const struct accept_socket *s,
 	while (c->id == 0 || conn_find(c->id) != NULL);
 	c->peer = *peer;
 	c->accepted_ms = listener_ms();
-	TAILQ_INIT(&c->streams);
-	SLIST_INIT(&c->routes);
+	TAILQ_INIT(&c->owner.streams);
+	SLIST_INIT(&c->owner.routes);
+	c->owner.routed = stream_routed;
 	c->tls = evtls_accept(proc_base(), fd,
 	    s->conf.tls ? listener_tls : NULL, &conn_ops, c);
 	if (c->tls == NULL) {

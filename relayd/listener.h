@@ -38,15 +38,61 @@
  *	listener_sign.c		signing by the keys process
  *	listener_link.c		links: of nodes, of clients, between listeners
  *	listener_route.c	which link leads to a node: routes and tickets
- *	listener_stream.c	streams on record, from a client to a node
+ *	listener_record.c	streams on record, whoever carries them
+ *	listener_stream.c	streams from a client's link to a node's
  *	door_*.c		one protocol of clients each
  */
 
-struct client_stream;
 struct route;
 struct route_entry;
-TAILQ_HEAD(client_streams, client_stream);
+struct stream_record;
+TAILQ_HEAD(stream_records, stream_record);
 SLIST_HEAD(route_entries, route_entry);
+
+/*
+ * Whose streams they are, and who may open more: a session that router has
+ * on record.  Part of what has the session, a client's connection or a port
+ * of ours.
+ */
+struct stream_owner {
+	RB_ENTRY(stream_owner)	 by_session;
+	uint64_t		 session;	/* 0: none */
+	uint32_t		 conn;		/* its connection, or 0 */
+	struct stream_records	 streams;
+	struct route_entries	 routes;
+	/*
+	 * Router has answered for this node: with a route, or a mux code.
+	 * Go on with all that waited for it.
+	 */
+	void			 (*routed)(struct stream_owner *, const char *,
+				    const struct route *, uint32_t);
+};
+
+/*
+ * A stream on record; part of what carries it.  Its owner's list holds it
+ * from record_new to record_end.
+ */
+struct stream_record_ops {
+	/* Fill in kind, target, node, and the client's address if it is not
+	   that of the session. */
+	void	(*describe)(const struct stream_record *, struct stream_up *);
+	/* Bytes that came from the target, and went to it. */
+	void	(*bytes)(const struct stream_record *, uint64_t *,
+		    uint64_t *);
+	/* End it early: it is gone then. */
+	void	(*kill)(struct stream_record *, uint16_t, const char *);
+};
+
+struct stream_record {
+	TAILQ_ENTRY(stream_record)	 entry;
+	RB_ENTRY(stream_record)		 by_id;
+	const struct stream_record_ops	*ops;
+	struct stream_owner		*owner;
+	uint64_t			 id;
+	uint64_t			 ticket;	/* of its route */
+	int64_t				 since;
+	int				 told;		/* router knows it */
+};
 
 enum conn_state {
 	CONN_HANDSHAKE,		/* TLS, or nothing read yet */
@@ -84,9 +130,7 @@ struct conn {
 	uint64_t		 epoch;
 	int64_t			 since;
 	char			*software;
-	struct client_streams	 streams;	/* that it opened */
-	struct route_entries	 routes;
-	uint32_t		 nstreams;
+	struct stream_owner	 owner;		/* of those it opened */
 	uint32_t		 nanswers;	/* of the api door, unfinished */
 };
 RB_HEAD(conn_table, conn);
@@ -148,14 +192,20 @@ int	 links_announce(uint32_t *);
 int	 links_drain(void);
 
 /* listener_route.c */
+/* It has this session from now on; its last one is over. */
+void	 owner_begin(struct stream_owner *, uint64_t, uint32_t);
+void	 owner_end(struct stream_owner *);
 /*
- * route_find: the route of this client to a node.  Returns 0 with it, 1 if
- * router has been asked (stream_routed is called for every stream that
- * waits then), or -1 with a mux code.
+ * route_find: the owner's route to a node.  Returns 0 with it, 1 if router
+ * has been asked (routed() follows), or -1 with a mux code.
  */
-int	 route_find(struct conn *, const char *, const struct route **,
-	    uint32_t *);
-void	 routes_clear(struct conn *);
+int	 route_find(struct stream_owner *, const char *,
+	    const struct route **, uint32_t *);
+/*
+ * The link that a route leads over, and the ticket that goes into OPEN (0: it
+ * is the node's own link).  NULL: the node has just left.
+ */
+struct link *route_link(const struct route *, uint64_t *);
 void	 routes_reset(void);
 void	 routes_ask_again(void);
 void	 tickets_of_gone(struct conn *);
@@ -165,16 +215,27 @@ int	 route_recv_route(struct proc_peer *, struct imsg *);
 int	 route_recv_ticket(struct proc_peer *, struct imsg *);
 int	 route_recv_drop(struct proc_peer *, struct imsg *);
 
+/* listener_record.c */
+void	 record_new(struct stream_record *, struct stream_owner *,
+	    const struct stream_record_ops *);
+/* Tell router that it is there; that it has ended, and why (NULL: well). */
+void	 record_up(struct stream_record *);
+void	 record_down(struct stream_record *, uint16_t, const char *);
+void	 record_end(struct stream_record *);
+/* To a new router, as links_announce. */
+int	 records_announce(uint64_t *);
+int	 record_recv_kill(struct proc_peer *, struct imsg *);
+int	 record_recv_stats(struct proc_peer *, struct imsg *);
+
 /* listener_stream.c */
 void	 stream_new(struct conn *, struct mux_stream *,
 	    const struct mux_open *);
-void	 stream_routed(struct conn *, const char *, const struct route *,
-	    uint32_t);
-int	 streams_announce(uint64_t *);
+void	 stream_routed(struct stream_owner *, const char *,
+	    const struct route *, uint32_t);
+/* Why there is no route, for people. */
+const char *stream_why(uint32_t);
 /* A stream that comes from another listener, for a node linked here. */
 void	 stream_relay(int, struct mux_stream *, const struct mux_open *);
-int	 stream_recv_kill(struct proc_peer *, struct imsg *);
-int	 stream_recv_stats(struct proc_peer *, struct imsg *);
 
 /* doors */
 void	 door_node_request(struct conn *, const struct http_head *);

@@ -180,7 +180,7 @@ conn_unlink(struct conn *c, const char *why)
 	}
 	strlcpy(down.text, why == NULL ? "" : why, sizeof(down.text));
 	tickets_of_gone(c);
-	routes_clear(c);
+	owner_end(&c->owner);
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_DOWN, c->id, -1,
 	    &down, sizeof(down));
 	free(c->session);

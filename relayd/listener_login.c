@@ -292,6 +292,7 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 		return (0);
 	}
 	*c->session = s;
+	owner_begin(&c->owner, s.session, c->id);
 	c->outlen = len;
 	c->outoff = 0;
 	c->state = CONN_UPGRADE;

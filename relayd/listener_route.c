@@ -16,8 +16,7 @@
 
 /*
  * Which link leads to a node: what router has told us.  A route lets one of
- * our clients' sessions open streams to a node, here or at another
- * listener; a ticket is the other half, at the listener that has the node's
+ * our sessions open streams to a node, here or at another listener; a ticket is the other half, at the listener that has the node's
  * link.  Both are router's word; a listener can make neither.
  */
 
@@ -31,12 +30,12 @@
 #include "listener.h"
 #include "log.h"
 
-#define ROUTES_MAX	256	/* nodes that one client's link remembers */
+#define ROUTES_MAX	256	/* nodes that one owner remembers */
 
 struct route_entry {
 	SLIST_ENTRY(route_entry)	 entry;
 	RB_ENTRY(route_entry)		 by_ticket;	/* unless asked */
-	struct conn			*conn;
+	struct stream_owner		*owner;
 	int				 asked;	/* router has not answered */
 	struct route			 route;
 };
@@ -66,18 +65,66 @@ route_cmp(struct route_entry *a, struct route_entry *b)
 static RB_HEAD(route_table, route_entry) routes = RB_INITIALIZER(&routes);
 RB_GENERATE_STATIC(route_table, route_entry, by_ticket, route_cmp)
 
-static int	route_ask(const struct conn *, const char *);
+static int
+owner_cmp(struct stream_owner *a, struct stream_owner *b)
+{
+	return (a->session < b->session ? -1 : a->session > b->session);
+}
+
+static RB_HEAD(owner_table, stream_owner) owners = RB_INITIALIZER(&owners);
+RB_GENERATE_STATIC(owner_table, stream_owner, by_session, owner_cmp)
+
+static struct stream_owner *owner_find(uint64_t);
+static int	route_ask(const struct stream_owner *, const char *);
 static void	route_drop(struct route_entry *);
+static void	routes_clear(struct stream_owner *);
+
+/* ---- owners ---- */
+
+static struct stream_owner *
+owner_find(uint64_t session)
+{
+	struct stream_owner	 key;
+
+	key.session = session;
+	return (RB_FIND(owner_table, &owners, &key));
+}
+
+void
+owner_begin(struct stream_owner *o, uint64_t session, uint32_t conn)
+{
+	struct stream_owner	*old;
+
+	owner_end(o);
+	/* Ids are random: this would be one that was told twice. */
+	if ((old = owner_find(session)) != NULL)
+		owner_end(old);
+	o->session = session;
+	o->conn = conn;
+	RB_INSERT(owner_table, &owners, o);
+}
+
+void
+owner_end(struct stream_owner *o)
+{
+	routes_clear(o);
+	if (o->session == 0)
+		return;
+	RB_REMOVE(owner_table, &owners, o);
+	o->session = 0;
+}
+
+/* ---- routes ---- */
 
 static int
-route_ask(const struct conn *c, const char *node)
+route_ask(const struct stream_owner *o, const char *node)
 {
 	struct route_ask	 ask;
 
 	memset(&ask, 0, sizeof(ask));
-	ask.session = c->session->session;
+	ask.session = o->session;
 	strlcpy(ask.node, node, sizeof(ask.node));
-	return (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_ROUTE_ASK, c->id,
+	return (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_ROUTE_ASK, o->conn,
 	    -1, &ask, sizeof(ask)));
 }
 
@@ -86,18 +133,18 @@ route_drop(struct route_entry *e)
 {
 	if (!e->asked)
 		RB_REMOVE(route_table, &routes, e);
-	SLIST_REMOVE(&e->conn->routes, e, route_entry, entry);
+	SLIST_REMOVE(&e->owner->routes, e, route_entry, entry);
 	free(e);
 }
 
 int
-route_find(struct conn *c, const char *node, const struct route **route,
-    uint32_t *code)
+route_find(struct stream_owner *o, const char *node,
+    const struct route **route, uint32_t *code)
 {
 	struct route_entry	*e, *old = NULL;
 	int			 n = 0;
 
-	SLIST_FOREACH(e, &c->routes, entry) {
+	SLIST_FOREACH(e, &o->routes, entry) {
 		if (strcmp(e->route.node, node) == 0) {
 			*route = &e->route;
 			return (e->asked ? 1 : 0);
@@ -118,20 +165,34 @@ route_find(struct conn *c, const char *node, const struct route **route,
 		return (-1);
 	}
 	strlcpy(e->route.node, node, sizeof(e->route.node));
-	e->conn = c;
+	e->owner = o;
 	e->asked = 1;
-	SLIST_INSERT_HEAD(&c->routes, e, entry);
+	SLIST_INSERT_HEAD(&o->routes, e, entry);
 	/* A router that is away is asked when it is back. */
-	(void)route_ask(c, node);
+	(void)route_ask(o, node);
 	return (1);
 }
 
-void
-routes_clear(struct conn *c)
+struct link *
+route_link(const struct route *route, uint64_t *ticket)
+{
+	struct conn	*node;
+
+	*ticket = 0;
+	if (route->listener != proc_instance()) {
+		*ticket = route->ticket;
+		return (peer_link(route->listener));
+	}
+	node = ticket_conn(route->ticket, proc_instance());
+	return (node == NULL ? NULL : node->link);
+}
+
+static void
+routes_clear(struct stream_owner *o)
 {
 	struct route_entry	*e;
 
-	while ((e = SLIST_FIRST(&c->routes)) != NULL)
+	while ((e = SLIST_FIRST(&o->routes)) != NULL)
 		route_drop(e);
 }
 
@@ -154,12 +215,12 @@ void
 routes_ask_again(void)
 {
 	struct route_entry	*e;
-	struct conn		*c;
+	struct stream_owner	*o;
 
-	RB_FOREACH(c, conn_table, &conns) {
-		SLIST_FOREACH(e, &c->routes, entry) {
+	RB_FOREACH(o, owner_table, &owners) {
+		SLIST_FOREACH(e, &o->routes, entry) {
 			if (e->asked)
-				(void)route_ask(c, e->route.node);
+				(void)route_ask(o, e->route.node);
 		}
 	}
 }
@@ -168,7 +229,7 @@ int
 route_recv_route(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct route_entry	*e, *old;
-	struct conn		*c;
+	struct stream_owner	*o;
 	struct route		 r;
 
 	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
@@ -176,11 +237,10 @@ route_recv_route(struct proc_peer *peer, struct imsg *imsg)
 	    (r.code == 0 && (r.listener < 0 ||
 	    r.listener >= PROC_INSTANCES_MAX)) || r.code > UINT16_MAX)
 		return (-1);
-	c = conn_find(imsg_get_id(imsg));
-	if (c == NULL || c->session == NULL ||
-	    c->session->session != r.session)
+	o = owner_find(r.session);
+	if (o == NULL || o->conn != imsg_get_id(imsg))
 		return (0);
-	SLIST_FOREACH(e, &c->routes, entry) {
+	SLIST_FOREACH(e, &o->routes, entry) {
 		if (e->asked && strcmp(e->route.node, r.node) == 0)
 			break;
 	}
@@ -188,14 +248,14 @@ route_recv_route(struct proc_peer *peer, struct imsg *imsg)
 		return (0);
 	if (r.code != 0) {
 		route_drop(e);
-		stream_routed(c, r.node, NULL, r.code);
+		o->routed(o, r.node, NULL, r.code);
 		return (0);
 	}
 	e->route = r;
 	while ((old = RB_INSERT(route_table, &routes, e)) != NULL)
 		route_drop(old);
 	e->asked = 0;
-	stream_routed(c, r.node, &r, 0);
+	o->routed(o, r.node, &r, 0);
 	return (0);
 }
 

@@ -355,6 +355,8 @@ struct stream_up {
 	uint16_t		 port;
 	char			 host[MUX_HOST_MAX + 1];
 	char			 node[CTL_NAME_LEN];
+	char			 addr[CTL_ADDR_LEN];	/* of the client; empty:
+							   the session's */
 };
 
 struct stream_down {

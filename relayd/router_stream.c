@@ -45,8 +45,8 @@ struct router_stream {
 	uint64_t			 up_ms;
 	uint64_t			 in, out;
 	uint16_t			 kind, port;
-	char				*node;		/* within text */
-	char				 text[];	/* host, node */
+	char				*node, *addr;	/* within text */
+	char				 text[];	/* host, node, addr */
 };
 
 static int	stream_cmp(struct router_stream *, struct router_stream *);
@@ -54,6 +54,7 @@ static struct router_stream *stream_find(uint64_t);
 static struct router_session *stream_node(const struct router_stream *);
 static struct router_stream *stream_new(struct router_session *,
 		    const struct stream_up *);
+static const char *stream_addr(const struct router_stream *);
 static void	stream_end(struct router_stream *, uint32_t, const char *);
 
 RB_HEAD(router_stream_table, router_stream);
@@ -95,12 +96,16 @@ stream_new(struct router_session *rs, const struct stream_up *up)
 	struct router_session	*node;
 	size_t			 hostlen = strlen(up->host) + 1;
 	size_t			 nodelen = strlen(up->node) + 1;
+	size_t			 addrlen = strlen(up->addr) + 1;
 
-	if ((st = calloc(1, sizeof(*st) + hostlen + nodelen)) == NULL)
+	st = calloc(1, sizeof(*st) + hostlen + nodelen + addrlen);
+	if (st == NULL)
 		return (NULL);
 	memcpy(st->text, up->host, hostlen);
 	st->node = st->text + hostlen;
 	memcpy(st->node, up->node, nodelen);
+	st->addr = st->node + nodelen;
+	memcpy(st->addr, up->addr, addrlen);
 	st->client = rs;
 	st->id = up->id;
 	st->since = up->since;
@@ -110,6 +115,13 @@ stream_new(struct router_session *rs, const struct stream_up *up)
 	if ((node = ticket_node(up->ticket)) != NULL)
 		st->node_session = node->s.session;
 	return (st);
+}
+
+/* Where its client is. */
+static const char *
+stream_addr(const struct router_stream *st)
+{
+	return (st->addr[0] != '\0' ? st->addr : st->client->s.addr);
 }
 
 /* Over: on to the audit log. */
@@ -126,6 +138,7 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	audit_init(&a, denied ? AUDIT_STREAM_DENIED : AUDIT_STREAM,
 	    st->client);
 	strlcpy(a.node, st->node, sizeof(a.node));
+	strlcpy(a.addr, stream_addr(st), sizeof(a.addr));
 	snprintf(a.target, sizeof(a.target),
 	    strchr(st->text, ':') != NULL ? "[%s]:%u" : "%s:%u", st->text,
 	    st->port);
@@ -182,7 +195,7 @@ stream_next(uint64_t after, struct ctl_conn *c)
 	memset(c, 0, sizeof(*c));
 	c->id = st->id;
 	strlcpy(c->email, st->client->s.email, sizeof(c->email));
-	strlcpy(c->addr, st->client->s.addr, sizeof(c->addr));
+	strlcpy(c->addr, stream_addr(st), sizeof(c->addr));
 	strlcpy(c->node, st->node, sizeof(c->node));
 	strlcpy(c->host, st->text, sizeof(c->host));
 	c->port = st->port;
@@ -222,6 +235,7 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &up, sizeof(up)) == -1 ||
 	    up.id >> 56 != (uint64_t)proc_peer_instance(peer) ||
 	    !ROUTER_STR(up.host) || !ROUTER_STR(up.node) ||
+	    !ROUTER_STR(up.addr) ||
 	    session_of(up.session, peer, 0, &rs) == -1)
 		return (-1);
 	if (rs == NULL || rs->s.door == DOOR_NODE ||

@@ -1,0 +1,177 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Streams on record: each stream that somebody outside opens towards a node,
+ * from the asking for its route to its last byte, whichever door it came by.
+ * Router's list of connections, the audit log and `kill` rest on what is
+ * told here.
+ */
+
+#include "compat.h"
+
+#include <imsg.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "listener.h"
+
+static int
+record_cmp(struct stream_record *a, struct stream_record *b)
+{
+	return (a->id < b->id ? -1 : a->id > b->id);
+}
+
+static RB_HEAD(record_table, stream_record) records =
+    RB_INITIALIZER(&records);
+RB_GENERATE_STATIC(record_table, stream_record, by_id, record_cmp)
+
+static uint64_t	 last_id;
+
+void
+record_new(struct stream_record *r, struct stream_owner *o,
+    const struct stream_record_ops *ops)
+{
+	r->ops = ops;
+	r->owner = o;
+	r->id = (uint64_t)proc_instance() << 56 | ++last_id;
+	r->since = time(NULL);
+	TAILQ_INSERT_TAIL(&o->streams, r, entry);
+	RB_INSERT(record_table, &records, r);
+}
+
+void
+record_end(struct stream_record *r)
+{
+	TAILQ_REMOVE(&r->owner->streams, r, entry);
+	RB_REMOVE(record_table, &records, r);
+}
+
+void
+record_up(struct stream_record *r)
+{
+	struct stream_up	 up;
+
+	memset(&up, 0, sizeof(up));
+	up.id = r->id;
+	up.session = r->owner->session;
+	up.ticket = r->ticket;
+	up.since = r->since;
+	r->ops->describe(r, &up);
+	r->told = 1;
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_STREAM_UP, 0, -1, &up,
+	    sizeof(up));
+}
+
+void
+record_down(struct stream_record *r, uint16_t code, const char *text)
+{
+	struct stream_down	 down;
+
+	memset(&down, 0, sizeof(down));
+	down.id = r->id;
+	r->ops->bytes(r, &down.in, &down.out);
+	down.code = code;
+	if (text != NULL)
+		strlcpy(down.text, text, sizeof(down.text));
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_STREAM_DOWN, 0, -1,
+	    &down, sizeof(down));
+}
+
+int
+records_announce(uint64_t *from)
+{
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct stream_record	 key, *r;
+
+	key.id = *from;
+	for (r = RB_NFIND(record_table, &records, &key); r != NULL;
+	    r = RB_NEXT(record_table, &records, r)) {
+		if (proc_queued(router) > PROC_QUEUE_HIGH) {
+			*from = r->id;
+			return (0);
+		}
+		if (r->told)
+			record_up(r);
+	}
+	return (1);
+}
+
+int
+record_recv_kill(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct stream_record	 key, *r;
+	struct stream_kill	 kill;
+
+	if (imsg_get_data(imsg, &kill, sizeof(kill)) == -1 ||
+	    kill.code > UINT16_MAX)
+		return (-1);
+	key.id = kill.id;
+	if ((r = RB_FIND(record_table, &records, &key)) != NULL)
+		r->ops->kill(r, kill.code, "ended by the administrator");
+	return (0);
+}
+
+int
+record_recv_stats(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct listener_stats	 st;
+	struct stream_record	*r;
+	struct stream_bytes	 b;
+	struct mux_stats	 m;
+	struct link_stats	 ls;
+	struct ctl_id		 ask;
+	struct evtls		*conn;
+	struct conn		*c;
+
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1)
+		return (-1);
+	memset(&st, 0, sizeof(st));
+	RB_FOREACH(r, record_table, &records) {
+		if (!r->told)
+			continue;
+		memset(&b, 0, sizeof(b));
+		b.id = r->id;
+		r->ops->bytes(r, &b.in, &b.out);
+		(void)proc_send(peer, IMSG_STREAM_BYTES, 0, -1, &b, sizeof(b));
+	}
+	RB_FOREACH(c, conn_table, &conns) {
+		conn = c->link == NULL ? c->tls : link_conn(c->link);
+		if (conn != NULL)
+			st.buffered += evtls_buffered(conn);
+		if (c->link == NULL || c->session == NULL)
+			continue;
+		mux_get_stats(link_mux(c->link), &m);
+		memset(&ls, 0, sizeof(ls));
+		ls.session = c->session->session;
+		ls.in = m.in;
+		ls.out = m.out;
+		ls.streams = m.streams;
+		ls.rtt_us = link_rtt(c->link);
+		st.buffered += m.queued;
+		(void)proc_send(peer, IMSG_LINK_STATS, c->id, -1, &ls,
+		    sizeof(ls));
+	}
+	st.ask = ask.id;
+	st.connections = counts.connections;
+	st.accepted = counts.accepted;
+	st.handshakes_failed = counts.handshakes_failed;
+	st.refused = counts.refused;
+	st.credit = budget.used;
+	(void)proc_send(peer, IMSG_STATS, 0, -1, &st, sizeof(st));
+	return (0);
+}
