@@ -71,7 +71,10 @@ static int	nodes_print(const char *, size_t);
 
 static const struct relay_link_ops relay_ops = { nodes_up, nodes_down };
 static const struct mux_stream_ops stream_ops = {
-	NULL, nodes_input, nodes_pull, nodes_reset, nodes_done
+	.input = nodes_input,
+	.pull = nodes_pull,
+	.reset = nodes_reset,
+	.done = nodes_done
 };
 
 static void

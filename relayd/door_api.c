@@ -59,7 +59,10 @@ static void	answer_reset(struct mux_stream *, void *, uint16_t,
 static void	answer_done(struct mux_stream *, void *);
 
 static const struct mux_stream_ops answer_ops = {
-	NULL, answer_input, answer_pull, answer_reset, answer_done
+	.input = answer_input,
+	.pull = answer_pull,
+	.reset = answer_reset,
+	.done = answer_done
 };
 
 int

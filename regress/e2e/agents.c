@@ -101,7 +101,10 @@ echo_done(struct mux_stream *s, void *arg)
 }
 
 static const struct mux_stream_ops echo_ops = {
-	NULL, echo_input, echo_pull, echo_reset, echo_done
+	.input = echo_input,
+	.pull = echo_pull,
+	.reset = echo_reset,
+	.done = echo_done
 };
 
 static void
