@@ -190,6 +190,7 @@ mux_get_stats(const struct mux *m, struct mux_stats *st)
 	st->out = m->out;
 	st->streams = m->count;
 	st->queued = m->queued;
+	st->lost = m->lost;
 }
 
 int
@@ -268,7 +269,7 @@ input_open(struct mux *m, uint32_t id, const uint8_t *p, size_t n)
 	m->last_id = id;
 	if (m->closing)
 		return (refuse(m, id, MUX_CODE_NODE_GONE));
-	if ((s = mux_stream_new_peer(m, id, open.credit, &code)) == NULL)
+	if ((s = mux_stream_new_peer(m, id, &open, &code)) == NULL)
 		return (refuse(m, id, code));
 	if (m->cfg.ops->open != NULL)
 		m->cfg.ops->open(m, m->cfg.arg, s, &open);
@@ -382,7 +383,7 @@ input_stream(struct mux *m, const struct mux_head *h, const uint8_t *p,
 	case MUX_ACCEPT:
 		return (input_accept(m, s, p, n));
 	case MUX_DATA:
-		return (mux_stream_data(s, p, n, h->flags & MUX_FIN));
+		return (mux_stream_data(s, p, n, h->flags));
 	case MUX_CREDIT:
 		return (input_credit(m, s, p, n));
 	default:

@@ -48,6 +48,32 @@
 						   a socket whose reader is
 						   stalled is quick at first */
 
+/*
+ * Datagram streams (mux_kind_dgram: UDP) keep the bounds of what they carry,
+ * up to MUX_DGRAM_MAX bytes and down to none, and wait for nobody.  They have
+ * no credit.  Each has two queues, one of what is to be sent and one of what
+ * came and is not taken, each bounded to MUX_DGRAM_QUEUE with a fixed share of
+ * the budgets behind it; in a full one the oldest gives way to the newest.
+ * So a link that is slow or an owner that does not read loses datagrams, as
+ * a network would, and never stalls the sender or another stream.
+ *
+ *	to send		mux_dgram_send; FIN behind all that: mux_dgram_end
+ *	to receive	ops->datagram, or mux_dgram_peek and mux_dgram_drop
+ *			for what it did not take
+ *	the end		FIN as with bytes: ops->input with length 0.  UDP has
+ *			no half-close: who hears FIN has only to call
+ *			mux_dgram_end, and done follows.
+ *
+ * mux_accept, mux_reset, mux_eof, mux_queued and all other callbacks are as
+ * for bytes; pull, mux_ready, mux_peek, mux_drain and mux_read are not for
+ * them and do nothing.  mux_splice carries them on like any other stream.
+ */
+#define MUX_DGRAM_QUEUE		(256 * 1024)	/* with the parts of one that
+						   is on its way */
+#define MUX_DGRAM_QUEUE_MIN	(128 * 1024)	/* once half of the budget is
+						   used */
+#define MUX_DGRAM_IOVS		6		/* that one may lie in */
+
 struct mux;
 struct mux_stream;
 
@@ -96,6 +122,12 @@ struct mux_stream_ops {
 	void	(*reset)(struct mux_stream *, void *, uint16_t, const char *);
 	/* Both directions ended, and all that came was taken. */
 	void	(*done)(struct mux_stream *, void *);
+	/*
+	 * A datagram has come and none is queued before it: whether it was
+	 * taken.  If not, or without this member, it is queued.
+	 */
+	int	(*datagram)(struct mux_stream *, void *, const uint8_t *,
+		    size_t);
 };
 
 struct mux_ops {
@@ -131,6 +163,7 @@ struct mux_stats {
 	uint64_t	 in, out;		/* payload bytes */
 	uint32_t	 streams;		/* open now */
 	size_t		 queued;		/* received, not yet taken, bytes */
+	uint64_t	 lost;			/* datagrams, both ways */
 };
 
 /* mux_new: NULL without memory.  The config is copied. */
@@ -208,6 +241,26 @@ size_t		 mux_read(struct mux_stream *, uint8_t *, size_t);
 size_t		 mux_queued(const struct mux_stream *);
 int		 mux_eof(const struct mux_stream *);
 
+/*
+ * mux_dgram_send: queue a datagram; it is copied, and may push out the oldest
+ * ones.  0, or -1 if it is itself lost: longer than MUX_DGRAM_MAX, behind
+ * mux_dgram_end, or for lack of memory.
+ * mux_dgram_end: FIN, behind what is queued.
+ * mux_dgram_peek: where the oldest that came lies, in MUX_DGRAM_IOVS iovecs:
+ * how many of them (0: it is empty), or -1 if there is none.
+ * mux_dgram_drop: it has been taken.
+ * mux_dgram_lost: how many gave way here, of those that came and of those to
+ * be sent.
+ */
+int		 mux_dgram_send(struct mux_stream *, const void *, size_t);
+void		 mux_dgram_end(struct mux_stream *);
+int		 mux_dgram_peek(const struct mux_stream *, struct iovec *);
+void		 mux_dgram_drop(struct mux_stream *);
+void		 mux_dgram_lost(const struct mux_stream *, uint64_t *,
+		    uint64_t *);
+
+/* Whether it carries datagrams. */
+int		 mux_stream_dgram(const struct mux_stream *);
 struct mux	*mux_stream_mux(const struct mux_stream *);
 void		*mux_stream_arg(const struct mux_stream *);
 uint32_t	 mux_stream_id(const struct mux_stream *);

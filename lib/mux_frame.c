@@ -307,9 +307,15 @@ mux_head_get(const uint8_t *p, size_t n, struct mux_head *h)
 	h->id = be_get(p + 4, 4);
 	if (h->type < MUX_OPEN || h->type > MUX_CONTROL)
 		return (-1);
-	if (h->flags & ~(h->type == MUX_DATA ? MUX_FIN : 0))
+	if (h->flags & ~(h->type == MUX_DATA ? MUX_FIN | MUX_PART : 0))
 		return (-1);
 	return (0);
+}
+
+int
+mux_kind_dgram(uint8_t kind)
+{
+	return (kind == MUX_KIND_UDP);
 }
 
 ssize_t

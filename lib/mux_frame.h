@@ -39,7 +39,8 @@
  *		4 reserved (terminal size)
  *		5 ticket u64
  *	ACCEPT	credit u32, on top of the early credit in the hello
- *	DATA	bytes, at most MUX_DATA_MAX, none only together with FIN
+ *	DATA	bytes, at most MUX_DATA_MAX, none only together with FIN; of
+ *		a datagram stream: a datagram, or with PART a part of one
  *	CREDIT	credit u32, not 0
  *	RESET	code u16, text to the end, at most MUX_TEXT_MAX
  *	CONTROL	what u8, then fields; on stream 0:
@@ -59,6 +60,7 @@
 #define MUX_HEAD_LEN	8
 #define MUX_DATA_MAX	16384		/* payload of one DATA frame, bytes */
 #define MUX_FRAME_MAX	(MUX_HEAD_LEN + MUX_DATA_MAX)
+#define MUX_DGRAM_MAX	65527	/* a datagram: the most UDP takes (IPv6) */
 #define MUX_HOST_MAX	255		/* target host, bytes */
 #define MUX_NODE_MAX	63		/* node name: a DNS label */
 #define MUX_TEXT_MAX	255		/* text fields, bytes */
@@ -74,13 +76,16 @@ enum mux_type {
 	MUX_RESET = 5, MUX_CONTROL = 6
 };
 
-#define MUX_FIN		0x01		/* flag of DATA: the last */
+/* Flags of DATA. */
+#define MUX_FIN		0x01		/* the last */
+#define MUX_PART	0x02		/* the datagram goes on */
 
 /* What a stream carries (OPEN). */
 enum mux_kind {
 	MUX_KIND_TCP = 1, MUX_KIND_UDP = 2, MUX_KIND_HTTP = 3,
 	MUX_KIND_SSH = 4, MUX_KIND_SFTP = 5,
-	MUX_KIND_API = 6	/* a question to the relay itself */
+	MUX_KIND_API = 6,	/* a question to the relay itself */
+	MUX_KIND_UNIX = 7	/* bytes; host is a path, port 0 */
 };
 
 /* Why a stream ended early (RESET). */
@@ -144,6 +149,9 @@ struct mux_goaway {
 void	mux_head_put(uint8_t *, uint8_t, uint8_t, uint32_t);
 /* Read one.  Returns 0, or -1 for an unknown type, flag, or reserved bits. */
 int	mux_head_get(const uint8_t *, size_t, struct mux_head *);
+
+/* Does a stream of this kind carry datagrams, rather than bytes? */
+int	mux_kind_dgram(uint8_t);
 
 /*
  * Payloads.  put: into a buffer of the given size; returns the length, or

@@ -27,8 +27,9 @@
 
 /*
  * Between mux.c (the link, and frames in), mux_output.c (frames out, and who
- * is next), mux_table.c (which stream has an id) and mux_stream.c (streams:
- * their state, credit, and the owner's calls).
+ * is next), mux_table.c (which stream has an id), mux_stream.c (streams:
+ * their state, credit, and the owner's calls) and mux_dgram.c (what is
+ * different with datagrams).
  *
  * Nothing is freed and no done callback runs while a call into the mux is on
  * the stack: mux_enter and mux_leave count, and the outermost mux_leave
@@ -85,6 +86,22 @@ struct mux_stream {
 
 	uint64_t		 in;
 	uint64_t		 out;
+	struct mux_dgram	*dgram;		/* NULL: a stream of bytes */
+};
+
+/*
+ * What a datagram stream has besides.  In queues of many, each is led by its
+ * length; received ones wait in the stream's own queue.
+ */
+struct mux_dgram {
+	struct mux_queue	 out;		/* to be sent */
+	struct mux_queue	 going;		/* the rest of one: no length */
+	struct mux_queue	 coming;	/* the beginning of one, as well */
+	size_t			 limit;		/* of either queue of many */
+	size_t			 turn;		/* sent in this turn, bytes */
+	int			 ending;	/* FIN when all is sent */
+	uint64_t		 lost_in;
+	uint64_t		 lost_out;
 };
 
 TAILQ_HEAD(mux_streams, mux_stream);
@@ -132,6 +149,7 @@ struct mux {
 	uint64_t		 now;		/* us */
 	uint64_t		 in;
 	uint64_t		 out;
+	uint64_t		 lost;		/* datagrams */
 	size_t			 queued;
 	size_t			 reserved;	/* windows, bytes */
 	const char		*error;
@@ -147,6 +165,8 @@ int	 mux_fail(struct mux *, const char *);
 /* mux_output.c */
 void	 mux_want(struct mux *);
 void	 mux_ring_add(struct mux *, struct mux_stream *);
+/* At the head: its turn is not over. */
+void	 mux_ring_stay(struct mux *, struct mux_stream *);
 void	 mux_ring_remove(struct mux *, struct mux_stream *);
 
 /* mux_table.c: streams by id. */
@@ -155,9 +175,9 @@ int	 mux_table_add(struct mux *, struct mux_stream *);
 void	 mux_table_remove(struct mux *, struct mux_stream *);
 
 /* mux_stream.c */
-/* One that the peer opened, with its credit; NULL, and the code why not. */
-struct mux_stream *mux_stream_new_peer(struct mux *, uint32_t, uint32_t,
-	    uint16_t *);
+/* One that the peer opened; NULL, and the code why not. */
+struct mux_stream *mux_stream_new_peer(struct mux *, uint32_t,
+	    const struct mux_open *, uint16_t *);
 void	 mux_stream_free(struct mux_stream *);
 /* Take it out of everything; with OWE_RESET it stays until that is out. */
 void	 mux_stream_kill(struct mux_stream *);
@@ -169,11 +189,22 @@ void	 mux_stream_owe(struct mux_stream *, uint8_t);
 void	 mux_stream_check_done(struct mux_stream *);
 /* More allowance to send; -1: beyond all reason. */
 int	 mux_stream_allow(struct mux_stream *, uint32_t);
-/* Bytes and perhaps FIN from the peer; -1: against the rules. */
+/* DATA with its flags from the peer; -1: against the rules. */
 int	 mux_stream_data(struct mux_stream *, const uint8_t *, size_t, int);
+/* The peer will send no more. */
+void	 mux_stream_fin(struct mux_stream *);
 /* Credit for OPEN's far end, ACCEPT, and CREDIT (0: none); counted given. */
 void	 mux_stream_grant_early(struct mux_stream *);
 uint32_t mux_stream_grant_accept(struct mux_stream *);
 uint32_t mux_stream_grant_more(struct mux_stream *);
+
+/* mux_dgram.c */
+/* Its state, with queues of so many bytes each; NULL without memory. */
+struct mux_dgram *mux_dgram_new(size_t);
+void	 mux_dgram_clear(struct mux_dgram *);
+void	 mux_dgram_free(struct mux_dgram *);
+int	 mux_dgram_data(struct mux_stream *, const uint8_t *, size_t, int);
+/* The next frame of a stream that is out of the ring; 0: there is none. */
+size_t	 mux_dgram_output(struct mux *, struct mux_stream *, uint8_t *);
 
 #endif /* MUX_INTERNAL_H */

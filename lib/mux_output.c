@@ -50,6 +50,14 @@ mux_ring_add(struct mux *m, struct mux_stream *s)
 }
 
 void
+mux_ring_stay(struct mux *m, struct mux_stream *s)
+{
+	s->flags |= STREAM_RING;
+	TAILQ_INSERT_HEAD(&m->ring, s, turn);
+	m->ring_count++;
+}
+
+void
 mux_ring_remove(struct mux *m, struct mux_stream *s)
 {
 	if ((s->flags & STREAM_RING) == 0)
@@ -207,7 +215,8 @@ output_data(struct mux *m, uint8_t *buf)
 		if ((s = TAILQ_FIRST(&m->ring)) == NULL)
 			break;
 		mux_ring_remove(m, s);
-		n = output_stream(m, s, buf);
+		n = s->dgram != NULL ? mux_dgram_output(m, s, buf) :
+		    output_stream(m, s, buf);
 	}
 	return (n);
 }

@@ -75,7 +75,7 @@ mux_queue_add(struct mux_queue *q, const uint8_t *p, size_t n)
 
 	while (n > 0) {
 		if (b == NULL || b->end == b->size) {
-			b = block_new(q->head == NULL &&
+			b = block_new(q->head == NULL && !q->large &&
 			    n <= MUX_BLOCK_SMALL ? MUX_BLOCK_SMALL :
 			    MUX_BLOCK_LARGE);
 			if (b == NULL)

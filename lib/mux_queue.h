@@ -37,6 +37,8 @@ struct mux_queue {
 	struct mux_block	*head;
 	struct mux_block	*tail;
 	size_t			 len;
+	int			 large;		/* no small block first: for
+						   what comes and goes much */
 };
 
 /* Returns -1 without memory: part may be missing, so clear the queue. */

@@ -17,7 +17,8 @@
 /*
  * Two streams become one.  Nothing is buffered here: what comes on one side
  * waits in that side's receive queue until the other link pulls it, and only
- * then does the sender get new credit.
+ * then does the sender get new credit.  Datagrams earn none and go on at
+ * once, into the send queue of the other side.
  *
  * A side is NULL once its stream is done.  The stream of a side that is done
  * had its FIN out and its queue empty, so for the other side that means: all
@@ -27,6 +28,7 @@
 #include "compat.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "mux.h"
 #include "mux_splice.h"
@@ -54,6 +56,25 @@ splice_input(struct mux_splice *sp, enum side to)
 	if (sp->side[to] != NULL)
 		mux_ready(sp->side[to]);
 	return (0);
+}
+
+/* FIN from one side, in a stream of datagrams. */
+static void
+splice_fin(struct mux_splice *sp, enum side from)
+{
+	if (sp->side[from] != NULL && sp->side[!from] != NULL &&
+	    mux_stream_dgram(sp->side[from]))
+		mux_dgram_end(sp->side[!from]);
+}
+
+static int
+splice_datagram(struct mux_splice *sp, enum side from, const uint8_t *p,
+    size_t n)
+{
+	if (sp->side[!from] != NULL &&
+	    mux_dgram_send(sp->side[!from], p, n) == 0)
+		sp->bytes[from] += n;
+	return (1);
 }
 
 static size_t
@@ -101,13 +122,29 @@ splice_done(struct mux_splice *sp, enum side which)
 static size_t
 from_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
 {
+	if (n == 0)
+		splice_fin(arg, FROM);
 	return (splice_input(arg, TO));
 }
 
 static size_t
 to_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
 {
+	if (n == 0)
+		splice_fin(arg, TO);
 	return (splice_input(arg, FROM));
+}
+
+static int
+from_datagram(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
+{
+	return (splice_datagram(arg, FROM, p, n));
+}
+
+static int
+to_datagram(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
+{
+	return (splice_datagram(arg, TO, p, n));
 }
 
 static size_t
@@ -161,6 +198,7 @@ to_accepted(struct mux_stream *s, void *arg)
 
 static const struct mux_stream_ops from_ops = {
 	.input = from_input,
+	.datagram = from_datagram,
 	.pull = from_pull,
 	.reset = from_reset,
 	.done = from_done
@@ -169,10 +207,37 @@ static const struct mux_stream_ops from_ops = {
 static const struct mux_stream_ops to_ops = {
 	.accepted = to_accepted,
 	.input = to_input,
+	.datagram = to_datagram,
 	.pull = to_pull,
 	.reset = to_reset,
 	.done = to_done
 };
+
+/* An earlier owner may have let some, or all, queue. */
+static void
+splice_queued(struct mux_splice *sp)
+{
+	struct mux_stream	*from = sp->side[FROM];
+	struct iovec		 iov[MUX_DGRAM_IOVS];
+	static uint8_t		 buf[MUX_DGRAM_MAX];
+	size_t			 n;
+	int			 i, niov, eof = mux_eof(from);
+
+	if (!mux_stream_dgram(from)) {
+		if (mux_queued(from) > 0 || eof)
+			mux_ready(sp->side[TO]);
+		return;
+	}
+	while ((niov = mux_dgram_peek(from, iov)) != -1) {
+		for (i = 0, n = 0; i < niov; n += iov[i++].iov_len)
+			memcpy(buf + n, iov[i].iov_base, iov[i].iov_len);
+		splice_datagram(sp, FROM, buf, n);
+		mux_dgram_drop(from);
+		eof = mux_eof(from);
+	}
+	if (eof)
+		mux_dgram_end(sp->side[TO]);
+}
 
 struct mux_splice *
 mux_splice_new(struct mux_stream *from, struct mux *to,
@@ -180,7 +245,8 @@ mux_splice_new(struct mux_stream *from, struct mux *to,
 {
 	struct mux_splice	*sp;
 
-	if ((sp = calloc(1, sizeof(*sp))) == NULL)
+	if (mux_kind_dgram(open->kind) != mux_stream_dgram(from) ||
+	    (sp = calloc(1, sizeof(*sp))) == NULL)
 		return (NULL);
 	sp->ops = ops;
 	sp->arg = arg;
@@ -190,9 +256,7 @@ mux_splice_new(struct mux_stream *from, struct mux *to,
 	}
 	sp->side[FROM] = from;
 	mux_stream_own(from, &from_ops, sp);
-	/* An earlier owner may have let bytes, or all of them, queue. */
-	if (mux_queued(from) > 0 || mux_eof(from))
-		mux_ready(sp->side[TO]);
+	splice_queued(sp);
 	return (sp);
 }
 

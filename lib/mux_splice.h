@@ -26,7 +26,8 @@ struct mux_stream;
 /*
  * A stream that goes on as another stream on another link: what the relay
  * is made of.  Bytes, half-close, accept and reset pass both ways; what one
- * side has not taken earns the other no credit.
+ * side has not taken earns the other no credit.  Datagrams go on whole, and
+ * wait in the queue of the stream that they leave by.
  */
 struct mux_splice;
 
@@ -44,8 +45,8 @@ struct mux_splice_ops {
  * mux_splice_new: from is a stream that its peer opened, which nobody owns
  * yet or whose owner gives it up (what it left queued is passed on); it is
  * continued by opening one with *open on the link to.  ops must last as long
- * as the splice; its members may be NULL.  On failure NULL, and from is left
- * to the caller.
+ * as the splice; its members may be NULL.  Both carry bytes or both
+ * datagrams.  On failure NULL, and from is left to the caller.
  */
 struct mux_splice	*mux_splice_new(struct mux_stream *, struct mux *,
 			    const struct mux_open *,

@@ -66,7 +66,7 @@ plenty(const struct mux *m)
 }
 
 static struct mux_stream *
-stream_new(struct mux *m, uint32_t id, uint32_t window)
+stream_new(struct mux *m, uint32_t id, uint32_t window, int dgram)
 {
 	struct mux_stream	*s;
 
@@ -74,7 +74,10 @@ stream_new(struct mux *m, uint32_t id, uint32_t window)
 		return (NULL);
 	s->mux = m;
 	s->id = id;
-	if (mux_table_add(m, s) == -1) {
+	/* Of a datagram stream the window is both queues. */
+	if ((dgram && (s->dgram = mux_dgram_new(window / 2)) == NULL) ||
+	    mux_table_add(m, s) == -1) {
+		mux_dgram_free(s->dgram);
 		free(s);
 		return (NULL);
 	}
@@ -84,23 +87,38 @@ stream_new(struct mux *m, uint32_t id, uint32_t window)
 	return (s);
 }
 
+/* What a stream has reserved from its beginning; 0: there is no more. */
+static uint32_t
+window_new(struct mux *m, uint32_t most, uint32_t least)
+{
+	if (plenty(m) && reserve(m, most) == 0)
+		return (most);
+	return (reserve(m, least) == 0 ? least : 0);
+}
+
 struct mux_stream *
-mux_stream_new_peer(struct mux *m, uint32_t id, uint32_t credit,
+mux_stream_new_peer(struct mux *m, uint32_t id, const struct mux_open *open,
     uint16_t *code)
 {
 	struct mux_stream	*s;
-	const uint32_t		 window = MUX_CREDIT_EARLY;
+	uint32_t		 window;
+	int			 dgram = mux_kind_dgram(open->kind);
 
 	/* This much is reserved even if our hello allows less at first. */
 	*code = MUX_CODE_LIMIT;
-	if (m->peer_count >= m->cfg.streams_max || reserve(m, window) == -1)
+	if (m->peer_count >= m->cfg.streams_max)
+		return (NULL);
+	window = dgram ? window_new(m, 2 * MUX_DGRAM_QUEUE,
+	    2 * MUX_DGRAM_QUEUE_MIN) :
+	    window_new(m, MUX_CREDIT_EARLY, MUX_CREDIT_EARLY);
+	if (window == 0)
 		return (NULL);
 	*code = MUX_CODE_INTERNAL;
-	if ((s = stream_new(m, id, window)) == NULL) {
+	if ((s = stream_new(m, id, window, dgram)) == NULL) {
 		unreserve(m, window);
 		return (NULL);
 	}
-	s->allowance = credit;
+	s->allowance = open->credit;
 	m->peer_count++;
 	if (m->hello_done)
 		mux_stream_grant_early(s);
@@ -114,21 +132,23 @@ mux_open_stream(struct mux *m, const struct mux_open *open,
 	struct mux_stream	*s = NULL;
 	struct mux_open		 o = *open;
 	uint8_t			 buf[MUX_OPEN_MAX], *owed = NULL;
+	uint32_t		 window;
+	int			 dgram = mux_kind_dgram(open->kind);
 	ssize_t			 n;
 
 	if (m->closing || m->error != NULL || m->next_id > MUX_ID_MAX)
 		return (NULL);
-	o.credit = MUX_CREDIT_INITIAL;
-	if (!plenty(m) || reserve(m, o.credit) == -1) {
-		o.credit = MUX_CREDIT_EARLY;
-		if (reserve(m, o.credit) == -1)
-			return (NULL);
-	}
+	window = dgram ? window_new(m, 2 * MUX_DGRAM_QUEUE,
+	    2 * MUX_DGRAM_QUEUE_MIN) :
+	    window_new(m, MUX_CREDIT_INITIAL, MUX_CREDIT_EARLY);
+	if (window == 0)
+		return (NULL);
+	o.credit = dgram ? 0 : window;
 	if ((n = mux_open_put(buf, sizeof(buf), &o)) == -1 ||
 	    (owed = malloc(n)) == NULL ||
-	    (s = stream_new(m, m->next_id, o.credit)) == NULL) {
+	    (s = stream_new(m, m->next_id, window, dgram)) == NULL) {
 		free(owed);
-		unreserve(m, o.credit);
+		unreserve(m, window);
 		return (NULL);
 	}
 	m->next_id += 2;
@@ -150,6 +170,7 @@ mux_stream_free(struct mux_stream *s)
 {
 	if ((s->flags & STREAM_OURS) == 0)
 		s->mux->peer_count--;
+	mux_dgram_free(s->dgram);
 	free(s->owed);
 	free(s);
 }
@@ -171,6 +192,8 @@ mux_stream_kill(struct mux_stream *s)
 	s->window = 0;
 	m->queued -= s->queue.len;
 	mux_queue_clear(&s->queue);
+	if (s->dgram != NULL)
+		mux_dgram_clear(s->dgram);
 	if (s->owe & OWE_RESET)
 		return;
 	if (s->flags & STREAM_CONTROL)
@@ -267,7 +290,8 @@ void
 mux_stream_arm(struct mux_stream *s)
 {
 	if ((s->flags & (STREAM_READY | STREAM_RING | STREAM_FIN_OUT |
-	    STREAM_DEAD)) == STREAM_READY && s->allowance > 0 &&
+	    STREAM_DEAD)) == STREAM_READY &&
+	    (s->allowance > 0 || s->dgram != NULL) &&
 	    s->flags & (STREAM_OURS | STREAM_ACCEPTED))
 		mux_ring_add(s->mux, s);
 }
@@ -300,7 +324,7 @@ mux_stream_check_done(struct mux_stream *s)
 void
 mux_stream_grant_early(struct mux_stream *s)
 {
-	if (s->flags & (STREAM_OURS | STREAM_FIN_IN))
+	if (s->flags & (STREAM_OURS | STREAM_FIN_IN) || s->dgram != NULL)
 		return;
 	s->arriving += s->mux->early_in;
 }
@@ -312,7 +336,7 @@ mux_stream_grant_accept(struct mux_stream *s)
 	uint32_t	 credit;
 
 	s->credit_at = s->quick_since = m->now;
-	if (s->flags & STREAM_FIN_IN)
+	if (s->flags & STREAM_FIN_IN || s->dgram != NULL)
 		return (0);
 	if (s->window < MUX_CREDIT_INITIAL && plenty(m) &&
 	    reserve(m, MUX_CREDIT_INITIAL - s->window) == 0)
@@ -385,13 +409,15 @@ stream_took(struct mux_stream *s, size_t n)
 		mux_stream_owe(s, OWE_CREDIT);
 }
 
-/* The peer will send no more: only what is queued still needs a window. */
-static void
-stream_fin(struct mux_stream *s)
+void
+mux_stream_fin(struct mux_stream *s)
 {
 	s->flags |= STREAM_FIN_IN;
-	unreserve(s->mux, s->window - s->queue.len);
-	s->window = s->queue.len;
+	/* Only what is queued still needs a window. */
+	if (s->dgram == NULL) {
+		unreserve(s->mux, s->window - s->queue.len);
+		s->window = s->queue.len;
+	}
 	s->arriving = s->consumed = 0;
 	s->owe &= ~OWE_CREDIT;
 	if (s->ops->input != NULL)
@@ -411,7 +437,7 @@ stream_queue(struct mux_stream *s, const uint8_t *p, size_t n)
 }
 
 int
-mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int fin)
+mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 {
 	struct mux	*m = s->mux;
 	size_t		 taken = 0;
@@ -420,7 +446,11 @@ mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int fin)
 		return (mux_fail(m, "data after fin"));
 	if ((s->flags & (STREAM_OURS | STREAM_ACCEPTED)) == STREAM_OURS)
 		return (mux_fail(m, "data before accept"));
-	if (n == 0 && !fin)
+	if (s->dgram != NULL)
+		return (mux_dgram_data(s, p, n, flags));
+	if (flags & MUX_PART)
+		return (mux_fail(m, "part of no datagram"));
+	if (n == 0 && !(flags & MUX_FIN))
 		return (mux_fail(m, "empty data"));
 	if (n > s->arriving)
 		return (mux_fail(m, "credit exceeded"));
@@ -438,20 +468,22 @@ mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int fin)
 		return (0);
 	}
 	stream_took(s, taken);
-	if (fin)
-		stream_fin(s);
+	if (flags & MUX_FIN)
+		mux_stream_fin(s);
 	return (0);
 }
 
 int
 mux_peek(const struct mux_stream *s, struct iovec *iov, int n)
 {
-	return (mux_queue_peek(&s->queue, iov, n));
+	return (s->dgram != NULL ? 0 : mux_queue_peek(&s->queue, iov, n));
 }
 
 void
 mux_drain(struct mux_stream *s, size_t n)
 {
+	if (s->dgram != NULL)
+		return;
 	n = mux_queue_drain(&s->queue, n);
 	s->mux->queued -= n;
 	stream_took(s, n);
@@ -460,6 +492,8 @@ mux_drain(struct mux_stream *s, size_t n)
 size_t
 mux_read(struct mux_stream *s, uint8_t *buf, size_t n)
 {
+	if (s->dgram != NULL)
+		return (0);
 	n = mux_queue_read(&s->queue, buf, n);
 	s->mux->queued -= n;
 	stream_took(s, n);
@@ -476,6 +510,12 @@ int
 mux_eof(const struct mux_stream *s)
 {
 	return ((s->flags & STREAM_FIN_IN) != 0 && s->queue.len == 0);
+}
+
+int
+mux_stream_dgram(const struct mux_stream *s)
+{
+	return (s->dgram != NULL);
 }
 
 struct mux *

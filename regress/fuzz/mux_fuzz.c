@@ -15,7 +15,7 @@
  */
 
 /* link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
-   lib/mux_queue.c lib/mux_frame.c lib/mux_splice.c */
+   lib/mux_queue.c lib/mux_dgram.c lib/mux_frame.c lib/mux_splice.c */
 
 /*
  * Frames of a hostile peer, to a mux whose owner acts as the input says, in
@@ -49,6 +49,7 @@ static const uint8_t	*in;
 static size_t		 in_len;
 static uint64_t		 now;
 static int		 acting;
+static uint8_t		 dgram[MUX_DGRAM_MAX];
 
 static void	act(struct owned *);
 
@@ -84,6 +85,18 @@ o_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
 	if (what & 1)
 		act(o);
 	return (what & 2 ? n : what & 4 ? n / 2 : 0);
+}
+
+static int
+o_datagram(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
+{
+	struct owned	*o = arg;
+	uint8_t		 what = next();
+
+	check(o->s == s && n <= MUX_DGRAM_MAX);
+	if (what & 1)
+		act(o);
+	return (what & 2);
 }
 
 static size_t
@@ -134,6 +147,7 @@ o_done(struct mux_stream *s, void *arg)
 static const struct mux_stream_ops o_ops = {
 	.accepted = o_accepted,
 	.input = o_input,
+	.datagram = o_datagram,
 	.pull = o_pull,
 	.reset = o_reset,
 	.done = o_done
@@ -193,7 +207,7 @@ act_open(void)
 	if (o == NULL)
 		return;
 	memset(&open, 0, sizeof(open));
-	open.kind = MUX_KIND_TCP;
+	open.kind = next() & 1 ? MUX_KIND_UDP : MUX_KIND_TCP;
 	o->left = next() << 8;
 	if ((o->s = mux_open_stream(mux, &open, &o_ops, o)) != NULL)
 		mux_ready(o->s);
@@ -204,7 +218,7 @@ static void
 act(struct owned *o)
 {
 	uint8_t		 buf[3000], what = next();
-	struct iovec	 iov[3];
+	struct iovec	 iov[3], dv[MUX_DGRAM_IOVS];
 
 	if (acting > 3)
 		return;
@@ -229,10 +243,17 @@ act(struct owned *o)
 	case 2:
 		o->left += what << 4;
 		mux_ready(o->s);
+		if (what & 0x40)
+			mux_dgram_send(o->s, dgram, what * 300 %
+			    (sizeof(dgram) + 1));
+		else if (what & 0x20)
+			mux_dgram_end(o->s);
 		break;
 	case 3:
 		mux_peek(o->s, iov, 3);
 		mux_drain(o->s, what << 5);
+		if (mux_dgram_peek(o->s, dv) != -1)
+			mux_dgram_drop(o->s);
 		break;
 	case 4:
 		mux_read(o->s, buf, sizeof(buf));
@@ -293,12 +314,19 @@ check_all(void)
 	TAILQ_FOREACH(s, &mux->streams, entry) {
 		check((s->flags & STREAM_DEAD) == 0);
 		check(s->queue.len + s->arriving + s->consumed <= s->window);
+		if (s->dgram != NULL) {
+			check(s->queue.len <= s->dgram->limit);
+			check(s->dgram->out.len <= s->dgram->limit);
+			check(s->dgram->going.len < MUX_DGRAM_MAX);
+			check(s->dgram->coming.len <= MUX_DGRAM_MAX);
+		}
 		window += s->window;
 		queued += s->queue.len;
 		n++;
 	}
 	TAILQ_FOREACH(s, &mux->ring, turn)
-		check(s->allowance > 0 && (s->flags & STREAM_FIN_OUT) == 0);
+		check((s->allowance > 0 || s->dgram != NULL) &&
+		    (s->flags & STREAM_FIN_OUT) == 0);
 	mux_get_stats(mux, &st);
 	check(st.streams == n && st.queued == queued);
 	check(mux->reserved == window && TAILQ_EMPTY(&mux->dead));

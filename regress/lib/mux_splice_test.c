@@ -15,7 +15,8 @@
  */
 
 /* link: lib/mux_splice.c lib/mux.c lib/mux_output.c lib/mux_table.c
-   lib/mux_stream.c lib/mux_queue.c lib/mux_frame.c regress/lib/mux_wire.c */
+   lib/mux_stream.c lib/mux_queue.c lib/mux_dgram.c lib/mux_frame.c
+   regress/lib/mux_wire.c */
 
 /*
  * A client, a relay and an agent: streams that the client opens go on to the

@@ -15,7 +15,7 @@
  */
 
 /* link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
-   lib/mux_queue.c lib/mux_frame.c regress/lib/mux_peer.c */
+   lib/mux_queue.c lib/mux_dgram.c lib/mux_frame.c regress/lib/mux_peer.c */
 
 /*
  * The rules of the link: hello, ids, limits, what ends it, who is next.
@@ -162,7 +162,8 @@ malformed_frames(void **state)
 	} cases[] = {
 		{ 7, 0, 0, "", "malformed frame" },
 		{ MUX_CREDIT, MUX_FIN, 4, "\0\0\0\1", "malformed frame" },
-		{ MUX_DATA, 2, 1, "d", "malformed frame" },
+		{ MUX_DATA, 4, 1, "d", "malformed frame" },
+		{ MUX_DATA, MUX_PART, 1, "d", "part of no datagram" },
 		{ MUX_CREDIT, 0, 4, "\0\0\0\0", "malformed credit" },
 		{ MUX_CREDIT, 0, 3, "\0\0\0", "malformed credit" },
 		{ MUX_CREDIT, 0, 5, "\0\0\0\0\1", "malformed credit" },
