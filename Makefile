@@ -236,7 +236,8 @@ demo:
 SBIN =		$(DESTDIR)$(PREFIX)/sbin
 BIN =		$(DESTDIR)$(PREFIX)/bin
 MAN =		$(DESTDIR)$(MANDIR)
-EXAMPLES =	$(DESTDIR)$(PREFIX)/share/culvert/examples
+SHARE =		$(DESTDIR)$(PREFIX)/share/culvert
+EXAMPLES =	$(SHARE)/examples
 MANUALS =	$(wildcard man/*.[1578])
 EXAMPLE_SRCS =	$(wildcard etc/examples/*)
 USERS =		_culvert _culvertkey _culvertdb _culvertrt _culvertag _culvertpx
@@ -251,6 +252,9 @@ install: all
 	$(foreach m,$(MANUALS),install -d $(MAN)/man$(subst .,,$(suffix $(m))) && \
 	    install -m 644 $(m) $(MAN)/man$(subst .,,$(suffix $(m)))/ &&) :
 	$(foreach e,$(EXAMPLE_SRCS),install -m 644 $(e) $(EXAMPLES)/ &&) :
+	$(foreach d,filter.d jail.d,install -d $(SHARE)/fail2ban/$(d) && \
+	    install -m 644 etc/fail2ban/$(d)/culvert.conf \
+	    $(SHARE)/fail2ban/$(d)/ &&) :
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then \
 	    $(MAKE) --no-print-directory users; fi
 

@@ -96,6 +96,8 @@ const struct command	 commands[] = {
 	    cmd_stats },
 	{ "reload", "", "read relayd.conf and the certificates again",
 	    "1 there are errors in them: the old ones stay", cmd_reload },
+	{ "log", "[brief | verbose | debug]",
+	    "how much relayd logs, until it reloads", ADMIN_ERRORS, cmd_log },
 	{ "login", "--relay url [--ca file] [--pin pin] "
 	    "[--from-file file | --from-stdin] [--no-check] "
 	    "[--allow-plaintext]",
@@ -163,7 +165,7 @@ option_common(int ch)
 			print_help(running);
 		exit(EXIT_OK);
 	case 'v':
-		log_setverbose(1);
+		log_setverbose(LOG_LEVEL_DEBUG);
 		return (1);
 	default:
 		usage();
@@ -226,7 +228,7 @@ main_options(int *argc, char ***argv)
 	while (*argc > 1 && (*argv)[1][0] == '-') {
 		arg = (*argv)[1];
 		if (strcmp(arg, "-v") == 0 || strcmp(arg, "--verbose") == 0)
-			log_setverbose(1);
+			log_setverbose(LOG_LEVEL_DEBUG);
 		else if (strcmp(arg, "-V") == 0 ||
 		    strcmp(arg, "--version") == 0) {
 			printf("accessctl %s\n", CULVERT_VERSION);

@@ -253,6 +253,7 @@ int	cmd_connection_list(int, char **);
 int	cmd_connection_kill(int, char **);
 int	cmd_stats(int, char **);
 int	cmd_reload(int, char **);
+int	cmd_log(int, char **);
 int	cmd_login(int, char **);
 int	cmd_logout(int, char **);
 int	cmd_connect(int, char **);

@@ -224,3 +224,23 @@ cmd_reload(int argc, char **argv)
 	    "the configuration was read again");
 	return (EXIT_OK);
 }
+
+int
+cmd_log(int argc, char **argv)
+{
+	struct ctl_end	 end;
+	char		**args;
+	int		 level, n = argc > 1 && argv[argc - 1][0] != '-';
+
+	if ((args = admin_args(argc, argv, n)) == NULL)
+		return (EXIT_USAGE);
+	if (n == 1 && log_level_parse(args[0], &level) == -1) {
+		log_warnx("log %s: brief, verbose or debug", args[0]);
+		return (EXIT_USAGE);
+	}
+	if (control_ask_name(CTL_LOG, n == 1 ? args[0] : "", 0, 0, NULL, NULL,
+	    &end) == -1)
+		return (EXIT_OTHER);
+	printf("%s\n", end.text);
+	return (EXIT_OK);
+}

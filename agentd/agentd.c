@@ -62,7 +62,9 @@ static struct {
 
 static struct agentd_conf	*conf, *from_environment;
 static char			*conffile;
-static int			 conffile_given, check, verbose;
+static int			 conffile_given, check;
+static int			 verbose;	/* now */
+static int			 verbose_min;	/* by -v */
 static uint64_t			 epoch;
 
 static const struct proc_rule parent_rules[] = {
@@ -220,7 +222,9 @@ main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "login") == 0)
 		return (agentd_login(argc - 1, argv + 1));
 	parse_options(argc, argv, &opt);
-	verbose = opt.verbose;
+	if (opt.verbose > LOG_LEVEL_DEBUG)
+		opt.verbose = LOG_LEVEL_DEBUG;
+	verbose = verbose_min = opt.verbose;
 	log_setverbose(verbose);
 	if (evtls_init() == -1)
 		fatalx("TLS can't be set up");
@@ -243,6 +247,10 @@ main(int argc, char **argv)
 	}
 	clock_gettime(CLOCK_REALTIME, &ts);
 	epoch = ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+	if (conf->log_level > verbose)
+		verbose = opt.verbose = conf->log_level;
+	opt.log_dest = conf->log_dest;
+	opt.log_facility = conf->log_facility;
 	return (proc_parent(&agentd_daemon, &opt));
 }
 
@@ -308,8 +316,18 @@ agentd_reload(void)
 		log_warnx("reload: the old configuration stays");
 		return;
 	}
+	if (new->log_dest != conf->log_dest ||
+	    new->log_facility != conf->log_facility) {
+		log_warnx("reload: log to changes only with a restart: the "
+		    "old configuration stays");
+		config_free(new);
+		return;
+	}
 	config_free(conf);
 	conf = new;
+	verbose = conf->log_level > verbose_min ? conf->log_level :
+	    verbose_min;
+	proc_log_level(verbose);
 	if (proc_peer(PROC_PROXY, 0) != NULL)
 		send_conf(proc_peer(PROC_PROXY, 0));
 	if (proc_peer(PROC_TUNNEL, 0) != NULL)

@@ -79,6 +79,9 @@ struct agentd_conf {
 	int		 plaintext;	/* ws:// to anywhere */
 	uint32_t	 ping_ms;
 	uint32_t	 streams_max;
+	enum log_dest	 log_dest;
+	int		 log_facility;	/* of syslog(3); 0: daemon */
+	int		 log_level;
 	struct rules	 rules;
 	/* filled in by config_load */
 	struct relay_url urls[RELAYS_MAX];

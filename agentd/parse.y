@@ -40,6 +40,8 @@ static void	set_token(const char *);
 static void	set_token_file(const char *);
 static void	set_ping(const char *);
 static void	set_streams(const char *);
+static void	set_log(const char *, const char *);
+static void	set_log_level(const char *);
 static void	add_relay(const char *);
 static void	add_rule(int, int, int, const char *, const char *);
 static int	parse_ports(const char *, uint16_t *, uint16_t *);
@@ -58,7 +60,8 @@ static int			 relays_cleared, nrules;
 }
 
 %token	INCLUDE RELAY NAME TOKEN FILENAME CA PIN ALLOW PLAINTEXT PING
-%token	INTERVAL LIMIT STREAMS PASS BLOCK QUICK TO PORT TCP UDP ERROR
+%token	INTERVAL LIMIT STREAMS PASS BLOCK QUICK TO PORT TCP UDP LOG FACILITY
+%token	ERROR
 %token	<text>	TEXT
 %type	<number> action quick kind
 %type	<text>	port
@@ -90,6 +93,9 @@ statement	: TEXT '=' TEXT {
 		| ALLOW PLAINTEXT		{ conf->plaintext = 1; }
 		| PING INTERVAL TEXT		{ set_ping($3); }
 		| LIMIT STREAMS TEXT		{ set_streams($3); }
+		| LOG TO TEXT			{ set_log($3, NULL); }
+		| LOG TO TEXT FACILITY TEXT	{ set_log($3, $5); }
+		| LOG TEXT			{ set_log_level($2); }
 		| action quick kind TO TEXT port {
 			add_rule($1, $2, $3, $5, $6);
 		}
@@ -118,10 +124,12 @@ static const struct conflex_keyword keywords[] = {
 	{ "allow",	ALLOW },
 	{ "block",	BLOCK },
 	{ "ca",		CA },
+	{ "facility",	FACILITY },
 	{ "file",	FILENAME },
 	{ "include",	INCLUDE },
 	{ "interval",	INTERVAL },
 	{ "limit",	LIMIT },
+	{ "log",	LOG },
 	{ "name",	NAME },
 	{ "pass",	PASS },
 	{ "pin",	PIN },
@@ -212,6 +220,30 @@ set_streams(const char *value)
 		    value);
 	else
 		conf->streams_max = n;
+}
+
+static void
+set_log(const char *dest, const char *facility)
+{
+	if (log_dest_parse(dest, &conf->log_dest) == -1) {
+		conflex_error("log to %s: syslog, journal or stderr", dest);
+		return;
+	}
+	conf->log_facility = 0;
+	if (facility == NULL)
+		return;
+	if (conf->log_dest == LOG_DEST_STDERR)
+		conflex_error("log to stderr: there is no facility");
+	else if (log_facility_parse(facility, &conf->log_facility) == -1)
+		conflex_error("facility %s: daemon, auth, authpriv, user, or "
+		    "local0 to local7", facility);
+}
+
+static void
+set_log_level(const char *level)
+{
+	if (log_level_parse(level, &conf->log_level) == -1)
+		conflex_error("log %s: brief, verbose or debug", level);
 }
 
 /* The first `relay` of a file takes the place of what came before it. */

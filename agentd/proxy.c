@@ -33,7 +33,9 @@
 
 #include "agentd.h"
 #include "dial.h"
+#include "link.h"
 #include "log.h"
+#include "log_limit.h"
 #include "proxy_policy.h"
 
 #define CONNECT_TIMEOUT_MS	15000
@@ -63,6 +65,7 @@ static size_t		 nrules, next_nrules;
 static struct relay_url	 relays[RELAYS_MAX], next_relays[RELAYS_MAX];
 static size_t		 nrelays, next_nrelays;
 static uint32_t		 njobs;
+static struct log_limit	 blocked = { .burst = 500, .ms = 1000 };
 
 static int	proxy_recv_begin(struct proc_peer *, struct imsg *);
 static int	proxy_recv_relay(struct proc_peer *, struct imsg *);
@@ -309,8 +312,9 @@ job_done(struct dial *d, void *arg, int fd, enum dial_error error,
 		(void)proc_send(proc_peer(PROC_TUNNEL, 0), IMSG_CONNECTED,
 		    j->id, fd, &end, sizeof(end));
 	else if (error == DIAL_DENIED) {
-		log_info("target %s port %u: blocked by the rules of "
-		    "agentd.conf", j->host, j->port);
+		if (log_limit_may(&blocked, link_now() / 1000, NULL))
+			log_info("target %s port %u: blocked by the rules of "
+			    "agentd.conf", j->host, j->port);
 		job_fail(j->id, MUX_CODE_DENIED,
 		    "the device's own rules block this target");
 	} else

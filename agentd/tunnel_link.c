@@ -25,6 +25,7 @@
 
 #include <imsg.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,26 +34,33 @@
 #include "log.h"
 #include "tunnel.h"
 
-/* A stream whose target is being connected; the tree owns it. */
-struct waiting {
-	RB_ENTRY(waiting)	 by_id;
+/*
+ * A stream and its target.  While that is being connected, the tree owns it;
+ * then its end at the target's socket does.
+ */
+struct target {
+	RB_ENTRY(target)	 by_id;
 	uint32_t		 id;
 	struct mux_stream	*stream;
+	uint64_t		 since;		/* us */
+	char			*who;		/* "A from B to C", for the log */
 };
 
 static int
-waiting_cmp(struct waiting *a, struct waiting *b)
+target_cmp(struct target *a, struct target *b)
 {
 	return (a->id < b->id ? -1 : a->id > b->id);
 }
 
-static RB_HEAD(waiting_tree, waiting) waitings = RB_INITIALIZER(&waitings);
-RB_GENERATE_STATIC(waiting_tree, waiting, by_id, waiting_cmp)
+static RB_HEAD(target_tree, target) waiting = RB_INITIALIZER(&waiting);
+RB_GENERATE_STATIC(target_tree, target, by_id, target_cmp)
 
 static uint32_t	 nstreams;
 
-static struct waiting	*waiting_take(uint32_t);
-static void	waiting_free(struct waiting *);
+static char	*target_who(const struct mux_open *);
+static struct target *target_find(uint32_t);
+static void	target_unconnected(struct target *, const char *);
+static void	target_free(struct target *);
 static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static void	target_closed(struct fdstream *, void *, uint16_t,
@@ -75,7 +83,7 @@ void
 target_open(struct mux_stream *s, const struct mux_open *open)
 {
 	static struct connect_target	 c;
-	struct waiting			*w;
+	struct target			*t;
 
 	if (open->kind != MUX_KIND_TCP) {
 		mux_reset(s, MUX_CODE_UNSUPPORTED,
@@ -86,45 +94,72 @@ target_open(struct mux_stream *s, const struct mux_open *open)
 		mux_reset(s, MUX_CODE_PROTOCOL, "no target");
 		return;
 	}
-	if ((w = calloc(1, sizeof(*w))) == NULL) {
+	if ((t = calloc(1, sizeof(*t))) == NULL ||
+	    (t->who = target_who(open)) == NULL) {
+		free(t);
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
 		return;
 	}
-	w->id = tunnel_next_id();
-	w->stream = s;
-	if (RB_INSERT(waiting_tree, &waitings, w) != NULL) {
-		free(w);
+	t->id = tunnel_next_id();
+	t->stream = s;
+	t->since = link_now();
+	if (RB_INSERT(target_tree, &waiting, t) != NULL) {
+		free(t->who);
+		free(t);
 		mux_reset(s, MUX_CODE_INTERNAL, "identifiers ran out");
 		return;
 	}
-	mux_stream_own(s, &waiting_ops, w);
+	mux_stream_own(s, &waiting_ops, t);
 	memset(&c, 0, sizeof(c));
 	c.kind = open->kind;
 	c.port = open->port;
 	strlcpy(c.host, open->host, sizeof(c.host));
 	strlcpy(c.client, open->client, sizeof(c.client));
 	strlcpy(c.user, open->user, sizeof(c.user));
-	if (proc_send(proc_peer(PROC_PROXY, 0), IMSG_CONNECT, w->id, -1, &c,
+	if (proc_send(proc_peer(PROC_PROXY, 0), IMSG_CONNECT, t->id, -1, &c,
 	    sizeof(c)) == -1) {
 		mux_reset(s, MUX_CODE_INTERNAL, "the device is starting");
-		waiting_free(w);
+		target_unconnected(t, "the proxy process is starting");
 	}
 }
 
-static void
-waiting_free(struct waiting *w)
+/* By whom, from where, to what. */
+static char *
+target_who(const struct mux_open *open)
 {
-	RB_REMOVE(waiting_tree, &waitings, w);
-	free(w);
+	const char	*user = open->user[0] == '\0' ? "?" : open->user;
+	const char	*client = open->client[0] == '\0' ? "?" : open->client;
+	char		*who;
+
+	if (asprintf(&who, strchr(open->host, ':') != NULL ?
+	    "%s from %s to [%s]:%u" : "%s from %s to %s:%u", user, client,
+	    open->host, open->port) == -1)
+		return (NULL);
+	return (who);
 }
 
-static struct waiting *
-waiting_take(uint32_t id)
+static struct target *
+target_find(uint32_t id)
 {
-	struct waiting	 key;
+	struct target	 key;
 
 	key.id = id;
-	return (RB_FIND(waiting_tree, &waitings, &key));
+	return (RB_FIND(target_tree, &waiting, &key));
+}
+
+static void
+target_unconnected(struct target *t, const char *why)
+{
+	log_verbose("stream %u: not connected: %s: %s", t->id, t->who, why);
+	RB_REMOVE(target_tree, &waiting, t);
+	target_free(t);
+}
+
+static void
+target_free(struct target *t)
+{
+	free(t->who);
+	free(t);
 }
 
 static void
@@ -132,18 +167,18 @@ waiting_reset(struct mux_stream *s, void *arg, uint16_t code,
     const char *text)
 {
 	struct conf_end	 end = { 0 };
-	struct waiting	*w = arg;
+	struct target	*t = arg;
 
-	(void)proc_send(proc_peer(PROC_PROXY, 0), IMSG_CANCEL, w->id, -1,
+	(void)proc_send(proc_peer(PROC_PROXY, 0), IMSG_CANCEL, t->id, -1,
 	    &end, sizeof(end));
-	waiting_free(w);
+	target_unconnected(t, text);
 }
 
 int
 target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct mux_stream	*s;
-	struct waiting		*w;
+	struct target		*t;
 	int			 fd;
 
 	if ((fd = imsg_get_fd(imsg)) == -1)
@@ -152,19 +187,22 @@ target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 		tunnel_dialled(imsg_get_id(imsg), fd, NULL);
 		return (0);
 	}
-	if ((w = waiting_take(imsg_get_id(imsg))) == NULL) {
+	if ((t = target_find(imsg_get_id(imsg))) == NULL) {
 		/* Reset while it was on its way to us. */
 		close(fd);
 		return (0);
 	}
-	s = w->stream;
-	waiting_free(w);
-	if (fdstream_new(proc_base(), fd, fd, s, &target_ops, NULL) == NULL) {
+	s = t->stream;
+	if (fdstream_new(proc_base(), fd, fd, s, &target_ops, t) == NULL) {
 		close(fd);
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
+		target_unconnected(t, "no memory");
 		return (0);
 	}
+	RB_REMOVE(target_tree, &waiting, t);
+	t->stream = NULL;
 	nstreams++;
+	log_verbose("stream %u: up: %s", t->id, t->who);
 	mux_accept(s);
 	return (0);
 }
@@ -173,7 +211,7 @@ int
 target_recv_failed(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct connect_failed	 f;
-	struct waiting		*w;
+	struct target		*t;
 
 	if (imsg_get_data(imsg, &f, sizeof(f)) == -1 ||
 	    f.code > UINT16_MAX ||
@@ -183,22 +221,22 @@ target_recv_failed(struct proc_peer *peer, struct imsg *imsg)
 		tunnel_dialled(imsg_get_id(imsg), -1, f.text);
 		return (0);
 	}
-	if ((w = waiting_take(imsg_get_id(imsg))) == NULL)
+	if ((t = target_find(imsg_get_id(imsg))) == NULL)
 		return (0);
-	mux_reset(w->stream, f.code, f.text);
-	waiting_free(w);
+	mux_reset(t->stream, f.code, f.text);
+	target_unconnected(t, f.text);
 	return (0);
 }
 
 void
 targets_proxy_gone(void)
 {
-	struct waiting	*w, *tmp;
+	struct target	*t, *tmp;
 
-	RB_FOREACH_SAFE(w, waiting_tree, &waitings, tmp) {
-		mux_reset(w->stream, MUX_CODE_INTERNAL,
+	RB_FOREACH_SAFE(t, target_tree, &waiting, tmp) {
+		mux_reset(t->stream, MUX_CODE_INTERNAL,
 		    "the device's proxy process has ended");
-		waiting_free(w);
+		target_unconnected(t, "the proxy process has ended");
 	}
 }
 
@@ -206,5 +244,16 @@ static void
 target_closed(struct fdstream *fs, void *arg, uint16_t code,
     const char *text)
 {
+	struct target	*t = arg;
+	uint64_t	 in, out;
+
+	fdstream_bytes(fs, &in, &out);
+	log_verbose("stream %u: down: %s after %llu ms, %llu bytes in, %llu "
+	    "bytes out: %s", t->id, t->who,
+	    (unsigned long long)(link_now() - t->since) / 1000,
+	    (unsigned long long)in, (unsigned long long)out,
+	    text != NULL && text[0] != '\0' ? text : code != 0 ?
+	    mux_code_name(code) : "ended");
 	nstreams--;
+	target_free(t);
 }

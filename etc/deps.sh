@@ -14,7 +14,7 @@ RUN="openssh-client openssh-server openssl ca-certificates"
 TEST="clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev
     libcmocka-dev perl mandoc shellcheck cppcheck curl rsync git sqlite3
     valgrind libc6-dbg strace python3 iproute2 procps socat netcat-openbsd
-    faketime e2fsprogs util-linux"
+    faketime e2fsprogs util-linux fail2ban busybox"
 
 # What the same groups are elsewhere: commands and pkg-config modules to look
 # for, as package names differ.

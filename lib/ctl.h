@@ -68,6 +68,7 @@ enum ctl_type {
 	CTL_STATS,		/* struct ctl_name: empty */
 	/* answered by the parent */
 	CTL_RELOAD,		/* struct ctl_name: empty */
+	CTL_LOG,		/* struct ctl_name: level; empty: which? */
 	/* records */
 	CTL_USER = 1100,	/* struct ctl_user */
 	CTL_TOKEN,		/* struct ctl_token */

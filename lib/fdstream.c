@@ -55,6 +55,8 @@ struct fdstream {
 	struct event		*wev;
 	int			 rfd;
 	int			 wfd;
+	uint64_t		 got;		/* bytes, from the source */
+	uint64_t		 given;		/* and to the sink */
 	unsigned int		 rsock : 1,	/* which are sockets */
 				 wsock : 1,
 				 rtty : 1,
@@ -278,6 +280,13 @@ fdstream_stream(struct fdstream *f)
 	return (f->stream);
 }
 
+void
+fdstream_bytes(const struct fdstream *f, uint64_t *got, uint64_t *given)
+{
+	*got = f->got;
+	*given = f->given;
+}
+
 /* ---- From the source to the mux ------------------------------------------ */
 
 static void
@@ -346,6 +355,7 @@ fdstream_take(struct fdstream *f, uint8_t *buf, size_t cap)
 	} while (n == -1 && errno == EINTR);
 	if (n <= 0)
 		return (n);
+	f->got += n;
 	f->bulk = (size_t)n >= cap && cap >= FDSTREAM_GATHER;
 	if ((size_t)n <= cap)
 		return (n);
@@ -445,6 +455,8 @@ fdstream_send(struct fdstream *f, struct iovec *iov, int niov)
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK ||
 	    errno == ENOBUFS))
 		return (0);
+	if (n > 0)
+		f->given += n;
 	return (n);
 }
 

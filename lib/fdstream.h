@@ -63,5 +63,8 @@ struct fdstream	*fdstream_open(struct event_base *, int, int, struct mux *,
 /* Reset the stream, close the descriptors; closed() is called. */
 void		 fdstream_kill(struct fdstream *, uint16_t, const char *);
 struct mux_stream *fdstream_stream(struct fdstream *);
+/* Bytes read from the source and written to the sink; in closed(), too. */
+void		 fdstream_bytes(const struct fdstream *, uint64_t *,
+		    uint64_t *);
 
 #endif /* FDSTREAM_H */

@@ -21,6 +21,8 @@
 
 #include "compat.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,12 @@ static enum log_style	 style = LOG_STYLE_TERMINAL;
 static int		 verbose;
 static pid_t		 pid;
 
+static const char *const level_names[] = {
+	[LOG_LEVEL_BRIEF] = "brief",
+	[LOG_LEVEL_VERBOSE] = "verbose",
+	[LOG_LEVEL_DEBUG] = "debug"
+};
+
 void
 log_init(const char *n, enum log_style s, int v)
 {
@@ -75,6 +83,49 @@ int
 log_getverbose(void)
 {
 	return (verbose);
+}
+
+const char *
+log_level_name(int level)
+{
+	if (level < LOG_LEVEL_BRIEF)
+		level = LOG_LEVEL_BRIEF;
+	if (level > LOG_LEVEL_DEBUG)
+		level = LOG_LEVEL_DEBUG;
+	return (level_names[level]);
+}
+
+int
+log_level_parse(const char *s, int *level)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(level_names); i++) {
+		if (strcmp(level_names[i], s) == 0) {
+			*level = i;
+			return (0);
+		}
+	}
+	return (-1);
+}
+
+/*
+ * systemd names the stream that it made standard error, by device and inode,
+ * in case a program has been given another one since (systemd.exec(5)).
+ */
+enum log_style
+log_style_stderr(void)
+{
+	unsigned long long	 dev, ino;
+	struct stat		 st;
+	const char		*s;
+
+	if ((s = getenv("JOURNAL_STREAM")) == NULL ||
+	    sscanf(s, "%llu:%llu", &dev, &ino) != 2 ||
+	    fstat(STDERR_FILENO, &st) == -1 || st.st_dev != (dev_t)dev ||
+	    st.st_ino != (ino_t)ino)
+		return (LOG_STYLE_TERMINAL);
+	return (LOG_STYLE_PIPE);
 }
 
 static void
@@ -221,11 +272,23 @@ log_info(const char *fmt, ...)
 }
 
 void
+log_verbose(const char *fmt, ...)
+{
+	va_list	 ap;
+
+	if (verbose < LOG_LEVEL_VERBOSE)
+		return;
+	va_start(ap, fmt);
+	vlog(LOG_INFO, 0, "", fmt, ap);
+	va_end(ap);
+}
+
+void
 log_debug(const char *fmt, ...)
 {
 	va_list	 ap;
 
-	if (verbose == 0)
+	if (verbose < LOG_LEVEL_DEBUG)
 		return;
 	va_start(ap, fmt);
 	vlog(LOG_DEBUG, 0, "", fmt, ap);

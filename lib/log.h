@@ -20,10 +20,10 @@
 #include <stdarg.h>
 
 /*
- * Log lines go to descriptor 2, always: a terminal or a file in the
- * foreground, a pipe that the parent forwards to syslog(3) otherwise, so a
- * process needs neither a file nor a socket to be heard from inside its
- * sandbox.  Each line is written with one write(2), and every byte of it
+ * Log lines go to descriptor 2, always: a terminal, a file or the journal
+ * that started us, or else a pipe whose lines the parent passes on to syslog
+ * or the journal (log_sink.h), so a process needs neither a file nor a socket
+ * to be heard from inside its sandbox.  Each line is written with one write(2), and every byte of it
  * outside printable ASCII is encoded as vis(3) does: nothing from the
  * network reaches a terminal raw.
  */
@@ -35,12 +35,30 @@ enum log_style {
 };
 
 /*
- * log_init: name the process (copied, at most 31 bytes) and pick the style.
- * verbose: 0 brief, 1 or more also log_debug lines.
+ * How much is logged: links, log-ins and what is wrong; streams, too; or
+ * whatever may help to find a fault.
+ */
+enum log_level {
+	LOG_LEVEL_BRIEF,
+	LOG_LEVEL_VERBOSE,
+	LOG_LEVEL_DEBUG
+};
+
+/*
+ * log_init: name the process (copied, at most 31 bytes) and pick the style
+ * and enum log_level.
  */
 void	log_init(const char *, enum log_style, int);
 void	log_setverbose(int);
 int	log_getverbose(void);
+/* "brief", "verbose", "debug"; and back: 0, or -1. */
+const char *log_level_name(int);
+int	log_level_parse(const char *, int *);
+/*
+ * The style for standard error: lines bear their level where it is the
+ * journal, which reads that, and the time where it is not.
+ */
+enum log_style log_style_stderr(void);
 
 /* Ordinary lines; log_warn adds strerror(errno), the x forms do not. */
 void	log_warn(const char *, ...)
@@ -48,6 +66,9 @@ void	log_warn(const char *, ...)
 void	log_warnx(const char *, ...)
 	    __attribute__((__format__ (printf, 1, 2)));
 void	log_info(const char *, ...)
+	    __attribute__((__format__ (printf, 1, 2)));
+/* From LOG_LEVEL_VERBOSE and LOG_LEVEL_DEBUG on. */
+void	log_verbose(const char *, ...)
 	    __attribute__((__format__ (printf, 1, 2)));
 void	log_debug(const char *, ...)
 	    __attribute__((__format__ (printf, 1, 2)));

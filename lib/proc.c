@@ -34,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -57,6 +58,8 @@ static void	proc_impatient(evutil_socket_t, short, void *);
 static void	proc_check_graph(const struct proc_daemon *);
 static void	proc_parent_events(void);
 static void	proc_parent_sandbox(void);
+static void	proc_parent_log(const struct proc_daemon *,
+		    const struct proc_options *);
 
 static const struct proc_rule proc_parent_rules[] = {
 	{ IMSG_PROC_READY, -1, 0, proc_recv_ready, 0, 0 },
@@ -351,6 +354,34 @@ proc_parent_sandbox(void)
 	proc_test();
 }
 
+static void
+proc_parent_log(const struct proc_daemon *d, const struct proc_options *opts)
+{
+	enum log_dest	 dest = opts->log_dest;
+
+	if (dest == LOG_DEST_DEFAULT)
+		dest = opts->foreground ? LOG_DEST_STDERR : LOG_DEST_SYSLOG;
+	proc_self.piped = dest != LOG_DEST_STDERR;
+	if (proc_self.piped)
+		proc_log_start(d->name, dest, opts->log_facility == 0 ?
+		    LOG_DAEMON : opts->log_facility);
+	log_init(proc_self.name, proc_self.piped ? LOG_STYLE_PIPE :
+	    log_style_stderr(), opts->verbose);
+}
+
+void
+proc_log_level(int level)
+{
+	struct proc_level	 msg = { .level = level };
+	struct proc_kid		*k;
+
+	log_setverbose(level);
+	proc_self.opts.verbose = level;	/* of those that start later */
+	TAILQ_FOREACH(k, &proc_kids, entry)
+		(void)proc_send(proc_peer(k->kind, k->instance),
+		    IMSG_PROC_LOG, 0, -1, &msg, sizeof(msg));
+}
+
 int
 proc_parent(const struct proc_daemon *d, const struct proc_options *opts)
 {
@@ -363,10 +394,7 @@ proc_parent(const struct proc_daemon *d, const struct proc_options *opts)
 		proc_detach();
 	if ((proc_self.base = event_base_new()) == NULL)
 		fatalx("no event base");
-	if (!opts->foreground)
-		proc_log_start(d->name);
-	log_init(proc_self.name, opts->foreground ? LOG_STYLE_TERMINAL :
-	    LOG_STYLE_PIPE, opts->verbose);
+	proc_parent_log(d, opts);
 	setproctitle_init(opts->argc, opts->argv, environ);
 	setproctitle("%s", proc_self.name);
 	proc_parent_events();

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log_sink.h"
 #include "sandbox.h"
 
 /*
@@ -120,8 +121,12 @@ struct proc_daemon {
 };
 
 struct proc_options {
-	int		 foreground;	/* -d: log to stderr, do not detach */
-	int		 verbose;
+	int		 foreground;	/* -d: do not detach; in a child: its
+					   log is standard error itself */
+	int		 verbose;	/* enum log_level */
+	/* Parent: where lines go, and the facility of syslog; 0: daemon. */
+	enum log_dest	 log_dest;
+	int		 log_facility;
 	const char	*child;		/* -x NAME: be this child... */
 	int		 instance;	/* ...-I N, this one of it */
 	const char	*test;		/* -T kind:call (test builds) or NULL */
@@ -189,6 +194,8 @@ int		 proc_peer_kind(const struct proc_peer *);
 int		 proc_peer_instance(const struct proc_peer *);
 /* In the parent: how many of a kind are configured. */
 int		 proc_count(int kind);
+/* In the parent: how much all processes log from now on, enum log_level. */
+void		 proc_log_level(int);
 
 /*
  * proc_send: queue a message; fd -1 or a descriptor, which is taken over and

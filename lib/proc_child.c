@@ -49,6 +49,7 @@ static int	proc_recv_peer(struct proc_peer *, struct imsg *);
 static int	proc_recv_go(struct proc_peer *, struct imsg *);
 static int	proc_recv_stop(struct proc_peer *, struct imsg *);
 static int	proc_recv_ping(struct proc_peer *, struct imsg *);
+static int	proc_recv_log(struct proc_peer *, struct imsg *);
 static void	proc_child_lost(struct proc_peer *);
 static void	proc_child_bad(struct proc_peer *);
 static void	proc_child_term(evutil_socket_t, short, void *);
@@ -70,6 +71,8 @@ static const struct proc_rule proc_child_rules[] = {
 	{ IMSG_PROC_GO, PROC_PARENT, 0, proc_recv_go, 0, 0 },
 	{ IMSG_PROC_STOP, PROC_PARENT, 0, proc_recv_stop, 0, 0 },
 	{ IMSG_PROC_PING, PROC_PARENT, 0, proc_recv_ping, 0, 0 },
+	{ IMSG_PROC_LOG, PROC_PARENT, sizeof(struct proc_level),
+	    proc_recv_log, 0, 0 },
 };
 
 static struct proc_child_state {
@@ -136,6 +139,18 @@ static int
 proc_recv_ping(struct proc_peer *parent, struct imsg *imsg)
 {
 	proc_send(parent, IMSG_PROC_PONG, 0, -1, NULL, 0);
+	return (0);
+}
+
+static int
+proc_recv_log(struct proc_peer *parent, struct imsg *imsg)
+{
+	struct proc_level	 msg;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
+	    msg.level > LOG_LEVEL_DEBUG)
+		return (-1);
+	log_setverbose(msg.level);
 	return (0);
 }
 
@@ -284,7 +299,7 @@ proc_child_begin(const struct proc_daemon *d, const struct proc_options *opts)
 	    opts->instance >= PROC_INSTANCES_MAX)
 		fatalx("no process %s %d", opts->child, opts->instance);
 	proc_become(d, opts, kind, opts->instance);
-	log_init(proc_self.name, opts->foreground ? LOG_STYLE_TERMINAL :
+	log_init(proc_self.name, opts->foreground ? log_style_stderr() :
 	    LOG_STYLE_PIPE, opts->verbose);
 	setproctitle_init(opts->argc, opts->argv, environ);
 	setproctitle("%s", proc_self.name);

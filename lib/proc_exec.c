@@ -92,7 +92,7 @@ proc_args_make(struct proc_args *a, const char *name, int instance)
 	proc_args_add(a, name);
 	proc_args_add(a, "-I");
 	proc_args_add(a, number);
-	if (opts->foreground)
+	if (!proc_self.piped)
 		proc_args_add(a, "-d");
 	for (i = 0; i < opts->verbose && i < 3; i++)
 		proc_args_add(a, "-v");

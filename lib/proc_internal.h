@@ -52,7 +52,9 @@ enum proc_imsg {
 	/* to the parent */
 	IMSG_PROC_READY,	/* sandboxed and serving */
 	IMSG_PROC_PONG,
-	IMSG_PROC_OWNED		/* that process sent a bad message */
+	IMSG_PROC_OWNED,	/* that process sent a bad message */
+	/* from the parent again */
+	IMSG_PROC_LOG		/* struct proc_level: log so much */
 };
 
 /*
@@ -62,6 +64,10 @@ enum proc_imsg {
 struct proc_who {
 	uint32_t	 kind;
 	uint32_t	 instance;
+};
+
+struct proc_level {
+	uint32_t	 level;		/* enum log_level */
 };
 
 /* Owned by the table in proc_self. */
@@ -92,6 +98,8 @@ struct proc_self {
 	char			 name[PROC_NAME_MAX];
 	struct event_base	*base;
 	int			 serving;	/* peer_up may be called */
+	int			 piped;		/* parent: children's lines
+						   come by pipes */
 	struct proc_peer	*peers[PROC_KINDS_MAX][PROC_INSTANCES_MAX];
 	/* What the parent, or a child, accepts of proc's own messages. */
 	const struct proc_rule	*rules;
@@ -198,10 +206,10 @@ const char *proc_empty(void);
 /* proc_log.c */
 struct proc_log;
 /*
- * Our own lines go to syslog(3) from now on, and until proc_log_quiet to
- * where they went before, too.
+ * All lines go to syslog or the journal from now on, with a facility of
+ * syslog(3), and until proc_log_quiet to where ours went before, too.
  */
-void	 proc_log_start(const char *);
+void	 proc_log_start(const char *, enum log_dest, int);
 void	 proc_log_quiet(void);
 /* A pipe for a child's lines; sets the end that is for the child. */
 struct proc_log	*proc_log_new(const char *, int *);

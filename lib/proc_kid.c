@@ -126,7 +126,7 @@ proc_kid_start(struct proc_kid *k)
 		fatal("socketpair");
 	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) == -1)
 		fatal("pipe2");
-	if (!proc_self.opts.foreground)
+	if (proc_self.piped)
 		k->log = proc_log_new(k->name, &log);
 
 	k->pid = proc_exec(proc_self.daemon->defs[k->kind].name, k->instance,

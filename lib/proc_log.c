@@ -17,7 +17,7 @@
 
 /*
  * The log of a daemon: each process writes its lines to a pipe, ours too,
- * and they go to syslog(3).  What a child says is taken with a grain of
+ * and they go to syslog or the journal.  What a child says is taken with a grain of
  * salt: cut to lines of printable bytes under its own name, and no more of
  * them than a person could want to read.
  */
@@ -38,11 +38,14 @@
 #include <event2/event.h>
 
 #include "log.h"
+#include "log_limit.h"
+#include "log_sink.h"
 #include "proc_internal.h"
 
 #define PROC_LOG_LINE	2048	/* the rest of a longer one is lost */
 #define PROC_LOG_BURST	500	/* lines at once... */
-#define PROC_LOG_RATE	50	/* ...and a second, for each process */
+#define PROC_LOG_MS	20	/* ...and one in that time, of each process */
+#define PROC_LOG_VERBOSE 10	/* times that, when more is asked for */
 
 struct proc_log {
 	int		 fd;
@@ -52,22 +55,21 @@ struct proc_log {
 	char		 line[PROC_LOG_LINE];
 	size_t		 len;
 	int		 cut;		/* skipping the rest of a line */
-	long long	 tokens;	/* thousandths of a line */
-	long long	 when;		/* they were counted */
-	unsigned int	 dropped;
+	struct log_limit limit;
 };
 
 static int	proc_log_pipe(int *);
 static struct proc_log *proc_log_make(const char *, int);
 static void	proc_log_readable(evutil_socket_t, short, void *);
 static int	proc_log_read(struct proc_log *);
-static int	proc_log_may(struct proc_log *);
+static int	proc_log_may(struct proc_log *, uint64_t *);
 static void	proc_log_line(struct proc_log *);
-static void	proc_log_say(int, const char *);
+static void	proc_log_say(const struct proc_log *, int, const char *);
 static void	proc_log_end(void);
 
 static struct proc_log	*proc_log_own;
 static int		 proc_log_echo = -1;	/* standard error, at first */
+static struct log_sink	*proc_log_sink;
 
 /* Nobody waits to log, least of all we, who would wait for ourselves. */
 static int
@@ -90,8 +92,6 @@ proc_log_make(const char *name, int fd)
 		fatal("calloc");
 	strlcpy(l->name, name, sizeof(l->name));
 	l->fd = fd;
-	l->tokens = PROC_LOG_BURST * 1000LL;
-	l->when = proc_now_ms();
 	l->event = event_new(proc_self.base, fd, EV_READ | EV_PERSIST,
 	    proc_log_readable, l);
 	if (l->event == NULL || event_add(l->event, NULL) == -1)
@@ -100,11 +100,13 @@ proc_log_make(const char *name, int fd)
 }
 
 void
-proc_log_start(const char *ident)
+proc_log_start(const char *ident, enum log_dest dest, int facility)
 {
 	int	 fd, wfd;
 
-	openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	if ((proc_log_sink = log_sink_new(dest, ident, facility, NULL)) ==
+	    NULL)
+		fatal("log");
 	proc_log_echo = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	fd = proc_log_pipe(&wfd);
 	if (dup2(wfd, STDERR_FILENO) == -1)
@@ -199,39 +201,32 @@ proc_log_read(struct proc_log *l)
 }
 
 static int
-proc_log_may(struct proc_log *l)
+proc_log_may(struct proc_log *l, uint64_t *dropped)
 {
-	long long	 now = proc_now_ms();
+	int	 times = log_getverbose() > LOG_LEVEL_BRIEF ?
+		    PROC_LOG_VERBOSE : 1;
 
-	l->tokens += (now - l->when) * PROC_LOG_RATE;
-	l->when = now;
-	if (l->tokens > PROC_LOG_BURST * 1000LL)
-		l->tokens = PROC_LOG_BURST * 1000LL;
-	if (l->tokens < 1000) {
-		l->dropped++;
-		return (0);
-	}
-	l->tokens -= 1000;
-	return (1);
+	l->limit.burst = PROC_LOG_BURST * times;
+	l->limit.ms = PROC_LOG_MS / times;
+	return (log_limit_may(&l->limit, proc_now_ms(), dropped));
 }
 
 /* "<level>name[pid]: text", if it says the truth. */
 static void
 proc_log_line(struct proc_log *l)
 {
-	char	 own[PROC_NAME_MAX + 16], text[PROC_LOG_LINE + 64];
-	char	*line = l->line;
-	int	 level = LOG_INFO;
+	char		 own[PROC_NAME_MAX + 16], text[PROC_LOG_LINE + 64];
+	char		*line = l->line;
+	uint64_t	 dropped;
+	int		 level = LOG_INFO;
 
-	if (!proc_log_may(l))
+	if (!proc_log_may(l, &dropped))
 		return;
 	l->line[l->len] = '\0';
-	snprintf(own, sizeof(own), "%s[%ld]: ", l->name, (long)l->pid);
-	if (l->dropped > 0) {
-		snprintf(text, sizeof(text), "%s%u lines were too many and "
-		    "are lost", own, l->dropped);
-		l->dropped = 0;
-		proc_log_say(LOG_WARNING, text);
+	if (dropped > 0) {
+		snprintf(text, sizeof(text), "%llu lines were too many and "
+		    "are lost", (unsigned long long)dropped);
+		proc_log_say(l, LOG_WARNING, text);
 	}
 	if (line[0] == '<' && line[1] >= '2' && line[1] <= '7' &&
 	    line[2] == '>') {
@@ -239,18 +234,20 @@ proc_log_line(struct proc_log *l)
 		line += 3;
 	}
 	/* It can speak in no other's name. */
+	snprintf(own, sizeof(own), "%s[%ld]: ", l->name, (long)l->pid);
 	if (strncmp(line, own, strlen(own)) == 0)
 		line += strlen(own);
-	snprintf(text, sizeof(text), "%s%s%s", own, line,
-	    l->cut ? "..." : "");
-	proc_log_say(level, text);
+	snprintf(text, sizeof(text), "%s%s", line, l->cut ? "..." : "");
+	proc_log_say(l, level, text);
 }
 
 static void
-proc_log_say(int level, const char *text)
+proc_log_say(const struct proc_log *l, int level, const char *text)
 {
+	const struct log_record	 r = { level, l->name, l->pid, text };
+
 	if (proc_log_echo != -1)
-		dprintf(proc_log_echo, "%s: %s\n", proc_self.daemon->name,
-		    text);
-	syslog(level, "%s", text);
+		dprintf(proc_log_echo, "%s: %s[%ld]: %s\n",
+		    proc_self.daemon->name, l->name, (long)l->pid, text);
+	log_sink_send(proc_log_sink, &r);
 }

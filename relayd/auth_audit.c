@@ -34,12 +34,11 @@
 
 #include "auth.h"
 #include "log.h"
+#include "log_limit.h"
 
 #define LINES_MS	1000		/* a line waits at most so long */
 #define USAGE_MS	30000		/* the rest, if nothing else is due */
 #define USAGE_MAX	(2 * AUTH_SESSIONS_MAX)
-#define DENIED_BURST	100		/* lines of denied log-ins... */
-#define DENIED_MS	6000		/* ...then one each so many ms */
 #define TRIM_MS		3600000
 #define DAY_S		86400
 #define CLOCK_JUMP_S	3600
@@ -80,8 +79,8 @@ static size_t			 nusages;
 static uint64_t			 usage_since;
 static uint64_t			 retry_at;	/* ms, after trouble */
 static uint64_t			 trim_at;	/* ms */
-static uint64_t			 denied_empty;	/* ms, as in a bucket */
-static uint64_t			 denied_lost;
+/* Lines of denied log-ins: 100, then one each 6 s. */
+static struct log_limit		 denied = { .burst = 100, .ms = 6000 };
 
 RB_GENERATE_STATIC(usage_tree, usage, node, usage_cmp)
 
@@ -126,22 +125,15 @@ int
 auth_audit_denied(const struct audit_event *e)
 {
 	struct audit_event	 copy = *e;
-	uint64_t		 now = auth_mono();
+	uint64_t		 lost;
 	char			 more[48];
 
-	if (denied_empty < now)
-		denied_empty = now;
-	if (denied_empty - now > (DENIED_BURST - 1) * DENIED_MS) {
-		denied_lost++;
+	if (!log_limit_may(&denied, auth_mono(), &lost))
 		return (0);
-	}
-	denied_empty += DENIED_MS;
-	if (denied_lost > 0) {
+	if (lost > 0) {
 		(void)snprintf(more, sizeof(more),
-		    " (and %llu that are not here)",
-		    (unsigned long long)denied_lost);
+		    " (and %llu that are not here)", (unsigned long long)lost);
 		strlcat(copy.text, more, sizeof(copy.text));
-		denied_lost = 0;
 	}
 	auth_audit(&copy);
 	return (1);

@@ -34,6 +34,7 @@
 #include "addr.h"
 #include "auth.h"
 #include "log.h"
+#include "log_limit.h"
 
 #define STATUS_OK	0
 
@@ -61,6 +62,7 @@ static uint32_t	login_node_token(struct attempt *);
 static uint32_t	login_session(struct attempt *);
 static void	login_refuse(struct proc_peer *, struct attempt *);
 static void	login_audit(const struct attempt *, uint32_t, const char *);
+static void	login_log_denied(const struct attempt *);
 
 /* Of a token nobody has: it is checked when there is no such token. */
 static uint8_t	 nobody[TOKEN_PUBLIC_LEN];
@@ -328,7 +330,7 @@ login_session(struct attempt *a)
 	auth_used(s.token_id);
 	login_audit(a, AUDIT_LOGIN, a->req.method == LOGIN_BEARER ?
 	    "by bearer" : "by signature");
-	log_info("log-in: %s from %s with token %s%s%s", s.email, s.addr,
+	log_info("client %s: log-in of %s with token %s%s%s", s.addr, s.email,
 	    s.token_id, s.node[0] == '\0' ? "" : " as node ", s.node);
 	return (STATUS_OK);
 }
@@ -356,10 +358,39 @@ login_audit(const struct attempt *a, uint32_t what, const char *text)
 	strlcpy(e.node, a->req.node, sizeof(e.node));
 	strlcpy(e.addr, a->addr, sizeof(e.addr));
 	strlcpy(e.text, text, sizeof(e.text));
-	if (what != AUDIT_DENIED)
+	if (what != AUDIT_DENIED) {
 		auth_audit(&e);
-	else if (auth_audit_denied(&e))
-		log_info("log-in denied: token %s from %s%s%s: %s",
-		    e.token_id[0] == '\0' ? "?" : e.token_id, e.addr,
-		    e.node[0] == '\0' ? "" : " as node ", e.node, e.text);
+		return;
+	}
+	(void)auth_audit_denied(&e);
+	login_log_denied(a);
+}
+
+/*
+ * etc/fail2ban rests on the words up to "denied:": the caller has not the
+ * token that it names.  Whoever has, and may not come in, is refused, and
+ * others behind the same address should not suffer for it.  The address
+ * stands before anything that the client chose.
+ */
+static void
+login_log_denied(const struct attempt *a)
+{
+	/*
+	 * The throttle holds each network to a few failures a minute; what a
+	 * flood from one adds is of the other kind.
+	 */
+	static struct log_limit	 denied = { .burst = 1000, .ms = 1000 };
+	static struct log_limit	 refused = { .burst = 100, .ms = 6000 };
+	int			 guess = a->denied.status == 401 && !a->proven;
+	uint64_t		 lost;
+
+	if (!log_limit_may(guess ? &denied : &refused, auth_mono(), &lost))
+		return;
+	if (lost > 0)
+		log_info("%llu log-ins %s were too many and are not listed",
+		    (unsigned long long)lost, guess ? "denied" : "refused");
+	log_info("client %s: log-in %s: %s (token %s%s%s)", a->addr,
+	    guess ? "denied" : "refused", a->denied.text,
+	    token_id_valid(a->req.token_id) ? a->req.token_id : "?",
+	    a->req.node[0] == '\0' ? "" : ", node ", a->req.node);
 }

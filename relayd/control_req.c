@@ -50,7 +50,7 @@ static void	run_kick(struct control *);
 static void	run_conn_list(struct control *);
 static void	run_conn_kill(struct control *);
 static void	run_stats(struct control *);
-static void	run_reload(struct control *);
+static void	run_parent(struct control *);
 static int	control_take(struct control *, struct imsg *);
 static void	control_go_on(struct control *);
 static void	control_expired(struct control *);
@@ -102,8 +102,9 @@ static const struct control_request requests[] = {
 	{ CTL_CONN_KILL, sizeof(struct ctl_id), NULL, run_conn_kill,
 	    "kill stream" },
 	{ CTL_STATS, sizeof(struct ctl_name), check_name, run_stats, NULL },
-	{ CTL_RELOAD, sizeof(struct ctl_name), check_name, run_reload,
+	{ CTL_RELOAD, sizeof(struct ctl_name), check_name, run_parent,
 	    "reload" },
+	{ CTL_LOG, sizeof(struct ctl_name), check_name, run_parent, "log" },
 };
 
 /* ---- the shape of a request ---- */
@@ -307,9 +308,10 @@ run_stats(struct control *c)
 }
 
 static void
-run_reload(struct control *c)
+run_parent(struct control *c)
 {
-	if (proc_send(proc_peer(PROC_PARENT, 0), IMSG_RELOAD, c->id, -1,
+	if (proc_send(proc_peer(PROC_PARENT, 0), c->req->type == CTL_LOG ?
+	    IMSG_LOG_LEVEL : IMSG_RELOAD, c->id, -1,
 	    &c->payload.name, sizeof(c->payload.name)) == -1)
 		control_done(c, CTL_CODE_INTERNAL, "the parent takes nothing");
 	else
@@ -461,6 +463,9 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		strlcpy(a->node, p->name.name, sizeof(a->node));
 		strlcpy(what, p->name.name, size);
 		break;
+	case CTL_LOG:
+		strlcpy(what, p->name.name, size);
+		break;
 	case CTL_CONN_KILL:
 		snprintf(what, size, "%llu", (unsigned long long)p->id.id);
 		break;
@@ -477,7 +482,8 @@ control_record(const struct control *c, const struct ctl_end *end)
 	char			 what[CTL_EMAIL_LEN + 32];
 	const char		*result;
 
-	if (c->req == NULL || c->req->name == NULL)
+	if (c->req == NULL || c->req->name == NULL ||
+	    (c->req->type == CTL_LOG && c->payload.name.name[0] == '\0'))
 		return;
 	audit_init(&a, AUDIT_ADMIN, NULL);
 	control_subject(c, &a, what, sizeof(what));

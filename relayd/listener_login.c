@@ -31,11 +31,13 @@
 #include "base64.h"
 #include "listener.h"
 #include "log.h"
+#include "log_limit.h"
 
 #define LOGIN_WAIT_MS	10000	/* for auth's answer */
 #define LOGINS_MAX	1024	/* asked and not answered */
 
 static uint32_t	 nlogins;
+static struct log_limit	 garbled = { .burst = 100, .ms = 6000 };
 
 static int	login_upgrade_valid(struct conn *, const struct http_head *);
 static int	login_host(const struct http_head *, char *, size_t);
@@ -98,6 +100,7 @@ login_host(const struct http_head *head, char *out, size_t size)
 	return (out[0] == '\0' ? -1 : 0);
 }
 
+/* 0; 1: with a nonce that is too old, or another's; -1: it makes no sense. */
 static int
 login_signature(struct conn *c, const struct http_str *params,
     struct login *req)
@@ -110,13 +113,12 @@ login_signature(struct conn *c, const struct http_str *params,
 	    http_str_copy(&id, req->token_id, sizeof(req->token_id)) == -1 ||
 	    !token_id_valid(req->token_id) ||
 	    http_str_copy(&nonce, req->nonce, sizeof(req->nonce)) == -1 ||
-	    nonce_check(&nonce_key, listener_ms(), c->id, nonce.s,
-	    nonce.len) == -1 ||
 	    base64url_decode(req->sig, sizeof(req->sig), sig.s, sig.len) !=
 	    sizeof(req->sig))
 		return (-1);
 	req->method = LOGIN_SIGNATURE;
-	return (0);
+	return (nonce_check(&nonce_key, listener_ms(), c->id, nonce.s,
+	    nonce.len) == -1);
 }
 
 static int
@@ -176,7 +178,7 @@ login_request(struct conn *c, const struct http_head *head,
 	const struct http_str	*auth;
 	struct http_str		 rest;
 	struct login		 req;
-	int			 ok = 0;
+	int			 ret = -1;
 
 	if (login_upgrade_valid(c, head) == -1)
 		return;
@@ -188,11 +190,16 @@ login_request(struct conn *c, const struct http_head *head,
 	if (http_field_count(head, "authorization") == 1 &&
 	    login_host(head, req.host, sizeof(req.host)) == 0) {
 		if (login_scheme(auth, "culvert", &rest))
-			ok = login_signature(c, &rest, &req) == 0;
+			ret = login_signature(c, &rest, &req);
 		else if (login_scheme(auth, "bearer", &rest))
-			ok = login_bearer(&rest, &req) == 0;
+			ret = login_bearer(&rest, &req);
 	}
-	if (!ok) {
+	if (ret != 0) {
+		/* Auth never hears of it.  The words are those of auth. */
+		if (ret == -1 && log_limit_may(&garbled, listener_ms(),
+		    NULL))
+			log_info("client %s: log-in denied: the credentials "
+			    "can't be read", conn_addr(c));
 		login_nonce(c, head);
 		return;
 	}

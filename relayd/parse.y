@@ -42,6 +42,8 @@ static void	set_string(char **, const char *, const char *);
 static void	set_path(char **, const char *, const char *);
 static void	set_domain(const char *);
 static void	set_prefork(const char *);
+static void	set_log(const char *, const char *);
+static void	set_log_level(const char *);
 static void	add_listen(const char *, const char *, int);
 static void	add_certificate(const char *, const char *);
 static void	limit_word(const char *);
@@ -60,7 +62,7 @@ static const char		*limit_value;
 }
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
-%token	CONTROL GROUP LIMIT ERROR
+%token	CONTROL GROUP LIMIT LOG TO FACILITY ERROR
 %token	<text>	TEXT USER
 %type	<text>	limitword
 %type	<number> tls
@@ -99,6 +101,9 @@ statement	: TEXT '=' TEXT {
 			set_path(&conf->control, $2, "control");
 			set_string(&conf->control_group, $4, "group");
 		}
+		| LOG TO TEXT			{ set_log($3, NULL); }
+		| LOG TO TEXT FACILITY TEXT	{ set_log($3, $5); }
+		| LOG TEXT			{ set_log_level($2); }
 		| LIMIT limit
 		| LIMIT '{' limits '}'
 		| LIMIT '{' limits limit '}'
@@ -138,16 +143,19 @@ static const struct conflex_keyword keywords[] = {
 	{ "certificate",	CERTIFICATE },
 	{ "control",		CONTROL },
 	{ "domain",		DOMAIN },
+	{ "facility",		FACILITY },
 	{ "group",		GROUP },
 	{ "include",		INCLUDE },
 	{ "key",		KEY },
 	{ "limit",		LIMIT },
 	{ "listen",		LISTEN },
+	{ "log",		LOG },
 	{ "on",			ON },
 	{ "port",		PORT },
 	{ "prefork",		PREFORK },
 	{ "state",		STATE },
 	{ "tls",		TLS },
+	{ "to",			TO },
 	{ "user",		USER },
 };
 
@@ -242,6 +250,30 @@ set_prefork(const char *value)
 		    PROC_INSTANCES_MAX);
 	else
 		conf->prefork = n;
+}
+
+static void
+set_log(const char *dest, const char *facility)
+{
+	if (log_dest_parse(dest, &conf->log_dest) == -1) {
+		conflex_error("log to %s: syslog, journal or stderr", dest);
+		return;
+	}
+	conf->log_facility = 0;
+	if (facility == NULL)
+		return;
+	if (conf->log_dest == LOG_DEST_STDERR)
+		conflex_error("log to stderr: there is no facility");
+	else if (log_facility_parse(facility, &conf->log_facility) == -1)
+		conflex_error("facility %s: daemon, auth, authpriv, user, or "
+		    "local0 to local7", facility);
+}
+
+static void
+set_log_level(const char *level)
+{
+	if (log_level_parse(level, &conf->log_level) == -1)
+		conflex_error("log %s: brief, verbose or debug", level);
 }
 
 static void

@@ -52,6 +52,8 @@ static void	relayd_down(void);
 static int	relayd_reconfigure(char *, size_t);
 static int	relayd_recv_keys(struct proc_peer *, struct imsg *);
 static int	relayd_recv_reload(struct proc_peer *, struct imsg *);
+static int	relayd_recv_log(struct proc_peer *, struct imsg *);
+static void	relayd_log_level(int);
 static void	send_conf(struct proc_peer *);
 static void	send_listens(struct proc_peer *);
 static void	send_pem(struct proc_peer *, uint32_t, uint32_t,
@@ -62,7 +64,8 @@ static void	send_control(struct proc_peer *);
 
 static struct relayd_conf	*conf;
 static char			*conffile;
-static int			 verbose;
+static int			 verbose;	/* now */
+static int			 verbose_min;	/* by -v */
 static int			 control_fd = -1;
 static uint32_t			 generation;
 static int			 unsent;	/* keys has not taken it yet */
@@ -72,6 +75,8 @@ static int			 configured[PROC_INSTANCES_MAX];
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_RELOAD, PROC_ROUTER, sizeof(struct ctl_name),
 	    relayd_recv_reload, 0, 0 },
+	{ IMSG_LOG_LEVEL, PROC_ROUTER, sizeof(struct ctl_name),
+	    relayd_recv_log, 0, 0 },
 	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),
 	    relayd_recv_keys, 0, 0 },
 };
@@ -172,7 +177,9 @@ main(int argc, char **argv)
 	}
 	if (argc != optind)
 		usage();
-	verbose = opt.verbose;
+	if (opt.verbose > LOG_LEVEL_DEBUG)
+		opt.verbose = LOG_LEVEL_DEBUG;
+	verbose = verbose_min = opt.verbose;
 	log_setverbose(verbose);
 	if (evtls_init() == -1)
 		fatalx("TLS can't be set up");
@@ -196,6 +203,10 @@ main(int argc, char **argv)
 	if (listen_open(conf, NULL) == -1 ||
 	    (control_fd = listen_control(conf)) == -1)
 		return (1);
+	if (conf->log_level > verbose)
+		verbose = opt.verbose = conf->log_level;
+	opt.log_dest = conf->log_dest;
+	opt.log_facility = conf->log_facility;
 	return (proc_parent(&relayd_daemon, &opt));
 }
 
@@ -423,9 +434,12 @@ relayd_reconfigure(char *why, size_t size)
 	if (new->prefork != conf->prefork ||
 	    strcmp(new->state, conf->state) != 0 ||
 	    strcmp(new->control, conf->control) != 0 ||
-	    strcmp(new->user, conf->user) != 0) {
-		snprintf(why, size, "prefork, state, control and user change "
-		    "only with a restart: the old configuration stays");
+	    strcmp(new->user, conf->user) != 0 ||
+	    new->log_dest != conf->log_dest ||
+	    new->log_facility != conf->log_facility) {
+		snprintf(why, size, "prefork, state, control, user and log to "
+		    "change only with a restart: the old configuration "
+		    "stays");
 		config_free(new);
 		return (-1);
 	}
@@ -437,6 +451,7 @@ relayd_reconfigure(char *why, size_t size)
 	}
 	config_free(conf);
 	conf = new;
+	relayd_log_level(conf->log_level);
 	generation++;
 	/*
 	 * Keys first: the others get it when keys says that it has the new
@@ -493,6 +508,43 @@ relayd_recv_reload(struct proc_peer *p, struct imsg *imsg)
 		log_warnx("reload: %s", end.text);
 	} else
 		log_info("%s", end.text);
+	(void)proc_send(p, IMSG_RELOADED, imsg_get_id(imsg), -1, &end,
+	    sizeof(end));
+	return (0);
+}
+
+/* ---- how much is logged ---- */
+
+static void
+relayd_log_level(int level)
+{
+	verbose = level > verbose_min ? level : verbose_min;
+	proc_log_level(verbose);
+}
+
+static int
+relayd_recv_log(struct proc_peer *p, struct imsg *imsg)
+{
+	struct ctl_name	 name;
+	struct ctl_end	 end;
+	int		 level;
+
+	if (imsg_get_data(imsg, &name, sizeof(name)) == -1 ||
+	    memchr(name.name, '\0', sizeof(name.name)) == NULL)
+		return (-1);
+	memset(&end, 0, sizeof(end));
+	if (name.name[0] == '\0')
+		strlcpy(end.text, log_level_name(verbose), sizeof(end.text));
+	else if (log_level_parse(name.name, &level) == -1) {
+		end.code = CTL_CODE_INVALID;
+		strlcpy(end.text, "brief, verbose or debug",
+		    sizeof(end.text));
+	} else {
+		/* Beneath what -v says, too: somebody wants less now. */
+		verbose = level;
+		proc_log_level(level);
+		strlcpy(end.text, log_level_name(level), sizeof(end.text));
+	}
 	(void)proc_send(p, IMSG_RELOADED, imsg_get_id(imsg), -1, &end,
 	    sizeof(end));
 	return (0);

@@ -101,6 +101,9 @@ struct relayd_conf {
 	char			*control_group;	/* or NULL */
 	char			*user;		/* of the listeners */
 	int			 prefork;
+	enum log_dest		 log_dest;
+	int			 log_facility;	/* of syslog(3); 0: daemon */
+	int			 log_level;
 	struct relayd_limits	 limits;
 };
 
@@ -132,7 +135,8 @@ enum imsg_type {
 	IMSG_KEYS_READY,	/* struct conf_end; keys -> parent: taken */
 	/* router -> parent and back */
 	IMSG_RELOAD,		/* struct ctl_name; id: control client */
-	IMSG_RELOADED,		/* struct ctl_end */
+	IMSG_LOG_LEVEL,		/* struct ctl_name; id: control client */
+	IMSG_RELOADED,		/* struct ctl_end: to both */
 	/* log-in: listener -> auth; auth -> listener or router -> listener */
 	IMSG_LOGIN,		/* struct login; id: connection */
 	IMSG_LOGIN_DENIED,	/* struct login_denied; id: connection */

@@ -29,11 +29,14 @@
 #include <time.h>
 
 #include "log.h"
+#include "log_limit.h"
 #include "router.h"
 #include "ws.h"
 
 static int	node_cmp(struct router_session *, struct router_session *);
 static int	name_cmp(struct router_session *, struct router_session *);
+static void	link_log(const struct router_session *, const char *,
+		    const struct audit_event *);
 static int	node_compete(struct router_session *, struct router_session *);
 
 RB_HEAD(router_nodes, router_session);
@@ -126,6 +129,34 @@ link_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+/* Up, or down with what it was; a user who makes and ends links at will. */
+static void
+link_log(const struct router_session *rs, const char *text,
+    const struct audit_event *end)
+{
+	static struct log_limit	 limit = { .burst = 20000, .ms = 100 };
+	int			 node = rs->s.door == DOOR_NODE;
+	uint64_t		 lost;
+
+	if (!log_limit_may(&limit, router_ms(), &lost))
+		return;
+	if (lost > 0)
+		log_info("%llu links up or down were too many and are not "
+		    "listed", (unsigned long long)lost);
+	if (end == NULL)
+		log_info("%s %s: link up from %s%s%s",
+		    node ? "node" : "client", node ? rs->s.node : rs->s.email,
+		    rs->s.addr, text[0] == '\0' ? "" : ", ", text);
+	else
+		log_info("%s %s: link down from %s after %llu s, %llu bytes "
+		    "in, %llu bytes out: %s", node ? "node" : "client",
+		    node ? rs->s.node : rs->s.email, rs->s.addr,
+		    (unsigned long long)end->ms / 1000,
+		    (unsigned long long)end->in,
+		    (unsigned long long)end->out,
+		    text[0] == '\0' ? "closed" : text);
+}
+
 void
 link_is_up(struct router_session *rs, const struct link_up *up)
 {
@@ -146,10 +177,7 @@ link_is_up(struct router_session *rs, const struct link_up *up)
 		log_debug("link of %s: still up",
 		    rs->s.door == DOOR_NODE ? rs->s.node : rs->s.email);
 	else {
-		log_info("%s %s: link up from %s",
-		    rs->s.door == DOOR_NODE ? "node" : "client",
-		    rs->s.door == DOOR_NODE ? rs->s.node : rs->s.email,
-		    rs->s.addr);
+		link_log(rs, up->software, NULL);
 		audit_init(&a, AUDIT_LINK_UP, rs);
 		strlcpy(a.text, up->software, sizeof(a.text));
 		audit_send(&a);
@@ -264,10 +292,7 @@ link_is_down(struct router_session *rs, const char *why)
 	a.out = rs->out;
 	strlcpy(a.text, why, sizeof(a.text));
 	audit_send(&a);
-	log_info("%s %s: link down after %llu s: %s",
-	    rs->s.door == DOOR_NODE ? "node" : "client",
-	    rs->s.door == DOOR_NODE ? rs->s.node : rs->s.email,
-	    (unsigned long long)a.ms / 1000, why[0] == '\0' ? "closed" : why);
+	link_log(rs, why, &a);
 	rs->up = 0;
 	if (rs->s.door == DOOR_NODE)
 		router_counts.nodes--;

@@ -149,6 +149,11 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 		why = mux_code_name(code);
 	strlcpy(a.text, why, sizeof(a.text));
 	audit_send(&a);
+	log_verbose("stream %llx: down: %s from %s to %s %s after %llu ms, "
+	    "%llu bytes in, %llu bytes out: %s", (unsigned long long)id,
+	    a.email, a.addr, a.node, a.target, (unsigned long long)a.ms,
+	    (unsigned long long)a.in, (unsigned long long)a.out,
+	    a.text[0] == '\0' ? "ended" : a.text);
 	TAILQ_REMOVE(&st->client->streams, st, of_session);
 	RB_REMOVE(router_stream_table, &streams, st);
 	router_counts.streams--;
@@ -255,6 +260,11 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	TAILQ_INSERT_TAIL(&rs->streams, st, of_session);
 	router_counts.streams++;
 	router_counts.streams_total++;
+	log_verbose(strchr(up.host, ':') != NULL ?
+	    "stream %llx: up: %s from %s to %s [%s]:%u" :
+	    "stream %llx: up: %s from %s to %s %s:%u",
+	    (unsigned long long)st->id, rs->s.email, rs->s.addr, up.node,
+	    up.host, up.port);
 	return (0);
 }
 

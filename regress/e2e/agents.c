@@ -256,7 +256,8 @@ main(int argc, char **argv)
 
 	if (argc != 6)
 		errx(2, "usage: agents url ca-file token-file prefix count");
-	log_init("agents", LOG_STYLE_TERMINAL, getenv("VERBOSE") != NULL);
+	log_init("agents", LOG_STYLE_TERMINAL, getenv("VERBOSE") !=
+	    NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_BRIEF);
 	if (relay_url_parse(argv[1], &url, &why) == -1)
 		errx(2, "%s: %s", argv[1], why);
 	if ((text = login_token_file(argv[3])) == NULL ||

@@ -19,6 +19,7 @@
 #include "compat.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -81,7 +82,7 @@ text(char *line, int level)
 static void
 levels_of_a_pipe(void **state)
 {
-	log_init("t", LOG_STYLE_PIPE, 1);
+	log_init("t", LOG_STYLE_PIPE, LOG_LEVEL_DEBUG);
 	catch();
 	log_warnx("a %d", 1);
 	assert_string_equal(text(caught(), 4), "a 1");
@@ -126,11 +127,60 @@ debug_only_when_verbose(void **state)
 	catch();
 	log_debug("quiet");
 	assert_string_equal(caught(), "");
-	log_setverbose(2);
-	assert_int_equal(log_getverbose(), 2);
+	log_setverbose(LOG_LEVEL_DEBUG);
+	assert_int_equal(log_getverbose(), LOG_LEVEL_DEBUG);
 	catch();
 	log_debug("loud");
 	assert_string_equal(text(caught(), 7), "loud");
+}
+
+static void
+verbose_is_between(void **state)
+{
+	int	 level;
+
+	log_init("t", LOG_STYLE_PIPE, LOG_LEVEL_BRIEF);
+	catch();
+	log_verbose("stream");
+	assert_string_equal(caught(), "");
+	log_setverbose(LOG_LEVEL_VERBOSE);
+	catch();
+	log_debug("fault");
+	log_verbose("stream");
+	assert_string_equal(text(caught(), 6), "stream");
+	for (level = LOG_LEVEL_BRIEF; level <= LOG_LEVEL_DEBUG; level++) {
+		int	 back = -1;
+
+		assert_int_equal(log_level_parse(log_level_name(level),
+		    &back), 0);
+		assert_int_equal(back, level);
+	}
+	assert_int_equal(log_level_parse("", &level), -1);
+	assert_int_equal(log_level_parse("BRIEF", &level), -1);
+	assert_string_equal(log_level_name(-1), "brief");
+	assert_string_equal(log_level_name(99), "debug");
+}
+
+/* What systemd says of descriptor 2, which is true or not. */
+static void
+the_journal_wants_levels(void **state)
+{
+	char		 stream[64];
+	struct stat	 st;
+
+	unsetenv("JOURNAL_STREAM");
+	assert_int_equal(log_style_stderr(), LOG_STYLE_TERMINAL);
+	assert_int_equal(fstat(2, &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu",
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	assert_int_equal(log_style_stderr(), LOG_STYLE_PIPE);
+	catch();
+	assert_int_equal(log_style_stderr(), LOG_STYLE_TERMINAL);
+	caught();
+	setenv("JOURNAL_STREAM", "rubbish", 1);
+	assert_int_equal(log_style_stderr(), LOG_STYLE_TERMINAL);
+	unsetenv("JOURNAL_STREAM");
 }
 
 static void
@@ -309,6 +359,8 @@ main(void)
 		cmocka_unit_test(terminal_lines_are_dated),
 		cmocka_unit_test(command_lines_are_plain),
 		cmocka_unit_test(debug_only_when_verbose),
+		cmocka_unit_test(verbose_is_between),
+		cmocka_unit_test(the_journal_wants_levels),
 		cmocka_unit_test(errno_is_explained_and_kept),
 		cmocka_unit_test(hostile_bytes_are_encoded),
 		cmocka_unit_test(every_byte_is_printable),
