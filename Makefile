@@ -18,7 +18,7 @@ DESTDIR =
 .SECONDARY: $(OBJ)/gen/relayd/parse.c $(OBJ)/gen/agentd/parse.c
 .DELETE_ON_ERROR:
 .PHONY: all helpers tests fuzzers objects install uninstall users demo test \
-    test-build check asan fuzz lint bench clean distclean
+    test-build check asan fuzz lint bench static-agent deb clean distclean
 all:
 
 # configure's findings.  A fresh clone has none: look, and where a tool is
@@ -231,6 +231,15 @@ demo:
 	$(MAKE) $(PARALLEL) all
 	CULVERT_OBJ=$(OBJ) ONCE=$(ONCE) sh etc/demo.sh
 
+# ---- Packages -------------------------------------------------------------
+
+# One file that runs on any Linux of its architecture, a build for each.
+STATIC_ARCHES =	amd64 arm64 armhf mipsel
+
+static-agent:
+	sh etc/deps.sh cross
+	MAKE='$(MAKE_COMMAND)' sh etc/static/build.sh $(STATIC_ARCHES)
+
 # ---- Installation ---------------------------------------------------------
 
 SBIN =		$(DESTDIR)$(PREFIX)/sbin
@@ -283,6 +292,7 @@ uninstall:
 
 clean:
 	rm -rf obj obj-test obj-asan obj-fuzz obj-lint-gcc obj-lint-clang
+	rm -rf obj-static obj-deb
 
 distclean: clean
 	rm -f config.mk

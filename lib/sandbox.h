@@ -84,8 +84,8 @@ void		 sandbox_report(int);
  * sandbox_enter: restrict this process, for good.  Paths are what Landlock
  * still lets it reach (none for most).  report is a descriptor, or -1: a
  * forbidden call writes its number there as 4 bytes, host order.  Returns 0,
- * or -1 with errno where the kernel lacks what is needed; Landlock alone
- * missing is not an error but is told by sandbox_missing().
+ * or -1 with errno where the kernel lacks what is needed.  Landlock missing,
+ * or for agentd seccomp, is not an error but told by sandbox_missing().
  */
 int		 sandbox_enter(enum sandbox_profile, const struct sandbox_path *,
 		    size_t, int report);

@@ -47,6 +47,7 @@
 static int	sandbox_limit(int, rlim_t);
 static int	sandbox_limits(unsigned int);
 static int	sandbox_drop_caps(void);
+static int	sandbox_unfiltered(enum sandbox_profile);
 static void	sandbox_forbidden(int, siginfo_t *, void *);
 
 static const unsigned int sandbox_may[SANDBOX_PROFILES] = {
@@ -250,7 +251,29 @@ sandbox_enter(enum sandbox_profile profile, const struct sandbox_path *paths,
 		    "filter";
 		return (0);
 	}
-	return (sandbox_filter(may));
+	if (sandbox_filter(may) == -1)
+		return (sandbox_unfiltered(profile));
+	return (0);
+}
+
+/*
+ * Small devices have kernels that were built without seccomp.  They are
+ * better served by an agent that says so than by none; a relay is not.
+ */
+static int
+sandbox_unfiltered(enum sandbox_profile profile)
+{
+	int	 error = errno;
+
+	if ((profile == SANDBOX_AGENTD_PARENT || profile == SANDBOX_TUNNEL ||
+	    profile == SANDBOX_PROXY) &&
+	    prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == -1 && errno == EINVAL) {
+		sandbox_lacks = "this kernel has no seccomp: system calls "
+		    "are not restricted";
+		return (0);
+	}
+	errno = error;
+	return (-1);
 }
 
 const char *

@@ -74,6 +74,10 @@ static const int calls_base[] = {
 	CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk),
 	CALL(rt_sigreturn), CALL(sigreturn), CALL(rt_sigprocmask),
 	CALL(exit), CALL(exit_group), CALL(restart_syscall),
+	/* the same on 32-bit machines */
+	CALL(clock_gettime64), CALL(clock_getres_time64),
+	CALL(clock_nanosleep_time64), CALL(ppoll_time64), CALL(futex_time64),
+	CALL(getuid32), CALL(geteuid32), CALL(getgid32), CALL(getegid32),
 };
 
 /* Answered with EACCES where files may not be opened. */
@@ -81,7 +85,8 @@ static const int calls_files[] = {
 	CALL(open), CALL(openat), CALL(openat2), CALL(creat), CALL(stat),
 	CALL(lstat), CALL(fstat), CALL(newfstatat), CALL(statx),
 	CALL(access), CALL(faccessat), CALL(faccessat2), CALL(readlink),
-	CALL(readlinkat),
+	CALL(readlinkat), CALL(stat64), CALL(lstat64), CALL(fstat64),
+	CALL(fstatat64),
 };
 
 /* Looking at files: allowed where they may be read. */
@@ -89,6 +94,7 @@ static const int calls_look[] = {
 	CALL(stat), CALL(lstat), CALL(fstat), CALL(newfstatat), CALL(statx),
 	CALL(access), CALL(faccessat), CALL(faccessat2), CALL(readlink),
 	CALL(readlinkat), CALL(lseek), CALL(pread64), CALL(_llseek),
+	CALL(stat64), CALL(lstat64), CALL(fstat64), CALL(fstatat64),
 };
 
 /* What SQLite does in its folder, beyond looking. */
@@ -96,6 +102,7 @@ static const int calls_store[] = {
 	CALL(open), CALL(openat), CALL(pwrite64), CALL(fdatasync),
 	CALL(fsync), CALL(ftruncate), CALL(unlink), CALL(unlinkat),
 	CALL(getcwd), CALL(fchmod), CALL(fchown), CALL(fallocate),
+	CALL(ftruncate64), CALL(fchown32),
 };
 
 static const int calls_accept[] = {
@@ -108,7 +115,7 @@ static const int calls_ask[] = {
 
 static const int calls_dial[] = {
 	CALL(connect), CALL(sendmmsg), CALL(recvmmsg), CALL(uname),
-	CALL(sysinfo),
+	CALL(sysinfo), CALL(recvmmsg_time64),
 };
 
 static const int calls_thread[] = {
@@ -143,8 +150,7 @@ static const int calls_parent[] = {
 	CALL(close_range), CALL(fcntl), CALL(fcntl64),
 	/* files */
 	CALL(creat), CALL(openat2), CALL(statfs), CALL(fstatfs),
-	CALL(statfs64), CALL(fstatfs64), CALL(fstat64), CALL(fstatat64),
-	CALL(stat64), CALL(lstat64), CALL(getdents), CALL(getdents64),
+	CALL(statfs64), CALL(fstatfs64), CALL(getdents), CALL(getdents64),
 	CALL(rename), CALL(renameat), CALL(renameat2),
 	CALL(mkdir), CALL(mkdirat), CALL(rmdir), CALL(link), CALL(linkat),
 	CALL(chmod), CALL(fchmodat), CALL(chown), CALL(lchown),
@@ -152,6 +158,15 @@ static const int calls_parent[] = {
 	CALL(pwritev), CALL(sync_file_range),
 	/* sockets */
 	CALL(bind), CALL(listen), CALL(setsockopt), CALL(socketpair),
+	/* 32-bit machines */
+	CALL(setuid32), CALL(setgid32), CALL(setreuid32), CALL(setregid32),
+	CALL(setresuid32), CALL(setresgid32), CALL(setgroups32),
+	CALL(setfsuid32), CALL(setfsgid32), CALL(getresuid32),
+	CALL(getresgid32), CALL(getgroups32), CALL(chown32), CALL(lchown32),
+	CALL(fadvise64_64), CALL(arm_fadvise64_64), CALL(set_tls),
+	CALL(cacheflush), CALL(_newselect), CALL(pselect6_time64),
+	CALL(rt_sigtimedwait_time64), CALL(timerfd_settime64),
+	CALL(utimensat_time64), CALL(waitpid), CALL(set_thread_area),
 };
 
 /* Commands of fcntl(2) for all, and for the store: locks. */

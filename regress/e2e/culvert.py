@@ -443,10 +443,12 @@ class Relay:
 
 class Agent:
     def __init__(self, relay, name="pi", token=None, extra="", user=None,
-                 wait=True, url=None, obj=OBJ, args=(), ca=True):
+                 wait=True, url=None, obj=OBJ, args=(), ca=True,
+                 program=None):
         self.relay, self.name = relay, name
         self.token = token or relay.token("node")
-        self.user, self.obj, self.args = user, obj, list(args)
+        self.user, self.args = user, list(args)
+        self.program = program or [obj + "/agentd"]
         d = "agentd-%s.d" % name
         os.makedirs(path(d), exist_ok=True)
         os.chmod(path(d), 0o755)
@@ -468,7 +470,7 @@ class Agent:
         if self.user is not None:
             env = dict(os.environ, HOME="/", XDG_CONFIG_HOME="/nonexistent")
         self.proc = Proc("agentd-" + self.name, [
-            self.obj + "/agentd", "-d", "-f", self.conf, *self.args],
+            *self.program, "-d", "-f", self.conf, *self.args],
             user=self.user, env=env)
         if wait and not self.proc.wait_line("link to .* is up", 30):
             self.proc.show()
