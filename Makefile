@@ -240,6 +240,11 @@ static-agent:
 	sh etc/deps.sh cross
 	MAKE='$(MAKE_COMMAND)' sh etc/static/build.sh $(STATIC_ARCHES)
 
+# Debian's, built by Debian's tools: obj-deb/culvert-{relay,agent,client}_*.deb
+deb:
+	sh etc/deps.sh deb
+	sh etc/debian/build.sh $(VERSION)
+
 # ---- Installation ---------------------------------------------------------
 
 SBIN =		$(DESTDIR)$(PREFIX)/sbin
@@ -249,6 +254,24 @@ SHARE =		$(DESTDIR)$(PREFIX)/share/culvert
 EXAMPLES =	$(SHARE)/examples
 MANUALS =	$(wildcard man/*.[1578])
 EXAMPLE_SRCS =	$(wildcard etc/examples/*)
+SHARE =		$(DESTDIR)$(PREFIX)/share
+COMPLETIONS =	bash-completion/completions/accessctl \
+		zsh/site-functions/_accessctl \
+		fish/vendor_completions.d/accessctl.fish
+# What the init system wants: etc/FILE.in goes to PREFIX/lib/FILE.
+SERVICES_Linux = systemd/system/culvert-relayd.service \
+		systemd/system/culvert-agentd.service \
+		systemd/user/culvert-agentd.service \
+		sysusers.d/culvert-relay.conf sysusers.d/culvert-agent.conf \
+		tmpfiles.d/culvert-relay.conf tmpfiles.d/culvert-agent.conf
+SERVICES =	$(SERVICES_$(OS))
+RC_SRCS_OpenBSD = $(wildcard etc/rc.d/openbsd/*.in)
+RC_SRCS_FreeBSD = $(wildcard etc/rc.d/freebsd/*.in)
+RC_SRCS =	$(RC_SRCS_$(OS))
+RC =		$(DESTDIR)$(if $(filter FreeBSD,$(OS)),$(PREFIX))/etc/rc.d
+fill =		sed -e 's|@SBINDIR@|$(PREFIX)/sbin|g' \
+		    -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+		    -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's|@RUNDIR@|$(RUNDIR)|g'
 USERS =		_culvert _culvertkey _culvertdb _culvertrt _culvertag _culvertpx
 
 install: all
@@ -260,6 +283,15 @@ install: all
 	    ln -sf accessctl $(BIN)/access-client)
 	$(foreach m,$(MANUALS),install -d $(MAN)/man$(subst .,,$(suffix $(m))) && \
 	    install -m 644 $(m) $(MAN)/man$(subst .,,$(suffix $(m)))/ &&) :
+	$(foreach c,$(COMPLETIONS),install -d $(SHARE)/$(dir $(c)) &&) :
+	$(OBJ)/accessctl completion bash >$(SHARE)/$(word 1,$(COMPLETIONS))
+	$(OBJ)/accessctl completion zsh >$(SHARE)/$(word 2,$(COMPLETIONS))
+	$(OBJ)/accessctl completion fish >$(SHARE)/$(word 3,$(COMPLETIONS))
+	$(foreach s,$(SERVICES),install -d $(DESTDIR)$(PREFIX)/lib/$(dir $(s)) && \
+	    $(fill) etc/$(s).in >$(OBJ)/filled && \
+	    install -m 644 $(OBJ)/filled $(DESTDIR)$(PREFIX)/lib/$(s) &&) :
+	$(foreach r,$(RC_SRCS),install -d $(RC) && $(fill) $(r) >$(OBJ)/filled && \
+	    install -m 755 $(OBJ)/filled $(RC)/$(notdir $(basename $(r))) &&) :
 	$(foreach e,$(EXAMPLE_SRCS),install -m 644 $(e) $(EXAMPLES)/ &&) :
 	$(foreach d,filter.d jail.d,install -d $(SHARE)/fail2ban/$(d) && \
 	    install -m 644 etc/fail2ban/$(d)/culvert.conf \
@@ -287,6 +319,9 @@ uninstall:
 	rm -f $(SBIN)/relayd $(SBIN)/agentd $(BIN)/accessctl $(BIN)/access-client
 	rm -f $(foreach m,$(MANUALS),\
 	    $(MAN)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -f $(COMPLETIONS:%=$(SHARE)/%) \
+	    $(SERVICES:%=$(DESTDIR)$(PREFIX)/lib/%) \
+	    $(foreach r,$(RC_SRCS),$(RC)/$(notdir $(basename $(r))))
 	rm -rf $(DESTDIR)$(PREFIX)/share/culvert
 	@echo 'kept: $(SYSCONFDIR), $(STATEDIR) and the users $(USERS)'
 

@@ -116,6 +116,9 @@ const struct command	 commands[] = {
 	{ "nodes", "[--json] " RELAY_ARGS, "list the nodes I may reach",
 	    "5 denied, 8 relay unreachable, 9 protocol error, 1 other",
 	    cmd_nodes },
+	{ "completion", "bash | zsh | fish",
+	    "print completion for a shell",
+	    "there is none for this shell", cmd_completion },
 	{ "help", "[command]", "show this, or more of a command",
 	    "2 no such command", cmd_help },
 };

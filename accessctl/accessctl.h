@@ -260,5 +260,6 @@ int	cmd_connect(int, char **);
 int	cmd_access_client(int, char **);
 int	cmd_forward(int, char **);
 int	cmd_nodes(int, char **);
+int	cmd_completion(int, char **);
 
 #endif /* ACCESSCTL_H */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: sh etc/deps.sh [build|run|test|cross|all] ...
+# usage: sh etc/deps.sh [build|run|test|cross|deb|all] ...
 #
 # Brings what is needed to build, run or test Culvert: on Debian and its kin
 # by apt-get, elsewhere by naming the packages.  Quick when nothing is missing.
@@ -14,11 +14,15 @@ RUN="openssh-client openssh-server openssl ca-certificates"
 TEST="clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev
     libcmocka-dev perl mandoc shellcheck cppcheck curl rsync git sqlite3
     valgrind libc6-dbg strace python3 iproute2 procps socat netcat-openbsd
-    faketime e2fsprogs util-linux fail2ban busybox file qemu-user-static"
+    faketime e2fsprogs util-linux file qemu-user-static fail2ban busybox
+    bash zsh fish systemd logrotate lintian debootstrap"
 # To build agentd for other machines, and to try it.
 CROSS="dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-mipsel-linux-gnu
     libc6-dev-mipsel-cross"
+
+# To build Debian's packages.
+DEB="dpkg-dev debhelper fakeroot"
 
 # What the same groups are elsewhere: commands and pkg-config modules to look
 # for, as package names differ.
@@ -27,7 +31,7 @@ RUN_COMMANDS="ssh ssh-keygen openssl"
 TEST_COMMANDS="clang prove mandoc shellcheck cppcheck curl rsync git sqlite3
     python3 socat"
 
-build='' run='' test='' cross=''
+build='' run='' test='' cross='' deb=''
 [ $# -gt 0 ] || set -- build
 for group in "$@"; do
 	case $group in
@@ -35,8 +39,9 @@ for group in "$@"; do
 	run)	run=1 ;;
 	test)	build=1 run=1 test=1 ;;
 	cross)	build=1 cross=1 ;;
-	all)	build=1 run=1 test=1 cross=1 ;;
-	*)	echo "usage: sh etc/deps.sh [build|run|test|cross|all] ..." >&2
+	deb)	build=1 deb=1 ;;
+	all)	build=1 run=1 test=1 cross=1 deb=1 ;;
+	*)	echo "usage: sh etc/deps.sh [build|run|test|cross|deb|all] ..." >&2
 		exit 1 ;;
 	esac
 done
@@ -93,7 +98,7 @@ run_apt() {
 debian_install() {
 	# shellcheck disable=SC2046,SC2086 # lists of words
 	missing=$(debian_missing ${build:+$BUILD} ${run:+$RUN} ${test:+$TEST} \
-	    ${cross:+$CROSS})
+	    ${cross:+$CROSS} ${deb:+$DEB})
 	[ -n "$missing" ] || return 0
 	# shellcheck disable=SC2086
 	echo "missing:" $missing

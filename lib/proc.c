@@ -41,6 +41,7 @@
 #include <imsg.h>
 
 #include "log.h"
+#include "notify.h"
 #include "proc_internal.h"
 
 static int	proc_recv_ready(struct proc_peer *, struct imsg *);
@@ -96,6 +97,7 @@ proc_recv_ready(struct proc_peer *p, struct imsg *imsg)
 	proc_state.up = 1;
 	if (proc_self.daemon->up != NULL)
 		proc_self.daemon->up();
+	notify_send("READY=1");
 	proc_log_quiet();
 	proc_detached(0);
 	return (0);
@@ -212,6 +214,7 @@ proc_parent_quit(int status)
 		return;
 	proc_state.stopping = 1;
 	proc_state.status = status;
+	notify_send("STOPPING=1");
 	TAILQ_FOREACH(k, &proc_kids, entry) {
 		event_del(k->again);
 		event_del(k->late);
@@ -398,6 +401,7 @@ proc_parent(const struct proc_daemon *d, const struct proc_options *opts)
 	setproctitle_init(opts->argc, opts->argv, environ);
 	setproctitle("%s", proc_self.name);
 	proc_parent_events();
+	notify_open();
 	proc_parent_sandbox();
 
 	for (kind = PROC_PARENT + 1; kind < (int)d->ndefs; kind++) {
