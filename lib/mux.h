@@ -74,6 +74,7 @@
 						   used */
 #define MUX_DGRAM_IOVS		6		/* that one may lie in */
 
+struct meter_flow;
 struct mux;
 struct mux_stream;
 
@@ -220,6 +221,24 @@ int		 mux_send_goaway(struct mux *, const struct mux_goaway *);
  */
 struct mux_stream *mux_open_stream(struct mux *, const struct mux_open *,
 		    const struct mux_stream_ops *, void *);
+/*
+ * The same, with a limit of bandwidth (or NULL) on what comes: see
+ * mux_meter.
+ */
+struct mux_stream *mux_open_metered(struct mux *, const struct mux_open *,
+		    const struct mux_stream_ops *, void *,
+		    struct meter_flow *);
+/*
+ * mux_meter: the peer gets credit on this stream no faster than the meters
+ * of this flow (meter.h) allow; its window is no larger than that takes.
+ * mux_pace: the owner is asked for data no faster than that.  Datagrams over
+ * the limit are lost (mux_dgram_lost), those that come and those that the
+ * owner sends.  The flow is
+ * new and lives until the stream has ended or NULL takes its place; what the
+ * peer had been granted before is its own, unless it is early data.
+ */
+void		 mux_meter(struct mux_stream *, struct meter_flow *);
+void		 mux_pace(struct mux_stream *, struct meter_flow *);
 /* Take over a stream: one that the peer opened, or another owner's. */
 void		 mux_stream_own(struct mux_stream *,
 		    const struct mux_stream_ops *, void *);

@@ -124,7 +124,8 @@ mux_dgram_send(struct mux_stream *s, const void *p, size_t n)
 	if (d == NULL || s->flags & STREAM_DEAD)
 		return (-1);
 	before = d->lost_out;
-	if (n > MUX_DGRAM_MAX || d->ending)
+	if (n > MUX_DGRAM_MAX || d->ending ||
+	    (s->pace != NULL && !meter_pass(s->pace, n, s->mux->now)))
 		d->lost_out++;
 	else
 		ret = dgram_put(&d->out, d->limit, p, n, &d->lost_out);
@@ -227,6 +228,11 @@ dgram_deliver(struct mux_stream *s, const uint8_t *p, size_t n)
 	uint64_t		 lost = d->lost_in;
 	int			 ret;
 
+	if (s->meter != NULL && !meter_pass(s->meter, n, m->now)) {
+		d->lost_in++;
+		m->lost++;
+		return (0);
+	}
 	if (len == 0 && s->ops->datagram != NULL &&
 	    s->ops->datagram(s, s->arg, p, n))
 		return (0);

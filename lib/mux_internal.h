@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "meter.h"
 #include "mux.h"
 #include "mux_queue.h"
 
@@ -83,6 +84,16 @@ struct mux_stream {
 	struct mux_queue	 queue;
 	uint64_t		 credit_at;	/* when credit was sent last */
 	uint64_t		 quick_since;	/* the reader, for the window */
+
+	/*
+	 * With a meter, credit is sent as it allows: of what was consumed,
+	 * given is to be sent next, the meter's want is waited for, and the
+	 * rest has not been asked for.  With a pace, data is.
+	 */
+	struct meter_flow	*meter;
+	struct meter_flow	*pace;
+	uint32_t		 given;
+	uint32_t		 paced;		/* bytes that may be sent */
 
 	uint64_t		 in;
 	uint64_t		 out;

@@ -178,16 +178,21 @@ output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
 
 	if (n > s->allowance)
 		n = s->allowance;
+	if (s->pace != NULL && n > s->paced)
+		n = s->paced;
 	s->flags &= ~STREAM_READY;
 	n = s->ops->pull == NULL ? 0 :
 	    s->ops->pull(s, s->arg, buf + MUX_HEAD_LEN, n, &more);
 	if (s->flags & STREAM_DEAD)
 		return (0);
 	s->allowance -= n;
+	if (s->pace != NULL)
+		s->paced -= n;
 	s->out += n;
 	m->out += n;
 	/* The owner may have called mux_ready before we knew. */
-	if (more == MUX_LAST || s->allowance == 0)
+	if (more == MUX_LAST || s->allowance == 0 ||
+	    (s->pace != NULL && s->paced == 0))
 		mux_ring_remove(m, s);
 	if (more == MUX_LAST) {
 		s->flags |= STREAM_FIN_OUT;

@@ -243,6 +243,14 @@ struct mux_splice *
 mux_splice_new(struct mux_stream *from, struct mux *to,
     const struct mux_open *open, const struct mux_splice_ops *ops, void *arg)
 {
+	return (mux_splice_metered(from, to, open, ops, arg, NULL));
+}
+
+struct mux_splice *
+mux_splice_metered(struct mux_stream *from, struct mux *to,
+    const struct mux_open *open, const struct mux_splice_ops *ops, void *arg,
+    struct meter_flow *meter)
+{
 	struct mux_splice	*sp;
 
 	if (mux_kind_dgram(open->kind) != mux_stream_dgram(from) ||
@@ -250,7 +258,8 @@ mux_splice_new(struct mux_stream *from, struct mux *to,
 		return (NULL);
 	sp->ops = ops;
 	sp->arg = arg;
-	if ((sp->side[TO] = mux_open_stream(to, open, &to_ops, sp)) == NULL) {
+	if ((sp->side[TO] = mux_open_metered(to, open, &to_ops, sp,
+	    meter)) == NULL) {
 		free(sp);
 		return (NULL);
 	}
@@ -258,6 +267,16 @@ mux_splice_new(struct mux_stream *from, struct mux *to,
 	mux_stream_own(from, &from_ops, sp);
 	splice_queued(sp);
 	return (sp);
+}
+
+void
+mux_splice_meter(struct mux_splice *sp, struct meter_flow *from,
+    struct meter_flow *to)
+{
+	if (sp->side[FROM] != NULL)
+		mux_meter(sp->side[FROM], from);
+	if (sp->side[TO] != NULL)
+		mux_meter(sp->side[TO], to);
 }
 
 void

@@ -19,6 +19,7 @@
 
 #include <stdint.h>
 
+struct meter_flow;
 struct mux_open;
 struct mux;
 struct mux_stream;
@@ -51,6 +52,17 @@ struct mux_splice_ops {
 struct mux_splice	*mux_splice_new(struct mux_stream *, struct mux *,
 			    const struct mux_open *,
 			    const struct mux_splice_ops *, void *);
+/*
+ * mux_splice_metered: the same, with a limit of bandwidth (or NULL) on what
+ * comes from the far side: see mux_meter.  mux_splice_meter: limits, or
+ * NULLs, from now on: on what comes from the opener, and from the far side.
+ */
+struct mux_splice	*mux_splice_metered(struct mux_stream *, struct mux *,
+			    const struct mux_open *,
+			    const struct mux_splice_ops *, void *,
+			    struct meter_flow *);
+void			 mux_splice_meter(struct mux_splice *,
+			    struct meter_flow *, struct meter_flow *);
 /* mux_splice_kill: reset both sides; closed() is called. */
 void			 mux_splice_kill(struct mux_splice *, uint16_t,
 			    const char *);

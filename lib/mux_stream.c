@@ -36,6 +36,8 @@
 /* An idle stream is this and nothing more. */
 _Static_assert(sizeof(struct mux_stream) <= 256, "struct mux_stream");
 
+static void	stream_fit(struct mux_stream *, uint32_t);
+
 static int
 reserve(struct mux *m, size_t n)
 {
@@ -64,6 +66,145 @@ plenty(const struct mux *m)
 	return (m->reserved < m->cfg.link_budget / 2 &&
 	    m->cfg.budget->used < m->cfg.budget->limit / 2);
 }
+
+/* ---- limits of bandwidth ---- */
+
+/* The largest window that makes sense. */
+static uint32_t
+stream_window_max(const struct mux_stream *s)
+{
+	if (s->meter == NULL)
+		return (MUX_CREDIT_MAX);
+	return (MINIMUM(meter_window(s->meter, s->mux->rtt), MUX_CREDIT_MAX));
+}
+
+/* The meters let the peer have so much more. */
+static void
+stream_given(void *arg, uint32_t n)
+{
+	struct mux_stream	*s = arg;
+
+	s->given += n;
+	mux_stream_owe(s, OWE_CREDIT);
+}
+
+static void
+stream_paced(void *arg, uint32_t n)
+{
+	struct mux_stream	*s = arg;
+
+	s->paced += n;
+	mux_stream_arm(s);
+}
+
+/* What the owner has consumed and nobody was asked about yet. */
+static uint32_t
+stream_unasked(const struct mux_stream *s)
+{
+	return (s->consumed - s->given - s->meter->want);
+}
+
+/* Nothing more will come: back with what was paid for. */
+static void
+stream_unmeter(struct mux_stream *s)
+{
+	if (s->meter == NULL)
+		return;
+	meter_back(s->meter, s->arriving + s->given);
+	meter_end(s->meter);
+	s->meter = NULL;
+	s->given = 0;
+}
+
+static void
+stream_unpace(struct mux_stream *s)
+{
+	if (s->pace == NULL)
+		return;
+	meter_back(s->pace, s->paced);
+	meter_end(s->pace);
+	s->pace = NULL;
+	s->paced = 0;
+}
+
+/*
+ * Windows begin no larger than the limit needs, and follow it: downwards as
+ * bytes are consumed, upwards at once as far as any stream has it.
+ */
+static void
+stream_fit_limit(struct mux_stream *s, uint32_t max)
+{
+	struct mux	*m = s->mux;
+	uint32_t	 n;
+
+	if (s->window > max) {
+		n = MINIMUM(s->window - max, stream_unasked(s));
+		s->window -= n;
+		s->consumed -= n;
+		unreserve(m, n);
+		return;
+	}
+	max = MINIMUM(max, MUX_CREDIT_INITIAL);
+	if (s->window < max && plenty(m) &&
+	    reserve(m, max - s->window) == 0) {
+		s->consumed += max - s->window;
+		s->window = max;
+	}
+}
+
+/* Ask the meters for what was consumed. */
+static void
+stream_ask(struct mux_stream *s)
+{
+	uint32_t	 n;
+
+	stream_fit(s, stream_unasked(s));
+	stream_fit_limit(s, stream_window_max(s));
+	n = meter_want(s->meter, stream_unasked(s), s->mux->now);
+	if (n > 0)
+		stream_given(s, n);
+}
+
+void
+mux_meter(struct mux_stream *s, struct meter_flow *f)
+{
+	if (s->flags & (STREAM_DEAD | STREAM_FIN_IN))
+		return;
+	if (s->meter != NULL) {
+		meter_back(s->meter, s->arriving + s->given);
+		meter_end(s->meter);
+		s->given = 0;
+	}
+	if ((s->meter = f) == NULL) {
+		if (s->consumed > 0)
+			mux_stream_owe(s, OWE_CREDIT);
+		return;
+	}
+	f->give = stream_given;
+	f->arg = s;
+	if (s->flags & (STREAM_OURS | STREAM_ACCEPTED))
+		meter_gift(f, s->arriving);
+	else
+		meter_lend(f, s->arriving);
+	if (s->consumed >= s->window / 2)
+		stream_ask(s);
+}
+
+void
+mux_pace(struct mux_stream *s, struct meter_flow *f)
+{
+	if (s->flags & (STREAM_DEAD | STREAM_FIN_OUT))
+		return;
+	stream_unpace(s);
+	if ((s->pace = f) != NULL) {
+		f->give = stream_paced;
+		f->arg = s;
+		mux_ring_remove(s->mux, s);
+	}
+	mux_stream_arm(s);
+}
+
+/* ---- streams ---- */
 
 static struct mux_stream *
 stream_new(struct mux *m, uint32_t id, uint32_t window, int dgram)
@@ -129,18 +270,27 @@ struct mux_stream *
 mux_open_stream(struct mux *m, const struct mux_open *open,
     const struct mux_stream_ops *ops, void *arg)
 {
+	return (mux_open_metered(m, open, ops, arg, NULL));
+}
+
+struct mux_stream *
+mux_open_metered(struct mux *m, const struct mux_open *open,
+    const struct mux_stream_ops *ops, void *arg, struct meter_flow *meter)
+{
 	struct mux_stream	*s = NULL;
 	struct mux_open		 o = *open;
 	uint8_t			 buf[MUX_OPEN_MAX], *owed = NULL;
-	uint32_t		 window;
+	uint32_t		 window, most = MUX_CREDIT_INITIAL;
 	int			 dgram = mux_kind_dgram(open->kind);
 	ssize_t			 n;
 
 	if (m->closing || m->error != NULL || m->next_id > MUX_ID_MAX)
 		return (NULL);
+	if (meter != NULL)
+		most = MINIMUM(most, meter_window(meter, m->rtt));
 	window = dgram ? window_new(m, 2 * MUX_DGRAM_QUEUE,
 	    2 * MUX_DGRAM_QUEUE_MIN) :
-	    window_new(m, MUX_CREDIT_INITIAL, MUX_CREDIT_EARLY);
+	    window_new(m, most, MINIMUM(most, MUX_CREDIT_EARLY));
 	if (window == 0)
 		return (NULL);
 	o.credit = dgram ? 0 : window;
@@ -152,13 +302,21 @@ mux_open_stream(struct mux *m, const struct mux_open *open,
 		return (NULL);
 	}
 	m->next_id += 2;
-	memcpy(owed, buf, n);
-	s->owed = owed;
-	s->owed_len = n;
 	s->flags = STREAM_OURS;
 	s->ops = ops;
 	s->arg = arg;
+	if ((s->meter = meter) != NULL) {
+		meter->give = stream_given;
+		meter->arg = s;
+		if (!dgram)
+			o.credit = meter_begin(meter, window, m->now);
+		(void)mux_open_put(buf, sizeof(buf), &o);
+	}
+	memcpy(owed, buf, n);
+	s->owed = owed;
+	s->owed_len = n;
 	s->arriving = o.credit;
+	s->consumed = dgram ? 0 : window - o.credit;
 	if (m->hello_seen)
 		s->allowance = m->early_out;
 	mux_stream_owe(s, OWE_OPEN);
@@ -188,6 +346,8 @@ mux_stream_kill(struct mux_stream *s)
 	mux_ring_remove(m, s);
 	if (s->flags & STREAM_ENDED)
 		TAILQ_REMOVE(&m->ended, s, turn);
+	stream_unmeter(s);
+	stream_unpace(s);
 	unreserve(m, s->window);
 	s->window = 0;
 	m->queued -= s->queue.len;
@@ -290,10 +450,18 @@ void
 mux_stream_arm(struct mux_stream *s)
 {
 	if ((s->flags & (STREAM_READY | STREAM_RING | STREAM_FIN_OUT |
-	    STREAM_DEAD)) == STREAM_READY &&
-	    (s->allowance > 0 || s->dgram != NULL) &&
-	    s->flags & (STREAM_OURS | STREAM_ACCEPTED))
-		mux_ring_add(s->mux, s);
+	    STREAM_DEAD)) != STREAM_READY ||
+	    (s->allowance == 0 && s->dgram == NULL) ||
+	    (s->flags & (STREAM_OURS | STREAM_ACCEPTED)) == 0)
+		return;
+	if (s->pace != NULL && s->paced == 0 && s->dgram == NULL) {
+		if (s->pace->want == 0)
+			s->paced = meter_want(s->pace, METER_TURN_MAX,
+			    s->mux->now);
+		if (s->paced == 0)
+			return;
+	}
+	mux_ring_add(s->mux, s);
 }
 
 int
@@ -329,6 +497,20 @@ mux_stream_grant_early(struct mux_stream *s)
 	s->arriving += s->mux->early_in;
 }
 
+/* The rest of a window that is to be no larger than the limit needs. */
+static uint32_t
+stream_begin(struct mux_stream *s)
+{
+	uint32_t	 credit;
+
+	s->consumed = s->window - s->arriving - s->queue.len;
+	stream_fit_limit(s, stream_window_max(s));
+	credit = meter_begin(s->meter, stream_unasked(s), s->mux->now);
+	s->consumed -= credit;
+	s->arriving += credit;
+	return (credit);
+}
+
 uint32_t
 mux_stream_grant_accept(struct mux_stream *s)
 {
@@ -338,6 +520,8 @@ mux_stream_grant_accept(struct mux_stream *s)
 	s->credit_at = s->quick_since = m->now;
 	if (s->flags & STREAM_FIN_IN || s->dgram != NULL)
 		return (0);
+	if (s->meter != NULL)
+		return (stream_begin(s));
 	if (s->window < MUX_CREDIT_INITIAL && plenty(m) &&
 	    reserve(m, MUX_CREDIT_INITIAL - s->window) == 0)
 		s->window = MUX_CREDIT_INITIAL;
@@ -347,44 +531,61 @@ mux_stream_grant_accept(struct mux_stream *s)
 }
 
 /*
- * What was consumed goes back to the peer.  If the reader takes half a
- * window or more in a round trip, and little is waiting, and that goes on,
- * the window is what holds the sender up, so it doubles.  If it takes less
- * than an eighth, and much is waiting, half the window would do as well, and
- * the rest is only memory.
+ * If the reader takes half a window or more in a round trip, and little is
+ * waiting, and that goes on, the window is what holds the sender up, so it
+ * doubles.  If it takes less than an eighth, and much is waiting, half the
+ * window would do as well, and the rest is only memory.  took: what was
+ * consumed since the last time.
  */
-uint32_t
-mux_stream_grant_more(struct mux_stream *s)
+static void
+stream_fit(struct mux_stream *s, uint32_t took)
 {
 	struct mux	*m = s->mux;
 	uint64_t	 trip = MAXIMUM(m->rtt, MUX_RTT_FLOOR), pace;
-	uint32_t	 credit = s->consumed, n;
+	uint32_t	 max = stream_window_max(s), n;
 	int		 lags = s->queue.len > s->window / 4;
 
+	/* Meters are run now and then, which is part of the way then. */
+	if (s->meter != NULL)
+		trip += 2 * METER_TICK_US;
 	/* How long half a window takes, us. */
 	pace = MINIMUM(m->now - s->credit_at, UINT32_MAX) *
-	    (s->window / 2) / MAXIMUM(credit, 1);
+	    (s->window / 2) / MAXIMUM(took, 1);
 	s->credit_at = m->now;
-	s->consumed = 0;
 	if (pace > trip || lags)
 		s->quick_since = m->now;
 	else if (m->now - s->quick_since >= MUX_GROW_AFTER &&
-	    s->window < MUX_CREDIT_MAX) {
-		n = MINIMUM(s->window, MUX_CREDIT_MAX - s->window);
+	    s->window < max) {
+		n = MINIMUM(s->window, max - s->window);
 		if (plenty(m) && reserve(m, n) == 0) {
 			s->window += n;
-			credit += n;
+			s->consumed += n;
+			took += n;
 			s->quick_since = m->now;
 		}
 	}
 	if (pace > 4 * trip && lags &&
 	    s->window > MUX_CREDIT_INITIAL) {
 		n = MINIMUM(s->window / 2, s->window - MUX_CREDIT_INITIAL);
-		n = MINIMUM(n, credit);
+		n = MINIMUM(n, took);
 		s->window -= n;
+		s->consumed -= n;
 		unreserve(m, n);
-		credit -= n;
 	}
+}
+
+/* What was consumed goes back to the peer, or what the meters allow of it. */
+uint32_t
+mux_stream_grant_more(struct mux_stream *s)
+{
+	uint32_t	 credit = s->given;
+
+	if (s->meter == NULL) {
+		stream_fit(s, s->consumed);
+		credit = s->consumed;
+	}
+	s->given = 0;
+	s->consumed -= credit;
 	s->arriving += credit;
 	return (credit);
 }
@@ -405,7 +606,10 @@ stream_took(struct mux_stream *s, size_t n)
 		return;
 	}
 	s->consumed += n;
-	if (s->consumed >= s->window / 2)
+	if (s->meter != NULL) {
+		if (s->meter->want > 0 || stream_unasked(s) >= s->window / 2)
+			stream_ask(s);
+	} else if (s->consumed >= s->window / 2)
 		mux_stream_owe(s, OWE_CREDIT);
 }
 
@@ -413,6 +617,7 @@ void
 mux_stream_fin(struct mux_stream *s)
 {
 	s->flags |= STREAM_FIN_IN;
+	stream_unmeter(s);
 	/* Only what is queued still needs a window. */
 	if (s->dgram == NULL) {
 		unreserve(s->mux, s->window - s->queue.len);
@@ -454,15 +659,17 @@ mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 		return (mux_fail(m, "empty data"));
 	if (n > s->arriving)
 		return (mux_fail(m, "credit exceeded"));
+	s->arriving -= n;
 	s->in += n;
 	m->in += n;
+	if (s->meter != NULL)
+		meter_came(s->meter, n, m->now);
 	if (n > 0 && s->queue.len == 0 && s->ops->input != NULL) {
 		taken = s->ops->input(s, s->arg, p, n);
 		if (s->flags & STREAM_DEAD)
 			return (0);
 		taken = MINIMUM(taken, n);
 	}
-	s->arriving -= n;
 	if (taken < n && stream_queue(s, p + taken, n - taken) == -1) {
 		mux_stream_abort(s, MUX_CODE_INTERNAL, "out of memory");
 		return (0);

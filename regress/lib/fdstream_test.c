@@ -20,7 +20,8 @@
  */
 
 /* link: lib/fdstream.c lib/mux.c lib/mux_frame.c lib/mux_output.c
- * lib/mux_queue.c lib/mux_dgram.c lib/mux_stream.c lib/mux_table.c */
+ * lib/mux_queue.c lib/meter.c
+ * lib/mux_dgram.c lib/mux_stream.c lib/mux_table.c */
 /* libs: libevent */
 
 #include "compat.h"

@@ -15,7 +15,8 @@
  */
 
 /* link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
-   lib/mux_queue.c lib/mux_dgram.c lib/mux_frame.c lib/mux_splice.c
+   lib/mux_queue.c lib/meter.c lib/mux_dgram.c lib/mux_frame.c
+   lib/mux_splice.c
    regress/lib/mux_peer.c */
 /* flags: -Wl,--wrap=malloc */
 

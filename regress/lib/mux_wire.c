@@ -277,6 +277,13 @@ const struct mux_ops flow_ops = {
 int
 flow_open(int i, struct mux *m, uint64_t there, uint64_t back)
 {
+	return (flow_open_metered(i, m, there, back, NULL));
+}
+
+int
+flow_open_metered(int i, struct mux *m, uint64_t there, uint64_t back,
+    struct meter_flow *meter)
+{
 	struct flow	*f = &flows[i];
 	struct mux_open	 o;
 
@@ -289,7 +296,7 @@ flow_open(int i, struct mux *m, uint64_t there, uint64_t back)
 	o.kind = MUX_KIND_TCP;
 	o.ticket = i;
 	f->end[0].m = m;
-	f->end[0].s = mux_open_stream(m, &o, &end_ops, &f->end[0]);
+	f->end[0].s = mux_open_metered(m, &o, &end_ops, &f->end[0], meter);
 	if (f->end[0].s == NULL)
 		return (-1);
 	mux_ready(f->end[0].s);

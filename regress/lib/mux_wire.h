@@ -97,6 +97,9 @@ extern const struct mux_ops flow_ops;
 
 /* Open flow i over a mux; bytes there and back; -1: refused. */
 int	 flow_open(int, struct mux *, uint64_t, uint64_t);
+/* The same with a limit at that end. */
+int	 flow_open_metered(int, struct mux *, uint64_t, uint64_t,
+	    struct meter_flow *);
 void	 end_speak(struct end *);		/* no more mute */
 void	 end_listen(struct end *);		/* no more deaf */
 void	 end_read(struct end *, size_t);	/* so much of the queue */
