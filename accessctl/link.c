@@ -44,6 +44,7 @@
 #define BUSY_TRIES	5	/* at a relay that is just starting */
 #define DENIED_MS	10000	/* its mind does not change every second */
 #define FLUSH_MS	20	/* between looks at what is still to leave */
+#define LEFT_MAX	8	/* links that were left and still carry */
 
 struct relay_link {
 	struct event_base		*base;
@@ -61,12 +62,15 @@ struct relay_link {
 	struct dial			*dial;
 	struct link_client		*client;
 	struct link			*link;
+	struct link			*next;	/* made before that is left */
+	struct link			*left[LEFT_MAX];	/* oldest first */
+	size_t				 nleft;
 	int				 up;
 	int				 retry;
 	int				 closing;
 	int				 sandboxed;
 	int				 busy_tries;
-	uint32_t			 goaway_ms;
+	int				 moving;	/* to a new link */
 	uint64_t			 up_since;
 	uint64_t			 close_by;	/* us, link_now */
 };
@@ -88,6 +92,7 @@ static void	relay_up(struct link *, void *, const struct mux_hello *);
 static void	relay_goaway(struct link *, void *,
 		    const struct mux_goaway *);
 static void	relay_down(struct link *, void *, int, const char *);
+static void	relay_move(struct relay_link *);
 static void	relay_flush(struct relay_link *);
 
 static const struct link_client_ops client_ops = {
@@ -174,6 +179,9 @@ relay_link_free(struct relay_link *r)
 	dial_free(r->dial);
 	link_client_free(r->client);
 	link_free(r->link);
+	link_free(r->next);
+	while (r->nleft > 0)
+		link_free(r->left[--r->nleft]);
 	if (r->timer != NULL)
 		event_free(r->timer);
 	evtls_client_free(r->tls);
@@ -199,15 +207,15 @@ relay_link_close(struct relay_link *r, unsigned int ms)
 		return;
 	r->closing = 1;
 	r->close_by = link_now() + ms * 1000ULL;
-	if (r->link != NULL) {
-		relay_flush(r);
-		return;
-	}
 	event_del(r->timer);
 	dial_free(r->dial);
 	r->dial = NULL;
 	link_client_free(r->client);
 	r->client = NULL;
+	if (r->link != NULL) {
+		relay_flush(r);
+		return;
+	}
 	r->ops->down(r->arg, EXIT_OK, "", 0);
 }
 
@@ -269,16 +277,17 @@ relay_again(struct relay_link *r, enum exit_status status, const char *why,
 	if (r->closing)
 		status = EXIT_OK;
 	else if (r->retry) {
-		if (r->goaway_ms > 0)
-			ms = arc4random_uniform(r->goaway_ms);
-		else
-			ms = backoff_next(&r->backoff);
-		r->goaway_ms = 0;
+		ms = backoff_next(&r->backoff);
 		if (ms < at_least)
 			ms = at_least + arc4random_uniform(at_least / 2 + 1);
 		relay_later(r, ms);
 	}
-	r->ops->down(r->arg, status, why, ms);
+	/* While the old link stands there is nothing to tell. */
+	if (r->up && !r->closing)
+		log_debug("relay %s: %s; next attempt in %u ms", r->name, why,
+		    ms);
+	else
+		r->ops->down(r->arg, status, why, ms);
 }
 
 static void
@@ -333,7 +342,10 @@ relay_done(struct link_client *lc, void *arg, struct link *link)
 	struct relay_link	*r = arg;
 
 	r->client = NULL;
-	r->link = link;
+	if (r->up)
+		r->next = link;
+	else
+		r->link = link;
 }
 
 static void
@@ -390,35 +402,108 @@ relay_up(struct link *link, void *arg, const struct mux_hello *hello)
 {
 	struct relay_link	*r = arg;
 
-	if (r->closing)
+	if (r->closing || (link != r->next && link != r->link))
 		return;
-	r->up = 1;
+	r->moving = 0;
 	r->up_since = link_now();
-	relay_sandbox(r);
 	log_debug("relay %s: link is up (%s)", r->name, hello->software);
+	if (link == r->next) {
+		relay_move(r);
+		return;
+	}
+	r->up = 1;
+	relay_sandbox(r);
 	r->ops->up(r->arg, link);
 }
 
+/*
+ * From now on streams go by the new link; the old one stays for those that
+ * it carries.
+ */
+static void
+relay_move(struct relay_link *r)
+{
+	struct link	*old = r->link, *oldest = r->left[0];
+
+	r->link = r->next;
+	r->next = NULL;
+	if (r->nleft == LEFT_MAX) {
+		r->nleft--;
+		memmove(&r->left[0], &r->left[1],
+		    r->nleft * sizeof(r->left[0]));
+		link_close(oldest, WS_CLOSE_AWAY, "left long ago");
+	}
+	r->left[r->nleft++] = old;
+	if (link_retire(old, "moved") == -1)
+		link_close(old, WS_CLOSE_AWAY, "moved");
+}
+
+/*
+ * The relay will end this link, but not at once.  Who has more streams to
+ * come makes the next one now; who has but one goes on with it.
+ */
 static void
 relay_goaway(struct link *link, void *arg, const struct mux_goaway *away)
 {
 	struct relay_link	*r = arg;
+	uint32_t		 delay = away->delay;
 
-	r->goaway_ms = away->delay < BACKOFF_MAX_MS ? away->delay + 1 :
-	    BACKOFF_MAX_MS;
 	log_debug("relay %s: %s", r->name, away->text);
+	if (link != r->link || !r->retry || r->moving || r->closing)
+		return;
+	if (delay > BACKOFF_MAX_MS)
+		delay = BACKOFF_MAX_MS;
+	if (link_now() - r->up_since > LINK_GOOD_MS * 1000ULL)
+		backoff_reset(&r->backoff);
+	r->moving = 1;
+	relay_later(r, delay == 0 ? 0 : arc4random_uniform(delay));
+}
+
+/* 1 if it was one that was left. */
+static int
+relay_forget(struct relay_link *r, const struct link *link)
+{
+	size_t	 i;
+
+	for (i = 0; i < r->nleft; i++) {
+		if (r->left[i] != link)
+			continue;
+		r->nleft--;
+		memmove(&r->left[i], &r->left[i + 1],
+		    (r->nleft - i) * sizeof(r->left[0]));
+		return (1);
+	}
+	return (0);
 }
 
 static void
 relay_down(struct link *link, void *arg, int code, const char *text)
 {
 	struct relay_link	*r = arg;
+	enum exit_status	 status;
+	int			 was_up;
 
-	if (r->up && link_now() - r->up_since > LINK_GOOD_MS * 1000ULL)
-		backoff_reset(&r->backoff);
-	r->up = 0;
-	r->link = NULL;
+	if (relay_forget(r, link) || (link != r->link && link != r->next)) {
+		link_free(link);
+		return;
+	}
+	status = code == WS_CLOSE_PROTOCOL ? EXIT_PROTOCOL :
+	    code == WS_CLOSE_POLICY ? EXIT_DENIED : EXIT_RELAY;
+	was_up = r->up && link == r->link;
+	if (was_up) {
+		if (link_now() - r->up_since > LINK_GOOD_MS * 1000ULL)
+			backoff_reset(&r->backoff);
+		r->up = 0;
+	}
+	/* One that is on its way is the first of a new row. */
+	if (link == r->link)
+		r->link = r->next;
+	r->next = NULL;
 	link_free(link);
-	relay_again(r, code == WS_CLOSE_PROTOCOL ? EXIT_PROTOCOL :
-	    code == WS_CLOSE_POLICY ? EXIT_DENIED : EXIT_RELAY, text, 0);
+	if (r->closing && r->link != NULL)
+		return;
+	if (was_up && r->moving && !r->closing)
+		r->ops->down(r->arg, status, text, 0);
+	else
+		relay_again(r, status, text, 0);
 }

@@ -46,6 +46,7 @@ outcome_status(uint16_t code)
 	case MUX_CODE_NODE_GONE:
 	case MUX_CODE_TARGET_RESET:
 	case MUX_CODE_KILLED:
+	case MUX_CODE_GOING_AWAY:
 		return (EXIT_CUT);
 	default:
 		return (EXIT_OTHER);

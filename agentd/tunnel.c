@@ -18,6 +18,11 @@
  * The tunnel process: holds the link to the relay and brings it back when
  * it is lost.  It can't connect, open a file, or read the token: proxy
  * connects for it, and the parent signs.
+ *
+ * A relay that is to be replaced says so, and goes on serving for a while.
+ * Then the next link is made before the last one is broken: new streams come
+ * by the new link, while the old one stays for those it carries until they
+ * have ended, or the relay's patience has.
  */
 
 #include "compat.h"
@@ -42,6 +47,7 @@
 #define CA_MAX		(1024 * 1024)
 /* A link that stood so long was a good one: begin at the minimum again. */
 #define LINK_GOOD_MS	60000
+#define LEFT_MAX	8	/* links that were left and still carry */
 
 enum tunnel_state {
 	TUNNEL_WAITING,		/* for the next attempt */
@@ -67,11 +73,13 @@ static struct event		*timer;
 static struct backoff		 backoff;
 static struct link_client	*client;
 static struct link		*link_now_up;
+static struct link		*link_next;	/* its hello has not come */
+static struct link		*left[LEFT_MAX];	/* oldest first */
+static size_t			 nleft;
 static struct mux_hello		 hello;
 static uint32_t			 ids, dial_id;
 static size_t			 relay;		/* the one being tried */
 static uint64_t			 up_since;
-static uint32_t			 goaway_ms;
 static int			 ending, serving;
 
 static int	tunnel_recv_begin(struct proc_peer *, struct imsg *);
@@ -93,6 +101,9 @@ static void	tunnel_open(struct link *, void *, struct mux_stream *,
 static void	tunnel_goaway(struct link *, void *,
 		    const struct mux_goaway *);
 static void	tunnel_down(struct link *, void *, int, const char *);
+static void	tunnel_leave(struct link *);
+static int	tunnel_forget(const struct link *);
+static void	tunnel_close(int, const char *);
 static const char *relay_name(void);
 
 static const struct link_client_ops client_ops = {
@@ -148,9 +159,9 @@ void
 tunnel_stop(void)
 {
 	ending = 1;
-	if (link_now_up != NULL) {
+	if (link_now_up != NULL || link_next != NULL || nleft > 0) {
 		proc_linger(1000);
-		link_close(link_now_up, WS_CLOSE_AWAY, "agentd ends");
+		tunnel_close(WS_CLOSE_AWAY, "agentd ends");
 	}
 }
 
@@ -253,8 +264,8 @@ tunnel_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	    sizeof(hello.software));
 	strlcpy(hello.name, conf.begin.name, sizeof(hello.name));
 	relay = 0;
-	if (serving && link_now_up != NULL)
-		link_close(link_now_up, WS_CLOSE_AWAY, "reloaded");
+	if (serving)
+		tunnel_close(WS_CLOSE_AWAY, "reloaded");
 	return (0);
 }
 
@@ -285,11 +296,19 @@ tunnel_try(evutil_socket_t fd, short what, void *arg)
 		tunnel_again("the proxy process is starting", 1000);
 }
 
-/* No link: try again after a while, the next relay of the list first. */
+static void
+tunnel_wait(unsigned int ms)
+{
+	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
+
+	state = TUNNEL_WAITING;
+	evtimer_add(timer, &tv);
+}
+
+/* No new link: try again after a while, the next relay of the list first. */
 static void
 tunnel_again(const char *why, unsigned int at_least)
 {
-	struct timeval	 tv;
 	unsigned int	 ms;
 
 	state = TUNNEL_WAITING;
@@ -303,9 +322,7 @@ tunnel_again(const char *why, unsigned int at_least)
 	log_warnx("relay %s: %s; next attempt in %u.%u s", relay_name(), why,
 	    ms / 1000, ms % 1000 / 100);
 	relay = (relay + 1) % conf.nrelays;
-	tv.tv_sec = ms / 1000;
-	tv.tv_usec = ms % 1000 * 1000;
-	evtimer_add(timer, &tv);
+	tunnel_wait(ms);
 }
 
 int
@@ -391,9 +408,7 @@ static void
 tunnel_login_done(struct link_client *lc, void *arg, struct link *link)
 {
 	client = NULL;
-	link_now_up = link;
-	state = TUNNEL_LINK;
-	goaway_ms = 0;
+	link_next = link;
 	if (ending)
 		link_close(link, WS_CLOSE_AWAY, "agentd ends");
 }
@@ -416,10 +431,17 @@ tunnel_up(struct link *link, void *arg, const struct mux_hello *h)
 {
 	char	 tls[128];
 
+	if (link != link_next)
+		return;
+	link_next = NULL;
+	state = TUNNEL_LINK;
 	up_since = link_now();
 	evtls_describe(link_conn(link), tls, sizeof(tls));
 	log_info("node %s: link to %s is up (%s, %s)", conf.begin.name,
 	    relay_name(), h->software, tls);
+	if (link_now_up != NULL)
+		tunnel_leave(link_now_up);
+	link_now_up = link;
 }
 
 static void
@@ -429,36 +451,96 @@ tunnel_open(struct link *link, void *arg, struct mux_stream *s,
 	target_open(s, open);
 }
 
+/*
+ * It will end this link, but not at once: make the next one first, at some
+ * time within the delay, as all others do.
+ */
 static void
 tunnel_goaway(struct link *link, void *arg, const struct mux_goaway *g)
 {
-	goaway_ms = g->delay > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : g->delay;
-	log_info("relay %s: %s", relay_name(), g->text);
+	uint32_t	 delay, ms;
+
+	if (link != link_now_up || state != TUNNEL_LINK || ending)
+		return;
+	if (link_now() - up_since > LINK_GOOD_MS * 1000ULL)
+		backoff_reset(&backoff);
+	delay = g->delay > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : g->delay;
+	ms = delay == 0 ? 0 : arc4random_uniform(delay);
+	log_info("relay %s: %s; next link in %u.%u s", relay_name(), g->text,
+	    ms / 1000, ms % 1000 / 100);
+	tunnel_wait(ms);
 }
 
 static void
 tunnel_down(struct link *link, void *arg, int code, const char *text)
 {
-	struct timeval	 tv;
-	uint32_t	 ms;
+	int	 was_up = link == link_now_up, was_next = link == link_next;
 
-	link_now_up = NULL;
+	if (!was_up && !was_next && tunnel_forget(link))
+		log_info("relay %s: the link that was left has ended: %s",
+		    relay_name(), text);
 	link_free(link);
-	state = TUNNEL_WAITING;
-	if (up_since != 0 && link_now() - up_since >
-	    LINK_GOOD_MS * 1000ULL)
-		backoff_reset(&backoff);
-	up_since = 0;
-	if (goaway_ms == 0 || ending) {
-		tunnel_again(text, 0);
+	if (was_up)
+		link_now_up = NULL;
+	if (was_next)
+		link_next = NULL;
+	if (ending) {
+		if (link_now_up == NULL && link_next == NULL && nleft == 0)
+			proc_quit(0);
 		return;
 	}
-	/* The relay said when to come back: all over that time. */
-	ms = arc4random_uniform(goaway_ms);
-	goaway_ms = 0;
-	log_info("relay %s: link ended: %s; back in %u.%u s", relay_name(),
-	    text, ms / 1000, ms % 1000 / 100);
-	tv.tv_sec = ms / 1000;
-	tv.tv_usec = ms % 1000 * 1000;
-	evtimer_add(timer, &tv);
+	if (was_up && up_since != 0 && link_now() - up_since >
+	    LINK_GOOD_MS * 1000ULL)
+		backoff_reset(&backoff);
+	if (was_up)
+		up_since = 0;
+	if (was_next || (was_up && state == TUNNEL_LINK))
+		tunnel_again(text, 0);
+	else if (was_up)
+		/* It said before that it would; the next is on its way. */
+		log_info("relay %s: link ended: %s", relay_name(), text);
+}
+
+/* There is a newer link; this one stays as long as it carries something. */
+static void
+tunnel_leave(struct link *link)
+{
+	struct link	*oldest = left[0];
+
+	if (nleft == LEFT_MAX) {
+		tunnel_forget(oldest);
+		link_close(oldest, WS_CLOSE_AWAY, "left long ago");
+	}
+	left[nleft++] = link;
+	if (link_retire(link, "moved") == -1)
+		link_close(link, WS_CLOSE_AWAY, "moved");
+}
+
+/* 1 if it was one that was left. */
+static int
+tunnel_forget(const struct link *link)
+{
+	size_t	 i;
+
+	for (i = 0; i < nleft; i++) {
+		if (left[i] != link)
+			continue;
+		nleft--;
+		memmove(&left[i], &left[i + 1], (nleft - i) * sizeof(left[0]));
+		return (1);
+	}
+	return (0);
+}
+
+static void
+tunnel_close(int code, const char *text)
+{
+	size_t	 i;
+
+	for (i = 0; i < nleft; i++)
+		link_close(left[i], code, text);
+	if (link_next != NULL)
+		link_close(link_next, code, text);
+	if (link_now_up != NULL)
+		link_close(link_now_up, code, text);
 }

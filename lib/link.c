@@ -35,6 +35,7 @@
 #define LINK_CLOSE_MS	2000	/* for the peer to answer a close */
 #define LINK_LINGER_MS	60000	/* for what it said before to get there */
 #define LINK_LINGER_TICK_MS 50
+#define LINK_RETIRE_TICK_MS 250
 #define KEY_POOL	256	/* mask keys made at a time */
 #define PONG_LEN	8	/* what our pings carry: the time, us */
 /* A full DATA frame fills a TLS record, all heads included. */
@@ -49,6 +50,8 @@ struct link {
 	const struct link_ops	*ops;
 	void			*arg;
 	struct event		*timer;
+	struct event		*retire;	/* it is to go when idle */
+	uint64_t		 unused;	/* since then; 0: it is used */
 	const struct timeval	*ping_tv;	/* kept by the event base */
 	uint64_t		 born;
 	uint64_t		 heard;		/* when bytes came, us */
@@ -72,6 +75,7 @@ struct link {
 	uint64_t		 linger_until;
 	int			 close_code;
 	char			*close_text;
+	char			*retire_text;
 	unsigned int		 busy;		/* callbacks on the stack */
 };
 
@@ -93,6 +97,7 @@ static void	link_fail(struct link *, int, const char *);
 static int	link_linger(struct link *);
 static void	link_over(struct link *, const char *);
 static void	link_tick(evutil_socket_t, short, void *);
+static void	link_retire_tick(evutil_socket_t, short, void *);
 static void	link_arm(struct link *, unsigned int);
 static void	link_leave(struct link *);
 static void	link_destroy(struct link *);
@@ -178,10 +183,13 @@ link_destroy(struct link *l)
 	    "the link has ended");
 	if (l->timer != NULL)
 		event_free(l->timer);
+	if (l->retire != NULL)
+		event_free(l->retire);
 	evtls_free(l->conn);
 	ws_done(&l->ws);
 	free(l->pong);
 	free(l->close_text);
+	free(l->retire_text);
 	free(l);
 }
 
@@ -211,6 +219,8 @@ link_over(struct link *l, const char *text)
 		return;
 	l->over = 1;
 	event_del(l->timer);
+	if (l->retire != NULL)
+		event_del(l->retire);
 	l->busy++;
 	mux_end(l->mux, MUX_CODE_NODE_GONE, text);
 	if (!l->dead)
@@ -234,6 +244,46 @@ link_close(struct link *l, int code, const char *reason)
 		link_arm(l, 0);
 	}
 	link_end(l, code, reason);
+}
+
+/*
+ * Who was told to go elsewhere may still send us a stream that it had begun
+ * before: a link goes when it has been idle for a while.
+ */
+int
+link_retire(struct link *l, const char *reason)
+{
+	if (l->over || l->dead || l->closing || l->retire != NULL)
+		return (0);
+	l->retire = event_new(event_get_base(l->timer), -1, 0,
+	    link_retire_tick, l);
+	free(l->retire_text);
+	l->retire_text = strdup(reason);
+	if (l->retire == NULL || l->retire_text == NULL)
+		return (-1);
+	link_retire_tick(-1, 0, l);
+	return (0);
+}
+
+static void
+link_retire_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval	 tv = { 0, LINK_RETIRE_TICK_MS * 1000 };
+	struct link	*l = arg;
+	struct mux_stats stats;
+	uint64_t	 now = link_now();
+
+	if (l->closing)
+		return;
+	mux_get_stats(l->mux, &stats);
+	if (stats.streams > 0)
+		l->unused = 0;
+	else if (l->unused == 0)
+		l->unused = now;
+	if (l->unused != 0 && now - l->unused >= LINK_RETIRE_MS * 1000ULL)
+		link_close(l, WS_CLOSE_NORMAL, l->retire_text);
+	else
+		evtimer_add(l->retire, &tv);
 }
 
 /*

@@ -30,6 +30,7 @@
 
 #define LINK_PING_MS	15000	/* between pings, both ways */
 #define LINK_DEAD_MS	45000	/* of silence */
+#define LINK_RETIRE_MS	3000	/* what was on its way here has come then */
 
 struct event_base;
 struct evtls;
@@ -78,6 +79,12 @@ struct link	*link_new(struct evtls *, const struct link_config *);
  * after 2 s.
  */
 void		 link_close(struct link *, int, const char *);
+/*
+ * It is no longer needed for anything new: when it has carried no stream for
+ * LINK_RETIRE_MS it is closed in order, and down() comes as always.  -1:
+ * without memory.
+ */
+int		 link_retire(struct link *, const char *);
 /* At once, no callback of the link's; takes NULL.  Safe in any of them. */
 void		 link_free(struct link *);
 

@@ -538,6 +538,7 @@ mux_code_name(uint16_t code)
 		[MUX_CODE_KILLED] = "killed",
 		[MUX_CODE_INTERNAL] = "internal error",
 		[MUX_CODE_UNSUPPORTED] = "unsupported",
+		[MUX_CODE_GOING_AWAY] = "going away",
 	};
 
 	return (code < nitems(names) ? names[code] : "unknown");

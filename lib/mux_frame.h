@@ -103,7 +103,8 @@ enum mux_code {
 	MUX_CODE_TARGET_RESET = 10,	/* the target's connection was reset */
 	MUX_CODE_KILLED = 11,		/* by an administrator or a revocation */
 	MUX_CODE_INTERNAL = 12,		/* trouble of our own */
-	MUX_CODE_UNSUPPORTED = 13	/* kind not served here */
+	MUX_CODE_UNSUPPORTED = 13,	/* kind not served here */
+	MUX_CODE_GOING_AWAY = 14	/* the relay ends, or is replaced */
 };
 
 struct mux_head {

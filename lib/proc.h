@@ -95,6 +95,13 @@ struct proc_def {
 	 */
 	void		 (*stop)(void);
 	/*
+	 * In the child, when there is another that takes what is new: finish
+	 * what there is, take nothing more, and proc_quit(0).  Peers are to
+	 * leave within so many milliseconds.  Say proc_quiet() when nothing
+	 * is half done that only the present peers know how to finish.
+	 */
+	void		 (*drain)(uint32_t);
+	/*
 	 * A pipe to a peer is there (anew), or is gone.  Not before serve();
 	 * pipes that came earlier are told right after it.  Nothing is read
 	 * from a peer until then.
@@ -166,6 +173,8 @@ void		 proc_quit(int status);
  * milliseconds.  The parent's patience is PROC_STOP_S.
  */
 void		 proc_linger(int ms);
+
+void		 proc_quiet(void);
 
 /*
  * In start(): a path that the sandbox leaves open; a folder to chroot to,

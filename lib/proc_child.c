@@ -50,6 +50,7 @@ static int	proc_recv_go(struct proc_peer *, struct imsg *);
 static int	proc_recv_stop(struct proc_peer *, struct imsg *);
 static int	proc_recv_ping(struct proc_peer *, struct imsg *);
 static int	proc_recv_log(struct proc_peer *, struct imsg *);
+static int	proc_recv_drain(struct proc_peer *, struct imsg *);
 static void	proc_child_lost(struct proc_peer *);
 static void	proc_child_bad(struct proc_peer *);
 static void	proc_child_term(evutil_socket_t, short, void *);
@@ -73,6 +74,8 @@ static const struct proc_rule proc_child_rules[] = {
 	{ IMSG_PROC_PING, PROC_PARENT, 0, proc_recv_ping, 0, 0 },
 	{ IMSG_PROC_LOG, PROC_PARENT, sizeof(struct proc_level),
 	    proc_recv_log, 0, 0 },
+	{ IMSG_PROC_DRAIN, PROC_PARENT, sizeof(struct proc_drain),
+	    proc_recv_drain, 0, 0 },
 };
 
 static struct proc_child_state {
@@ -152,6 +155,26 @@ proc_recv_log(struct proc_peer *parent, struct imsg *imsg)
 		return (-1);
 	log_setverbose(msg.level);
 	return (0);
+}
+
+static int
+proc_recv_drain(struct proc_peer *parent, struct imsg *imsg)
+{
+	struct proc_drain	 drain;
+
+	if (imsg_get_data(imsg, &drain, sizeof(drain)) == -1)
+		return (-1);
+	if (proc_self.def->drain != NULL && !child.stopping)
+		proc_self.def->drain(drain.spread_ms);
+	else
+		proc_quiet();
+	return (0);
+}
+
+void
+proc_quiet(void)
+{
+	proc_send(proc_peer(PROC_PARENT, 0), IMSG_PROC_QUIET, 0, -1, NULL, 0);
 }
 
 static void

@@ -54,7 +54,10 @@ enum proc_imsg {
 	IMSG_PROC_PONG,
 	IMSG_PROC_OWNED,	/* that process sent a bad message */
 	/* from the parent again */
-	IMSG_PROC_LOG		/* struct proc_level: log so much */
+	IMSG_PROC_LOG,		/* struct proc_level: log so much */
+	/* Finish, there is another, as in struct proc_def: */
+	IMSG_PROC_DRAIN = 32,	/* from the parent: struct proc_drain */
+	IMSG_PROC_QUIET		/* to the parent */
 };
 
 /*
@@ -68,6 +71,11 @@ struct proc_who {
 
 struct proc_level {
 	uint32_t	 level;		/* enum log_level */
+};
+
+struct proc_drain {
+	uint32_t	 spread_ms;
+	uint32_t	 unused;
 };
 
 /* Owned by the table in proc_self. */

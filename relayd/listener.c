@@ -78,7 +78,7 @@ struct nonce_key	 nonce_key;
 
 static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
 /* Connections nobody has logged in on, oldest first. */
-static TAILQ_HEAD(, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
+static TAILQ_HEAD(strangers, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
 static uint32_t		 nstrangers, next_id;
 static struct event	*accept_timer, *tidy_timer;
 static int		 accept_paused;
@@ -214,7 +214,7 @@ listener_stop(void)
 	listener_accept_sweep(0);
 	listener_accept_sweep(1);
 	/* Close frames want to be sent. */
-	if (links_drain() > 0)
+	if (links_end() > 0)
 		proc_linger(DRAIN_MS);
 }
 
@@ -480,6 +480,12 @@ conn_settled(struct conn *c)
 		evtimer_add(tidy_timer, &tv);
 }
 
+struct conn *
+listener_newest(void)
+{
+	return (TAILQ_LAST(&strangers, strangers));
+}
+
 /* Handshakes need several times what a connection keeps. */
 static void
 listener_tidy(evutil_socket_t fd, short what, void *arg)
@@ -596,7 +602,7 @@ conn_request(struct conn *c, const struct http_head *head)
 	uint64_t	 body;
 	int		 framing, status = 400;
 
-	c->keepalive = head->minor == 1 &&
+	c->keepalive = head->minor == 1 && !listener_drains() &&
 	    !http_field_has_token(head, "connection", "close");
 	framing = http_body_length(head, &body, &status);
 	if (framing == -1) {

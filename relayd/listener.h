@@ -40,6 +40,7 @@
  *	listener_route.c	which link leads to a node: routes and tickets
  *	listener_record.c	streams on record, whoever carries them
  *	listener_stream.c	streams from a client's link to a node's
+ *	listener_drain.c	the end of a listener that has a successor
  *	door_*.c		one protocol of clients each
  */
 
@@ -126,6 +127,8 @@ struct conn {
 	struct session		*session;
 	struct link		*link;
 	int			 up;		/* the peer's hello has come */
+	int			 away;		/* it was asked to come by
+						   another link */
 	int			 killed;	/* kill has been answered */
 	uint64_t		 epoch;
 	int64_t			 since;
@@ -163,6 +166,8 @@ void		 conn_error(struct conn *, const struct http_head *, int,
 void		 conn_free(struct conn *);
 /* It logged in: it no longer counts against strangers' limits. */
 void		 conn_settled(struct conn *);
+/* The last that came and has not logged in, or NULL. */
+struct conn	*listener_newest(void);
 void		 listener_set_limits(const struct relayd_limits *);
 int		 listener_accept_on(int, const struct conf_listen *);
 void		 listener_accept_sweep(int);
@@ -189,7 +194,13 @@ int	 link_recv_listener(struct proc_peer *, struct imsg *);
 int	 link_recv_kill(struct proc_peer *, struct imsg *);
 int	 links_announce(uint32_t *);
 /* Say goodbye on every link; how many there are. */
-int	 links_drain(void);
+int	 links_end(void);
+
+/* listener_drain.c */
+/* Another listener takes what is new: this one ends with its links. */
+int	 listener_drains(void);
+/* This link is up: if we drain, ask its peer to leave. */
+void	 drain_link(struct conn *);
 
 /* listener_route.c */
 /* It has this session from now on; its last one is over. */

@@ -118,6 +118,7 @@ link_tell_up(const struct conn *c)
 	up.session = c->session->session;
 	up.epoch = c->epoch;
 	up.since = c->since;
+	up.away = c->away;
 	if (c->software != NULL)
 		strlcpy(up.software, c->software, sizeof(up.software));
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_UP, c->id, -1,
@@ -133,6 +134,7 @@ conn_link_up(struct link *link, void *arg, const struct mux_hello *h)
 	c->epoch = h->epoch;
 	c->software = strdup(h->software);
 	link_tell_up(c);
+	drain_link(c);
 }
 
 static void
@@ -250,7 +252,7 @@ links_announce(uint32_t *from)
 
 /* We end: tell everybody to come back, spread over some time. */
 int
-links_drain(void)
+links_end(void)
 {
 	struct mux_goaway	 away;
 	struct conn		*c, *tmp;
@@ -263,6 +265,7 @@ links_drain(void)
 		if (c->link == NULL)
 			continue;
 		(void)mux_send_goaway(link_mux(c->link), &away);
+		mux_end(link_mux(c->link), MUX_CODE_GOING_AWAY, away.text);
 		link_close(c->link, WS_CLOSE_RESTART, away.text);
 		n++;
 	}

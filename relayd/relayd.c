@@ -108,7 +108,7 @@ static struct proc_def relayd_defs[] = {
 	    .start = listener_start, .serve = listener_serve,
 	    .stop = listener_stop, .peer_up = listener_peer_up,
 	    .peer_down = listener_peer_down,
-	    .congested = listener_congested },
+	    .drain = listener_drain, .congested = listener_congested },
 };
 
 const struct proc_daemon relayd_daemon = {

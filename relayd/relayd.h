@@ -148,6 +148,8 @@ enum imsg_type {
 	/* links: listener -> router */
 	IMSG_LINK_UP,		/* struct link_up; id: connection */
 	IMSG_LINK_DOWN,		/* struct link_down; id: connection */
+	IMSG_LINK_AWAY,		/* struct link_away; id: connection: its peer
+				   was asked to come by another link */
 	IMSG_LINK_AGAIN,	/* struct session: to a router that was started
 				   anew, which asks auth; then LINK_UP */
 	IMSG_SESSION_CHECK,	/* struct session; router -> auth, answered by
@@ -290,7 +292,13 @@ struct link_up {
 	uint64_t		 session;
 	uint64_t		 epoch;
 	int64_t			 since;		/* s since 1970 */
+	uint32_t		 away;		/* as by IMSG_LINK_AWAY */
+	uint32_t		 pad;
 	char			 software[CTL_TEXT_LEN];
+};
+
+struct link_away {
+	uint64_t		 session;
 };
 
 struct link_down {
@@ -467,5 +475,6 @@ void	listener_stop(void);
 void	listener_peer_up(struct proc_peer *);
 void	listener_peer_down(struct proc_peer *);
 void	listener_congested(struct proc_peer *, int);
+void	listener_drain(uint32_t);
 
 #endif /* RELAYD_H */

@@ -88,6 +88,8 @@ const struct proc_rule router_rules[] = {
 	    link_recv_up, 0, 0 },
 	{ IMSG_LINK_DOWN, PROC_LISTENER, sizeof(struct link_down),
 	    link_recv_down, 0, 0 },
+	{ IMSG_LINK_AWAY, PROC_LISTENER, sizeof(struct link_away),
+	    link_recv_away, 0, 0 },
 	{ IMSG_LINK_KILLED, PROC_LISTENER, sizeof(struct link_killed),
 	    end_recv_killed, 0, 0 },
 	{ IMSG_ROUTE_ASK, PROC_LISTENER, sizeof(struct route_ask),

@@ -68,6 +68,8 @@ struct router_session {
 	int				 up;
 	int				 live;		/* streams to its node
 							   go this way */
+	int				 away;		/* to be left for another
+							   link, in peace */
 	int				 kill_sent;
 	int				 settled;	/* the kill is answered */
 	struct link_up			*early;		/* LINK_UP came while
@@ -150,6 +152,7 @@ void		 link_is_up(struct router_session *, const struct link_up *);
 void		 link_is_down(struct router_session *, const char *);
 int		 link_recv_up(struct proc_peer *, struct imsg *);
 int		 link_recv_down(struct proc_peer *, struct imsg *);
+int		 link_recv_away(struct proc_peer *, struct imsg *);
 int		 link_recv_stats(struct proc_peer *, struct imsg *);
 
 /* router_end.c */
@@ -178,6 +181,15 @@ void		 routes_session_known(struct router_session *);
 void		 routes_session_gone(struct router_session *);
 /* No more streams from this session, or to it (node_unlive comes first). */
 void		 tickets_drop(struct router_session *);
+/*
+ * Streams go to this node by another link now.  What is on its way to this
+ * one still gets there.
+ */
+void		 tickets_retire(struct router_session *);
+/* A node's link is live: who waits for one gets it. */
+void		 routes_node_up(const struct router_session *);
+/* For so many ms nodes without a link are taken for late, not offline. */
+void		 routes_patience(uint64_t);
 /* The node whose link a ticket leads to; NULL if there is no such ticket. */
 struct router_session *ticket_node(uint64_t);
 void		 routes_auth_up(void);

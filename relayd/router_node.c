@@ -18,6 +18,10 @@
  * Links: a session whose peer has said hello.  Those of nodes are looked for
  * by the node; where there are two of one node, only one of them can lead to
  * it.
+ *
+ * A listener that is to end asks the peers of its links to come by another
+ * one ("away").  Such a link is not ended when the next one is up: it only
+ * gets no new streams, and goes when its peer or its listener say so.
  */
 
 #include "compat.h"
@@ -164,6 +168,7 @@ link_is_up(struct router_session *rs, const struct link_up *up)
 	struct audit_event	 a;
 
 	rs->up = 1;
+	rs->away |= up->away != 0;
 	rs->epoch = up->epoch;
 	rs->since = up->since;
 	rs->up_ms = router_ms_since(up->since);
@@ -194,8 +199,11 @@ link_is_up(struct router_session *rs, const struct link_up *up)
 	RB_INSERT(router_names, &names, rs);
 	node_state(rs, 1);
 	/* Who waits for a way to the node gets one by the new link. */
-	if (old != NULL)
+	if (old != NULL && old->away && old->epoch == rs->epoch)
+		tickets_retire(old);
+	else if (old != NULL)
 		session_kill(old, WS_CLOSE_POLICY, taken_over);
+	routes_node_up(rs);
 }
 
 /*
@@ -210,7 +218,13 @@ node_compete(struct router_session *rs, struct router_session *old)
 	int	 same;
 
 	same = strcmp(rs->s.token_id, old->s.token_id) == 0;
-	if (same && rs->epoch == old->epoch && rs->again &&
+	if (same && rs->epoch == old->epoch && rs->away &&
+	    (!old->away || rs->since <= old->since)) {
+		log_debug("node %s: the link from %s is being left",
+		    rs->s.node, rs->s.addr);
+		return (-1);
+	}
+	if (same && rs->epoch == old->epoch && rs->again && !old->away &&
 	    rs->since < old->since) {
 		/* Announced in any order: this one is the ghost. */
 		session_kill(rs, WS_CLOSE_POLICY, taken_over);
@@ -255,6 +269,21 @@ node_state(const struct router_session *rs, int online)
 	st.since = online ? rs->since : (int64_t)time(NULL);
 	(void)proc_send(router_auth(), IMSG_NODE_STATE, 0, -1, &st,
 	    sizeof(st));
+}
+
+int
+link_recv_away(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct router_session	*rs;
+	struct link_away	 away;
+	uint32_t		 conn = imsg_get_id(imsg);
+
+	if (imsg_get_data(imsg, &away, sizeof(away)) == -1 || conn == 0 ||
+	    session_of(away.session, peer, conn, &rs) == -1)
+		return (-1);
+	if (rs != NULL)
+		rs->away = 1;
+	return (0);
 }
 
 int

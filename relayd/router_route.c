@@ -32,6 +32,7 @@
 #include "router.h"
 
 #define ASKS_MAX	4096	/* that wait, per listener */
+#define RETIRE_MS	2000	/* for streams on their way to a node */
 
 struct router_ticket {
 	RB_ENTRY(router_ticket)		 by_id;
@@ -41,6 +42,8 @@ struct router_ticket {
 	struct router_session		*client, *node;
 	int				 ok;	/* the node's listener has it */
 	struct router_asks		 asks;	/* that wait for that */
+	TAILQ_ENTRY(router_ticket)	 by_age;	/* once retired */
+	uint64_t			 retired_ms;	/* 0: it is not */
 };
 
 enum ask_what { ASK_ROUTE, ASK_NODES };
@@ -58,6 +61,8 @@ struct router_ask {
 	uint64_t			 until_ms;
 	int				 sent;		/* auth has it */
 	int				 begun;		/* part is answered */
+	int				 late;		/* for a node that should
+							   be back soon */
 	struct router_ticket		*ticket;	/* awaited, or NULL */
 	char				 node[CTL_NAME_LEN];
 	char				 node_id[USER_ID_LEN + 4];
@@ -75,6 +80,7 @@ static int	ask_new(enum ask_what, struct router_session *, uint32_t,
 static struct router_ask *ask_find(uint32_t, enum ask_what, uint64_t);
 static void	ask_go(struct router_ask *);
 static void	ask_resolve(struct router_ask *);
+static void	ask_park(struct router_ask *);
 static void	ask_answer(struct router_ask *, uint32_t);
 static void	ask_free(struct router_ask *);
 static void	route_refuse(struct proc_peer *, uint32_t,
@@ -89,8 +95,12 @@ static struct router_ticket_table tickets = RB_INITIALIZER(&tickets);
 static struct router_ask_table	 asks = RB_INITIALIZER(&asks);
 static struct router_asks	 asks_by_age =
 				    TAILQ_HEAD_INITIALIZER(asks_by_age);
+static TAILQ_HEAD(, router_ticket) retired =
+				    TAILQ_HEAD_INITIALIZER(retired);
+static uint64_t			 patient_until;	/* ms */
 static uint32_t			 nasks[PROC_INSTANCES_MAX];
 static uint32_t			 next_ask;
+static uint32_t			 nlate;
 
 static int
 ticket_cmp(struct router_ticket *a, struct router_ticket *b)
@@ -134,7 +144,7 @@ ticket_get(struct router_session *client, struct router_session *node)
 	struct ticket		 msg;
 
 	LIST_FOREACH(t, &client->held, of_client) {
-		if (t->node == node)
+		if (t->node == node && t->retired_ms == 0)
 			return (t);
 	}
 	if ((t = calloc(1, sizeof(*t))) == NULL)
@@ -180,6 +190,8 @@ ticket_drop(struct router_ticket *t)
 		ticket_tell_drop(t->client->s.listener, t->id);
 	LIST_REMOVE(t, of_client);
 	LIST_REMOVE(t, of_node);
+	if (t->retired_ms != 0)
+		TAILQ_REMOVE(&retired, t, by_age);
 	RB_REMOVE(router_ticket_table, &tickets, t);
 	router_counts.tickets--;
 	TAILQ_CONCAT(&waiting, &t->asks, of_ticket);
@@ -202,6 +214,42 @@ tickets_drop(struct router_session *rs)
 		ticket_drop(t);
 	LIST_FOREACH_SAFE(t, &rs->to, of_node, tmp)
 		ticket_drop(t);
+}
+
+/*
+ * The client's listener forgets its route at once, and asks for another with
+ * the next stream; the node's listener keeps the ticket for those streams
+ * that it has yet to see.
+ */
+void
+tickets_retire(struct router_session *node)
+{
+	struct router_ticket	*t, *tmp;
+
+	LIST_FOREACH_SAFE(t, &node->to, of_node, tmp) {
+		if (t->retired_ms != 0)
+			continue;
+		if (t->client->s.listener == node->s.listener ||
+		    !TAILQ_EMPTY(&t->asks)) {
+			ticket_drop(t);
+			continue;
+		}
+		ticket_tell_drop(t->client->s.listener, t->id);
+		t->retired_ms = router_ms();
+		TAILQ_INSERT_TAIL(&retired, t, by_age);
+		router_wake();
+	}
+}
+
+static int
+tickets_expire(uint64_t now)
+{
+	struct router_ticket	*t;
+
+	while ((t = TAILQ_FIRST(&retired)) != NULL &&
+	    now - t->retired_ms >= RETIRE_MS)
+		ticket_drop(t);
+	return (t != NULL);
 }
 
 /* ---- questions ---- */
@@ -237,6 +285,7 @@ ask_free(struct router_ask *a)
 {
 	if (a->ticket != NULL)
 		TAILQ_REMOVE(&a->ticket->asks, a, of_ticket);
+	nlate -= a->late;
 	nasks[a->rs->s.listener]--;
 	router_counts.asks--;
 	RB_REMOVE(router_ask_table, &asks, a);
@@ -253,7 +302,8 @@ ask_find(uint32_t id, enum ask_what what, uint64_t session)
 
 	key.id = id;
 	a = RB_FIND(router_ask_table, &asks, &key);
-	if (a == NULL || a->what != what || !a->sent || a->ticket != NULL ||
+	if (a == NULL || a->what != what || !a->sent || a->late ||
+	    a->ticket != NULL ||
 	    a->rs->s.session != session) {
 		log_debug("auth answers what nobody asks any more");
 		return (NULL);
@@ -298,14 +348,53 @@ ask_resolve(struct router_ask *a)
 		return;
 	}
 	if ((node = node_find(a->node_id)) == NULL) {
-		ask_answer(a, MUX_CODE_NODE_OFFLINE);
+		if (router_ms() >= patient_until)
+			ask_answer(a, MUX_CODE_NODE_OFFLINE);
+		else
+			ask_park(a);
 		return;
 	}
+	nlate -= a->late;
+	a->late = 0;
 	t = ticket_get(a->rs, node);
 	a->ticket = t;
 	TAILQ_INSERT_TAIL(&t->asks, a, of_ticket);
 	if (t->ok)
 		ask_answer(a, 0);
+}
+
+/*
+ * Its link may be about to come: the listeners announce theirs one after the
+ * other, and agents come from one listener to the next.
+ */
+static void
+ask_park(struct router_ask *a)
+{
+	nlate += !a->late;
+	a->late = 1;
+	if (a->until_ms < patient_until)
+		a->until_ms = patient_until;
+	TAILQ_REMOVE(&asks_by_age, a, by_age);
+	TAILQ_INSERT_TAIL(&asks_by_age, a, by_age);
+}
+
+void
+routes_patience(uint64_t ms)
+{
+	patient_until = router_ms() + ms;
+}
+
+void
+routes_node_up(const struct router_session *node)
+{
+	struct router_ask	*a, *tmp;
+
+	if (nlate == 0)
+		return;
+	TAILQ_FOREACH_SAFE(a, &asks_by_age, by_age, tmp) {
+		if (a->late && strcmp(a->node_id, node->s.node_id) == 0)
+			ask_resolve(a);
+	}
 }
 
 /* 0: by the ticket it has; else enum mux_code. */
@@ -370,7 +459,7 @@ routes_auth_down(void)
 	struct router_ask	*a, *tmp;
 
 	TAILQ_FOREACH_SAFE(a, &asks_by_age, by_age, tmp) {
-		if (a->ticket != NULL)
+		if (a->ticket != NULL || a->late)
 			continue;
 		a->sent = 0;
 		if (a->begun)
@@ -381,14 +470,24 @@ routes_auth_down(void)
 int
 routes_expire(uint64_t now)
 {
-	struct router_ask	*a;
+	struct router_ask	*a, *tmp;
+	int			 more;
 
-	while ((a = TAILQ_FIRST(&asks_by_age)) != NULL && now >= a->until_ms) {
+	more = tickets_expire(now);
+	TAILQ_FOREACH_SAFE(a, &asks_by_age, by_age, tmp) {
+		if (a->late && now >= patient_until) {
+			ask_answer(a, MUX_CODE_NODE_OFFLINE);
+			continue;
+		}
+		if (now < a->until_ms && nlate == 0)
+			break;
+		if (now < a->until_ms)
+			continue;
 		log_debug("%s asked for %s: no answer in time",
 		    a->rs->s.email, a->what == ASK_NODES ? "nodes" : a->node);
 		ask_answer(a, MUX_CODE_INTERNAL);
 	}
-	return (a != NULL);
+	return (more || !TAILQ_EMPTY(&asks_by_age));
 }
 
 /* ---- from listeners ---- */

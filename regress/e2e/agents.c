@@ -20,7 +20,8 @@
 /*
  * agents: many devices in one process.  Makes so many links to a relay and
  * keeps them, with the backoff of agentd; prints "up N" when their number
- * changes (at most ten times a second).  Each answers a stream by echoing.
+ * changes (at most ten times a second), and "moved N" when relays that go
+ * away have been left for others.  Each answers a stream by echoing.
  *
  *	agents URL CA-FILE|- TOKEN-FILE PREFIX COUNT
  */
@@ -56,7 +57,8 @@ struct agent {
 	struct event		*timer;
 	struct event		*connecting;
 	int			 fd;
-	struct link		*link;
+	struct link		*link, *next;
+	int			 moving;
 	struct mux_hello	 hello;
 };
 
@@ -66,7 +68,7 @@ static struct sockaddr_storage	 relay;
 static struct evtls_client	*trust;
 static struct token		 token;
 static struct mux_budget	 budget = { .limit = 1UL << 32 };
-static unsigned int		 up, told;
+static unsigned int		 up, told, moved, moved_told;
 
 static void	agent_try(evutil_socket_t, short, void *);
 static void	agent_connected(evutil_socket_t, short, void *);
@@ -110,7 +112,30 @@ static const struct mux_stream_ops echo_ops = {
 static void
 link_up(struct link *l, void *arg, const struct mux_hello *h)
 {
-	up++;
+	struct agent	*a = arg;
+
+	if (a->link == NULL)
+		up++;
+	else {
+		moved++;
+		link_retire(a->link, "moved");
+	}
+	a->link = l;
+	a->next = NULL;
+	a->moving = 0;
+}
+
+static void
+link_goaway(struct link *l, void *arg, const struct mux_goaway *g)
+{
+	struct agent	*a = arg;
+	unsigned int	 ms = g->delay == 0 ? 0 : arc4random_uniform(g->delay);
+	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (l != a->link || a->moving)
+		return;
+	a->moving = 1;
+	evtimer_add(a->timer, &tv);
 }
 
 static void
@@ -125,15 +150,23 @@ static void
 link_down(struct link *l, void *arg, int code, const char *text)
 {
 	struct agent	*a = arg;
+	int		 again = 0;
 
-	if (a->link != NULL)
+	if (l == a->link) {
 		up--;
-	a->link = NULL;
+		a->link = NULL;
+		again = !a->moving;
+	} else if (l == a->next) {
+		a->next = NULL;
+		again = 1;
+	}
+	log_debug("%s: link ended: %d %s", a->name, code, text);
 	link_free(l);
-	agent_again(a);
+	if (again)
+		agent_again(a);
 }
 
-static const struct link_ops link_ops = { link_up, link_open, NULL,
+static const struct link_ops link_ops = { link_up, link_open, link_goaway,
 	link_down };
 
 static void
@@ -150,7 +183,7 @@ client_done(struct link_client *lc, void *arg, struct link *l)
 {
 	struct agent	*a = arg;
 
-	a->link = l;
+	a->next = l;
 	backoff_reset(&a->backoff);
 }
 
@@ -240,6 +273,11 @@ tell(evutil_socket_t fd, short what, void *arg)
 	if (up != told) {
 		told = up;
 		printf("up %u\n", up);
+		fflush(stdout);
+	}
+	if (moved != moved_told) {
+		moved_told = moved;
+		printf("moved %u\n", moved);
 		fflush(stdout);
 	}
 }

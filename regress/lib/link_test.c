@@ -556,6 +556,42 @@ goaway_leaves_before_the_close(void **state __unused)
 }
 
 static void
+retired_link_waits_for_its_streams(void **state __unused)
+{
+	struct mux_stream	*s;
+	uint64_t		 since;
+
+	two_links();
+	go_up();
+	s = open_plain(&a);
+	assert_non_null(s);
+	wait_for(&b.opened, 1, 2000);
+	assert_int_equal(link_retire(a.link, "moved"), 0);
+	assert_int_equal(link_retire(a.link, "again"), 0);
+	wait_for(&a.down, 1, LINK_RETIRE_MS + 500);
+	assert_int_equal(a.down, 0);
+	mux_reset(s, MUX_CODE_CANCEL, NULL);
+	since = link_now();
+	wait_for(&a.down, 1, LINK_RETIRE_MS * 4);
+	assert_int_equal(a.down, 1);
+	assert_true(link_now() - since >= LINK_RETIRE_MS * 1000ULL - 300000);
+	wait_for(&b.down, 1, 2000);
+	assert_int_equal(b.code, WS_CLOSE_NORMAL);
+	assert_string_equal(b.text, "moved");
+}
+
+static void
+retired_link_may_go_any_time(void **state __unused)
+{
+	two_links();
+	go_up();
+	assert_int_equal(link_retire(a.link, "moved"), 0);
+	link_close(b.link, WS_CLOSE_RESTART, "late");
+	wait_for(&a.down, 1, 2000);
+	assert_int_equal(a.code, WS_CLOSE_RESTART);
+}
+
+static void
 both_close_at_once(void **state __unused)
 {
 	two_links();
@@ -845,6 +881,8 @@ main(void)
 		CASE(full_frames_fill_a_record),
 		CASE(close_code_and_reason_arrive),
 		CASE(revoked_link_kills_its_streams),
+		CASE(retired_link_waits_for_its_streams),
+		CASE(retired_link_may_go_any_time),
 		CASE(goaway_leaves_before_the_close),
 		CASE(both_close_at_once),
 		CASE(close_before_the_hello),

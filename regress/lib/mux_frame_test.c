@@ -377,12 +377,12 @@ code_names(void **state)
 {
 	int		 i;
 
-	for (i = 0; i <= MUX_CODE_UNSUPPORTED; i++) {
+	for (i = 0; i <= MUX_CODE_GOING_AWAY; i++) {
 		assert_non_null(mux_code_name(i));
 		assert_string_not_equal(mux_code_name(i), "unknown");
 	}
 	assert_string_equal(mux_code_name(MUX_CODE_REFUSED), "refused");
-	assert_string_equal(mux_code_name(14), "unknown");
+	assert_string_equal(mux_code_name(15), "unknown");
 	assert_string_equal(mux_code_name(0xffff), "unknown");
 }
 

@@ -427,6 +427,105 @@ newcomer_takes_over_from_a_ghost(void **state)
 }
 
 static void
+go_away(uint64_t id, int listener, uint32_t conn)
+{
+	struct link_away	 away = { .session = id };
+
+	assert_int_equal(fake_say(L, listener, IMSG_LINK_AWAY, conn, &away,
+	    sizeof(away)), 0);
+}
+
+/* Make before break: the old link loses its part and nothing else. */
+static void
+link_told_to_leave_is_left_in_peace(void **state)
+{
+	struct ticket_id	 drop;
+	uint64_t		 ticket;
+
+	pair();
+	ticket = route();
+	stream_up(1, 1, ticket);
+	go_away(2, 1, 22);
+	assert_int_equal(node_find("id-pi")->s.session, 2);
+	fake_clear();
+	log_in(3, 0, 33, DOOR_NODE, "bob", "pi");
+	link_up(3, 0, 33, 1000);
+	assert_int_equal(fake_count(IMSG_LINK_KILL), 0);
+	assert_int_equal(node_find("id-pi")->s.session, 3);
+	assert_non_null(session_find(2));
+	assert_int_equal(router_counts.streams, 1);
+	/* The client asks anew; what it has sent still gets there. */
+	assert_true(fake_took(L, 0, IMSG_TICKET_DROP, NULL, &drop,
+	    sizeof(drop)));
+	assert_int_equal(drop.ticket, ticket);
+	assert_int_equal(fake_count(IMSG_TICKET_DROP), 0);
+	fake_run(2200);
+	assert_true(fake_took(L, 1, IMSG_TICKET_DROP, NULL, &drop,
+	    sizeof(drop)));
+	assert_int_equal(drop.ticket, ticket);
+	ask(1, 0, 11, "pi");
+	answer(0, "id-pi");
+	assert_int_equal(fake_count(IMSG_TICKET), 1);
+	/* Its end is not the node's. */
+	fake_clear();
+	link_down(2, 1, 22);
+	assert_int_equal(fake_count(IMSG_NODE_STATE), 0);
+	assert_int_equal(node_find("id-pi")->s.session, 3);
+}
+
+/* A router that was started anew hears of both, in any order. */
+static void
+link_being_left_is_no_rival(void **state)
+{
+	struct link_up	 up;
+
+	log_in(3, 0, 33, DOOR_NODE, "bob", "pi");
+	link_up(3, 0, 33, 1000);
+	log_in(2, 1, 22, DOOR_NODE, "bob", "pi");
+	memset(&up, 0, sizeof(up));
+	up.session = 2;
+	up.epoch = 1000;
+	up.since = time(NULL) - 100;
+	up.away = 1;
+	assert_int_equal(fake_say(L, 1, IMSG_LINK_UP, 22, &up, sizeof(up)),
+	    0);
+	assert_int_equal(fake_count(IMSG_LINK_KILL), 0);
+	assert_int_equal(node_find("id-pi")->s.session, 3);
+	/* One of an agentd that ended since is a ghost all the same. */
+	log_in(4, 0, 44, DOOR_NODE, "bob", "pi");
+	link_up(4, 0, 44, 2000);
+	expect_kill(0, 3, 1008);
+	assert_int_equal(node_find("id-pi")->s.session, 4);
+}
+
+static void
+node_that_is_late_is_waited_for(void **state)
+{
+	log_in(1, 0, 11, DOOR_ACCESS, "ann", NULL);
+	link_up(1, 0, 11, 0);
+	fake_clear();
+	routes_patience(60000);
+	ask(1, 0, 11, "pi");
+	answer(0, "id-pi");
+	fake_run(100);
+	assert_int_equal(fake_count(IMSG_ROUTE), 0);
+	log_in(2, 1, 22, DOOR_NODE, "bob", "pi");
+	link_up(2, 1, 22, 1000);
+	assert_int_equal(fake_count(IMSG_TICKET), 1);
+	routes_patience(0);
+	ask(1, 0, 11, "nas");
+	answer(0, "id-nas");
+	assert_int_equal(route_code(0), MUX_CODE_NODE_OFFLINE);
+	/* And those that do not come are offline in the end. */
+	routes_patience(200);
+	ask(1, 0, 11, "tv");
+	answer(0, "id-tv");
+	assert_int_equal(fake_count(IMSG_ROUTE), 0);
+	fake_run(400);
+	assert_int_equal(route_code(0), MUX_CODE_NODE_OFFLINE);
+}
+
+static void
 newcomer_that_started_earlier_is_refused(void **state)
 {
 	uint64_t	 flaps = router_counts.flaps;
@@ -980,6 +1079,9 @@ main(void)
 		T(listener_speaks_of_anothers_session),
 		T(node_comes_and_goes),
 		T(newcomer_takes_over_from_a_ghost),
+		T(link_told_to_leave_is_left_in_peace),
+		T(link_being_left_is_no_rival),
+		T(node_that_is_late_is_waited_for),
 		T(newcomer_that_started_earlier_is_refused),
 		T(newcomer_with_another_token_is_refused),
 		T(listener_dies_with_all_it_had),
