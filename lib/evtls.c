@@ -271,6 +271,13 @@ evtls_close(struct evtls *c)
 }
 
 void
+evtls_preface(struct evtls *c, ssize_t (*preface)(struct evtls *, void *,
+    const uint8_t *, size_t))
+{
+	c->preface = preface;
+}
+
+void
 evtls_set_ops(struct evtls *c, const struct evtls_ops *ops, void *arg)
 {
 	c->ops = ops;

@@ -139,6 +139,17 @@ struct evtls	*evtls_connect(struct event_base *, int,
 		    struct evtls_client *, const char *,
 		    const struct evtls_ops *, void *);
 
+/*
+ * What a proxy puts in front of all else, TLS as well.  It is called with
+ * all bytes that have come so far, and returns how many of those it was (and
+ * is not called again), 0 for more bytes, or -1: closed is called with
+ * EVTLS_ERROR then, as it is after EVTLS_PREFACE_MAX bytes.  Right after
+ * evtls_accept; the handshake begins behind it.
+ */
+#define EVTLS_PREFACE_MAX	8192
+void		 evtls_preface(struct evtls *, ssize_t (*)(struct evtls *,
+		    void *, const uint8_t *, size_t));
+
 /* Another owner takes the connection: a door, then a link. */
 void		 evtls_set_ops(struct evtls *, const struct evtls_ops *,
 		    void *);

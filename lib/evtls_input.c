@@ -41,6 +41,7 @@ enum end {
 	END_TLS			/* text */
 };
 
+static int		 preface(struct evtls *);
 static enum end		 handshake(struct evtls *);
 static void		 input_tls(struct evtls *);
 static enum end		 open_records(struct evtls *, size_t *);
@@ -61,11 +62,53 @@ evtls_on_read(int fd, short what, void *arg)
 		linger(c);
 	else if (evtls_stopped(c))
 		;	/* woken before, stopped since */
+	else if (c->preface != NULL && !preface(c))
+		;	/* more of it, or nothing, will come */
 	else if (c->tls != NULL)
 		input_tls(c);
 	else
 		input_plain(c);
 	evtls_leave(c);
+}
+
+/*
+ * What comes in front of the rest, which is taken off here.  Returns whether
+ * it has come; what followed it is then where the passes look for it.
+ */
+static int
+preface(struct evtls *c)
+{
+	struct evtls_bufs	*b = evtls_bufs();
+	enum end		 end;
+	size_t			 got;
+	ssize_t			 n = 0;
+
+	end = receive(c, b->sealed_in, EVTLS_PREFACE_MAX - c->in.len, &got);
+	if (evtls_kept_add(&c->in, b->sealed_in, got) == -1) {
+		evtls_finish(c, EVTLS_ERROR, "no memory");
+		return (0);
+	}
+	if (got > 0)
+		n = c->preface(c, c->arg, evtls_kept_data(&c->in), c->in.len);
+	if (evtls_gone(c))
+		return (0);
+	if (n == -1 || (n == 0 && c->in.len >= EVTLS_PREFACE_MAX)) {
+		evtls_finish(c, EVTLS_ERROR, "what comes first is not what a "
+		    "proxy says");
+		return (0);
+	}
+	if (n == 0) {
+		input_end(c, end);
+		return (0);
+	}
+	c->preface = NULL;
+	evtls_kept_drain(&c->in, n);
+	if (c->tls == NULL && c->in.len > 0) {
+		c->left = c->in;
+		memset(&c->in, 0, sizeof(c->in));
+		c->offer = 1;
+	}
+	return (1);
 }
 
 /* The first step: plain is ready as it is, a TLS client says hello. */

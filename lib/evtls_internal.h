@@ -82,12 +82,15 @@ struct evtls {
 	struct evtls_client	*client;	/* a reference, or NULL */
 	char			*host;		/* of a TLS client, or NULL */
 	char			*text;		/* why it is over, or NULL */
+	/* What comes first is not yet complete; else NULL. */
+	ssize_t			 (*preface)(struct evtls *, void *,
+				    const uint8_t *, size_t);
 
 	/* What libtls may read in this pass. */
 	const uint8_t		*src;
 	size_t			 srclen;
 
-	struct evtls_kept	 in;		/* sealed, while paused */
+	struct evtls_kept	 in;		/* sealed, while paused; preface */
 	struct evtls_kept	 left;		/* plain, not yet taken */
 	struct evtls_kept	 out;		/* the socket was full */
 

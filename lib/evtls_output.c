@@ -47,7 +47,7 @@ evtls_on_write(int fd, short what, void *arg)
 	struct evtls	*c = arg;
 
 	c->busy = 1;
-	if (!c->ready && !c->closing)
+	if (!c->ready && !c->closing && c->preface == NULL)
 		evtls_begin(c);
 	if (!evtls_gone(c))
 		output(c);

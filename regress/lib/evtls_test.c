@@ -709,6 +709,127 @@ handshake_byte_by_byte(void **state)
 	close(b[0]);
 }
 
+/* ---- What comes in front ---- */
+
+#define PREFACE	"HELLO\n"
+
+static ssize_t
+on_preface(struct evtls *c, void *arg, const uint8_t *buf, size_t len)
+{
+	const size_t	 n = strlen(PREFACE);
+
+	assert_ptr_equal(arg, &sv);
+	assert_int_equal(sv.ready, 0);
+	if (memcmp(buf, PREFACE, len < n ? len : n) != 0)
+		return (buf[0] == '?' ? 0 : -1);
+	if (len < n)
+		return (0);
+	return ((ssize_t)n);
+}
+
+/* Through our hands, so many bytes at a time; the preface first. */
+static void
+with_preface(struct evtls_server *s, struct evtls_client *clnt, size_t step)
+{
+	uint8_t	 up[4096];
+	char	 buf[4096];
+	ssize_t	 n;
+	size_t	 len = strlen(PREFACE);
+	int	 a[2], b[2], begun = 0;
+
+	pair(a);
+	pair(b);
+	memcpy(up, PREFACE, len);
+	cl.send = sv.send = 3000;
+	sv.c = evtls_accept(base, b[1], s, &ops, &sv);
+	evtls_preface(sv.c, on_preface);
+	cl.c = evtls_connect(base, a[0], clnt, "rsa.example", &ops, &cl);
+	evtls_server_free(s);
+	evtls_client_free(clnt);
+	while (cl.got < 3000 || sv.got < 3000) {
+		if ((n = read(a[1], up + len, sizeof(up) - len)) > 0)
+			len += n;
+		if (len > strlen(PREFACE))
+			begun = 1;
+		if (begun && len > 0) {
+			n = len < step ? len : step;
+			assert_int_equal(write(b[0], up, n), n);
+			memmove(up, up + n, len - n);
+			len -= n;
+		}
+		if ((n = read(b[0], buf, sizeof(buf))) > 0)
+			assert_int_equal(write(a[1], buf, n), n);
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		assert_false(cl.closed || sv.closed);
+	}
+	assert_int_equal(evtls_buffered(sv.c), 0);
+	close(a[1]);
+	close(b[0]);
+}
+
+static void
+preface_in_any_cut(void **state)
+{
+	static const size_t	 steps[] = { 1, 5, 6, 7, 100, 4096 };
+	size_t			 i;
+
+	for (i = 0; i < nitems(steps); i++) {
+		with_preface(server(rsa, NULL, NULL), client(ca, NULL),
+		    steps[i]);
+		again(state);
+		with_preface(NULL, NULL, steps[i]);
+		again(state);
+	}
+}
+
+/* After these bytes, and perhaps the end, it is over. */
+static void
+preface_fails(struct evtls_server *s, const char *data, size_t len, int end)
+{
+	int	fds[2];
+
+	pair(fds);
+	sv.c = evtls_accept(base, fds[1], s, &ops, &sv);
+	evtls_preface(sv.c, on_preface);
+	evtls_server_free(s);
+	evtls_deadline(sv.c, 50);
+	assert_int_equal(write(fds[0], data, len), len);
+	if (end)
+		close(fds[0]);
+	until_closed(&sv);
+	assert_int_equal(sv.ready, 0);
+	assert_int_equal(sv.inputs, 0);
+	if (!end)
+		close(fds[0]);
+}
+
+static void
+preface_that_is_none(void **state)
+{
+	static char	 endless[EVTLS_PREFACE_MAX] = "?";
+
+	preface_fails(NULL, "HELP", 4, 0);
+	assert_int_equal(sv.why, EVTLS_ERROR);
+	again(state);
+	preface_fails(server(ec, NULL, NULL), "\x16\x03\x01", 3, 0);
+	assert_int_equal(sv.why, EVTLS_ERROR);
+	again(state);
+	preface_fails(NULL, endless, sizeof(endless), 0);
+	assert_int_equal(sv.why, EVTLS_ERROR);
+	again(state);
+	preface_fails(NULL, endless, sizeof(endless) - 1, 0);
+	assert_int_equal(sv.why, EVTLS_TIMEOUT);
+	again(state);
+	preface_fails(NULL, "HEL", 3, 0);
+	assert_int_equal(sv.why, EVTLS_TIMEOUT);
+	again(state);
+	preface_fails(NULL, "HEL", 3, 1);
+	assert_int_equal(sv.why, EVTLS_EOF);
+	again(state);
+	preface_fails(server(ec, NULL, NULL), "HEL", 3, 1);
+	assert_int_equal(sv.why, EVTLS_ERROR);
+}
+
 /* ---- Not TLS ---- */
 
 static void
@@ -1386,6 +1507,8 @@ main(void)
 		CASE(system_roots_are_usable),
 		CASE(bad_material),
 		CASE(handshake_byte_by_byte),
+		CASE(preface_in_any_cut),
+		CASE(preface_that_is_none),
 		CASE(rubbish_is_not_tls),
 		CASE(random_rubbish),
 		CASE(http_is_not_tls),
