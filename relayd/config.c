@@ -61,6 +61,7 @@ config_new(void)
 		fatal("configuration");
 	TAILQ_INIT(&conf->listens);
 	TAILQ_INIT(&conf->certs);
+	TAILQ_INIT(&conf->proxies);
 	TAILQ_INIT(&conf->names);
 	n = sysconf(_SC_NPROCESSORS_ONLN);
 	conf->prefork = n < 1 ? 1 : n > PROC_INSTANCES_MAX ?
@@ -87,6 +88,7 @@ config_free(struct relayd_conf *conf)
 	struct listen_addr	*l;
 	struct certificate	*c;
 	struct own_name		*n;
+	struct network		*net;
 	int			 i;
 
 	if (conf == NULL)
@@ -109,6 +111,10 @@ config_free(struct relayd_conf *conf)
 			freezero(c->key, strlen(c->key));
 		free(c);
 	}
+	while ((net = TAILQ_FIRST(&conf->proxies)) != NULL) {
+		TAILQ_REMOVE(&conf->proxies, net, entry);
+		free(net);
+	}
 	while ((n = TAILQ_FIRST(&conf->names)) != NULL) {
 		TAILQ_REMOVE(&conf->names, n, entry);
 		free(n->name);
@@ -129,15 +135,22 @@ config_load(struct relayd_conf *conf)
 	struct certificate	*c;
 	struct sockaddr_un	 sun;
 	struct stat		 st;
-	int			 tls = 0, bad = 0;
+	int			 tls = 0, proxy = 0, bad = 0;
 
 	if (TAILQ_EMPTY(&conf->listens)) {
 		log_warnx("nothing to listen on: the configuration wants a "
 		    "line like \"listen on 0.0.0.0 port 443 tls\"");
 		bad = 1;
 	}
-	TAILQ_FOREACH(l, &conf->listens, entry)
+	TAILQ_FOREACH(l, &conf->listens, entry) {
 		tls |= l->tls;
+		proxy |= l->proxy;
+	}
+	if (proxy && TAILQ_EMPTY(&conf->proxies)) {
+		log_warnx("proxy-protocol wants to know from whom: add "
+		    "\"trusted proxy ADDRESS\"");
+		bad = 1;
+	}
 	if (tls && TAILQ_EMPTY(&conf->certs)) {
 		log_warnx("TLS wants a certificate: add \"certificate FILE "
 		    "key FILE\"");

@@ -44,6 +44,7 @@
 #define STRANGER_SLOW_MS	1000	/* older ones make room for new ones */
 #define TIDY_S			1	/* after handshakes */
 #define DRAIN_MS		500	/* for goodbyes when we end */
+#define LOG_MS			10000	/* the same warning, at most */
 #define FDS_RESERVED		64	/* pipes, sockets, the log */
 
 struct accept_socket {
@@ -58,6 +59,8 @@ struct accept_socket {
 static void	listener_announce(void);
 static void	listener_accept(evutil_socket_t, short, void *);
 static int	listener_room(const struct sockaddr_storage *);
+static int	listener_room_addr(const struct sockaddr_storage *,
+		    const struct conn *);
 static void	listener_tidy(evutil_socket_t, short, void *);
 static void	accept_pause(void);
 static void	accept_go_on(evutil_socket_t, short, void *);
@@ -98,6 +101,8 @@ const struct proc_rule listener_rules[] = {
 	    conf_recv_begin, 0, 0 },
 	{ IMSG_CONF_LISTEN, PROC_PARENT, sizeof(struct conf_listen),
 	    conf_recv_listen, 0, 1 },
+	{ IMSG_CONF_PROXY, PROC_PARENT, sizeof(struct conf_proxy),
+	    proxy_recv_conf, 0, 0 },
 	{ IMSG_CONF_CERT, PROC_PARENT, sizeof(struct conf_chunk),
 	    conf_recv_cert, 0, 0 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
@@ -170,7 +175,6 @@ listener_start(void)
 {
 	struct rlimit	 rl;
 
-	nonce_key_make(&nonce_key);
 	/* What was decided for connections of one before us must not fit. */
 	next_id = arc4random();
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
@@ -274,9 +278,10 @@ listener_accept_on(int fd, const struct conf_listen *l)
 
 	TAILQ_FOREACH(s, &sockets, entry) {
 		if (memcmp(&s->conf.ss, &l->ss, sizeof(l->ss)) == 0) {
-			/* The same socket again: only TLS may differ. */
+			/* The same socket again: only options may differ. */
 			close(fd);
 			s->conf.tls = l->tls;
+			s->conf.proxy = l->proxy;
 			s->keep = 1;
 			return (0);
 		}
@@ -349,10 +354,8 @@ accept_go_on(evutil_socket_t fd, short what, void *arg)
 static int
 listener_room(const struct sockaddr_storage *peer)
 {
-	struct conn	*c, *slow = NULL;
-	struct addr_key	 key, k;
+	struct conn	*c;
 	uint64_t	 now = listener_ms();
-	uint32_t	 same = 0;
 
 	if (counts.connections >= limits.connections) {
 		c = TAILQ_FIRST(&strangers);
@@ -360,29 +363,69 @@ listener_room(const struct sockaddr_storage *peer)
 			return (0);
 		conn_free(c);
 	}
-	if (nstrangers >= limits.connections_per_addr) {
-		addr_key((const struct sockaddr *)peer, &key);
-		TAILQ_FOREACH(c, &strangers, waiting) {
-			addr_key((const struct sockaddr *)&c->peer, &k);
-			if (memcmp(&k, &key, sizeof(k)) != 0)
-				continue;
-			if (slow == NULL)
-				slow = c;
-			if (++same >= limits.connections_per_addr)
-				break;
-		}
-		if (same >= limits.connections_per_addr) {
-			if (now - slow->accepted_ms < STRANGER_SLOW_MS)
-				return (0);
-			conn_free(slow);
-		}
-	}
+	if (!listener_room_addr(peer, NULL))
+		return (0);
 	if (nstrangers >= limits.handshakes) {
 		c = TAILQ_FIRST(&strangers);
 		if (now - c->accepted_ms < STRANGER_SLOW_MS)
 			return (-1);
 		conn_free(c);
 	}
+	return (1);
+}
+
+/* The same for its address alone; one of those there does not count. */
+static int
+listener_room_addr(const struct sockaddr_storage *peer,
+    const struct conn *self)
+{
+	struct conn	*c, *slow = NULL;
+	struct addr_key	 key, k;
+	uint32_t	 same = 0;
+
+	/* Whoever is behind a proxy is counted once it is known. */
+	if (nstrangers < limits.connections_per_addr || proxy_trusted(peer))
+		return (1);
+	addr_key((const struct sockaddr *)peer, &key);
+	TAILQ_FOREACH(c, &strangers, waiting) {
+		addr_key((const struct sockaddr *)&c->peer, &k);
+		if (c == self || memcmp(&k, &key, sizeof(k)) != 0)
+			continue;
+		if (slow == NULL)
+			slow = c;
+		if (++same >= limits.connections_per_addr)
+			break;
+	}
+	if (same < limits.connections_per_addr)
+		return (1);
+	if (listener_ms() - slow->accepted_ms < STRANGER_SLOW_MS)
+		return (0);
+	conn_free(slow);
+	return (1);
+}
+
+int
+listener_admit(const struct conn *c)
+{
+	static uint64_t	 said;
+
+	if (!c->is_waiting || listener_room_addr(&c->peer, c))
+		return (1);
+	counts.refused++;
+	if (listener_may_log(&said))
+		log_warnx("client %s: refused: too many connections from its "
+		    "address", conn_addr(c));
+	return (0);
+}
+
+int
+listener_may_log(uint64_t *last)
+{
+	uint64_t	 now = listener_ms();
+
+	if (*last != 0 && now - *last <= LOG_MS)
+		return (0);
+	*last = now;
 	return (1);
 }
 
@@ -422,13 +465,11 @@ listener_accept(evutil_socket_t lfd, short what, void *arg)
 		}
 		close(fd);
 		counts.refused++;
-		if (listener_ms() - said > 10000 || said == 0) {
-			said = listener_ms();
+		if (listener_may_log(&said))
 			log_warnx("connection refused: %llu connections, %u "
 			    "not logged in (refused so far: %llu)",
 			    (unsigned long long)counts.connections, nstrangers,
 			    (unsigned long long)counts.refused);
-		}
 	}
 }
 
@@ -447,7 +488,7 @@ conn_new(int fd, const struct accept_socket *s,
 	do
 		c->id = ++next_id;
 	while (c->id == 0 || conn_find(c->id) != NULL);
-	c->peer = *peer;
+	c->via = c->peer = *peer;
 	c->accepted_ms = listener_ms();
 	TAILQ_INIT(&c->owner.streams);
 	SLIST_INIT(&c->owner.routes);
@@ -458,6 +499,8 @@ conn_new(int fd, const struct accept_socket *s,
 		free(c);
 		return;
 	}
+	if (s->conf.proxy && proxy_trusted(peer))
+		evtls_preface(c->tls, proxy_preface);
 	evtls_deadline(c->tls, limits.handshake_ms);
 	RB_INSERT(conn_table, &conns, c);
 	TAILQ_INSERT_TAIL(&strangers, c, waiting);
@@ -613,6 +656,13 @@ conn_request(struct conn *c, const struct http_head *head)
 	}
 	if (framing == 1 || body > 0)
 		c->keepalive = 0;	/* it is not read */
+	if ((status = proxy_request(c, head)) != 0) {
+		conn_error(c, head, status, status == 429 ?
+		    "too many connections from your address" :
+		    "the proxy's Forwarded field can't be understood",
+		    status == 429 ? "Retry-After: 10\r\n" : NULL);
+		return;
+	}
 	if (http_str_eq(&head->path, LINK_PATH_NODE))
 		door_node_request(c, head);
 	else if (http_str_eq(&head->path, LINK_PATH_ACCESS))

@@ -35,6 +35,7 @@
  *
  *	listener.c		accept, limits, the first requests -> doors
  *	listener_conf.c		the configuration as the parent sends it
+ *	listener_proxy.c	who is behind a trusted proxy
  *	listener_sign.c		signing by the keys process
  *	listener_link.c		links: of nodes, of clients, between listeners
  *	listener_route.c	which link leads to a node: routes and tickets
@@ -115,7 +116,11 @@ struct conn {
 	enum conn_state		 state;
 	struct evtls		*tls;
 	uint64_t		 accepted_ms;
-	struct sockaddr_storage	 peer;
+	struct sockaddr_storage	 via;		/* who is connected, as far
+						   as a PROXY header tells */
+	struct sockaddr_storage	 peer;		/* the client: via, or who
+						   is behind that proxy */
+	int			 proxied;	/* via is a trusted proxy */
 	char			*out;		/* a response, or NULL */
 	size_t			 outlen, outoff;
 	int			 keepalive;
@@ -164,6 +169,13 @@ void		 conn_respond(struct conn *, int, const char *, const char *,
 void		 conn_error(struct conn *, const struct http_head *, int,
 		    const char *, const char *);
 void		 conn_free(struct conn *);
+/*
+ * Its client's address has been found behind a proxy: is there room for one
+ * more from there?  1, or 0: it is to be refused.
+ */
+int		 listener_admit(const struct conn *);
+/* 1 at most once in ten seconds: may this be logged? */
+int		 listener_may_log(uint64_t *);
 /* It logged in: it no longer counts against strangers' limits. */
 void		 conn_settled(struct conn *);
 /* The last that came and has not logged in, or NULL. */
@@ -178,6 +190,18 @@ int	 conf_recv_begin(struct proc_peer *, struct imsg *);
 int	 conf_recv_listen(struct proc_peer *, struct imsg *);
 int	 conf_recv_cert(struct proc_peer *, struct imsg *);
 int	 conf_recv_end(struct proc_peer *, struct imsg *);
+
+/* listener_proxy.c */
+int	 proxy_recv_conf(struct proc_peer *, struct imsg *);
+/* New proxies are about to be told; those are all, take them into use. */
+void	 proxy_conf_begin(void);
+void	 proxy_conf_end(void);
+/* Is this the address of a proxy that may speak for others? */
+int	 proxy_trusted(const struct sockaddr_storage *);
+/* See evtls_preface. */
+ssize_t	 proxy_preface(struct evtls *, void *, const uint8_t *, size_t);
+/* Find the client of a request.  0, or the status to refuse it with. */
+int	 proxy_request(struct conn *, const struct http_head *);
 
 /* listener_sign.c */
 extern const struct evtls_signer listener_signer;

@@ -52,7 +52,7 @@ conf_forget(void)
 
 	for (i = 0; i < next.nchains; i++)
 		free(next.chains[i]);
-	memset(&next, 0, sizeof(next));
+	explicit_bzero(&next, sizeof(next));
 }
 
 int
@@ -63,6 +63,7 @@ conf_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	next.open = 1;
 	listener_accept_sweep(0);
+	proxy_conf_begin();
 	return (0);
 }
 
@@ -126,6 +127,8 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 		evtls_server_free(listener_tls);
 		listener_tls = server;
 	}
+	memcpy(nonce_key.key, next.begin.nonce_key, sizeof(nonce_key.key));
+	proxy_conf_end();
 	listener_set_limits(&next.begin.limits);
 	log_setverbose(next.begin.verbose);
 	listener_accept_sweep(1);

@@ -41,6 +41,7 @@ static struct log_limit	 garbled = { .burst = 100, .ms = 6000 };
 
 static int	login_upgrade_valid(struct conn *, const struct http_head *);
 static int	login_host(const struct http_head *, char *, size_t);
+static uint32_t	login_who(const struct conn *);
 static int	login_signature(struct conn *, const struct http_str *,
 		    struct login *);
 static int	login_bearer(const struct http_str *, struct login *);
@@ -100,6 +101,26 @@ login_host(const struct http_head *head, char *out, size_t size)
 	return (out[0] == '\0' ? -1 : 0);
 }
 
+/*
+ * For whom a nonce is good: for this connection; behind a proxy, which may
+ * take another one the next time, and to another listener, for its client.
+ */
+static uint32_t
+login_who(const struct conn *c)
+{
+	struct addr_key	 key;
+	uint32_t	 part[sizeof(key.addr) / 4], who = 0;
+	size_t		 i;
+
+	if (!c->proxied)
+		return (c->id);
+	addr_key((const struct sockaddr *)&c->peer, &key);
+	memcpy(part, key.addr, sizeof(part));
+	for (i = 0; i < nitems(part); i++)
+		who = who * 31 + part[i];
+	return (who);
+}
+
 /* 0; 1: with a nonce that is too old, or another's; -1: it makes no sense. */
 static int
 login_signature(struct conn *c, const struct http_str *params,
@@ -117,7 +138,7 @@ login_signature(struct conn *c, const struct http_str *params,
 	    sizeof(req->sig))
 		return (-1);
 	req->method = LOGIN_SIGNATURE;
-	return (nonce_check(&nonce_key, listener_ms(), c->id, nonce.s,
+	return (nonce_check(&nonce_key, listener_ms(), login_who(c), nonce.s,
 	    nonce.len) == -1);
 }
 
@@ -146,7 +167,7 @@ login_nonce(struct conn *c, const struct http_head *head)
 {
 	char	 nonce[NONCE_STRLEN], extra[NONCE_STRLEN + 64];
 
-	nonce_make(&nonce_key, listener_ms(), c->id, nonce);
+	nonce_make(&nonce_key, listener_ms(), login_who(c), nonce);
 	snprintf(extra, sizeof(extra),
 	    "WWW-Authenticate: Culvert nonce=\"%s\"\r\n", nonce);
 	conn_error(c, head, 401, "log in with a token", extra);

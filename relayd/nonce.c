@@ -21,7 +21,6 @@
 #include <openssl/hmac.h>
 
 #include <endian.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base64.h"
@@ -33,40 +32,34 @@
 static void	nonce_fill(const struct nonce_key *, uint64_t, uint32_t,
 		    uint8_t[NONCE_RAW_LEN]);
 
-void
-nonce_key_make(struct nonce_key *k)
-{
-	arc4random_buf(k->key, sizeof(k->key));
-}
-
 static void
-nonce_fill(const struct nonce_key *k, uint64_t made, uint32_t conn,
+nonce_fill(const struct nonce_key *k, uint64_t made, uint32_t who,
     uint8_t raw[NONCE_RAW_LEN])
 {
 	unsigned char	 mac[EVP_MAX_MD_SIZE];
 	unsigned int	 maclen = sizeof(mac);
 
 	made = htobe64(made);
-	conn = htobe32(conn);
+	who = htobe32(who);
 	memcpy(raw, &made, 8);
-	memcpy(raw + 8, &conn, 4);
+	memcpy(raw + 8, &who, 4);
 	memset(mac, 0, sizeof(mac));
 	HMAC(EVP_sha256(), k->key, sizeof(k->key), raw, 12, mac, &maclen);
 	memcpy(raw + 12, mac, NONCE_MAC_LEN);
 }
 
 void
-nonce_make(const struct nonce_key *k, uint64_t now, uint32_t conn,
+nonce_make(const struct nonce_key *k, uint64_t now, uint32_t who,
     char out[NONCE_STRLEN])
 {
 	uint8_t	 raw[NONCE_RAW_LEN];
 
-	nonce_fill(k, now, conn, raw);
+	nonce_fill(k, now, who, raw);
 	base64url_encode(out, NONCE_STRLEN, raw, sizeof(raw));
 }
 
 int
-nonce_check(const struct nonce_key *k, uint64_t now, uint32_t conn,
+nonce_check(const struct nonce_key *k, uint64_t now, uint32_t who,
     const char *s, size_t len)
 {
 	uint8_t		 raw[NONCE_RAW_LEN], good[NONCE_RAW_LEN];
@@ -76,7 +69,7 @@ nonce_check(const struct nonce_key *k, uint64_t now, uint32_t conn,
 		return (-1);
 	memcpy(&made, raw, 8);
 	made = be64toh(made);
-	nonce_fill(k, made, conn, good);
+	nonce_fill(k, made, who, good);
 	if (CRYPTO_memcmp(raw, good, sizeof(raw)) != 0)
 		return (-1);
 	if (made > now || now - made > NONCE_AGE_MS)

@@ -22,8 +22,8 @@
 
 /*
  * Log-in nonces without state: the time and the connection they were made
- * for, under a key that only this listener has.  A nonce is good for one
- * connection and NONCE_AGE_MS.  Pure but for the key.
+ * for, under a key that only the listeners have.  A nonce is good for one
+ * connection (or one client of a proxy) and NONCE_AGE_MS.  Pure.
  */
 
 #define NONCE_AGE_MS	60000
@@ -33,8 +33,7 @@ struct nonce_key {
 	uint8_t		 key[32];
 };
 
-void	nonce_key_make(struct nonce_key *);
-/* now: monotonic ms; conn: the connection's id. */
+/* now: monotonic ms of this machine; who: the connection's id. */
 void	nonce_make(const struct nonce_key *, uint64_t, uint32_t,
 	    char[NONCE_STRLEN]);
 /* 0 if it was made with this key for this connection, not too long ago. */

@@ -31,6 +31,7 @@
 
 #include "addr.h"
 #include "conflex.h"
+#include "forwarded.h"
 #include "log.h"
 #include "relayd.h"
 
@@ -45,6 +46,8 @@ static void	set_prefork(const char *);
 static void	set_log(const char *, const char *);
 static void	set_log_level(const char *);
 static void	add_listen(const char *, const char *, int);
+static void	add_proxy(const char *);
+static void	set_field(const char *);
 static void	add_certificate(const char *, const char *);
 static void	limit_word(const char *);
 static void	limit_end(void);
@@ -53,6 +56,11 @@ static struct relayd_conf	*conf;
 /* A limit as far as it has been read: "handshake timeout", "10s". */
 static char			 limit_name[64];
 static const char		*limit_value;
+/* The first network of the `trusted proxy` that is being read. */
+static struct network		*first_proxy;
+
+#define LISTEN_TLS	0x01
+#define LISTEN_PROXY	0x02
 
 %}
 
@@ -62,10 +70,11 @@ static const char		*limit_value;
 }
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
-%token	CONTROL GROUP LIMIT LOG TO FACILITY ERROR
+%token	CONTROL GROUP LIMIT LOG TO FACILITY
+%token	TRUSTED PROXY PROXYPROTOCOL HEADER ERROR
 %token	<text>	TEXT USER
 %type	<text>	limitword
-%type	<number> tls
+%type	<number> listenopts
 
 %%
 
@@ -83,8 +92,14 @@ statement	: TEXT '=' TEXT {
 				conflex_error("%s: a macro's name is of "
 				    "letters, digits and _", $1);
 		}
-		| LISTEN ON TEXT PORT TEXT tls	{ add_listen($3, $5, $6); }
-		| LISTEN ON TEXT tls		{ add_listen($3, NULL, $4); }
+		| LISTEN ON TEXT PORT TEXT listenopts {
+			add_listen($3, $5, $6);
+		}
+		| LISTEN ON TEXT listenopts {
+			add_listen($3, NULL, $4);
+		}
+		| TRUSTED PROXY proxies
+		| TRUSTED PROXY proxies HEADER TEXT { set_field($5); }
 		| PREFORK TEXT			{ set_prefork($2); }
 		| CERTIFICATE TEXT KEY TEXT	{ add_certificate($2, $4); }
 		| DOMAIN TEXT			{ set_domain($2); }
@@ -133,8 +148,23 @@ limitword	: TEXT
 		| USER
 		;
 
-tls		: /* empty */	{ $$ = 0; }
-		| TLS		{ $$ = 1; }
+listenopts	: /* empty */			{ $$ = 0; }
+		| listenopts TLS		{ $$ = $1 | LISTEN_TLS; }
+		| listenopts PROXYPROTOCOL	{ $$ = $1 | LISTEN_PROXY; }
+		;
+
+proxies		: proxiesbegin TEXT		{ add_proxy($2); }
+		| proxiesbegin '{' proxylist '}'
+		;
+
+proxiesbegin	: /* empty */			{ first_proxy = NULL; }
+		;
+
+/* White space, commas or lines between them. */
+proxylist	: /* empty */
+		| proxylist '\n'
+		| proxylist ','
+		| proxylist TEXT		{ add_proxy($2); }
 		;
 
 %%
@@ -145,6 +175,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "domain",		DOMAIN },
 	{ "facility",		FACILITY },
 	{ "group",		GROUP },
+	{ "header",		HEADER },
 	{ "include",		INCLUDE },
 	{ "key",		KEY },
 	{ "limit",		LIMIT },
@@ -153,9 +184,12 @@ static const struct conflex_keyword keywords[] = {
 	{ "on",			ON },
 	{ "port",		PORT },
 	{ "prefork",		PREFORK },
+	{ "proxy",		PROXY },
+	{ "proxy-protocol",	PROXYPROTOCOL },
 	{ "state",		STATE },
 	{ "tls",		TLS },
 	{ "to",			TO },
+	{ "trusted",		TRUSTED },
 	{ "user",		USER },
 };
 
@@ -277,15 +311,16 @@ set_log_level(const char *level)
 }
 
 static void
-add_listen(const char *host, const char *port, int tls)
+add_listen(const char *host, const char *port, int opts)
 {
 	struct listen_addr	*l, *other;
 
 	if (port == NULL)
-		port = tls ? "443" : "80";
+		port = opts & LISTEN_TLS ? "443" : "80";
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		fatal("configuration");
-	l->tls = tls;
+	l->tls = (opts & LISTEN_TLS) != 0;
+	l->proxy = (opts & LISTEN_PROXY) != 0;
 	if (addr_parse(strcmp(host, "*") == 0 ? "0.0.0.0" : host, port,
 	    &l->ss) == -1) {
 		conflex_error("listen on %s port %s: not an address and a "
@@ -302,6 +337,52 @@ add_listen(const char *host, const char *port, int tls)
 		}
 	}
 	TAILQ_INSERT_TAIL(&conf->listens, l, entry);
+}
+
+static void
+add_proxy(const char *text)
+{
+	struct network	*n;
+	int		 count = 0;
+
+	TAILQ_FOREACH(n, &conf->proxies, entry)
+		count++;
+	if (count >= NETWORKS_MAX) {
+		conflex_error("trusted proxy: at most %d", NETWORKS_MAX);
+		return;
+	}
+	if ((n = calloc(1, sizeof(*n))) == NULL)
+		fatal("configuration");
+	if (addr_prefix_parse(text, &n->prefix) == -1) {
+		conflex_error("trusted proxy %s: not an address, nor a "
+		    "network like 192.0.2.0/24", text);
+		free(n);
+		return;
+	}
+	n->field = FORWARDED_X;
+	TAILQ_INSERT_TAIL(&conf->proxies, n, entry);
+	if (first_proxy == NULL)
+		first_proxy = n;
+}
+
+/* What those of this statement add their client's address to. */
+static void
+set_field(const char *name)
+{
+	struct network	*n;
+	uint32_t	 field;
+
+	if (strcasecmp(name, "x-forwarded-for") == 0)
+		field = FORWARDED_X;
+	else if (strcasecmp(name, "forwarded") == 0)
+		field = FORWARDED_RFC7239;
+	else {
+		conflex_error("header %s: X-Forwarded-For or Forwarded",
+		    name);
+		return;
+	}
+	for (n = first_proxy; n != NULL; n = TAILQ_NEXT(n, entry))
+		n->field = field;
 }
 
 static void

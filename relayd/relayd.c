@@ -68,6 +68,7 @@ static int			 verbose;	/* now */
 static int			 verbose_min;	/* by -v */
 static int			 control_fd = -1;
 static uint32_t			 generation;
+static uint8_t			 nonce_key[32];	/* of all listeners */
 static int			 unsent;	/* keys has not taken it yet */
 /* Listeners that have got their configuration, for the links among them. */
 static int			 configured[PROC_INSTANCES_MAX];
@@ -207,6 +208,7 @@ main(int argc, char **argv)
 		verbose = opt.verbose = conf->log_level;
 	opt.log_dest = conf->log_dest;
 	opt.log_facility = conf->log_facility;
+	arc4random_buf(nonce_key, sizeof(nonce_key));
 	return (proc_parent(&relayd_daemon, &opt));
 }
 
@@ -240,7 +242,8 @@ relayd_up(void)
 
 	TAILQ_FOREACH(l, &conf->listens, entry) {
 		addr_format((struct sockaddr *)&l->ss, addr);
-		log_info("serves on %s%s", addr, l->tls ? " with TLS" : "");
+		log_info("serves on %s%s%s", addr, l->tls ? " with TLS" : "",
+		    l->proxy ? ", behind proxies" : "");
 	}
 	memory_trim();
 }
@@ -285,7 +288,9 @@ send_conf(struct proc_peer *p)
 	struct conf_begin	 begin;
 	struct conf_end		 end = { .generation = generation };
 	struct conf_name	 name;
+	struct conf_proxy	 proxy;
 	struct certificate	*cert;
+	struct network		*net;
 	struct own_name		*n;
 	uint32_t		 i = 0;
 	int			 kind = proc_peer_kind(p);
@@ -299,9 +304,19 @@ send_conf(struct proc_peer *p)
 	strlcpy(begin.user, conf->user, sizeof(begin.user));
 	begin.prefork = conf->prefork;
 	begin.verbose = verbose;
-	proc_send(p, IMSG_CONF_BEGIN, 0, -1, &begin, sizeof(begin));
 	if (kind == PROC_LISTENER)
+		memcpy(begin.nonce_key, nonce_key, sizeof(nonce_key));
+	proc_send(p, IMSG_CONF_BEGIN, 0, -1, &begin, sizeof(begin));
+	if (kind == PROC_LISTENER) {
 		send_listens(p);
+		TAILQ_FOREACH(net, &conf->proxies, entry) {
+			memset(&proxy, 0, sizeof(proxy));
+			proxy.prefix = net->prefix;
+			proxy.field = net->field;
+			proc_send(p, IMSG_CONF_PROXY, 0, -1, &proxy,
+			    sizeof(proxy));
+		}
+	}
 	TAILQ_FOREACH(cert, &conf->certs, entry) {
 		if (kind == PROC_LISTENER)
 			send_pem(p, IMSG_CONF_CERT, i, cert, cert->chain);
@@ -331,6 +346,7 @@ send_listens(struct proc_peer *p)
 		memset(&msg, 0, sizeof(msg));
 		msg.ss = l->ss;
 		msg.tls = l->tls;
+		msg.proxy = l->proxy;
 		if ((fd = dup(l->fds[proc_peer_instance(p)])) == -1)
 			fatal("dup");
 		proc_send(p, IMSG_CONF_LISTEN, 0, fd, &msg, sizeof(msg));

@@ -22,6 +22,7 @@
 
 #include <stdint.h>
 
+#include "addr.h"
 #include "ctl.h"
 #include "evtls.h"
 #include "mux_frame.h"
@@ -50,6 +51,7 @@ enum relayd_kind {
 #define DOMAIN_LEN	256
 #define NONCE_LEN	96
 #define CERTS_MAX	64
+#define NETWORKS_MAX	256
 
 /* ---- the configuration ---- */
 
@@ -70,9 +72,19 @@ struct listen_addr {
 	TAILQ_ENTRY(listen_addr) entry;
 	struct sockaddr_storage	 ss;
 	int			 tls;
+	int			 proxy;		/* PROXY headers, from those
+						   who are trusted */
 	int			*fds;		/* one per listener */
 };
 TAILQ_HEAD(listen_addrs, listen_addr);
+
+/* Who may say for whom it speaks, and by which field of HTTP. */
+struct network {
+	TAILQ_ENTRY(network)	 entry;
+	struct addr_prefix	 prefix;
+	uint32_t		 field;		/* enum forwarded_field */
+};
+TAILQ_HEAD(networks, network);
 
 struct certificate {
 	TAILQ_ENTRY(certificate) entry;
@@ -93,6 +105,7 @@ TAILQ_HEAD(own_names, own_name);
 struct relayd_conf {
 	struct listen_addrs	 listens;
 	struct certificates	 certs;
+	struct networks		 proxies;	/* that are trusted */
 	struct own_names	 names;		/* `domain`, and what the
 						   certificates say */
 	char			*domain;	/* or NULL */
@@ -124,6 +137,7 @@ enum imsg_type {
 	/* parent -> children: the configuration, all or nothing */
 	IMSG_CONF_BEGIN = PROC_IMSG_FIRST,	/* struct conf_begin */
 	IMSG_CONF_LISTEN,	/* struct conf_listen, fd; to listeners */
+	IMSG_CONF_PROXY,	/* struct conf_proxy; to listeners */
 	IMSG_CONF_CERT,		/* struct conf_chunk: chains; to listeners */
 	IMSG_CONF_KEY,		/* struct conf_chunk: keys; to keys */
 	IMSG_CONF_NAME,		/* struct conf_name; to auth */
@@ -198,11 +212,19 @@ struct conf_begin {
 	char			 user[CTL_NAME_LEN];
 	int32_t			 prefork;
 	uint32_t		 verbose;
+	uint8_t			 nonce_key[32];	/* to listeners only */
 };
 
 struct conf_listen {
 	struct sockaddr_storage	 ss;
 	uint32_t		 tls;
+	uint32_t		 proxy;
+};
+
+/* A trusted proxy, or a network of them. */
+struct conf_proxy {
+	struct addr_prefix	 prefix;
+	uint32_t		 field;		/* enum forwarded_field */
 };
 
 /* A piece of certificate chain or key number index; pieces come in order. */
