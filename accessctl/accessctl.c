@@ -105,7 +105,8 @@ const struct command	 commands[] = {
 	    "1 the relay did not accept them, nothing was kept", cmd_login },
 	{ "logout", "", "forget them", "1 the file can't be removed",
 	    cmd_logout },
-	{ "connect", RELAY_ARGS " node [host] port [tcp]",
+	{ "connect", "[-w seconds] " RELAY_ARGS
+	    " node [host] port [tcp | udp] | node target",
 	    "connect standard input and output to a target",
 	    STREAM_ERRORS, cmd_connect },
 	{ "forward", "[-nv] " RELAY_ARGS

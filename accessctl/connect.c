@@ -23,6 +23,9 @@
  * that came was written, and everything that was read has left for the
  * relay, which passes it on when we are gone.  Whatever cuts it short is
  * another status (see enum exit_status) and one line.
+ *
+ * UDP has no end: behind the end of input answers are waited for until none
+ * has come for a while.
  */
 
 #include "compat.h"
@@ -37,14 +40,17 @@
 #include <unistd.h>
 
 #include "accessctl.h"
-#include "addr.h"
+#include "dgramstream.h"
 #include "fdstream.h"
 #include "log.h"
+#include "target_spec.h"
 
 #define BUDGET		(64UL << 20)
 #define FLUSH_MS	60000	/* for our last bytes to leave */
 #define GOODBYE_MS	500	/* the same, when told to end */
 #define LOOK_S		1	/* between looks at our reader */
+#define WAIT_S		5	/* for datagrams behind the end of input */
+#define WAIT_MAX	86400
 #define RELAY_OLD	"ws://127.0.0.1:8000"	/* access-client's default */
 
 struct connection {
@@ -52,7 +58,9 @@ struct connection {
 	struct relay_link	*relay;
 	struct mux_open		 open;
 	struct fdstream		*stream;
+	struct dgramstream	*dgrams;	/* the one or the other */
 	struct event		*look;
+	unsigned int		 wait_ms;
 	int			 in, out;
 	int			 accepted;
 	int			 over;		/* only the goodbye is left */
@@ -66,14 +74,22 @@ static void	connect_down(void *, enum exit_status, const char *,
 static void	connect_accepted(struct fdstream *, void *);
 static void	connect_closed(struct fdstream *, void *, uint16_t,
 		    const char *);
+static void	dgrams_accepted(struct dgramstream *, void *);
+static void	dgrams_eof(struct dgramstream *, void *);
+static void	dgrams_closed(struct dgramstream *, void *, uint16_t,
+		    const char *);
 static void	connect_end(struct connection *, int, unsigned int);
 static void	connect_look(evutil_socket_t, short, void *);
 static void	on_signal(evutil_socket_t, short, void *);
-static int	connect_run(struct relay_options *, struct mux_open *);
+static int	connect_run(struct relay_options *, struct mux_open *,
+		    unsigned int);
 
 static const struct relay_link_ops relay_ops = { connect_up, connect_down };
 static const struct fdstream_ops stream_ops = {
 	connect_accepted, connect_closed
+};
+static const struct dgramstream_ops dgrams_ops = {
+	dgrams_accepted, dgrams_eof, dgrams_closed
 };
 
 /* ---- the stream ---- */
@@ -83,33 +99,33 @@ connect_up(void *arg, struct link *link)
 {
 	struct connection	*c = arg;
 
-	c->stream = fdstream_open(c->base, c->in, c->out, link_mux(link),
-	    &c->open, &stream_ops, c);
-	if (c->stream == NULL) {
+	if (mux_kind_dgram(c->open.kind))
+		c->dgrams = dgramstream_open(c->base, c->in, c->out,
+		    link_mux(link), &c->open, &dgrams_ops, c);
+	else
+		c->stream = fdstream_open(c->base, c->in, c->out,
+		    link_mux(link), &c->open, &stream_ops, c);
+	if (c->stream == NULL && c->dgrams == NULL) {
 		log_warnx("%s: no memory", c->open.node);
 		connect_end(c, EXIT_OTHER, 0);
 	}
 }
 
 static void
-connect_accepted(struct fdstream *s, void *arg)
+connect_stands(struct connection *c)
 {
-	struct timeval		 tv = { LOOK_S, 0 };
-	struct connection	*c = arg;
+	struct timeval	 tv = { LOOK_S, 0 };
 
 	c->accepted = 1;
 	event_add(c->look, &tv);
 }
 
 static void
-connect_closed(struct fdstream *s, void *arg, uint16_t code,
-    const char *text)
+connect_over(struct connection *c, uint16_t code, const char *text)
 {
-	struct connection	*c = arg;
 	enum exit_status	 status = outcome_status(code);
 	char			 line[512];
 
-	c->stream = NULL;
 	event_del(c->look);
 	if (c->over)
 		return;
@@ -119,9 +135,53 @@ connect_closed(struct fdstream *s, void *arg, uint16_t code,
 	}
 	outcome_text(code, text, &c->open, line, sizeof(line));
 	log_warnx("%s", line);
-	if (c->accepted && status != EXIT_PROTOCOL)
+	/* That nobody receives datagrams is known only when one was sent. */
+	if (c->accepted && status != EXIT_PROTOCOL &&
+	    !mux_kind_dgram(c->open.kind))
 		status = EXIT_CUT;
 	connect_end(c, status, 0);
+}
+
+static void
+connect_accepted(struct fdstream *s, void *arg)
+{
+	connect_stands(arg);
+}
+
+static void
+connect_closed(struct fdstream *s, void *arg, uint16_t code,
+    const char *text)
+{
+	struct connection	*c = arg;
+
+	c->stream = NULL;
+	connect_over(c, code, text);
+}
+
+static void
+dgrams_accepted(struct dgramstream *d, void *arg)
+{
+	connect_stands(arg);
+}
+
+/* Nobody tells when the last answer has come. */
+static void
+dgrams_eof(struct dgramstream *d, void *arg)
+{
+	struct connection	*c = arg;
+
+	if (c->wait_ms == 0 || dgramstream_idle(d, c->wait_ms) == -1)
+		dgramstream_end(d);
+}
+
+static void
+dgrams_closed(struct dgramstream *d, void *arg, uint16_t code,
+    const char *text)
+{
+	struct connection	*c = arg;
+
+	c->dgrams = NULL;
+	connect_over(c, code, text);
 }
 
 /*
@@ -172,6 +232,8 @@ connect_end(struct connection *c, int status, unsigned int flush_ms)
 	c->status = status;
 	if (c->stream != NULL)
 		fdstream_kill(c->stream, MUX_CODE_CANCEL, NULL);
+	if (c->dgrams != NULL)
+		dgramstream_kill(c->dgrams, MUX_CODE_CANCEL, NULL);
 	relay_link_close(c->relay, flush_ms);
 }
 
@@ -196,7 +258,8 @@ connect_die(int sig)
 }
 
 static int
-connect_run(struct relay_options *o, struct mux_open *open)
+connect_run(struct relay_options *o, struct mux_open *open,
+    unsigned int wait_ms)
 {
 	static const int	 signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct connection	 c;
@@ -206,6 +269,7 @@ connect_run(struct relay_options *o, struct mux_open *open)
 
 	memset(&c, 0, sizeof(c));
 	c.open = *open;
+	c.wait_ms = wait_ms;
 	c.status = EXIT_OTHER;
 	if ((c.base = event_base_new()) == NULL ||
 	    (c.look = evtimer_new(c.base, connect_look, &c)) == NULL)
@@ -232,39 +296,47 @@ connect_run(struct relay_options *o, struct mux_open *open)
 
 /* ---- commands ---- */
 
-/* node [host] port [tcp], in a struct mux_open; 0 or -1 (logged). */
+/*
+ * node target, or node [host] port [tcp|udp], into a struct mux_open; 0 or
+ * -1 (logged).
+ */
 static int
 connect_target(int argc, char **argv, struct mux_open *open)
 {
-	const char	*host = "127.0.0.1", *port;
+	const char	*why = "", *proto = "";
+	char		 text[MUX_TARGET_LEN];
+	int		 v6, n;
 
 	memset(open, 0, sizeof(*open));
-	open->kind = MUX_KIND_TCP;
-	if (argc > 2 && strcmp(argv[argc - 1], "tcp") == 0)
-		argc--;
+	if (argc > 2 && (strcmp(argv[argc - 1], "tcp") == 0 ||
+	    strcmp(argv[argc - 1], "udp") == 0))
+		proto = argv[--argc];
 	else if (argc == 4) {
-		log_warnx("protocol %s: only tcp is served", argv[3]);
+		log_warnx("protocol %s: tcp or udp", argv[3]);
 		return (-1);
 	}
 	if (argc != 2 && argc != 3) {
 		usage();
 		return (-1);
 	}
-	if (argc == 3)
-		host = argv[1];
-	port = argv[argc - 1];
-	if (addr_parse_port(port, &open->port) == -1) {
-		log_warnx("port %s: a number from 1 to 65535", port);
+	if (argv[0][0] == '\0' || strlcpy(open->node, argv[0],
+	    sizeof(open->node)) >= sizeof(open->node)) {
+		log_warnx("the node's name is empty or too long");
 		return (-1);
 	}
-	if (argv[0][0] == '\0' || host[0] == '\0' || strlcpy(open->node,
-	    argv[0], sizeof(open->node)) >= sizeof(open->node) ||
-	    strlcpy(open->host, host, sizeof(open->host)) >=
-	    sizeof(open->host)) {
-		log_warnx("a name is empty or too long");
-		return (-1);
-	}
-	return (0);
+	v6 = argc == 3 && strchr(argv[1], ':') != NULL && argv[1][0] != '[';
+	n = snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", v6 ? "[" : "",
+	    argc == 3 ? argv[1] : "", v6 ? "]" : "", argc == 3 ? ":" : "",
+	    argv[argc - 1], proto[0] != '\0' ? "/" : "", proto);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		why = "it is too long";
+	else if (target_spec_parse(text, open, &why) == 0 &&
+	    (open->kind != MUX_KIND_UNIX || (argc == 2 && proto[0] == '\0')))
+		return (0);
+	else if (why[0] == '\0')
+		why = "a Unix socket has neither port nor protocol";
+	log_warnx("target %s: %s", argc == 3 ? text : argv[1], why);
+	return (-1);
 }
 
 /* exactly: so many arguments besides options; 0: as the target takes. */
@@ -277,11 +349,21 @@ connect_command(int argc, char **argv, int exactly, const char *relay)
 	};
 	struct relay_options		 o;
 	struct mux_open			 open;
+	const char			*errstr;
+	unsigned int			 wait = WAIT_S;
 	int				 ch, status;
 
 	memset(&o, 0, sizeof(o));
-	while ((ch = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
-		if (!relay_option(&o, ch, optarg) && !option_common(ch))
+	while ((ch = getopt_long(argc, argv, "hvw:", options, NULL)) != -1) {
+		if (ch == 'w') {
+			wait = strtonum(optarg, 0, WAIT_MAX, &errstr);
+			if (errstr != NULL) {
+				log_warnx("-w %s: seconds from 0 to %d",
+				    optarg, WAIT_MAX);
+				return (EXIT_USAGE);
+			}
+		} else if (!relay_option(&o, ch, optarg) &&
+		    !option_common(ch))
 			return (EXIT_USAGE);
 	}
 	if (exactly != 0 && argc - optind != exactly)
@@ -290,7 +372,7 @@ connect_command(int argc, char **argv, int exactly, const char *relay)
 		return (EXIT_USAGE);
 	status = relay_complete(&o, relay);
 	if (status == EXIT_OK)
-		status = connect_run(&o, &open);
+		status = connect_run(&o, &open, wait * 1000);
 	relay_options_clear(&o);
 	return (status);
 }

@@ -25,47 +25,41 @@
 
 #include "addr.h"
 #include "forward_spec.h"
+#include "target_spec.h"
 
-#define FIELDS_MAX	5
 #define SPEC_MAX	640
 
-static int	split(char *, char **, const char **);
-static int	node_name(const char *, char[MUX_NODE_MAX + 1]);
+static const char	 looks[] = "it looks like 8080:node:80, "
+			    "8080:node:host:80, [::1]:5353:node:53/udp or "
+			    "/run/x.sock:node:/run/y.sock";
 
-/*
- * Cut at colons that are not in brackets, which go.  How many fields there
- * are, or -1.
- */
-static int
-split(char *s, char **fields, const char **why)
+static char	*field(char **, const char **);
+static int	 node_name(const char *, char[MUX_NODE_MAX + 1]);
+static int	 local_parse(char **, struct forward_spec *, const char **);
+
+/* What is before the next colon that is not in brackets, which go; or NULL. */
+static char *
+field(char **s, const char **why)
 {
-	int	 n = 0;
+	char	*start = *s, *end;
 
-	for (;;) {
-		if (n == FIELDS_MAX) {
-			*why = "it has too many colons (an IPv6 address goes "
-			    "in brackets)";
-			return (-1);
+	if (*start == '[') {
+		if ((end = strchr(++start, ']')) == NULL) {
+			*why = "a bracket is not closed";
+			return (NULL);
 		}
-		if (*s == '[') {
-			fields[n++] = ++s;
-			if ((s = strchr(s, ']')) == NULL) {
-				*why = "a bracket is not closed";
-				return (-1);
-			}
-			*s++ = '\0';
-			if (*s != ':' && *s != '\0') {
-				*why = "something follows a bracket";
-				return (-1);
-			}
-		} else {
-			fields[n++] = s;
-			s += strcspn(s, ":");
+		*end++ = '\0';
+		if (*end != ':') {
+			*why = "something follows a bracket";
+			return (NULL);
 		}
-		if (*s == '\0')
-			return (n);
-		*s++ = '\0';
+	} else if ((end = strchr(start, ':')) == NULL) {
+		*why = looks;
+		return (NULL);
 	}
+	*end++ = '\0';
+	*s = end;
+	return (start);
 }
 
 /* The relay knows exactly; this is against slips like host for node. */
@@ -85,55 +79,66 @@ node_name(const char *s, char node[MUX_NODE_MAX + 1])
 	return (0);
 }
 
+/* A path, or a port, which an address may precede. */
+static int
+local_parse(char **s, struct forward_spec *spec, const char **why)
+{
+	const char	*f;
+
+	if ((f = field(s, why)) == NULL)
+		return (-1);
+	if (f[0] == '/') {
+		spec->listen_unix = 1;
+		if (target_spec_path(f, why) == -1)
+			return (-1);
+		strlcpy(spec->bind, f, sizeof(spec->bind));
+		return (0);
+	}
+	if (f[0] == '\0' || f[strspn(f, "0123456789")] != '\0') {
+		if (strlcpy(spec->bind, f[0] == '\0' ? "*" : f,
+		    sizeof(spec->bind)) >= sizeof(spec->bind)) {
+			*why = "the local address is too long";
+			return (-1);
+		}
+		if ((f = field(s, why)) == NULL)
+			return (-1);
+	}
+	if (strcmp(f, "0") != 0 &&
+	    addr_parse_port(f, &spec->listen_port) == -1) {
+		*why = "the local port is a number up to 65535";
+		return (-1);
+	}
+	return (0);
+}
+
 int
 forward_spec_parse(const char *arg, struct forward_spec *spec,
     const char **why)
 {
-	char	 buf[SPEC_MAX], *fields[FIELDS_MAX], **f = fields;
-	size_t	 digits;
-	int	 n;
+	struct mux_open	 target;
+	char		 buf[SPEC_MAX], *s = buf, *node;
 
 	memset(spec, 0, sizeof(*spec));
 	if (strlcpy(buf, arg, sizeof(buf)) >= sizeof(buf)) {
 		*why = "it is too long";
 		return (-1);
 	}
-	if ((n = split(buf, fields, why)) == -1)
+	if (local_parse(&s, spec, why) == -1 ||
+	    (node = field(&s, why)) == NULL)
 		return (-1);
-	/* Of four fields the first is a port, or else an address. */
-	digits = strspn(f[0], "0123456789");
-	if (n == 5 || (n == 4 && (digits == 0 || f[0][digits] != '\0'))) {
-		if (strlcpy(spec->bind, f[0][0] == '\0' ? "*" : f[0],
-		    sizeof(spec->bind)) >= sizeof(spec->bind)) {
-			*why = "the local address is too long";
-			return (-1);
-		}
-		f++;
-		n--;
-	}
-	if (n != 3 && n != 4) {
-		*why = "it looks like 8080:node:80, 8080:node:host:80 or "
-		    "[::1]:8080:node:host:80";
-		return (-1);
-	}
-	if (strcmp(f[0], "0") != 0 &&
-	    addr_parse_port(f[0], &spec->listen_port) == -1) {
-		*why = "the local port is a number up to 65535";
-		return (-1);
-	}
-	if (node_name(f[1], spec->node) == -1) {
+	if (node_name(node, spec->node) == -1) {
 		*why = "no node can have that name";
 		return (-1);
 	}
-	if (strlcpy(spec->host, n == 4 ? f[2] : "127.0.0.1",
-	    sizeof(spec->host)) >= sizeof(spec->host) ||
-	    spec->host[0] == '\0') {
-		*why = "the target's host is empty or too long";
+	if (target_spec_parse(s, &target, why) == -1)
+		return (-1);
+	if (target.kind == MUX_KIND_UDP && spec->listen_unix) {
+		*why = "a Unix socket here takes no datagrams: UDP goes from "
+		    "port to port";
 		return (-1);
 	}
-	if (addr_parse_port(f[n - 1], &spec->port) == -1) {
-		*why = "the target's port is a number from 1 to 65535";
-		return (-1);
-	}
+	spec->kind = target.kind;
+	spec->port = target.port;
+	strlcpy(spec->host, target.host, sizeof(spec->host));
 	return (0);
 }

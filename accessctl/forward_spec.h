@@ -23,11 +23,16 @@
 
 #define FORWARD_BIND_MAX	256
 
-/* What -L says: [bind:]port:node:[host:]hostport. */
+/*
+ * What -L says: [bind:]port:node:target or /path:node:target, where the
+ * target is [host:]hostport, with /udp for UDP, or a /path on the node.
+ */
 struct forward_spec {
 	char		 bind[FORWARD_BIND_MAX]; /* "": loopback, "*": all */
+	int		 listen_unix;		/* bind is a path */
 	uint16_t	 listen_port;		/* 0: any that is free */
 	char		 node[MUX_NODE_MAX + 1];	/* in lower case */
+	uint8_t		 kind;			/* enum mux_kind, both ends */
 	char		 host[MUX_HOST_MAX + 1]; /* 127.0.0.1 if not said */
 	uint16_t	 port;
 };

@@ -57,11 +57,12 @@ void
 outcome_text(uint16_t code, const char *text, const struct mux_open *o,
     char *buf, size_t size)
 {
-	const char	*v6 = strchr(o->host, ':') != NULL ? "[" : "";
+	char	 target[MUX_TARGET_LEN];
 
 	/* The other end knows best, unless it says nothing. */
 	if (text == NULL || text[0] == '\0')
 		text = mux_code_name(code);
+	mux_target(o->kind, o->host, o->port, target);
 	switch (code) {
 	case MUX_CODE_NO_NODE:
 		snprintf(buf, size, "%s: no such node; accessctl nodes lists "
@@ -72,17 +73,16 @@ outcome_text(uint16_t code, const char *text, const struct mux_open *o,
 		    o->node, text);
 		break;
 	case MUX_CODE_DENIED:
-		snprintf(buf, size, "%s: denied: %s (target %s%s%s:%u)",
-		    o->node, text, v6, o->host, v6[0] != '\0' ? "]" : "",
-		    o->port);
+		snprintf(buf, size, "%s: denied: %s (target %s)", o->node,
+		    text, target);
 		break;
 	default:
 		/* The node's own words name what it tried. */
 		if (strncmp(text, o->host, strlen(o->host)) == 0)
 			snprintf(buf, size, "%s: %s", o->node, text);
 		else
-			snprintf(buf, size, "%s: %s%s%s:%u: %s", o->node, v6,
-			    o->host, v6[0] != '\0' ? "]" : "", o->port, text);
+			snprintf(buf, size, "%s: %s: %s", o->node, target,
+			    text);
 		break;
 	}
 }

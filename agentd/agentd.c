@@ -16,8 +16,8 @@
 
 /*
  * agentd's parent: reads the configuration, keeps the token, starts tunnel
- * and proxy, and signs the relay's challenges.  It does not speak to the
- * network.
+ * and proxy, signs the relay's challenges, and opens Unix sockets that the
+ * rules name.  It does not speak to the network.
  */
 
 #include "compat.h"
@@ -47,6 +47,7 @@ static void	agentd_up(void);
 static void	send_conf(struct proc_peer *);
 static void	send_ca(struct proc_peer *);
 static int	agentd_recv_sign(struct proc_peer *, struct imsg *);
+static int	agentd_recv_unix(struct proc_peer *, struct imsg *);
 static void	secret_arg(char **, char *);
 
 /* What the command line says; it beats the environment and the files. */
@@ -70,6 +71,8 @@ static uint64_t			 epoch;
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_SIGN, PROC_TUNNEL, sizeof(struct sign_ask),
 	    agentd_recv_sign, 0, 0 },
+	{ IMSG_UNIX, PROC_TUNNEL, sizeof(struct connect_target),
+	    agentd_recv_unix, 0, 0 },
 };
 
 #define TO(kind)	(1U << (kind))
@@ -376,9 +379,12 @@ send_conf(struct proc_peer *p)
 		proc_send(p, IMSG_CONF_RELAY, 0, -1, &r, sizeof(r));
 	}
 	if (proc_peer_kind(p) == PROC_PROXY) {
-		TAILQ_FOREACH(e, &conf->rules, entry)
-			proc_send(p, IMSG_CONF_RULE, 0, -1, &e->rule,
-			    sizeof(e->rule));
+		TAILQ_FOREACH(e, &conf->rules, entry) {
+			/* Those are our own: see unix.c. */
+			if (e->rule.kind != MUX_KIND_UNIX)
+				proc_send(p, IMSG_CONF_RULE, 0, -1, &e->rule,
+				    sizeof(e->rule));
+		}
 	} else
 		send_ca(p);
 	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
@@ -439,5 +445,20 @@ agentd_recv_sign(struct proc_peer *p, struct imsg *imsg)
 	} else
 		log_debug("asked to sign for %s: refused", ask.host);
 	(void)proc_send(p, IMSG_SIGNED, 0, -1, &answer, sizeof(answer));
+	return (0);
+}
+
+static int
+agentd_recv_unix(struct proc_peer *p, struct imsg *imsg)
+{
+	struct connect_target	 c;
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
+	    c.kind != MUX_KIND_UNIX || c.port != 0 || c.host[0] != '/' ||
+	    memchr(c.host, '\0', sizeof(c.host)) == NULL ||
+	    memchr(c.client, '\0', sizeof(c.client)) == NULL ||
+	    memchr(c.user, '\0', sizeof(c.user)) == NULL)
+		return (-1);
+	unix_connect(p, imsg_get_id(imsg), &conf->rules, &c);
 	return (0);
 }

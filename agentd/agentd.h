@@ -58,11 +58,14 @@ struct rule {
 	uint32_t		 what;		/* enum rule_what */
 	struct addr_prefix	 prefix;	/* RULE_PREFIX */
 	char			 host[MUX_HOST_MAX + 1]; /* RULE_HOST, as asked
-						   for, lower case */
+						   for, lower case; RULE_PATH */
 	uint16_t		 port_min, port_max;
 	uint32_t		 pad;
 };
-enum rule_what { RULE_ANY = 1, RULE_LOOPBACK, RULE_PREFIX, RULE_HOST };
+enum rule_what {
+	RULE_ANY = 1, RULE_LOOPBACK, RULE_PREFIX, RULE_HOST,
+	RULE_PATH		/* of MUX_KIND_UNIX, as is RULE_ANY of it */
+};
 
 struct rule_entry {
 	TAILQ_ENTRY(rule_entry)	 entry;
@@ -116,12 +119,13 @@ enum imsg_type {
 	IMSG_CONF_END,		/* struct conf_end */
 	/* tunnel -> parent and back */
 	IMSG_SIGN,		/* struct sign_ask */
+	IMSG_UNIX,		/* struct connect_target; id: the tunnel's */
 	IMSG_SIGNED,		/* struct sign_answer */
 	/* tunnel -> proxy; id: the tunnel's */
 	IMSG_DIAL,		/* struct dial_relay */
 	IMSG_CONNECT,		/* struct connect_target */
 	IMSG_CANCEL,		/* struct conf_end: never mind */
-	/* proxy -> tunnel; same id */
+	/* proxy, and for IMSG_UNIX the parent -> tunnel; same id */
 	IMSG_CONNECTED,		/* struct conf_end, fd */
 	IMSG_CONNECT_FAILED	/* struct connect_failed */
 };
@@ -181,6 +185,10 @@ struct connect_failed {
 };
 
 /* ---- the processes ---- */
+
+/* unix.c: the parent connects, if the rules say so. */
+void	unix_connect(struct proc_peer *, uint32_t, const struct rules *,
+	    const struct connect_target *);
 
 extern const struct proc_rule	 tunnel_rules[], proxy_rules[];
 extern const size_t		 tunnel_nrules, proxy_nrules;

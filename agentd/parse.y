@@ -21,6 +21,9 @@
 %{
 #include "compat.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +47,8 @@ static void	set_log(const char *, const char *);
 static void	set_log_level(const char *);
 static void	add_relay(const char *);
 static void	add_rule(int, int, int, const char *, const char *);
+static void	add_rule_unix(int, int, const char *);
+static struct rule *rule_new(int, int, int);
 static int	parse_ports(const char *, uint16_t *, uint16_t *);
 
 #define HOST_CHARS	"abcdefghijklmnopqrstuvwxyz" \
@@ -60,8 +65,8 @@ static int			 relays_cleared, nrules;
 }
 
 %token	INCLUDE RELAY NAME TOKEN FILENAME CA PIN ALLOW PLAINTEXT PING
-%token	INTERVAL LIMIT STREAMS PASS BLOCK QUICK TO PORT TCP UDP LOG FACILITY
-%token	ERROR
+%token	INTERVAL LIMIT STREAMS PASS BLOCK QUICK TO PORT TCP UDP UNIX LOG
+%token	FACILITY ERROR
 %token	<text>	TEXT
 %type	<number> action quick kind
 %type	<text>	port
@@ -98,6 +103,12 @@ statement	: TEXT '=' TEXT {
 		| LOG TEXT			{ set_log_level($2); }
 		| action quick kind TO TEXT port {
 			add_rule($1, $2, $3, $5, $6);
+		}
+		| action quick UNIX TEXT	{
+			add_rule_unix($1, $2, $4);
+		}
+		| action quick UNIX TO TEXT	{
+			add_rule_unix($1, $2, $5);
 		}
 		;
 
@@ -143,6 +154,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "to",		TO },
 	{ "token",	TOKEN },
 	{ "udp",	UDP },
+	{ "unix",	UNIX },
 };
 
 static int
@@ -283,25 +295,35 @@ parse_ports(const char *text, uint16_t *min, uint16_t *max)
 	return (*min <= *max ? 0 : -1);
 }
 
-static void
-add_rule(int action, int quick, int kind, const char *target,
-    const char *port)
+/* In its place among the others; NULL: one too many. */
+static struct rule *
+rule_new(int action, int quick, int kind)
 {
 	struct rule_entry	*e;
-	struct rule		*r;
-	size_t			 i;
 
 	if (nrules == RULES_MAX) {
 		conflex_error("rules: at most %d", RULES_MAX);
-		return;
+		return (NULL);
 	}
 	nrules++;
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		fatal("configuration");
-	r = &e->rule;
-	r->action = action;
-	r->quick = quick;
-	r->kind = kind;
+	e->rule.action = action;
+	e->rule.quick = quick;
+	e->rule.kind = kind;
+	TAILQ_INSERT_TAIL(&conf->rules, e, entry);
+	return (&e->rule);
+}
+
+static void
+add_rule(int action, int quick, int kind, const char *target,
+    const char *port)
+{
+	struct rule	*r;
+	size_t		 i;
+
+	if ((r = rule_new(action, quick, kind)) == NULL)
+		return;
 	r->port_min = 1;
 	r->port_max = UINT16_MAX;
 	if (strcmp(target, "any") == 0)
@@ -323,7 +345,25 @@ add_rule(int action, int quick, int kind, const char *target,
 	    -1)
 		conflex_error("port %s: a number, or two with - between "
 		    "them", port);
-	TAILQ_INSERT_TAIL(&conf->rules, e, entry);
+}
+
+/* Exactly one socket: what is asked for is compared word for word. */
+static void
+add_rule_unix(int action, int quick, const char *path)
+{
+	struct sockaddr_un	 sun;
+	struct rule		*r;
+
+	if ((r = rule_new(action, quick, MUX_KIND_UNIX)) == NULL)
+		return;
+	r->what = RULE_PATH;
+	if (strcmp(path, "any") == 0)
+		r->what = RULE_ANY;
+	else if (path[0] != '/')
+		conflex_error("unix %s: not an absolute path", path);
+	else if (strlcpy(r->host, path, sizeof(r->host)) >=
+	    sizeof(sun.sun_path))
+		conflex_error("unix %s: too long for a Unix socket", path);
 }
 
 int

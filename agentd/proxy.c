@@ -201,16 +201,18 @@ static int
 proxy_recv_connect(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct connect_target	 c;
+	char			 target[MUX_TARGET_LEN];
 
 	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
-	    c.kind != MUX_KIND_TCP || c.port == 0 || c.port > UINT16_MAX ||
+	    (c.kind != MUX_KIND_TCP && c.kind != MUX_KIND_UDP) ||
+	    c.port == 0 || c.port > UINT16_MAX ||
 	    memchr(c.host, '\0', sizeof(c.host)) == NULL ||
 	    memchr(c.client, '\0', sizeof(c.client)) == NULL ||
 	    memchr(c.user, '\0', sizeof(c.user)) == NULL ||
 	    c.host[0] == '\0')
 		return (-1);
-	log_debug("%s from %s asks for %s port %u", c.user, c.client, c.host,
-	    c.port);
+	log_debug("%s from %s asks for %s", c.user, c.client,
+	    mux_target(c.kind, c.host, c.port, target));
 	job_new(imsg_get_id(imsg), c.kind, c.host, c.port);
 	return (0);
 }
@@ -253,6 +255,7 @@ job_new(uint32_t id, uint32_t kind, const char *host, uint16_t port)
 	cfg.host = j->host;
 	cfg.port = port;
 	cfg.timeout_ms = CONNECT_TIMEOUT_MS;
+	cfg.dgram = kind == MUX_KIND_UDP;
 	cfg.filter = kind == 0 ? NULL : job_filter;
 	cfg.done = job_done;
 	cfg.arg = j;
@@ -306,6 +309,7 @@ job_done(struct dial *d, void *arg, int fd, enum dial_error error,
 	};
 	struct conf_end	 end = { 0 };
 	struct job	*j = arg;
+	char		 target[MUX_TARGET_LEN];
 
 	j->dial = NULL;
 	if (fd != -1)
@@ -313,8 +317,9 @@ job_done(struct dial *d, void *arg, int fd, enum dial_error error,
 		    j->id, fd, &end, sizeof(end));
 	else if (error == DIAL_DENIED) {
 		if (log_limit_may(&blocked, link_now() / 1000, NULL))
-			log_info("target %s port %u: blocked by the rules of "
-			    "agentd.conf", j->host, j->port);
+			log_info("target %s: blocked by the rules of "
+			    "agentd.conf", mux_target(j->kind, j->host,
+			    j->port, target));
 		job_fail(j->id, MUX_CODE_DENIED,
 		    "the device's own rules block this target");
 	} else

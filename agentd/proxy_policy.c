@@ -41,6 +41,8 @@ rule_matches(const struct rule *r, uint32_t kind, const char *host,
 		return (addr_prefix_match(&r->prefix, sa));
 	case RULE_HOST:
 		return (strcasecmp(r->host, host) == 0);
+	case RULE_PATH:
+		return (0);
 	}
 	return (0);
 }
@@ -57,6 +59,25 @@ policy_pass(const struct rule *rules, size_t n, uint32_t kind,
 			continue;
 		pass = rules[i].action == RULE_PASS;
 		if (rules[i].quick)
+			break;
+	}
+	return (pass);
+}
+
+int
+policy_pass_unix(const struct rules *rules, const char *path)
+{
+	const struct rule_entry	*e;
+	const struct rule	*r;
+	int			 pass = 0;
+
+	TAILQ_FOREACH(e, rules, entry) {
+		r = &e->rule;
+		if (r->kind != MUX_KIND_UNIX || (r->what != RULE_ANY &&
+		    (r->what != RULE_PATH || strcmp(r->host, path) != 0)))
+			continue;
+		pass = r->action == RULE_PASS;
+		if (r->quick)
 			break;
 	}
 	return (pass);

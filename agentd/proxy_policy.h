@@ -28,9 +28,14 @@
  * policy_pass: whether a target may be connected to: kind and port as asked
  * for, host as asked for, and one address that it stands for.  The last
  * rule that matches decides, quick ends the search; before the first rule
- * everything is blocked but loopback.  Pure.
+ * everything is blocked but loopback.
+ * policy_pass_unix: the same for a Unix socket, by its path, word for word;
+ * before the first rule all are blocked.  No rule but those of kind unix has
+ * a say: who passes "any" means ports.
+ * Pure.
  */
 int	policy_pass(const struct rule *, size_t, uint32_t, const char *,
 	    const struct sockaddr *, uint16_t);
+int	policy_pass_unix(const struct rules *, const char *);
 
 #endif /* PROXY_POLICY_H */

@@ -129,6 +129,10 @@ const struct proc_rule tunnel_rules[] = {
 	    target_recv_connected, 0, 1 },
 	{ IMSG_CONNECT_FAILED, PROC_PROXY, sizeof(struct connect_failed),
 	    target_recv_failed, 0, 0 },
+	{ IMSG_CONNECTED, PROC_PARENT, sizeof(struct conf_end),
+	    target_recv_connected, 0, 1 },
+	{ IMSG_CONNECT_FAILED, PROC_PARENT, sizeof(struct connect_failed),
+	    target_recv_failed, 0, 0 },
 };
 const size_t tunnel_nrules = nitems(tunnel_rules);
 

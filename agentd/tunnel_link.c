@@ -15,8 +15,9 @@
  */
 
 /*
- * Streams of the link: the relay asks for a target, proxy connects, and the
- * socket it hands over becomes the stream's end here.
+ * Streams of the link: the relay asks for a target, proxy connects, or the
+ * parent to a Unix socket, and the socket that is handed over becomes the
+ * stream's end here.
  */
 
 #include "compat.h"
@@ -30,6 +31,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dgramstream.h"
 #include "fdstream.h"
 #include "log.h"
 #include "tunnel.h"
@@ -63,15 +65,24 @@ static void	target_unconnected(struct target *, const char *);
 static void	target_free(struct target *);
 static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
+static int	target_ask(uint32_t, const struct mux_open *);
+static int	target_serve(struct target *, int);
 static void	target_closed(struct fdstream *, void *, uint16_t,
 		    const char *);
+static void	target_dgram_closed(struct dgramstream *, void *, uint16_t,
+		    const char *);
+static void	target_down(struct target *, uint64_t, uint64_t, uint16_t,
+		    const char *);
 
-/* Early data waits in the stream's window. */
+/* Early data waits in the stream's window or queue. */
 static const struct mux_stream_ops waiting_ops = {
 	.reset = waiting_reset
 };
 
 static const struct fdstream_ops target_ops = { NULL, target_closed };
+static const struct dgramstream_ops target_dgram_ops = {
+	.closed = target_dgram_closed
+};
 
 uint32_t
 target_count(void)
@@ -82,15 +93,17 @@ target_count(void)
 void
 target_open(struct mux_stream *s, const struct mux_open *open)
 {
-	static struct connect_target	 c;
-	struct target			*t;
+	struct target	*t;
+	int		 path = open->kind == MUX_KIND_UNIX;
 
-	if (open->kind != MUX_KIND_TCP) {
+	if (open->kind != MUX_KIND_TCP && open->kind != MUX_KIND_UDP &&
+	    !path) {
 		mux_reset(s, MUX_CODE_UNSUPPORTED,
 		    "this agentd does not serve this kind of stream");
 		return;
 	}
-	if (open->host[0] == '\0' || open->port == 0) {
+	if (open->host[0] == '\0' || path != (open->port == 0) ||
+	    (path && open->host[0] != '/')) {
 		mux_reset(s, MUX_CODE_PROTOCOL, "no target");
 		return;
 	}
@@ -110,17 +123,32 @@ target_open(struct mux_stream *s, const struct mux_open *open)
 		return;
 	}
 	mux_stream_own(s, &waiting_ops, t);
+	if (target_ask(t->id, open) == -1) {
+		mux_reset(s, MUX_CODE_INTERNAL, "the device is starting");
+		target_unconnected(t, "the proxy process is starting");
+	}
+}
+
+/*
+ * Unix sockets are the parent's: what may use one is most often a user or a
+ * group that proxy is not, and proxy is to stay without.
+ */
+static int
+target_ask(uint32_t id, const struct mux_open *open)
+{
+	static struct connect_target	 c;
+
 	memset(&c, 0, sizeof(c));
 	c.kind = open->kind;
 	c.port = open->port;
 	strlcpy(c.host, open->host, sizeof(c.host));
 	strlcpy(c.client, open->client, sizeof(c.client));
 	strlcpy(c.user, open->user, sizeof(c.user));
-	if (proc_send(proc_peer(PROC_PROXY, 0), IMSG_CONNECT, t->id, -1, &c,
-	    sizeof(c)) == -1) {
-		mux_reset(s, MUX_CODE_INTERNAL, "the device is starting");
-		target_unconnected(t, "the proxy process is starting");
-	}
+	if (c.kind == MUX_KIND_UNIX)
+		return (proc_send(proc_peer(PROC_PARENT, 0), IMSG_UNIX, id,
+		    -1, &c, sizeof(c)));
+	return (proc_send(proc_peer(PROC_PROXY, 0), IMSG_CONNECT, id, -1, &c,
+	    sizeof(c)));
 }
 
 /* By whom, from where, to what. */
@@ -129,11 +157,10 @@ target_who(const struct mux_open *open)
 {
 	const char	*user = open->user[0] == '\0' ? "?" : open->user;
 	const char	*client = open->client[0] == '\0' ? "?" : open->client;
-	char		*who;
+	char		 target[MUX_TARGET_LEN], *who;
 
-	if (asprintf(&who, strchr(open->host, ':') != NULL ?
-	    "%s from %s to [%s]:%u" : "%s from %s to %s:%u", user, client,
-	    open->host, open->port) == -1)
+	if (asprintf(&who, "%s from %s to %s", user, client,
+	    mux_target(open->kind, open->host, open->port, target)) == -1)
 		return (NULL);
 	return (who);
 }
@@ -174,6 +201,19 @@ waiting_reset(struct mux_stream *s, void *arg, uint16_t code,
 	target_unconnected(t, text);
 }
 
+/* The target's socket becomes the stream's end; -1 without memory. */
+static int
+target_serve(struct target *t, int fd)
+{
+	struct mux_stream	*s = t->stream;
+
+	if (mux_stream_dgram(s))
+		return (dgramstream_new(proc_base(), fd, fd, s,
+		    &target_dgram_ops, t) == NULL ? -1 : 0);
+	return (fdstream_new(proc_base(), fd, fd, s, &target_ops, t) ==
+	    NULL ? -1 : 0);
+}
+
 int
 target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 {
@@ -193,7 +233,7 @@ target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 		return (0);
 	}
 	s = t->stream;
-	if (fdstream_new(proc_base(), fd, fd, s, &target_ops, t) == NULL) {
+	if (target_serve(t, fd) == -1) {
 		close(fd);
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
 		target_unconnected(t, "no memory");
@@ -244,10 +284,26 @@ static void
 target_closed(struct fdstream *fs, void *arg, uint16_t code,
     const char *text)
 {
-	struct target	*t = arg;
 	uint64_t	 in, out;
 
 	fdstream_bytes(fs, &in, &out);
+	target_down(arg, in, out, code, text);
+}
+
+static void
+target_dgram_closed(struct dgramstream *d, void *arg, uint16_t code,
+    const char *text)
+{
+	uint64_t	 in, out;
+
+	dgramstream_bytes(d, &in, &out);
+	target_down(arg, in, out, code, text);
+}
+
+static void
+target_down(struct target *t, uint64_t in, uint64_t out, uint16_t code,
+    const char *text)
+{
 	log_verbose("stream %u: down: %s after %llu ms, %llu bytes in, %llu "
 	    "bytes out: %s", t->id, t->who,
 	    (unsigned long long)(link_now() - t->since) / 1000,

@@ -261,12 +261,15 @@ attempt_start(struct attempt *a)
 	struct dial	*d = a->dial;
 	int		 error, on = 1;
 
-	a->fd = socket(a->addr.ss_family,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	a->fd = socket(a->addr.ss_family, (d->conf.dgram ? SOCK_DGRAM :
+	    SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, d->conf.dgram ?
+	    IPPROTO_UDP : IPPROTO_TCP);
 	if (a->fd == -1)
 		goto fail;
 	d->nopen++;
-	(void)setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (!d->conf.dgram)
+		(void)setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &on,
+		    sizeof(on));
 	/* Even what connects at once is told by the event. */
 	if (connect(a->fd, (struct sockaddr *)&a->addr, a->addrlen) == -1 &&
 	    errno != EINPROGRESS && errno != EINTR)

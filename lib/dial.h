@@ -43,14 +43,16 @@ struct dial_config {
 	const char		*host;		/* name or numeric */
 	uint16_t		 port;
 	unsigned int		 timeout_ms;	/* resolving and connecting */
+	int			 dgram;		/* UDP: connected is only which
+						   address it is */
 	/*
 	 * Called for each address before it is tried; 0: leave it out.  May
 	 * be NULL.
 	 */
 	int			(*filter)(void *, const struct sockaddr *);
 	/*
-	 * The end: a connected non-blocking close-on-exec socket with
-	 * TCP_NODELAY, or -1 with the error and a text for a person that
+	 * The end: a connected non-blocking close-on-exec socket, of TCP
+	 * with TCP_NODELAY, or -1 with the error and a text for a person that
 	 * names what was tried.  The dial is freed after.
 	 */
 	void			(*done)(struct dial *, void *, int,

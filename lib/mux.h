@@ -129,6 +129,8 @@ struct mux_stream_ops {
 	 */
 	int	(*datagram)(struct mux_stream *, void *, const uint8_t *,
 		    size_t);
+	/* All datagrams that were to be sent have left. */
+	void	(*drained)(struct mux_stream *, void *);
 };
 
 struct mux_ops {

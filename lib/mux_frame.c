@@ -21,6 +21,7 @@
 
 #include "compat.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "mux_frame.h"
@@ -542,4 +543,19 @@ mux_code_name(uint16_t code)
 	};
 
 	return (code < nitems(names) ? names[code] : "unknown");
+}
+
+const char *
+mux_target(uint8_t kind, const char *host, uint16_t port,
+    char buf[MUX_TARGET_LEN])
+{
+	int	 v6 = strchr(host, ':') != NULL;
+
+	if (kind == MUX_KIND_UNIX)
+		strlcpy(buf, host, MUX_TARGET_LEN);
+	else
+		snprintf(buf, MUX_TARGET_LEN, "%s%s%s:%u%s", v6 ? "[" : "",
+		    host, v6 ? "]" : "", port, kind == MUX_KIND_UDP ?
+		    "/udp" : "");
+	return (buf);
 }

@@ -179,5 +179,12 @@ int	mux_control_what(const uint8_t *, size_t);
 
 /* "refused", "unreachable", ...; never NULL. */
 const char	*mux_code_name(uint16_t);
+/*
+ * A target for a person: "host:80", "[::1]:53/udp", "/run/x.sock".  Returns
+ * the buffer.
+ */
+#define MUX_TARGET_LEN	(MUX_HOST_MAX + 16)
+const char	*mux_target(uint8_t, const char *, uint16_t,
+		    char [MUX_TARGET_LEN]);
 
 #endif /* MUX_FRAME_H */

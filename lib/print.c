@@ -102,7 +102,7 @@ static const char *
 kind_name(uint16_t kind)
 {
 	static const char *const names[] = {
-		"?", "tcp", "udp", "http", "ssh", "sftp", "api"
+		"?", "tcp", "udp", "http", "ssh", "sftp", "api", "unix"
 	};
 
 	return (names[kind < nitems(names) ? kind : 0]);

@@ -39,7 +39,9 @@ door_tcp_open(struct conn *c, struct mux_stream *s,
 		    "this token has no scope connect");
 		return;
 	}
-	if (open->host[0] == '\0' || open->port == 0) {
+	if (open->host[0] == '\0' ||
+	    (open->kind == MUX_KIND_UNIX) != (open->port == 0) ||
+	    (open->kind == MUX_KIND_UNIX && open->host[0] != '/')) {
 		mux_reset(s, MUX_CODE_PROTOCOL, "no target");
 		return;
 	}

@@ -145,7 +145,8 @@ conn_link_open(struct link *link, void *arg, struct mux_stream *s,
 
 	if (c->door != DOOR_ACCESS)
 		mux_reset(s, MUX_CODE_UNSUPPORTED, "nodes open no streams");
-	else if (open->kind == MUX_KIND_TCP)
+	else if (open->kind == MUX_KIND_TCP || open->kind == MUX_KIND_UDP ||
+	    open->kind == MUX_KIND_UNIX)
 		door_tcp_open(c, s, open);
 	else if (open->kind == MUX_KIND_API)
 		door_api_open(c, s, open);

@@ -37,6 +37,7 @@ struct client_stream {
 	struct mux_open			*open;		/* likewise */
 	struct mux_splice		*splice;
 	uint16_t			 port;
+	uint8_t				 kind;
 	char				*host;
 	char				 node[MUX_NODE_MAX + 1];
 };
@@ -83,6 +84,7 @@ stream_new(struct conn *c, struct mux_stream *s, const struct mux_open *open)
 	cs->conn = c;
 	cs->stream = s;
 	cs->port = open->port;
+	cs->kind = open->kind;
 	for (i = 0; open->node[i] != '\0'; i++)
 		cs->node[i] = tolower((unsigned char)open->node[i]);
 	record_new(&cs->record, &c->owner, &record_ops);
@@ -212,7 +214,7 @@ stream_describe(const struct stream_record *r, struct stream_up *up)
 {
 	const struct client_stream	*cs = (const struct client_stream *)r;
 
-	up->kind = MUX_KIND_TCP;
+	up->kind = cs->kind;
 	up->port = cs->port;
 	strlcpy(up->host, cs->host, sizeof(up->host));
 	strlcpy(up->node, cs->node, sizeof(up->node));

@@ -467,7 +467,7 @@ struct audit_event {
 	char			 token_id[TOKEN_ID_LEN + 4];
 	char			 node[CTL_NAME_LEN];
 	char			 addr[CTL_ADDR_LEN];
-	char			 target[MUX_HOST_MAX + 8];
+	char			 target[MUX_TARGET_LEN];
 	uint64_t		 ms;		/* how long */
 	uint64_t		 in, out;
 	char			 text[CTL_TEXT_LEN];

@@ -139,9 +139,7 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	    st->client);
 	strlcpy(a.node, st->node, sizeof(a.node));
 	strlcpy(a.addr, stream_addr(st), sizeof(a.addr));
-	snprintf(a.target, sizeof(a.target),
-	    strchr(st->text, ':') != NULL ? "[%s]:%u" : "%s:%u", st->text,
-	    st->port);
+	mux_target(st->kind, st->text, st->port, a.target);
 	a.ms = router_ms() - st->up_ms;
 	a.in = st->in;
 	a.out = st->out;

@@ -17,7 +17,7 @@
 /*
  * What the option -L says.
  *
- * link: accessctl/forward_spec.c lib/addr.c
+ * link: accessctl/forward_spec.c accessctl/target_spec.c lib/addr.c
  */
 
 #include "compat.h"
@@ -32,6 +32,24 @@
 #include <cmocka.h>
 
 #include "forward_spec.h"
+#include "target_spec.h"
+
+static void
+check_kind(const char *text, uint8_t kind, const char *bind, uint16_t lport,
+    const char *host, uint16_t port)
+{
+	struct forward_spec	 spec;
+	const char		*why = NULL;
+
+	assert_int_equal(forward_spec_parse(text, &spec, &why), 0);
+	assert_int_equal(spec.kind, kind);
+	assert_int_equal(spec.listen_unix, bind[0] == '/');
+	assert_string_equal(spec.bind, bind);
+	assert_int_equal(spec.listen_port, lport);
+	assert_string_equal(spec.node, "pi");
+	assert_string_equal(spec.host, host);
+	assert_int_equal(spec.port, port);
+}
 
 static void
 check(const char *text, const char *bind, uint16_t lport, const char *node,
@@ -95,6 +113,64 @@ node_names_are_lower_case(void **state)
 }
 
 static void
+unix_sockets_on_either_end(void **state)
+{
+	check_kind("/run/x.sock:pi:/run/docker.sock", MUX_KIND_UNIX,
+	    "/run/x.sock", 0, "/run/docker.sock", 0);
+	check_kind("2375:pi:/run/docker.sock", MUX_KIND_UNIX, "", 2375,
+	    "/run/docker.sock", 0);
+	check_kind("[::1]:2375:pi:/a:b:c", MUX_KIND_UNIX, "::1", 2375,
+	    "/a:b:c", 0);
+	check_kind("/tmp/pg:pi:5432", MUX_KIND_TCP, "/tmp/pg", 0,
+	    "127.0.0.1", 5432);
+	check_kind("/tmp/pg:Pi:[fd00::7]:5432/tcp", MUX_KIND_TCP, "/tmp/pg",
+	    0, "fd00::7", 5432);
+}
+
+static void
+udp_behind_the_port(void **state)
+{
+	check_kind("[::1]:5353:pi:192.168.1.1:53/udp", MUX_KIND_UDP, "::1",
+	    5353, "192.168.1.1", 53);
+	check_kind("5353:pi:53/udp", MUX_KIND_UDP, "", 5353, "127.0.0.1", 53);
+	check_kind(":0:pi:[::1]:53/udp", MUX_KIND_UDP, "*", 0, "::1", 53);
+}
+
+static void
+targets_alone(void **state)
+{
+	static const char *const bad[] = {
+		"", "x", "0", "65536", "53/", "53/sctp", "53/udp/udp", ":53",
+		"h:", "h:/udp", "[::1]", "[::1]53", "[::1:53", "::1:53",
+		"[]:53", "/", "h:1:2", "0000000000000000053",
+	};
+	struct mux_open	 o;
+	const char	*why;
+	char		 text[400];
+	size_t		 i;
+
+	memset(&o, 0, sizeof(o));
+	assert_int_equal(target_spec_parse("db.home:5432", &o, &why), 0);
+	assert_string_equal(o.host, "db.home");
+	assert_int_equal(o.port, 5432);
+	assert_int_equal(o.kind, MUX_KIND_TCP);
+	for (i = 0; i < nitems(bad); i++) {
+		why = NULL;
+		assert_int_equal(target_spec_parse(bad[i], &o, &why), -1);
+		assert_non_null(why);
+	}
+	/* The longest path and host, and one more. */
+	snprintf(text, sizeof(text), "/%0106d", 0);
+	assert_int_equal(target_spec_parse(text, &o, &why), 0);
+	snprintf(text, sizeof(text), "/%0107d", 0);
+	assert_int_equal(target_spec_parse(text, &o, &why), -1);
+	snprintf(text, sizeof(text), "%0255d:1", 0);
+	assert_int_equal(target_spec_parse(text, &o, &why), 0);
+	snprintf(text, sizeof(text), "%0256d:1", 0);
+	assert_int_equal(target_spec_parse(text, &o, &why), -1);
+}
+
+static void
 what_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -104,7 +180,9 @@ what_is_refused(void **state)
 		"8080:pi:h:80:x", "a:b:c:d:e:f", "::1:8080:pi:80:9:9",
 		"[::1:8080:pi:80", "[::1]x:8080:pi:80", "8080:[pi:80",
 		"8080:p_i:80", "8080:pi.local:80", "0x50:pi:80", "8080:pi:+1",
-		"8080:pi:[]:80",
+		"8080:pi:[]:80", "/run/x", "/run/x:pi", "/:pi:80",
+		"/run/x:pi:53/udp", "run/x:pi:80", "8080:pi:/", "/run/x:8080",
+		"/run/x:1:pi:80:90", "8080:pi:80/sctp",
 	};
 	char			 text[1024];
 	size_t			 i;
@@ -134,6 +212,9 @@ main(void)
 		cmocka_unit_test(four_fields_by_what_the_first_is),
 		cmocka_unit_test(five_fields),
 		cmocka_unit_test(node_names_are_lower_case),
+		cmocka_unit_test(unix_sockets_on_either_end),
+		cmocka_unit_test(udp_behind_the_port),
+		cmocka_unit_test(targets_alone),
 		cmocka_unit_test(what_is_refused),
 	};
 
