@@ -94,6 +94,9 @@ const struct command	 commands[] = {
 	    "1 it has ended already", cmd_connection_kill },
 	{ "stats", "[--json]", "show counters of the relay", ADMIN_ERRORS,
 	    cmd_stats },
+	{ "audit", "[--since time | all] [--user email] [--node name] "
+	    "[--follow] [--json]",
+	    "show the audit log", ADMIN_ERRORS, cmd_audit },
 	{ "reload", "", "read relayd.conf and the certificates again",
 	    "1 there are errors in them: the old ones stay", cmd_reload },
 	{ "log", "[brief | verbose | debug]",

@@ -36,6 +36,7 @@
  *	spec.c		durations, dates, scopes, ids as people type them
  *	admin.c		what its commands share; connections, stats, reload
  *	admin_user.c admin_token.c admin_node.c password.c
+ *	admin_audit.c	the audit log
  *	login.c		logging a laptop in
  *	relay.c		which relay, as whom
  *	link.c		the link to the relay
@@ -252,6 +253,7 @@ int	cmd_node_kick(int, char **);
 int	cmd_connection_list(int, char **);
 int	cmd_connection_kill(int, char **);
 int	cmd_stats(int, char **);
+int	cmd_audit(int, char **);
 int	cmd_reload(int, char **);
 int	cmd_log(int, char **);
 int	cmd_login(int, char **);

@@ -378,9 +378,17 @@ control_timeout(evutil_socket_t fd, short what, void *arg)
 		control_free(c);
 		return;
 	}
-	if (c->closing || c->wait == CONTROL_IDLE ||
-	    c->wait == CONTROL_READER) {
-		log_debug("control: uid %u: idle, or reads nothing", c->uid);
+	if (c->wait == CONTROL_READER) {
+		log_info("control: uid %u reads nothing of a long answer: "
+		    "dropped", c->uid);
+		/* It may yet wake up and read what is there. */
+		control_done(c, CTL_CODE_INTERNAL, "the answer was read too "
+		    "slowly: dropped");
+		control_close(c);
+		return;
+	}
+	if (c->closing || c->wait == CONTROL_IDLE) {
+		log_debug("control: uid %u: idle", c->uid);
 		control_kill(c);
 		return;
 	}

@@ -39,6 +39,7 @@ union control_payload {
 	struct ctl_user		 user;
 	struct ctl_token	 token;
 	struct ctl_node		 node;
+	struct ctl_audit_ask	 audit;
 };
 
 /* What the answer to a request waits for. */
@@ -49,7 +50,9 @@ enum control_wait {
 	CONTROL_STATS,		/* the listeners' figures */
 	CONTROL_LINKS,		/* links to end */
 	CONTROL_STREAM,		/* a stream to end */
-	CONTROL_READER		/* the client, to take what is there */
+	CONTROL_READER,		/* the client, to take what is there */
+	CONTROL_AUDIT,		/* a page of the audit log */
+	CONTROL_FOLLOW		/* time, until there may be more of it */
 };
 
 struct control_request;

@@ -65,6 +65,13 @@ static const struct {
 	STRING(CTL_CONN, ctl_conn, host),
 	STRING(CTL_CONN, ctl_conn, addr),
 	STRING(CTL_STAT, ctl_stat, name),
+	STRING(CTL_AUDIT_LINE, ctl_audit, what),
+	STRING(CTL_AUDIT_LINE, ctl_audit, email),
+	STRING(CTL_AUDIT_LINE, ctl_audit, token_id),
+	STRING(CTL_AUDIT_LINE, ctl_audit, node),
+	STRING(CTL_AUDIT_LINE, ctl_audit, addr),
+	STRING(CTL_AUDIT_LINE, ctl_audit, target),
+	STRING(CTL_AUDIT_LINE, ctl_audit, text),
 };
 
 /* What is wanted in answer to the request on its way. */
@@ -81,6 +88,7 @@ static const char	*path;
 
 static struct imsgbuf	 ibuf;
 static int		 control_fd = -1;
+static int		 patience = CONTROL_WAIT_MS;
 
 static int	control_open(void);
 static int	control_wait(void);
@@ -92,6 +100,12 @@ control_to(const struct control_daemon *d, const char *socket_path)
 {
 	daemon_asked = d;
 	path = socket_path;
+}
+
+void
+control_patience(int ms)
+{
+	patience = ms;
 }
 
 static void
@@ -161,7 +175,7 @@ control_wait(void)
 	struct pollfd	 pfd = { .fd = control_fd, .events = POLLIN };
 	int		 n;
 
-	while ((n = poll(&pfd, 1, CONTROL_WAIT_MS)) == -1 && errno == EINTR)
+	while ((n = poll(&pfd, 1, patience)) == -1 && errno == EINTR)
 		continue;
 	if (n == 0) {
 		log_warnx("%s does not answer", daemon_asked->name);

@@ -39,6 +39,8 @@ struct control_daemon {
  * control_ask.
  */
 void	control_to(const struct control_daemon *, const char *);
+/* How long to wait for the next part of an answer, ms; -1: for ever. */
+void	control_patience(int);
 /*
  * control_ask: connect if need be, send one request, hand every record of
  * the given type and size to the callback (NULL if none is expected).  0

@@ -66,6 +66,8 @@ enum ctl_type {
 	CTL_CONN_LIST,		/* struct ctl_name: empty */
 	CTL_CONN_KILL,		/* struct ctl_id */
 	CTL_STATS,		/* struct ctl_name: empty */
+	/* answered by router, from what auth knows */
+	CTL_AUDIT,		/* struct ctl_audit_ask; no end if follow */
 	/* answered by the parent */
 	CTL_RELOAD,		/* struct ctl_name: empty */
 	CTL_LOG,		/* struct ctl_name: level; empty: which? */
@@ -75,6 +77,7 @@ enum ctl_type {
 	CTL_NODE,		/* struct ctl_node */
 	CTL_CONN,		/* struct ctl_conn */
 	CTL_STAT,		/* struct ctl_stat */
+	CTL_AUDIT_LINE,		/* struct ctl_audit */
 	/* ends */
 	CTL_OK,			/* struct ctl_end */
 	CTL_ERROR		/* struct ctl_end */
@@ -146,6 +149,29 @@ struct ctl_conn {
 struct ctl_stat {
 	char		 name[CTL_NAME_LEN];	/* "links", "streams", ... */
 	uint64_t	 value;
+};
+
+/* Lines of the audit log that are not older, of whom, of which node. */
+struct ctl_audit_ask {
+	int64_t		 since;			/* s since 1970; 0: all */
+	uint32_t	 follow;		/* and those that come */
+	uint32_t	 pad;
+	char		 email[CTL_EMAIL_LEN];	/* empty: everybody */
+	char		 node[CTL_NAME_LEN];	/* empty: every one */
+};
+
+struct ctl_audit {
+	uint64_t	 id;			/* grows */
+	int64_t		 at;			/* of the end */
+	char		 what[16];		/* "login", "stream", ... */
+	char		 email[CTL_EMAIL_LEN];
+	char		 token_id[TOKEN_ID_LEN + 4];
+	char		 node[CTL_NAME_LEN];
+	char		 addr[CTL_ADDR_LEN];
+	char		 target[MUX_HOST_MAX + 8];
+	uint64_t	 ms;			/* how long */
+	uint64_t	 in, out;		/* bytes */
+	char		 text[CTL_TEXT_LEN];
 };
 
 enum ctl_code {

@@ -222,6 +222,14 @@ cell_clean(const char *s, char *buf, size_t size, int *width)
 	buf[off] = '\0';
 }
 
+void
+print_clean(const char *s, char *buf, size_t size)
+{
+	int	 width;
+
+	cell_clean(s, buf, size, &width);
+}
+
 /* One value for people, cut to the buffer. */
 static void
 cell_format(const struct field *f, const void *rec, char *buf, size_t size)
@@ -386,19 +394,28 @@ cell_json(const struct field *f, const void *rec)
 	return (json_null());
 }
 
-static void
-record_json(struct table *t, const void *rec)
+static json_t *
+record_json(const struct field *fields, size_t n, const void *rec)
 {
 	json_t	*o = json_object();
 	size_t	 i;
 
-	for (i = 0; i < t->nfields; i++) {
-		if (json_object_set_new(o, t->fields[i].key,
-		    cell_json(&t->fields[i], rec)) == -1)
+	for (i = 0; i < n; i++) {
+		if (json_object_set_new(o, fields[i].key,
+		    cell_json(&fields[i], rec)) == -1)
 			fatalx("list: no memory");
 	}
-	if (json_array_append_new(t->list, o) == -1)
-		fatalx("list: no memory");
+	return (o);
+}
+
+void
+print_record(const struct field *fields, size_t n, const void *rec, FILE *out)
+{
+	json_t	*o = record_json(fields, n, rec);
+
+	/* Whether it could be written, ferror says. */
+	(void)json_dumpf(o, out, JSON_REAL_PRECISION(9));
+	json_decref(o);
 }
 
 /* An object a line. */
@@ -464,7 +481,9 @@ table_add(struct table *t, const void *rec)
 	int		 width;
 
 	if (t->list != NULL) {
-		record_json(t, rec);
+		if (json_array_append_new(t->list, record_json(t->fields,
+		    t->nfields, rec)) == -1)
+			fatalx("list: no memory");
 		return;
 	}
 	row = calloc(1, sizeof(*row) + t->nfields * sizeof(row->cells[0]));

@@ -66,6 +66,13 @@ int		 table_end(struct table *);
 /* Free without a word; takes NULL. */
 void		 table_free(struct table *);
 
+/*
+ * For lists without an end: a record as JSON on one line, without the
+ * newline; and text as a terminal may show it, cut to the buffer.
+ */
+void	print_record(const struct field *, size_t, const void *, FILE *);
+void	print_clean(const char *, char *, size_t);
+
 /* For people: "1.5M", "3d4h", "2026-01-31 12:00"; JSON: ISO 8601, UTC. */
 void	print_bytes(uint64_t, char *, size_t);
 void	print_age(int64_t, char *, size_t);

@@ -90,6 +90,8 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_node_state, 0, 0 },
 	{ IMSG_AUDIT, PROC_ROUTER, sizeof(struct audit_event),
 	    auth_recv_audit, 0, 0 },
+	{ IMSG_AUDIT_ASK, PROC_ROUTER, sizeof(struct audit_ask),
+	    auth_recv_audit_ask, 0, 0 },
 	CTL_RULE(CTL_USER_ADD, ctl_user, auth_recv_ctl_user),
 	CTL_RULE(CTL_USER_PASSWD, ctl_user, auth_recv_ctl_user),
 	CTL_RULE(CTL_USER_LIST, ctl_name, auth_recv_ctl_name),

@@ -162,5 +162,13 @@ int	 auth_audit_tick(void);
 /* Write all there is: the end. */
 void	 auth_audit_flush(void);
 int	 auth_recv_audit(struct proc_peer *, struct imsg *);
+/* Write now what can be written of what waits, to be read. */
+void	 auth_audit_settle(void);
+
+/* ---- auth_audit_list.c: what is read of it ---- */
+
+#define AUTH_AUDIT_PAGE	256		/* lines looked at in one go */
+
+int	 auth_recv_audit_ask(struct proc_peer *, struct imsg *);
 
 #endif /* AUTH_H */

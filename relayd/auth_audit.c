@@ -339,6 +339,13 @@ auth_audit_tick(void)
 }
 
 void
+auth_audit_settle(void)
+{
+	if (nlines > 0 && auth_mono() >= retry_at)
+		(void)batch_write();
+}
+
+void
 auth_audit_flush(void)
 {
 	while (nlines + nusages > 0 && batch_write() == 0)

@@ -165,6 +165,14 @@ enum store_result store_nodes_down(struct store *);
 /* ---- audit log ---- */
 
 enum store_result store_audit_add(struct store *, const struct audit_event *);
+/* Up to n lines with a greater id, in their order; *n becomes how many. */
+enum store_result store_audit_page(struct store *, uint64_t after,
+		    struct ctl_audit *, size_t *n);
+/* The id of the first line at or after then; STORE_NONE: there is none. */
+enum store_result store_audit_since(struct store *, int64_t since,
+		    uint64_t *id);
+/* The greatest id, 0 without lines. */
+enum store_result store_audit_last(struct store *, uint64_t *id);
 /* Delete at most max lines from before then; *n becomes how many. */
 enum store_result store_audit_trim(struct store *, int64_t before, int max,
 		    int *n);

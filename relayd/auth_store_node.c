@@ -191,6 +191,82 @@ store_audit_add(struct store *s, const struct audit_event *e)
 	    e->text)));
 }
 
+static uint64_t
+audit_column(sqlite3_stmt *st, int column)
+{
+	int64_t	 v = sqlite3_column_int64(st, column);
+
+	return (v < 0 ? 0 : v);
+}
+
+/* What is too long for a field is cut: it is only to be read. */
+enum store_result
+store_audit_page(struct store *s, uint64_t after, struct ctl_audit *lines,
+    size_t *n)
+{
+	static const char	 sql[] =
+	    "SELECT id, at, what, email, token_id, node, addr, target, ms, "
+	    "bytes_in, bytes_out, text FROM audit WHERE id > ?1 ORDER BY id";
+	enum store_result	 r = STORE_NONE;
+	struct ctl_audit	*a;
+	sqlite3_stmt		*st;
+	size_t			 max = *n;
+
+	*n = 0;
+	st = store_bind(s, sql, "i", audit_int(after));
+	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
+		a = &lines[(*n)++];
+		memset(a, 0, sizeof(*a));
+		a->id = audit_column(st, 0);
+		a->at = sqlite3_column_int64(st, 1);
+		(void)store_text(st, 2, a->what, sizeof(a->what));
+		(void)store_text(st, 3, a->email, sizeof(a->email));
+		(void)store_text(st, 4, a->token_id, sizeof(a->token_id));
+		(void)store_text(st, 5, a->node, sizeof(a->node));
+		(void)store_text(st, 6, a->addr, sizeof(a->addr));
+		(void)store_text(st, 7, a->target, sizeof(a->target));
+		a->ms = audit_column(st, 8);
+		a->in = audit_column(st, 9);
+		a->out = audit_column(st, 10);
+		(void)store_text(st, 11, a->text, sizeof(a->text));
+	}
+	if (r == STORE_OK)
+		store_done(st);
+	return (r == STORE_NONE ? STORE_OK : r);
+}
+
+enum store_result
+store_audit_since(struct store *s, int64_t since, uint64_t *id)
+{
+	static const char	 sql[] = "SELECT id FROM audit WHERE at >= ?1 "
+				    "ORDER BY at, id LIMIT 1";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+
+	st = store_bind(s, sql, "i", since);
+	if ((r = store_row(s, st)) != STORE_OK)
+		return (r);
+	*id = audit_column(st, 0);
+	store_done(st);
+	return (STORE_OK);
+}
+
+enum store_result
+store_audit_last(struct store *s, uint64_t *id)
+{
+	static const char	 sql[] = "SELECT max(id) FROM audit";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+
+	*id = 0;
+	st = store_bind(s, sql, "");
+	if ((r = store_row(s, st)) != STORE_OK)
+		return (r);
+	*id = audit_column(st, 0);
+	store_done(st);
+	return (STORE_OK);
+}
+
 enum store_result
 store_audit_trim(struct store *s, int64_t before, int max, int *n)
 {

@@ -102,6 +102,8 @@ static const struct control_request requests[] = {
 	{ CTL_CONN_KILL, sizeof(struct ctl_id), NULL, run_conn_kill,
 	    "kill stream" },
 	{ CTL_STATS, sizeof(struct ctl_name), check_name, run_stats, NULL },
+	{ CTL_AUDIT, sizeof(struct ctl_audit_ask), control_audit_check,
+	    control_audit_run, NULL },
 	{ CTL_RELOAD, sizeof(struct ctl_name), check_name, run_parent,
 	    "reload" },
 	{ CTL_LOG, sizeof(struct ctl_name), check_name, run_parent, "log" },
@@ -347,6 +349,10 @@ control_go_on(struct control *c)
 {
 	struct ctl_conn	 conn;
 
+	if (c->req->type == CTL_AUDIT) {
+		control_audit_go_on(c);
+		return;
+	}
 	while (control_room(c)) {
 		if (stream_next(c->cursor, &conn) == -1) {
 			control_done(c, CTL_CODE_OK, "");
@@ -405,6 +411,10 @@ control_stats(struct control *c)
 static void
 control_expired(struct control *c)
 {
+	if (c->wait == CONTROL_AUDIT || c->wait == CONTROL_FOLLOW) {
+		control_audit_go_on(c);
+		return;
+	}
 	control_done(c, CTL_CODE_INTERNAL, c->wait == CONTROL_STREAM ?
 	    "the stream has not been heard of yet" : "no answer in time");
 }

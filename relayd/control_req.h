@@ -35,4 +35,12 @@ void	control_stream_down(uint64_t);
 int	control_recv_record(struct proc_peer *, struct imsg *);
 int	control_recv_end(struct proc_peer *, struct imsg *);
 
+/* control_audit.c: lines of the audit log, page by page, as auth reads it. */
+int	control_audit_check(const union control_payload *);
+void	control_audit_run(struct control *);
+/* The client has room for more; a page, or the time between, took long. */
+void	control_audit_go_on(struct control *);
+int	control_audit_line(struct proc_peer *, struct imsg *);
+int	control_audit_page(struct proc_peer *, struct imsg *);
+
 #endif /* CONTROL_REQ_H */

@@ -199,6 +199,10 @@ enum imsg_type {
 	/* router -> auth */
 	IMSG_NODE_STATE,	/* struct node_state */
 	IMSG_AUDIT,		/* struct audit_event */
+	/* the audit log, a page at a time; id: control client */
+	IMSG_AUDIT_ASK,		/* struct audit_ask; router -> auth, which
+				   sends CTL_AUDIT_LINE, then */
+	IMSG_AUDIT_PAGE,	/* struct audit_page */
 	/*
 	 * And the CTL_* requests: router -> auth with id: control client;
 	 * records and ends: auth -> router.
@@ -471,6 +475,19 @@ struct audit_event {
 	uint64_t		 ms;		/* how long */
 	uint64_t		 in, out;
 	char			 text[CTL_TEXT_LEN];
+};
+
+struct audit_ask {
+	uint64_t		 after;		/* id; 0: from since on */
+	int64_t			 since;
+	char			 email[CTL_EMAIL_LEN];
+	char			 node[CTL_NAME_LEN];
+};
+
+struct audit_page {
+	uint64_t		 after;		/* where to go on */
+	uint32_t		 more;		/* there is more already */
+	uint32_t		 failed;	/* the store can't be read */
 };
 
 /* ---- the processes ---- */

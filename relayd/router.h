@@ -36,6 +36,7 @@
  *	router_stats.c		asking the listeners for figures
  *	router_audit.c		what auth is to write down
  *	control_req.c	what is asked at the control socket
+ *	control_audit.c		the audit log, read at the control socket
  */
 
 struct imsg;

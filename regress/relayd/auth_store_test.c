@@ -492,6 +492,62 @@ database_of_the_future_or_of_others_is_refused(void **state)
 	assert_sql("SELECT count(*) FROM sqlite_master", "1");
 }
 
+/* A line a second, from second 100 on. */
+static void
+audit_lines(int n)
+{
+	struct audit_event	 e = { .what = AUDIT_LOGIN };
+	int			 i;
+
+	assert_int_equal(store_begin(store), STORE_OK);
+	for (i = 0; i < n; i++) {
+		e.at = 100 + i;
+		(void)snprintf(e.text, sizeof(e.text), "line %d", i);
+		assert_int_equal(store_audit_add(store, &e), STORE_OK);
+	}
+	assert_int_equal(store_commit(store), STORE_OK);
+}
+
+static void
+audit_log_is_read_in_pages(void **state)
+{
+	struct ctl_audit	 a[4];
+	uint64_t		 after = 0, id, last;
+	size_t			 n = 4;
+	int			 i, count = 0;
+
+	assert_int_equal(store_open(store), STORE_OK);
+	assert_int_equal(store_audit_last(store, &last), STORE_OK);
+	assert_int_equal(last, 0);
+	assert_int_equal(store_audit_page(store, 0, a, &n), STORE_OK);
+	assert_int_equal(n, 0);
+	assert_int_equal(store_audit_since(store, 1, &id), STORE_NONE);
+	audit_lines(10);
+	do {
+		n = 4;
+		assert_int_equal(store_audit_page(store, after, a, &n),
+		    STORE_OK);
+		for (i = 0; i < (int)n; i++) {
+			assert_true(a[i].id > after);
+			assert_int_equal(a[i].at, 100 + count++);
+			assert_string_equal(a[i].what, "login");
+			after = a[i].id;
+		}
+	} while (n == 4);
+	assert_int_equal(count, 10);
+	assert_int_equal(store_audit_last(store, &last), STORE_OK);
+	assert_int_equal(last, after);
+	assert_int_equal(store_audit_since(store, 105, &id), STORE_OK);
+	n = 1;
+	assert_int_equal(store_audit_page(store, id - 1, a, &n), STORE_OK);
+	assert_string_equal(a[0].text, "line 5");
+	assert_int_equal(store_audit_since(store, 110, &id), STORE_NONE);
+	n = 4;
+	assert_int_equal(store_audit_page(store, UINT64_MAX, a, &n),
+	    STORE_OK);
+	assert_int_equal(n, 0);
+}
+
 static void
 several_changes_happen_together_or_not(void **state)
 {
@@ -986,6 +1042,7 @@ main(void)
 		CASE(adopted_and_new_are_alike),
 		CASE(database_of_the_future_or_of_others_is_refused),
 		CASE(several_changes_happen_together_or_not),
+		CASE(audit_log_is_read_in_pages),
 		CASE(locked_database_is_waited_for_briefly),
 		CASE(full_disk_stops_writes_only),
 		CASE(file_that_may_not_grow_stops_writes_only),

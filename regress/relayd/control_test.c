@@ -23,7 +23,7 @@
  * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
  * relayd/router_end.c relayd/router_node.c relayd/router_route.c
  * relayd/router_session.c relayd/router_stats.c relayd/router_stream.c
- * relayd/control_req.c lib/control.c
+ * relayd/control_req.c relayd/control_audit.c lib/control.c
  * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
  */
 /* libs: libevent */
@@ -626,6 +626,176 @@ clients_are_limited(void **state)
 			hang_up(&c[i]);
 }
 
+/* ---- the audit log ---- */
+
+static void
+say_audit(struct imsgbuf *c, int follow)
+{
+	struct ctl_audit_ask	 ask;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.follow = follow;
+	strlcpy(ask.email, "Ann@example.org", sizeof(ask.email));
+	say(c, CTL_AUDIT, &ask, sizeof(ask));
+}
+
+static void
+auth_lines(uint32_t id, uint64_t from, uint64_t to, int more)
+{
+	struct ctl_audit	 a;
+	struct audit_page	 page;
+
+	for (; from <= to; from++) {
+		memset(&a, 0, sizeof(a));
+		a.id = from;
+		assert_int_equal(fake_say(A, 0, CTL_AUDIT_LINE, id, &a,
+		    sizeof(a)), 0);
+	}
+	memset(&page, 0, sizeof(page));
+	page.after = to;
+	page.more = more;
+	assert_int_equal(fake_say(A, 0, IMSG_AUDIT_PAGE, id, &page,
+	    sizeof(page)), 0);
+}
+
+/* Where auth is asked to begin, within so many ms; -1: it is not. */
+static int64_t
+auth_asked(uint32_t *id, int ms)
+{
+	struct audit_ask	 ask;
+
+	for (; ms > 0; ms -= MS) {
+		if (fake_took(A, 0, IMSG_AUDIT_ASK, id, &ask, sizeof(ask))) {
+			assert_string_equal(ask.email, "ann@example.org");
+			return (ask.after);
+		}
+		fake_run(MS);
+	}
+	return (-1);
+}
+
+static void
+expect_lines(struct imsgbuf *c, uint64_t from, uint64_t to)
+{
+	struct ctl_audit	 a;
+	uint32_t		 type;
+
+	for (; from <= to; from++) {
+		assert_int_equal(hear(c, &type, &a, sizeof(a)), 1);
+		assert_int_equal(type, CTL_AUDIT_LINE);
+		assert_int_equal(a.id, from);
+	}
+}
+
+static void
+audit_log_comes_in_pages(void **state)
+{
+	struct imsgbuf	 c;
+	uint32_t	 id;
+
+	dial(&c);
+	say_audit(&c, 0);
+	assert_int_equal(auth_asked(&id, 1000), 0);
+	auth_lines(id, 1, 20, 1);
+	assert_int_equal(auth_asked(&id, 1000), 20);
+	auth_lines(id, 21, 25, 0);
+	expect_lines(&c, 1, 25);
+	expect_end(&c, CTL_OK, CTL_CODE_OK);
+	hang_up(&c);
+}
+
+static void
+audit_log_is_followed_past_a_new_auth(void **state)
+{
+	struct imsgbuf	 c;
+	uint32_t	 id;
+
+	dial(&c);
+	say_audit(&c, 1);
+	assert_int_equal(auth_asked(&id, 1000), 0);
+	auth_lines(id, 1, 5, 0);
+	expect_lines(&c, 1, 5);
+	/* It looks again, and finds more. */
+	assert_int_equal(auth_asked(&id, 5000), 5);
+	auth_lines(id, 6, 6, 0);
+	expect_lines(&c, 6, 6);
+	fake_down(A, 0);
+	fake_run(700);
+	fake_up(A, 0);
+	assert_int_equal(auth_asked(&id, 5000), 6);
+	/* Half a page, and it is gone; the next one begins behind that. */
+	auth_lines(id, 7, 8, 1);
+	expect_lines(&c, 7, 8);
+	assert_int_equal(auth_asked(&id, 1000), 8);
+	fake_down(A, 0);
+	fake_up(A, 0);
+	assert_int_equal(auth_asked(&id, 10000), 8);
+	/* What comes twice is told once. */
+	auth_lines(id, 7, 9, 0);
+	expect_lines(&c, 9, 9);
+	hang_up(&c);
+	assert_int_equal(auth_asked(&id, 1000), -1);
+}
+
+static void
+audit_log_is_not_asked_of_nobody_for_ever(void **state)
+{
+	struct imsgbuf	 c;
+
+	dial(&c);
+	fake_down(A, 0);
+	say_audit(&c, 0);
+	fake_run(6000);
+	expect_end(&c, CTL_ERROR, CTL_CODE_STORE);
+	fake_up(A, 0);
+	hang_up(&c);
+}
+
+/* No more is fetched than the client takes. */
+static void
+audit_log_waits_for_its_reader(void **state)
+{
+	struct imsgbuf	 c;
+	int64_t		 asked, next = 1;
+	uint32_t	 id;
+	int		 pages = 0;
+
+	dial(&c);
+	say_audit(&c, 1);
+	while ((asked = auth_asked(&id, 1500)) != -1) {
+		assert_int_equal(asked, next - 1);
+		auth_lines(id, next, next + 255, 1);
+		next += 256;
+		assert_true(++pages < 50);
+	}
+	assert_true(pages > 1);
+	expect_lines(&c, 1, next - 1);
+	assert_int_equal(auth_asked(&id, 5000), next - 1);
+	auth_lines(id, next, next, 0);
+	expect_lines(&c, next, next);
+	hang_up(&c);
+}
+
+static void
+audit_requests_are_checked(void **state)
+{
+	struct ctl_audit_ask	 ask;
+	struct imsgbuf		 c;
+
+	dial(&c);
+	memset(&ask, 0, sizeof(ask));
+	memset(ask.node, 'x', sizeof(ask.node));
+	say(&c, CTL_AUDIT, &ask, sizeof(ask));
+	expect_end(&c, CTL_ERROR, CTL_CODE_INVALID);
+	expect_hang_up(&c);
+	dial(&c);
+	memset(&ask, 0, sizeof(ask));
+	ask.since = -1;
+	say(&c, CTL_AUDIT, &ask, sizeof(ask));
+	expect_end(&c, CTL_ERROR, CTL_CODE_INVALID);
+	expect_hang_up(&c);
+}
+
 static int
 listen_here(void)
 {
@@ -660,6 +830,11 @@ main(void)
 		T(figures_are_told),
 		T(figures_do_not_wait_for_ever),
 		T(reload_is_the_parents),
+		T(audit_log_comes_in_pages),
+		T(audit_log_is_followed_past_a_new_auth),
+		T(audit_log_is_not_asked_of_nobody_for_ever),
+		T(audit_log_waits_for_its_reader),
+		T(audit_requests_are_checked),
 		T(bad_requests_end_their_client),
 		T(one_request_at_a_time),
 		T(clients_are_limited),

@@ -86,6 +86,18 @@ control_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+int
+control_audit_line(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+int
+control_audit_page(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
 /* ---- steps ---- */
 
 static int

@@ -1,0 +1,204 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The audit log.  It may be long, and it has no end when it is followed, so
+ * each line is printed when it comes.
+ */
+
+#include "compat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "accessctl.h"
+#include "log.h"
+
+#define SINCE_DEFAULT	86400
+
+enum { OPT_SINCE = 256, OPT_USER, OPT_NODE };
+
+static const struct field	 audit_fields[] = {
+	{ "id", NULL, FIELD_NUMBER, offsetof(struct ctl_audit, id), NULL },
+	{ "time", NULL, FIELD_TIME, offsetof(struct ctl_audit, at), NULL },
+	{ "what", NULL, FIELD_TEXT, offsetof(struct ctl_audit, what), NULL },
+	{ "user", NULL, FIELD_TEXT, offsetof(struct ctl_audit, email), NULL },
+	{ "token", NULL, FIELD_TEXT, offsetof(struct ctl_audit, token_id),
+	    NULL },
+	{ "node", NULL, FIELD_TEXT, offsetof(struct ctl_audit, node), NULL },
+	{ "address", NULL, FIELD_TEXT, offsetof(struct ctl_audit, addr),
+	    NULL },
+	{ "target", NULL, FIELD_TEXT, offsetof(struct ctl_audit, target),
+	    NULL },
+	{ "duration_ms", NULL, FIELD_NUMBER, offsetof(struct ctl_audit, ms),
+	    NULL },
+	{ "bytes_in", NULL, FIELD_BYTES, offsetof(struct ctl_audit, in),
+	    NULL },
+	{ "bytes_out", NULL, FIELD_BYTES, offsetof(struct ctl_audit, out),
+	    NULL },
+	{ "text", NULL, FIELD_TEXT, offsetof(struct ctl_audit, text), NULL },
+};
+
+/* What has been printed. */
+static struct {
+	int		 follow;
+	unsigned long	 lines;
+} shown;
+
+static void	audit_line(const void *, void *);
+static void	audit_text(const struct ctl_audit *);
+static void	audit_word(const char *, const char *);
+static int	audit_options(int, char **, struct ctl_audit_ask *);
+
+/* " from 192.0.2.1:22", if there is anything to say. */
+static void
+audit_word(const char *before, const char *word)
+{
+	char	 clean[512];
+
+	if (word[0] == '\0')
+		return;
+	print_clean(word, clean, sizeof(clean));
+	printf("%s%s", before, clean);
+}
+
+static void
+audit_text(const struct ctl_audit *a)
+{
+	struct tm	 tm;
+	time_t		 at = a->at;
+	char		 when[32] = "?", in[16], out[16];
+
+	if (localtime_r(&at, &tm) != NULL)
+		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	printf("%s ", when);
+	audit_word("", a->what);
+	printf(":");
+	audit_word(" ", a->email);
+	audit_word(" token ", a->token_id);
+	audit_word(" from ", a->addr);
+	audit_word(" node ", a->node);
+	audit_word(" to ", a->target);
+	if (a->ms > 0 || a->in > 0 || a->out > 0) {
+		print_bytes(a->in, in, sizeof(in));
+		print_bytes(a->out, out, sizeof(out));
+		printf(", %llu.%03u s, %s in, %s out",
+		    (unsigned long long)a->ms / 1000,
+		    (unsigned int)(a->ms % 1000), in, out);
+	}
+	audit_word(": ", a->text);
+	printf("\n");
+}
+
+static void
+audit_line(const void *rec, void *arg)
+{
+	const struct ctl_audit	*a = rec;
+
+	if (json) {
+		/* Followed, there is no end that could close an array. */
+		if (!shown.follow)
+			fputs(shown.lines == 0 ? "[\n" : ",\n", stdout);
+		print_record(audit_fields, nitems(audit_fields), a, stdout);
+		if (shown.follow)
+			fputs("\n", stdout);
+	} else
+		audit_text(a);
+	shown.lines++;
+	/* Nobody may be reading any more. */
+	if ((shown.follow && fflush(stdout) == EOF) || ferror(stdout)) {
+		log_warn("standard output");
+		exit(EXIT_OTHER);
+	}
+}
+
+static int
+audit_options(int argc, char **argv, struct ctl_audit_ask *ask)
+{
+	static const struct option	 options[] = {
+		{ "since",	required_argument, NULL, OPT_SINCE },
+		{ "user",	required_argument, NULL, OPT_USER },
+		{ "node",	required_argument, NULL, OPT_NODE },
+		{ "follow",	no_argument, NULL, 'f' },
+		OPTIONS_ADMIN, { NULL, 0, NULL, 0 }
+	};
+	int64_t				 s = SINCE_DEFAULT;
+	int				 ch;
+
+	while ((ch = getopt_long(argc, argv, "f" OPTIONS_ADMIN_SHORT, options,
+	    NULL)) != -1) {
+		switch (ch) {
+		case OPT_SINCE:
+			if (strcmp(optarg, "all") == 0)
+				s = 0;
+			else if (spec_duration(optarg, &s) == -1 || s == 0) {
+				log_warnx("since %s: 30m, 12h, 7d or all",
+				    optarg);
+				return (-1);
+			}
+			break;
+		case OPT_USER:
+			if (admin_word(ask->email, sizeof(ask->email), "user",
+			    optarg) == -1)
+				return (-1);
+			break;
+		case OPT_NODE:
+			if (admin_word(ask->node, sizeof(ask->node), "node",
+			    optarg) == -1)
+				return (-1);
+			break;
+		case 'f':
+			shown.follow = ask->follow = 1;
+			break;
+		default:
+			if (!admin_option(ch, optarg))
+				return (-1);
+		}
+	}
+	if (argc != optind) {
+		usage();
+		return (-1);
+	}
+	ask->since = s == 0 ? 0 : (int64_t)time(NULL) - s;
+	if (ask->since < 0)
+		ask->since = 0;
+	return (0);
+}
+
+int
+cmd_audit(int argc, char **argv)
+{
+	struct ctl_audit_ask	 ask;
+	struct ctl_end		 end;
+
+	memset(&ask, 0, sizeof(ask));
+	if (audit_options(argc, argv, &ask) == -1)
+		return (EXIT_USAGE);
+	if (ask.follow)
+		control_patience(-1);
+	if (control_ask(CTL_AUDIT, &ask, sizeof(ask), CTL_AUDIT_LINE,
+	    sizeof(struct ctl_audit), audit_line, NULL, &end) == -1)
+		return (EXIT_OTHER);
+	if (json)
+		fputs(shown.lines == 0 ? "[]\n" : "\n]\n", stdout);
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		log_warn("standard output");
+		return (EXIT_OTHER);
+	}
+	return (EXIT_OK);
+}

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""The audit log: listed, chosen from, followed past a restart of auth; a
+reader that reads nothing."""
+import os
+import sqlite3
+import sys
+sys.path.insert(0, "regress/e2e")
+from culvert import *
+
+relay = Relay()
+relay.user_add()
+relay.user_add("other@example.org")
+agent = Agent(relay)
+env = login(relay)
+target = Target(echo)
+eq(Connect(env, "pi", target.port).end(b"abc")[:2], (0, b"abc"), "a stream")
+
+
+def audit(*args):
+    r = relay.ctl("audit", "--json", *args)
+    try:
+        return json.loads(r.stdout)
+    except ValueError:
+        return None
+
+
+def stream_line():
+    return [a for a in audit() if a["what"] == "stream"]
+
+
+a = wait_for(stream_line, 10)
+ok(a and a[0]["user"] == "you@example.org" and a[0]["node"] == "pi" and
+   a[0]["target"] == "127.0.0.1:%d" % target.port and
+   (a[0]["bytes_in"], a[0]["bytes_out"]) == (3, 3) and
+   a[0]["address"].startswith("127.0.0.1:"),
+   "a stream: who, from where, to what, how many bytes", a)
+whats = {x["what"] for x in audit()}
+ok({"admin", "login", "link up", "link down", "stream"} <= whats,
+   "and all else that happened", whats)
+ids = [x["id"] for x in audit()]
+eq(ids, sorted(set(ids)), "in order, each once")
+eq({x["user"] for x in audit("--user", "OTHER@example.org")},
+   {"other@example.org"}, "--user")
+ok({x["node"] for x in audit("--node", "pi")} == {"pi"}, "--node")
+eq(audit("--node", "nothing"), [], "of nobody: an empty list")
+r = relay.ctl("audit")
+ok(re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d stream: you@example\.org "
+             r"token \w+ from 127\.0\.0\.1:\d+ node pi to 127\.0\.0\.1:%d, "
+             r"\d+\.\d\d\d s, 3 in, 3 out$" % target.port, r.stdout, re.M),
+   "lines for people", r.stdout)
+eq(relay.ctl("audit", "--since", "soon").returncode, 2, "--since nonsense")
+eq(relay.ctl("audit", "x").returncode, 2, "an argument too many")
+
+# ---- since ----
+db = sqlite3.connect(relay.dir + "/state/culvert.db", timeout=10)
+now = int(time.time())
+with db:
+    db.executemany(
+        "INSERT INTO audit (at, what, email, token_id, node, addr, target, "
+        "ms, bytes_in, bytes_out, text) VALUES (?, 'stream', "
+        "'old@example.org', '', 'old', 'a', 't', 1, 2, 3, ?)",
+        [(now - 7200, "two hours"), (now - 3 * 86400, "three days")])
+texts = lambda *args: sorted(x["text"] for x in audit(
+    "--user", "old@example.org", *args))
+eq(texts("--since", "1h"), [], "--since 1h")
+eq(texts("--since", "3h"), ["two hours"], "--since 3h")
+eq(texts(), ["two hours"], "a day is the default")
+eq(texts("--since", "all"), ["three days", "two hours"], "--since all")
+
+# ---- follow ----
+def follow(*args):
+    return Proc("follow", [OBJ + "/accessctl", "audit", "--follow",
+                           "--socket", relay.socket, *args])
+
+
+f = follow("--json", "--since", "1s")
+g = follow("--user", "other@example.org")
+mark = 0
+
+
+def happens():
+    """Something that leaves a line with a text of its own."""
+    global mark
+    mark += 1
+    relay.ctl("user", "add", "new%d@example.org" % mark, "--no-password")
+    return r"add user new%d@example.org: done" % mark
+
+
+ok(f.wait_line(happens(), 20), "a new line is shown when it comes")
+for proc in ("auth", "auth", "auth"):
+    os.kill(relay.children()[proc], signal.SIGKILL)
+    wait_for(relay.serving, 20)
+    wait_for(lambda: relay.ctl("user", "list").returncode == 0, 20)
+    ok(f.wait_line(happens(), 30), "and after auth was killed")
+seen = [json.loads(x)["id"] for x in f.text().splitlines()]
+eq(seen, sorted(set(seen)), "each once, in order, an object a line")
+relay.ctl("user", "disable", "other@example.org")
+ok(g.wait_line("disable user other@example.org", 20) and
+   not g.lines("new1@"), "followed by user")
+g.stop()
+f.stop()
+
+# ---- a long log, and a slow reader ----
+N = 20000 if SANITIZED else 60000
+with db:
+    db.executemany(
+        "INSERT INTO audit (at, what, email, token_id, node, addr, target, "
+        "ms, bytes_in, bytes_out, text) VALUES (?, 'stream', "
+        "'long@example.org', '', 'long', 'a', 't', 1, 2, 3, ?)",
+        [(now, "line %d" % i) for i in range(N)])
+m0 = {k: rss(p) for k, p in relay.children().items()}
+slow = subprocess.Popen([OBJ + "/accessctl", "audit", "--json", "--follow",
+                         "--socket", relay.socket, "--user",
+                         "long@example.org"], stdout=subprocess.PIPE)
+first = slow.stdout.readline()
+ok(b"line 0" in first, "a reader that stops after a line", first)
+for i in range(20):
+    ok(relay.serving(), "others are served") if i == 19 else relay.serving()
+    time.sleep(0.05)
+m1 = {k: rss(p) for k, p in relay.children().items()}
+grown = {k: (m1[k] - m0[k]) >> 10 for k in m0 if k in m1}
+ok(SANITIZED or all(v < 8192 for v in grown.values()),
+   "no process keeps the log for it", grown)
+n = 1
+for line in slow.stdout:
+    n += 1
+    if n == N:
+        break
+eq(n, N, "when it goes on it gets every line")
+ok(b"line %d" % (N - 1) in line, "to the last", line)
+slow.kill()
+slow.wait()
+slow.stdout.close()
+t0 = time.monotonic()
+r = relay.ctl("audit", "--user", "long@example.org", timeout=120)
+eq(len(r.stdout.splitlines()), N, "a long log, listed (%.1f s)" %
+   (time.monotonic() - t0))
+
+# one that never reads is dropped, and relayd says so
+stop = subprocess.Popen([OBJ + "/accessctl", "audit", "--follow", "--socket",
+                         relay.socket, "--user", "long@example.org"],
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+stop.stdout.read(10)
+os.kill(stop.pid, signal.SIGSTOP)
+ok(relay.proc.wait_line("reads nothing of a long answer: dropped", 60),
+   "a reader that never reads is dropped")
+os.kill(stop.pid, signal.SIGCONT)
+out, err = stop.communicate(timeout=60)
+ok(stop.returncode == 1 and (b"too slowly" in err or b"hung up" in err),
+   "and told", (stop.returncode, err))
+
+# ---- a log that can't be read ----
+ok(relay.serving(), "relayd is well")
+db.close()
+done()
