@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "mux_frame.h"
+#include "target.h"
 #include "token.h"
 
 /*
@@ -61,6 +62,9 @@ enum ctl_type {
 	CTL_NODE_SHOW,		/* struct ctl_name: node */
 	CTL_NODE_RENAME,	/* struct ctl_rename */
 	CTL_NODE_REMOVE,	/* struct ctl_name */
+	CTL_GRANT_SET,		/* struct ctl_grant */
+	CTL_GRANT_LIST,		/* struct ctl_grant: email, node; empty: all */
+	CTL_GRANT_REVOKE,	/* struct ctl_grant: email and node */
 	/* requests, answered by router */
 	CTL_NODE_KICK,		/* struct ctl_name */
 	CTL_CONN_LIST,		/* struct ctl_name: empty */
@@ -78,6 +82,7 @@ enum ctl_type {
 	CTL_CONN,		/* struct ctl_conn */
 	CTL_STAT,		/* struct ctl_stat */
 	CTL_AUDIT_LINE,		/* struct ctl_audit */
+	CTL_GRANT,		/* struct ctl_grant */
 	/* ends */
 	CTL_OK,			/* struct ctl_end */
 	CTL_ERROR		/* struct ctl_end */
@@ -132,6 +137,19 @@ struct ctl_node {
 	char		 software[CTL_TEXT_LEN];
 	uint32_t	 rtt_us;
 	uint64_t	 in, out;		/* bytes from and to the node */
+};
+
+struct ctl_grant {
+	char		 email[CTL_EMAIL_LEN];	/* who may */
+	char		 node[CTL_NAME_LEN];
+	uint32_t	 scopes;
+	uint32_t	 expired;		/* in records */
+	char		 targets[TARGETS_LEN];	/* comma-separated; empty: all */
+	int64_t		 expires_at;		/* 0: never */
+	/* in records: */
+	int64_t		 created_at;
+	char		 owner[CTL_EMAIL_LEN];	/* of the node */
+	char		 granted_by[CTL_EMAIL_LEN];	/* empty: the host */
 };
 
 struct ctl_conn {

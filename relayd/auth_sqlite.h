@@ -27,7 +27,7 @@
 
 /* SQLite behind the store; for auth_store*.c and auth_upgrade.c only. */
 
-#define STORE_QUERIES_MAX	64
+#define STORE_QUERIES_MAX	128
 
 struct store_query {
 	const char	*sql;		/* its address is its name */
@@ -71,6 +71,16 @@ enum store_result store_broken(struct store *, const char *, ...)
 
 /* Column text into a buffer; -1 if it was cut.  NULL is "". */
 int		 store_text(sqlite3_stmt *, int, char *, size_t);
+
+/*
+ * auth_store_user.c: lists as JSON arrays.  Scopes by their names; "a,b" as
+ * ["a","b"], which takes three bytes more for each word at most.  get: -1 if
+ * it is not such an array or too long; then it allows nothing, not all.
+ */
+void		 store_scopes_put(uint32_t, char *, size_t);
+uint32_t	 store_scopes_get(const char *);
+void		 store_list_put(const char *, char *, size_t);
+int		 store_list_get(const char *, char *, size_t);
 
 /* auth_upgrade.c: make the tables, or bring them to this version. */
 enum store_result store_upgrade(struct store *);

@@ -171,7 +171,7 @@ store_check(struct store *s)
 {
 	static const char *const tables[] = {
 		"PRAGMA quick_check(users)", "PRAGMA quick_check(pat_tokens)",
-		"PRAGMA quick_check(nodes)"
+		"PRAGMA quick_check(nodes)", "PRAGMA quick_check(grants)"
 	};
 	static const char	 size[] = "SELECT page_count * page_size "
 				    "FROM pragma_page_count, pragma_page_size";

@@ -82,6 +82,29 @@ struct store_node {
 	int64_t		 last_seen_at;
 };
 
+/* A right to somebody else's node. */
+struct store_grant {
+	struct grant	 grant;
+	char		 user_id[USER_ID_LEN + 4];	/* who has it */
+	char		 email[CTL_EMAIL_LEN];
+	int		 user_enabled;
+	char		 node_id[USER_ID_LEN + 4];
+	char		 node[CTL_NAME_LEN];
+	char		 owner[CTL_EMAIL_LEN];		/* of the node */
+	int		 owner_enabled;
+	char		 granted_by[CTL_EMAIL_LEN];	/* "": the host */
+	int64_t		 created_at;
+};
+
+/* A node that a user may reach, as its own or by a grant. */
+struct store_reach {
+	char		 node[CTL_NAME_LEN];
+	char		 node_id[USER_ID_LEN + 4];
+	char		 owner[CTL_EMAIL_LEN];
+	int64_t		 last_seen_at;
+	struct grant	 grant;			/* id "": its own */
+};
+
 /*
  * store_new: a store in this file, which need not exist.  shown is its name
  * for people.  Opens nothing; NULL without memory.
@@ -161,6 +184,39 @@ enum store_result store_node_state(struct store *, const char *id, int up,
 		    int64_t since);
 /* Nothing is connected: relayd has just started. */
 enum store_result store_nodes_down(struct store *);
+
+/* ---- grants ---- */
+
+/* A row that can't be read, which gives nothing, is STORE_NONE. */
+enum store_result store_grant_find(struct store *, const char *user_id,
+		    const char *node_id, struct store_grant *);
+enum store_result store_grant_find_id(struct store *, const char *id,
+		    struct store_grant *);
+/*
+ * The grant of this user (user_id) to this node (node_id).  If there is one
+ * already it keeps its id, whatever this says, and becomes like this.
+ */
+enum store_result store_grant_set(struct store *, const struct store_grant *);
+enum store_result store_grant_remove(struct store *, const char *user_id,
+		    const char *node_id);
+/*
+ * Those behind that of this user and node, by email and name; user_id and
+ * node_id: NULL for all.
+ */
+enum store_result store_grant_page(struct store *, const char *user_id,
+		    const char *node_id, const char *after_email,
+		    const char *after_node, struct store_grant *, size_t *n);
+/* Those that end after the first and not after the second of these times. */
+enum store_result store_grant_ended(struct store *, int64_t after,
+		    int64_t until, const char *after_id, struct store_grant *,
+		    size_t *n);
+/* When the next one ends after this; STORE_NONE: none does. */
+enum store_result store_grant_next(struct store *, int64_t after,
+		    int64_t *at);
+/* What a user may reach now. */
+enum store_result store_reach_page(struct store *, const char *user_id,
+		    int64_t now, const char *after, struct store_reach *,
+		    size_t *n);
 
 /* ---- audit log ---- */
 

@@ -163,7 +163,9 @@ audit_name(uint32_t what)
 		[AUDIT_STREAM] = "stream",
 		[AUDIT_STREAM_DENIED] = "stream denied",
 		[AUDIT_REVOKE] = "revoke",
-		[AUDIT_ADMIN] = "admin"
+		[AUDIT_ADMIN] = "admin",
+		[AUDIT_GRANT] = "grant",
+		[AUDIT_GRANT_EXPIRED] = "grant expired"
 	};
 
 	if (what >= nitems(names) || names[what] == NULL)

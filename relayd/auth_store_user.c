@@ -31,10 +31,6 @@
 static const char *const scope_names[] = SCOPE_NAMES;
 
 static int	json_has(const char *, const char *, size_t);
-static void	scopes_put(uint32_t, char *, size_t);
-static uint32_t	scopes_get(const char *);
-static void	nodes_put(const char *, char *, size_t);
-static int	nodes_get(const char *, char *, size_t);
 static void	public_put(const uint8_t *, char *, size_t);
 static int	public_get(const char *, uint8_t *);
 static int	user_get(sqlite3_stmt *, struct store_user *);
@@ -42,7 +38,8 @@ static int	token_get(sqlite3_stmt *, struct store_token *);
 
 /*
  * The JSON here is arrays of words that need no escapes (names of scopes and
- * roles, DNS labels), so that looking for one with its quotes is enough.
+ * roles, DNS labels, targets), so that looking for one with its quotes is
+ * enough.
  */
 static int
 json_has(const char *array, const char *word, size_t len)
@@ -59,8 +56,8 @@ json_has(const char *array, const char *word, size_t len)
 	return (0);
 }
 
-static void
-scopes_put(uint32_t scopes, char *json, size_t size)
+void
+store_scopes_put(uint32_t scopes, char *json, size_t size)
 {
 	size_t	 i;
 
@@ -75,8 +72,8 @@ scopes_put(uint32_t scopes, char *json, size_t size)
 	strlcat(json, "]", size);
 }
 
-static uint32_t
-scopes_get(const char *json)
+uint32_t
+store_scopes_get(const char *json)
 {
 	uint32_t	 scopes = 0;
 	size_t		 i;
@@ -88,9 +85,8 @@ scopes_get(const char *json)
 	return (scopes);
 }
 
-/* "a,b" to ["a","b"]; three bytes more for each name at most. */
-static void
-nodes_put(const char *list, char *json, size_t size)
+void
+store_list_put(const char *list, char *json, size_t size)
 {
 	char	 c[2] = "";
 
@@ -100,12 +96,8 @@ nodes_put(const char *list, char *json, size_t size)
 	strlcat(json, json[1] == '\0' ? "]" : "\"]", size);
 }
 
-/*
- * And back.  -1 if it is not such an array or too long: then it allows
- * nothing, rather than all.
- */
-static int
-nodes_get(const char *json, char *list, size_t size)
+int
+store_list_get(const char *json, char *list, size_t size)
 {
 	const char	*p = json + strspn(json, " \t\r\n");
 	size_t		 n = 0, len;
@@ -327,9 +319,9 @@ token_get(sqlite3_stmt *st, struct store_token *t)
 	t->user_enabled = sqlite3_column_int(st, 5) == 1;
 	(void)store_text(st, 6, t->name, sizeof(t->name));
 	bad |= store_text(st, 7, scopes, sizeof(scopes));
-	t->scopes = scopes_get(scopes);
+	t->scopes = store_scopes_get(scopes);
 	bad |= store_text(st, 8, nodes, sizeof(nodes));
-	bad |= nodes_get(nodes, t->nodes, sizeof(t->nodes));
+	bad |= store_list_get(nodes, t->nodes, sizeof(t->nodes));
 	t->created_at = sqlite3_column_int64(st, 9);
 	t->expires_at = sqlite3_column_int64(st, 10);
 	/* Only NULL is "never": a 0 has passed long ago. */
@@ -388,8 +380,8 @@ store_token_add(struct store *s, const struct store_token *t)
 	char			 nodes[4 * CTL_TEXT_LEN];
 
 	public_put(t->public, public, sizeof(public));
-	scopes_put(t->scopes, scopes, sizeof(scopes));
-	nodes_put(t->nodes, nodes, sizeof(nodes));
+	store_scopes_put(t->scopes, scopes, sizeof(scopes));
+	store_list_put(t->nodes, nodes, sizeof(nodes));
 	return (store_do(s, store_bind(s, sql, "ssssssiis", t->id,
 	    t->token_id, public, t->user_id, t->name, scopes, t->created_at,
 	    t->expires_at, nodes)));

@@ -20,6 +20,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "addr.h"
@@ -27,6 +28,7 @@
 #include "evtls.h"
 #include "mux_frame.h"
 #include "proc.h"
+#include "target.h"
 #include "token.h"
 
 /*
@@ -180,6 +182,8 @@ enum imsg_type {
 	IMSG_TICKET_OK,		/* struct ticket_id; the answer */
 	IMSG_ROUTE,		/* struct route; router -> asker; id: its id */
 	IMSG_TICKET_DROP,	/* struct ticket_id; router -> both */
+	IMSG_GRANT,		/* struct grant; router -> listener, before a
+				   ROUTE or TICKET that rests on it */
 	/* streams: listener -> router */
 	IMSG_STREAM_UP,		/* struct stream_up */
 	IMSG_STREAM_DOWN,	/* struct stream_down */
@@ -196,6 +200,13 @@ enum imsg_type {
 	/* auth -> router: end what rests on these; answered by REVOKED */
 	IMSG_REVOKE,		/* struct revoke; id: auth's */
 	IMSG_REVOKED,		/* struct ctl_end; router -> auth */
+	IMSG_GRANT_END,		/* struct revoke; id: router's; router ->
+				   listeners: end what it covers no more */
+	IMSG_GRANT_ENDED,	/* struct grant_ended; the answer */
+	/* after a restart: which grants do open streams rest on? */
+	IMSG_GRANTS_ASK,	/* nothing; auth -> router -> listeners */
+	IMSG_GRANT_USED,	/* struct grant_id; listener -> router -> auth,
+				   which says REVOKE of what has changed */
 	/* router -> auth */
 	IMSG_NODE_STATE,	/* struct node_state */
 	IMSG_AUDIT,		/* struct audit_event */
@@ -356,11 +367,29 @@ struct node_ask {
 	char			 node[CTL_NAME_LEN];
 };
 
+/* What a user may do on somebody else's node. */
+struct grant {
+	char			 id[USER_ID_LEN + 4];	/* "": none is needed,
+							   the node is theirs */
+	uint32_t		 scopes;	/* 0: it has ended */
+	int64_t			 expires_at;	/* 0: never */
+	char			 targets[TARGETS_LEN];	/* lib/target.h */
+};
+
+struct grant_id {
+	char			 id[USER_ID_LEN + 4];
+};
+
+struct grant_ended {
+	uint32_t		 streams;
+};
+
 struct node_answer {
 	uint64_t		 session;
 	uint32_t		 code;		/* 0: may; else enum mux_code */
 	char			 node[CTL_NAME_LEN];	/* as asked */
 	char			 node_id[USER_ID_LEN + 4];
+	struct grant		 grant;
 };
 
 struct ticket {
@@ -369,6 +398,7 @@ struct ticket {
 	uint32_t		 conn;		/* the node's link */
 	uint64_t		 session;	/* of the node's link */
 	char			 email[CTL_EMAIL_LEN];
+	char			 grant[USER_ID_LEN + 4];	/* or "" */
 };
 
 struct ticket_id {
@@ -382,6 +412,7 @@ struct route {
 	int32_t			 listener;
 	uint32_t		 conn;		/* the node's link there */
 	char			 node[CTL_NAME_LEN];
+	char			 grant[USER_ID_LEN + 4];	/* or "" */
 };
 
 struct stream_up {
@@ -441,16 +472,24 @@ struct nodes_entry {
 	int64_t			 since;
 	char			 node[CTL_NAME_LEN];
 	char			 node_id[USER_ID_LEN + 4];
+	char			 owner[CTL_EMAIL_LEN];
+	uint32_t		 scopes;	/* of a grant; 0: its own */
+	int64_t			 expires_at;	/* of the grant */
+	char			 targets[TARGETS_LEN];	/* sent to its NUL */
 };
+#define NODES_ENTRY_MIN	(offsetof(struct nodes_entry, targets) + 1)
 
 enum revoke_what {
-	REVOKE_USER = 1, REVOKE_TOKEN, REVOKE_NODE
+	REVOKE_USER = 1, REVOKE_TOKEN, REVOKE_NODE,
+	REVOKE_GRANT		/* its streams, no session */
 };
 
 struct revoke {
 	uint32_t		 what;
-	char			 id[USER_ID_LEN + 4];	/* user, token, node id */
+	char			 id[USER_ID_LEN + 4];	/* user, token, node,
+							   grant id */
 	char			 text[CTL_TEXT_LEN];
+	struct grant		 left;		/* of a grant; scopes 0: nothing */
 };
 
 struct node_state {
@@ -461,7 +500,8 @@ struct node_state {
 
 enum audit_what {
 	AUDIT_LOGIN = 1, AUDIT_DENIED, AUDIT_LINK_UP, AUDIT_LINK_DOWN,
-	AUDIT_STREAM, AUDIT_STREAM_DENIED, AUDIT_REVOKE, AUDIT_ADMIN
+	AUDIT_STREAM, AUDIT_STREAM_DENIED, AUDIT_REVOKE, AUDIT_ADMIN,
+	AUDIT_GRANT, AUDIT_GRANT_EXPIRED
 };
 
 struct audit_event {

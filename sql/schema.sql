@@ -64,11 +64,11 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_at ON audit(at);
 
--- A user's right to another's node.
+-- A user's right to another's node; goes with either.
 CREATE TABLE grants (
 	id		TEXT PRIMARY KEY,
-	user_id		TEXT NOT NULL REFERENCES users(id),
-	node_id		TEXT NOT NULL REFERENCES nodes(id),
+	user_id		TEXT NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+	node_id		TEXT NOT NULL REFERENCES nodes(id) ON DELETE CASCADE,
 	granted_by	TEXT NOT NULL,		-- email, or empty: the host
 	scopes		TEXT NOT NULL,		-- JSON array
 	targets		TEXT NOT NULL DEFAULT '[]',  -- JSON array; empty: all
@@ -78,6 +78,7 @@ CREATE TABLE grants (
 
 CREATE UNIQUE INDEX grants_pair ON grants(user_id, node_id);
 CREATE INDEX grants_node ON grants(node_id);
+CREATE INDEX grants_end ON grants(expires_at);
 
 -- A port of the relay host that leads to a target of the node.
 CREATE TABLE publications (

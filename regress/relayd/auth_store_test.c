@@ -16,7 +16,8 @@
 
 
 /* link: relayd/auth_store.c relayd/auth_store_user.c
- *	relayd/auth_store_node.c relayd/auth_upgrade.c sql.c */
+ *	relayd/auth_store_node.c relayd/auth_store_grant.c
+ *	relayd/auth_upgrade.c lib/target.c lib/addr.c sql.c */
 /* libs: sqlite3 */
 
 #include "compat.h"
