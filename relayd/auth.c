@@ -49,6 +49,7 @@ static int	auth_recv_conf_end(struct proc_peer *, struct imsg *);
 static void	auth_ticks(void);
 static void	auth_tick(evutil_socket_t, short, void *);
 static void	auth_soon_tick(evutil_socket_t, short, void *);
+static void	auth_grant(evutil_socket_t, short, void *);
 static void	auth_open(void);
 
 struct store		*auth_store;
@@ -57,7 +58,7 @@ struct names		 auth_names = TAILQ_HEAD_INITIALIZER(auth_names);
 
 static struct names	 new_names = TAILQ_HEAD_INITIALIZER(new_names);
 static char		 state[1024];
-static struct event	*tick, *soon;
+static struct event	*tick, *soon, *grant;
 static uint64_t		 sweep_at, reopen_at, trouble_at;	/* ms */
 static int		 was_down;	/* the store, at the last look */
 
@@ -84,6 +85,8 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_node_ask, 0, 0 },
 	{ IMSG_NODES_ASK, PROC_ROUTER, sizeof(struct nodes_ask),
 	    auth_recv_nodes_ask, 0, 0 },
+	{ IMSG_GRANT_USED, PROC_ROUTER, sizeof(struct grant_id),
+	    auth_recv_grant_used, 0, 0 },
 	{ IMSG_REVOKED, PROC_ROUTER, sizeof(struct ctl_end),
 	    auth_recv_revoked, 0, 0 },
 	{ IMSG_NODE_STATE, PROC_ROUTER, sizeof(struct node_state),
@@ -105,6 +108,9 @@ const struct proc_rule auth_rules[] = {
 	CTL_RULE(CTL_NODE_SHOW, ctl_name, auth_recv_ctl_name),
 	CTL_RULE(CTL_NODE_RENAME, ctl_rename, auth_recv_ctl_rename),
 	CTL_RULE(CTL_NODE_REMOVE, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_GRANT_SET, ctl_grant, auth_recv_ctl_grant),
+	CTL_RULE(CTL_GRANT_LIST, ctl_grant, auth_recv_ctl_grant),
+	CTL_RULE(CTL_GRANT_REVOKE, ctl_grant, auth_recv_ctl_grant),
 };
 const size_t	 auth_nrules = nitems(auth_rules);
 
@@ -179,7 +185,9 @@ auth_serve(void)
 	auth_open();
 	tick = event_new(proc_base(), -1, EV_PERSIST, auth_tick, NULL);
 	soon = evtimer_new(proc_base(), auth_soon_tick, NULL);
-	if (tick == NULL || soon == NULL || evtimer_add(tick, &tv) == -1)
+	grant = evtimer_new(proc_base(), auth_grant, NULL);
+	if (tick == NULL || soon == NULL || grant == NULL ||
+	    evtimer_add(tick, &tv) == -1)
 		fatal("auth");
 }
 
@@ -194,14 +202,26 @@ auth_stop(void)
 void
 auth_peer_up(struct proc_peer *peer)
 {
-	if (proc_peer_kind(peer) == PROC_ROUTER)
+	if (proc_peer_kind(peer) == PROC_ROUTER) {
 		auth_session_router_up();
+		auth_grant_ask();
+	}
 }
 
 int64_t
 auth_wall(void)
 {
 	return (time(NULL));
+}
+
+int64_t
+auth_wall_ms(void)
+{
+	struct timespec	 ts;
+
+	if (clock_gettime(CLOCK_REALTIME, &ts) == -1)
+		fatal("clock_gettime");
+	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
 uint64_t
@@ -248,6 +268,24 @@ auth_open(void)
 	if (store_nodes_down(auth_store) != STORE_OK)
 		auth_trouble("nodes seem connected that are not");
 	auth_session_nodes_up();
+	auth_grant_ask();
+}
+
+/*
+ * The end of a grant to the millisecond, by the wall clock.  No timer runs
+ * for longer than a tick, so a clock that is set is noticed.
+ */
+static void
+auth_grant(evutil_socket_t fd, short what, void *arg)
+{
+	struct timeval	 tv = { 0, 0 };
+	int64_t		 ms = auth_grant_tick();
+
+	if (ms < 0 || ms > AUTH_TICK_S * 1000)
+		return;
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000;
+	evtimer_add(grant, &tv);
 }
 
 static void
@@ -256,6 +294,7 @@ auth_ticks(void)
 	struct timeval	 tv = { 0, AUTH_SOON_MS * 1000 };
 	int		 more;
 
+	auth_grant(-1, 0, NULL);
 	more = auth_revoke_tick();
 	more |= auth_list_tick();
 	more |= auth_audit_tick();

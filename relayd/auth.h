@@ -42,8 +42,9 @@ extern struct store	*auth_store;
 extern struct throttle	*auth_throttle;
 extern struct names	 auth_names;	/* that this relay goes by */
 
-/* s since 1970; ms of a clock that only goes forward. */
+/* s and ms since 1970; ms of a clock that only goes forward. */
 int64_t	 auth_wall(void);
+int64_t	 auth_wall_ms(void);
 uint64_t auth_mono(void);
 /* Has a token ended that says so?  0 never does. */
 int	 auth_expired(int64_t);
@@ -84,6 +85,20 @@ int	 auth_recv_node_ask(struct proc_peer *, struct imsg *);
 int	 auth_recv_nodes_ask(struct proc_peer *, struct imsg *);
 int	 auth_recv_node_state(struct proc_peer *, struct imsg *);
 
+/* ---- auth_grant.c ---- */
+
+/* May this user reach a node of somebody else's?  0 and by which grant, or
+   enum mux_code. */
+uint32_t auth_grant_may(const char *user_id, const struct store_node *,
+	    struct grant *);
+void	 auth_grant_record(const struct store_grant *, struct ctl_grant *);
+/* What has expired ends.  In how many ms to call it again, -1: any time. */
+int64_t	 auth_grant_tick(void);
+/* Have it told what open streams rest on: one of us was started anew. */
+void	 auth_grant_ask(void);
+int	 auth_recv_grant_used(struct proc_peer *, struct imsg *);
+int	 auth_recv_ctl_grant(struct proc_peer *, struct imsg *);
+
 /* ---- auth_revoke.c ---- */
 
 /*
@@ -94,6 +109,13 @@ int	 auth_recv_node_state(struct proc_peer *, struct imsg *);
 void	 auth_revoke(uint32_t what, const char *id, const char *why);
 void	 auth_revoke_answer(uint32_t what, const char *id, const char *why,
 	    uint32_t client, const char *text);
+/*
+ * End the streams that rest on a grant, but for those that what is left of it
+ * still covers (NULL: nothing is); client: who is to be told, or NULL.  audit
+ * is an enum audit_what, 0: what ends here is only noted if there was any.
+ */
+void	 auth_revoke_grant(const struct store_grant *, const struct grant *,
+	    uint32_t audit, const char *why, const uint32_t *client);
 int	 auth_recv_revoked(struct proc_peer *, struct imsg *);
 /* 1 if it has to be called again soon. */
 int	 auth_revoke_tick(void);
@@ -102,12 +124,14 @@ int	 auth_revoke_tick(void);
 
 enum auth_list {
 	AUTH_LIST_USERS, AUTH_LIST_TOKENS, AUTH_LIST_NODES,
+	AUTH_LIST_GRANTS,
 	AUTH_LIST_REACHABLE	/* NODES_ENTRY ... NODES_END */
 };
 
 /*
  * Start one for router: id is the control client's or the asker's; user_id
- * that of the owner, "" for all; nodes the names it may see, as in a token.
+ * that of the owner, "" for all; nodes the names it may see, as in a token,
+ * or for grants the id of a node, "" for all.
  * 0, or -1 when too many are on their way.
  */
 int	 auth_list_start(enum auth_list, uint32_t id, uint64_t session,

@@ -42,12 +42,15 @@ struct list {
 	char			 user_id[USER_ID_LEN + 4];
 	char			 nodes[CTL_TEXT_LEN];
 	char			 after[CTL_EMAIL_LEN];
+	char			 after_node[CTL_NAME_LEN];
 };
 
 static int	list_put(uint32_t, uint32_t, const void *, size_t);
 static enum store_result list_users(struct list *, size_t *);
 static enum store_result list_tokens(struct list *, size_t *);
 static enum store_result list_nodes(struct list *, size_t *);
+static enum store_result list_grants(struct list *, size_t *);
+static enum store_result list_reachable(struct list *, size_t *);
 static int	list_page(struct list *);
 static void	list_end(struct list *, enum store_result);
 
@@ -136,7 +139,6 @@ static enum store_result
 list_nodes(struct list *l, size_t *n)
 {
 	struct store_node	 page[LIST_PAGE];
-	struct nodes_entry	 e;
 	struct ctl_node		 node;
 	enum store_result	 r;
 	size_t			 i;
@@ -145,19 +147,59 @@ list_nodes(struct list *l, size_t *n)
 	    l->user_id, l->after, page, n);
 	for (i = 0; r == STORE_OK && i < *n; i++) {
 		strlcpy(l->after, page[i].name, sizeof(l->after));
-		if (l->kind == AUTH_LIST_NODES) {
-			auth_admin_node(&page[i], &node);
-			(void)list_put(CTL_NODE, l->id, &node, sizeof(node));
-			continue;
-		}
-		if (!store_nodes_allow(l->nodes, page[i].name))
+		auth_admin_node(&page[i], &node);
+		(void)list_put(CTL_NODE, l->id, &node, sizeof(node));
+	}
+	return (r);
+}
+
+static enum store_result
+list_grants(struct list *l, size_t *n)
+{
+	struct store_grant	 page[LIST_PAGE];
+	struct ctl_grant	 c;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_grant_page(auth_store,
+	    l->user_id[0] == '\0' ? NULL : l->user_id,
+	    l->nodes[0] == '\0' ? NULL : l->nodes, l->after, l->after_node,
+	    page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		auth_grant_record(&page[i], &c);
+		(void)list_put(CTL_GRANT, l->id, &c, sizeof(c));
+		strlcpy(l->after, c.email, sizeof(l->after));
+		strlcpy(l->after_node, c.node, sizeof(l->after_node));
+	}
+	return (r);
+}
+
+/* What a user may reach: its own nodes, and by grants. */
+static enum store_result
+list_reachable(struct list *l, size_t *n)
+{
+	struct store_reach	 page[LIST_PAGE];
+	struct nodes_entry	 e;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_reach_page(auth_store, l->user_id, auth_wall(), l->after,
+	    page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		strlcpy(l->after, page[i].node, sizeof(l->after));
+		if (!store_nodes_allow(l->nodes, page[i].node))
 			continue;
 		memset(&e, 0, sizeof(e));
 		e.session = l->session;
 		e.since = page[i].last_seen_at;
-		strlcpy(e.node, page[i].name, sizeof(e.node));
-		strlcpy(e.node_id, page[i].id, sizeof(e.node_id));
-		(void)list_put(IMSG_NODES_ENTRY, l->id, &e, sizeof(e));
+		strlcpy(e.node, page[i].node, sizeof(e.node));
+		strlcpy(e.node_id, page[i].node_id, sizeof(e.node_id));
+		strlcpy(e.owner, page[i].owner, sizeof(e.owner));
+		e.scopes = page[i].grant.scopes;
+		e.expires_at = page[i].grant.expires_at;
+		strlcpy(e.targets, page[i].grant.targets, sizeof(e.targets));
+		(void)list_put(IMSG_NODES_ENTRY, l->id, &e,
+		    NODES_ENTRY_MIN + strlen(e.targets));
 	}
 	return (r);
 }
@@ -197,6 +239,12 @@ list_page(struct list *l)
 		break;
 	case AUTH_LIST_TOKENS:
 		r = list_tokens(l, &n);
+		break;
+	case AUTH_LIST_GRANTS:
+		r = list_grants(l, &n);
+		break;
+	case AUTH_LIST_REACHABLE:
+		r = list_reachable(l, &n);
 		break;
 	default:
 		r = list_nodes(l, &n);

@@ -37,6 +37,7 @@ node_may(const struct node_ask *ask, struct node_answer *answer)
 	struct store_token	 t;
 	struct store_node	 n;
 	enum store_result	 r;
+	uint32_t		 code;
 
 	r = store_token_find(auth_store, ask->token_id, &t);
 	if (r == STORE_OK && (strcmp(t.user_id, ask->user_id) != 0 ||
@@ -51,9 +52,11 @@ node_may(const struct node_ask *ask, struct node_answer *answer)
 		auth_trouble("streams are refused");
 		return (MUX_CODE_INTERNAL);
 	}
-	if (strcmp(n.user_id, t.user_id) != 0 ||
-	    !store_nodes_allow(t.nodes, n.name))
+	if (!store_nodes_allow(t.nodes, n.name))
 		return (MUX_CODE_DENIED);
+	if (strcmp(n.user_id, t.user_id) != 0 &&
+	    (code = auth_grant_may(t.user_id, &n, &answer->grant)) != 0)
+		return (code);
 	strlcpy(answer->node_id, n.id, sizeof(answer->node_id));
 	return (0);
 }

@@ -16,8 +16,8 @@
 
 
 /*
- * Revocation: what rests on a user, token or node ends at once, and who
- * asked for it learns how much that was.
+ * Revocation: what rests on a user, token, node or grant ends at once, and
+ * who asked for it learns how much that was.
  */
 
 #include "compat.h"
@@ -43,11 +43,14 @@ struct pending {
 	uint32_t		 client;
 	char			 text[CTL_TEXT_LEN];
 	uint64_t		 since;		/* ms */
+	uint32_t		 audit;		/* as; 0: if there was any */
+	char			 email[CTL_EMAIL_LEN];	/* of a grant */
+	char			 node[CTL_NAME_LEN];
 };
 
 static void	pending_send(struct pending *);
-static void	pending_start(uint32_t, const char *, const char *, int,
-		    uint32_t, const char *);
+static struct pending *pending_new(uint32_t, const char *, const char *);
+static void	pending_start(struct pending *);
 static void	pending_answer(struct pending *, const struct ctl_end *);
 
 static TAILQ_HEAD(, pending)	 pendings = TAILQ_HEAD_INITIALIZER(pendings);
@@ -60,13 +63,11 @@ pending_send(struct pending *p)
 	    &p->revoke, sizeof(p->revoke)) == 0;
 }
 
-static void
-pending_start(uint32_t what, const char *id, const char *why, int answer,
-    uint32_t client, const char *text)
+static struct pending *
+pending_new(uint32_t what, const char *id, const char *why)
 {
 	struct pending	*p;
 
-	auth_session_drop(what, id);
 	/* Without memory it must not seem done. */
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		fatal("revoke");
@@ -74,9 +75,13 @@ pending_start(uint32_t what, const char *id, const char *why, int answer,
 	p->revoke.what = what;
 	strlcpy(p->revoke.id, id, sizeof(p->revoke.id));
 	strlcpy(p->revoke.text, why, sizeof(p->revoke.text));
-	p->answer = answer;
-	p->client = client;
-	strlcpy(p->text, text, sizeof(p->text));
+	p->audit = AUDIT_REVOKE;
+	return (p);
+}
+
+static void
+pending_start(struct pending *p)
+{
 	p->since = auth_mono();
 	TAILQ_INSERT_TAIL(&pendings, p, entry);
 	pending_send(p);
@@ -86,14 +91,44 @@ pending_start(uint32_t what, const char *id, const char *why, int answer,
 void
 auth_revoke(uint32_t what, const char *id, const char *why)
 {
-	pending_start(what, id, why, 0, 0, "");
+	struct pending	*p = pending_new(what, id, why);
+
+	auth_session_drop(what, id);
+	pending_start(p);
 }
 
 void
 auth_revoke_answer(uint32_t what, const char *id, const char *why,
     uint32_t client, const char *text)
 {
-	pending_start(what, id, why, 1, client, text);
+	struct pending	*p = pending_new(what, id, why);
+
+	auth_session_drop(what, id);
+	p->answer = 1;
+	p->client = client;
+	strlcpy(p->text, text, sizeof(p->text));
+	pending_start(p);
+}
+
+void
+auth_revoke_grant(const struct store_grant *g, const struct grant *left,
+    uint32_t audit, const char *why, const uint32_t *client)
+{
+	struct pending	*p = pending_new(REVOKE_GRANT, g->grant.id, why);
+
+	if (left != NULL)
+		p->revoke.left = *left;
+	else
+		strlcpy(p->revoke.left.id, g->grant.id,
+		    sizeof(p->revoke.left.id));
+	p->audit = audit;
+	strlcpy(p->email, g->email, sizeof(p->email));
+	strlcpy(p->node, g->node, sizeof(p->node));
+	if (client != NULL) {
+		p->answer = 1;
+		p->client = *client;
+	}
+	pending_start(p);
 }
 
 /* It has ended, or we no longer wait for that: tell who asked, once. */
@@ -103,13 +138,16 @@ pending_answer(struct pending *p, const struct ctl_end *end)
 	struct audit_event	 e;
 
 	memset(&e, 0, sizeof(e));
-	e.what = AUDIT_REVOKE;
+	e.what = p->audit != 0 ? p->audit : AUDIT_REVOKE;
+	strlcpy(e.email, p->email, sizeof(e.email));
+	strlcpy(e.node, p->node, sizeof(e.node));
 	if (p->revoke.what == REVOKE_TOKEN)
 		strlcpy(e.token_id, p->revoke.id, sizeof(e.token_id));
 	e.ms = end->ms;
 	(void)snprintf(e.text, sizeof(e.text), "%.200s: %u links, "
 	    "%u streams", p->revoke.text, end->links, end->streams);
-	auth_audit(&e);
+	if (p->audit != 0 || end->streams > 0)
+		auth_audit(&e);
 	if (p->answer)
 		(void)proc_send(proc_peer(PROC_ROUTER, 0), CTL_OK, p->client,
 		    -1, end, sizeof(*end));
@@ -170,7 +208,7 @@ auth_revoke_tick(void)
 			memset(&end, 0, sizeof(end));
 			end.ms = ms;
 			(void)snprintf(end.text, sizeof(end.text),
-			    "%.180s%slinks that rested on it may take a "
+			    "%.180s%swhat rested on it may take a "
 			    "moment more to end", p->text,
 			    p->text[0] == '\0' ? "" : "; ");
 			pending_answer(p, &end);

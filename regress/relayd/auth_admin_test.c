@@ -20,7 +20,8 @@
  *	relayd/auth_audit_list.c
  *	relayd/auth_admin.c relayd/auth_admin_token.c relayd/auth_names.c
  *	relayd/auth_throttle.c relayd/auth_store.c relayd/auth_store_user.c
- *	relayd/auth_store_node.c relayd/auth_upgrade.c
+ *	relayd/auth_store_node.c relayd/auth_store_grant.c
+ *	relayd/auth_grant.c lib/target.c relayd/auth_upgrade.c
  *	regress/relayd/auth_fake.c lib/addr.c lib/token.c lib/log.c lib/log_limit.c
  *	imsg/imsg.c imsg/ibuf.c sql.c */
 /* libs: sqlite3 libcrypto */

@@ -50,7 +50,7 @@ struct names		 auth_names = TAILQ_HEAD_INITIALIZER(auth_names);
 
 struct fake_sent	 fake_sent[FAKE_SENT_MAX];
 size_t			 fake_nsent;
-int64_t			 fake_wall;
+int64_t			 fake_wall, fake_wall_ms;
 uint64_t		 fake_mono;
 int			 fake_router_up;
 size_t			 fake_queued;
@@ -69,6 +69,12 @@ int64_t
 auth_wall(void)
 {
 	return (fake_wall);
+}
+
+int64_t
+auth_wall_ms(void)
+{
+	return (fake_wall * 1000 + fake_wall_ms);
 }
 
 uint64_t
@@ -140,8 +146,9 @@ proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
 	s->type = type;
 	s->id = id;
 	s->len = len;
-	assert_non_null(s->data = malloc(len));
-	memcpy(s->data, data, len);
+	assert_non_null(s->data = malloc(len + 1));
+	if (len > 0)
+		memcpy(s->data, data, len);
 	return (0);
 }
 
@@ -269,6 +276,7 @@ int
 fake_setup(void **state)
 {
 	fake_wall = 1800000000;
+	fake_wall_ms = 0;
 	fake_mono += 10000000;		/* it only goes forward */
 	fake_router_up = 1;
 	fake_queued = 0;

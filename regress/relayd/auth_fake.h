@@ -43,6 +43,7 @@ struct fake_sent {
 extern struct fake_sent	 fake_sent[FAKE_SENT_MAX];
 extern size_t		 fake_nsent;
 extern int64_t		 fake_wall;		/* s */
+extern int64_t		 fake_wall_ms;		/* on top of it */
 extern uint64_t		 fake_mono;		/* ms */
 extern int		 fake_router_up;
 extern size_t		 fake_queued;		/* bytes, to router */
