@@ -40,6 +40,7 @@ union control_payload {
 	struct ctl_token	 token;
 	struct ctl_node		 node;
 	struct ctl_audit_ask	 audit;
+	struct ctl_grant	 grant;
 };
 
 /* What the answer to a request waits for. */

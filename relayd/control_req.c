@@ -44,6 +44,7 @@ static int	check_name(const union control_payload *);
 static int	check_rename(const union control_payload *);
 static int	check_user(const union control_payload *);
 static int	check_token(const union control_payload *);
+static int	check_grant(const union control_payload *);
 static void	run_auth(struct control *);
 static void	run_auth_with_stats(struct control *);
 static void	run_kick(struct control *);
@@ -95,6 +96,12 @@ static const struct control_request requests[] = {
 	    "rename node" },
 	{ CTL_NODE_REMOVE, sizeof(struct ctl_name), check_name, run_auth,
 	    "remove node" },
+	{ CTL_GRANT_SET, sizeof(struct ctl_grant), check_grant, run_auth,
+	    "grant" },
+	{ CTL_GRANT_LIST, sizeof(struct ctl_grant), check_grant, run_auth,
+	    NULL },
+	{ CTL_GRANT_REVOKE, sizeof(struct ctl_grant), check_grant, run_auth,
+	    "revoke grant" },
 	{ CTL_NODE_KICK, sizeof(struct ctl_name), check_name, run_kick,
 	    "kick node" },
 	{ CTL_CONN_LIST, sizeof(struct ctl_name), check_name, run_conn_list,
@@ -135,6 +142,14 @@ check_token(const union control_payload *p)
 {
 	return (ROUTER_STR(p->token.token_id) && ROUTER_STR(p->token.email) &&
 	    ROUTER_STR(p->token.name) && ROUTER_STR(p->token.nodes));
+}
+
+static int
+check_grant(const union control_payload *p)
+{
+	return (ROUTER_STR(p->grant.email) && ROUTER_STR(p->grant.node) &&
+	    ROUTER_STR(p->grant.targets) && ROUTER_STR(p->grant.owner) &&
+	    ROUTER_STR(p->grant.granted_by));
 }
 
 static int
@@ -217,6 +232,10 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		break;
 	case CTL_TOKEN:
 		if (!check_token(&p))
+			return (-1);
+		break;
+	case CTL_GRANT:
+		if (!check_grant(&p))
 			return (-1);
 		break;
 	case CTL_NODE:
@@ -476,6 +495,13 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 	case CTL_LOG:
 		strlcpy(what, p->name.name, size);
 		break;
+	case CTL_GRANT_SET:
+	case CTL_GRANT_REVOKE:
+		strlcpy(a->email, p->grant.email, sizeof(a->email));
+		strlcpy(a->node, p->grant.node, sizeof(a->node));
+		snprintf(what, size, "of %s to %s", p->grant.email,
+		    p->grant.node);
+		break;
 	case CTL_CONN_KILL:
 		snprintf(what, size, "%llu", (unsigned long long)p->id.id);
 		break;
@@ -489,7 +515,7 @@ static void
 control_record(const struct control *c, const struct ctl_end *end)
 {
 	struct audit_event	 a;
-	char			 what[CTL_EMAIL_LEN + 32];
+	char			 what[CTL_EMAIL_LEN + CTL_NAME_LEN + 8];
 	const char		*result;
 
 	if (c->req == NULL || c->req->name == NULL ||

@@ -49,6 +49,8 @@ static SLIST_HEAD(, answer) answers = SLIST_HEAD_INITIALIZER(answers);
 static uint32_t	 next_answer;
 
 static int	answer_add(struct answer *, const char *);
+static int	answer_add_string(struct answer *, const char *, size_t);
+static int	answer_add_grant(struct answer *, const struct nodes_entry *);
 static void	answer_free(struct answer *);
 static size_t	answer_input(struct mux_stream *, void *, const uint8_t *,
 		    size_t);
@@ -152,6 +154,62 @@ answer_add(struct answer *a, const char *s)
 	return (0);
 }
 
+/* So many bytes in quotes. */
+static int
+answer_add_string(struct answer *a, const char *s, size_t len)
+{
+	char	 buf[8] = "";
+
+	if (answer_add(a, "\"") == -1)
+		return (-1);
+	for (; len > 0; s++, len--) {
+		if (*s < ' ' || *s == '"' || *s == '\\' || *s == 0x7f)
+			snprintf(buf, sizeof(buf), "\\u%04x",
+			    (unsigned char)*s < 0x80 ? *s : '?');
+		else {
+			buf[0] = *s;
+			buf[1] = '\0';
+		}
+		if (answer_add(a, buf) == -1)
+			return (-1);
+	}
+	return (answer_add(a, "\""));
+}
+
+/* What of somebody else's node may be used, and until when. */
+static int
+answer_add_grant(struct answer *a, const struct nodes_entry *n)
+{
+	static const char *const names[] = SCOPE_NAMES;
+	const char	*t = n->targets, *sep = "";
+	char		 buf[64];
+	size_t		 i, len;
+
+	if (answer_add(a, ",\"scopes\":[") == -1)
+		return (-1);
+	for (i = 0; i < nitems(names); i++) {
+		if ((n->scopes & 1U << i) == 0)
+			continue;
+		snprintf(buf, sizeof(buf), "%s\"%s\"", sep, names[i]);
+		if (answer_add(a, buf) == -1)
+			return (-1);
+		sep = ",";
+	}
+	if (answer_add(a, "],\"targets\":[") == -1)
+		return (-1);
+	for (; *t != '\0'; t += len + (t[len] == ',')) {
+		len = strcspn(t, ",");
+		if ((t != n->targets && answer_add(a, ",") == -1) ||
+		    answer_add_string(a, t, len) == -1)
+			return (-1);
+	}
+	if (n->expires_at == 0)
+		return (answer_add(a, "],\"until\":null"));
+	snprintf(buf, sizeof(buf), "],\"until\":%lld",
+	    (long long)n->expires_at);
+	return (answer_add(a, buf));
+}
+
 static void
 answer_free(struct answer *a)
 {
@@ -167,17 +225,25 @@ door_api_recv_nodes(struct proc_peer *peer, struct imsg *imsg)
 	struct nodes_entry	 n;
 	struct answer		*a;
 	char			 buf[256];
+	size_t			 len = imsg_get_len(imsg);
 
-	if (imsg_get_data(imsg, &n, sizeof(n)) == -1 ||
-	    memchr(n.node, '\0', sizeof(n.node)) == NULL)
+	if (len > sizeof(n) || imsg_get_data(imsg, &n, len) == -1 ||
+	    memchr(n.node, '\0', sizeof(n.node)) == NULL ||
+	    memchr(n.owner, '\0', sizeof(n.owner)) == NULL ||
+	    memchr(n.targets, '\0',
+	    len - offsetof(struct nodes_entry, targets)) == NULL)
 		return (-1);
 	if ((a = answer_find(imsg_get_id(imsg))) == NULL)
 		return (0);
 	/* A node's name is a DNS label: nothing in it wants escaping. */
 	snprintf(buf, sizeof(buf), "%s{\"node\":\"%s\",\"online\":%s,"
-	    "\"since\":%lld}", a->len > 1 ? "," : "", n.node,
-	    n.online ? "true" : "false", (long long)n.since);
-	if (answer_add(a, buf) == -1)
+	    "\"since\":%lld,\"granted\":%s,\"owner\":",
+	    a->len > 1 ? "," : "", n.node, n.online ? "true" : "false",
+	    (long long)n.since, n.scopes != 0 ? "true" : "false");
+	if (answer_add(a, buf) == -1 ||
+	    answer_add_string(a, n.owner, strlen(n.owner)) == -1 ||
+	    (n.scopes != 0 && answer_add_grant(a, &n) == -1) ||
+	    answer_add(a, "}") == -1)
 		log_debug("list of nodes: too long");
 	return (0);
 }

@@ -57,6 +57,7 @@ struct accept_socket {
 };
 
 static void	listener_announce(void);
+static int	listener_recv_grants_ask(struct proc_peer *, struct imsg *);
 static void	listener_accept(evutil_socket_t, short, void *);
 static int	listener_room(const struct sockaddr_storage *);
 static int	listener_room_addr(const struct sockaddr_storage *,
@@ -90,7 +91,9 @@ static struct {
 	uint32_t	 link;
 	uint64_t	 stream;
 	int		 done;
-}			 told = { .done = 1 };
+	char		 grant[USER_ID_LEN + 4];
+	int		 grants_done;
+}			 told = { .done = 1, .grants_done = 1 };
 
 static const struct evtls_ops conn_ops = {
 	conn_ready, conn_input, conn_output, conn_closed
@@ -125,12 +128,17 @@ const struct proc_rule listener_rules[] = {
 	    route_recv_route, 0, 0 },
 	{ IMSG_TICKET_DROP, PROC_ROUTER, sizeof(struct ticket_id),
 	    route_recv_drop, 0, 0 },
+	{ IMSG_GRANT, PROC_ROUTER, sizeof(struct grant),
+	    grant_recv_grant, 0, 0 },
+	{ IMSG_GRANT_END, PROC_ROUTER, sizeof(struct revoke),
+	    grant_recv_end, 0, 0 },
+	{ IMSG_GRANTS_ASK, PROC_ROUTER, 0, listener_recv_grants_ask, 0, 0 },
 	{ IMSG_STREAM_KILL, PROC_ROUTER, sizeof(struct stream_kill),
 	    record_recv_kill, 0, 0 },
 	{ IMSG_STATS_ASK, PROC_ROUTER, sizeof(struct ctl_id),
 	    record_recv_stats, 0, 0 },
-	{ IMSG_NODES_ENTRY, PROC_ROUTER, sizeof(struct nodes_entry),
-	    door_api_recv_nodes, 0, 0 },
+	{ IMSG_NODES_ENTRY, PROC_ROUTER, NODES_ENTRY_MIN,
+	    door_api_recv_nodes, sizeof(struct nodes_entry), 0 },
 	{ IMSG_NODES_END, PROC_ROUTER, sizeof(struct nodes_ask),
 	    door_api_recv_nodes_end, 0, 0 },
 };
@@ -230,24 +238,39 @@ listener_peer_up(struct proc_peer *peer)
 		told.link = 0;
 		told.stream = 0;
 		told.done = 0;
+		told.grant[0] = '\0';
+		told.grants_done = 0;
 		listener_announce();
 	}
 }
 
+static int
+listener_recv_grants_ask(struct proc_peer *peer, struct imsg *imsg)
+{
+	told.grant[0] = '\0';
+	told.grants_done = 0;
+	listener_announce();
+	return (0);
+}
+
 /*
  * Tell a new router what there is: links, what was asked of the old one,
- * streams; goes on when its pipe has room again.
+ * streams, grants that they rest on; goes on when its pipe has room again.
  */
 static void
 listener_announce(void)
 {
-	if (told.done || !links_announce(&told.link))
-		return;
-	if (told.stream == 0)
-		routes_ask_again();
-	if (!records_announce(&told.stream))
-		return;
-	told.done = 1;
+	if (!told.done) {
+		if (!links_announce(&told.link))
+			return;
+		if (told.stream == 0)
+			routes_ask_again();
+		if (!records_announce(&told.stream))
+			return;
+		told.done = 1;
+	}
+	if (!told.grants_done && grants_announce(told.grant))
+		told.grants_done = 1;
 }
 
 void
@@ -264,7 +287,7 @@ listener_peer_down(struct proc_peer *peer)
 	    proc_peer_kind(peer) == PROC_ROUTER)
 		login_auth_gone();
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
-		told.done = 1;
+		told.done = told.grants_done = 1;
 		door_api_router_gone();
 	}
 }

@@ -40,6 +40,7 @@
  *	listener_link.c		links: of nodes, of clients, between listeners
  *	listener_route.c	which link leads to a node: routes and tickets
  *	listener_record.c	streams on record, whoever carries them
+ *	listener_grant.c	what others' nodes may be used for
  *	listener_stream.c	streams from a client's link to a node's
  *	listener_drain.c	the end of a listener that has a successor
  *	door_*.c		one protocol of clients each
@@ -244,11 +245,37 @@ struct link *route_link(const struct route *, uint64_t *);
 void	 routes_reset(void);
 void	 routes_ask_again(void);
 void	 tickets_of_gone(struct conn *);
-/* The node's connection behind a ticket used by a listener, or NULL. */
-struct conn	*ticket_conn(uint64_t, int);
+/*
+ * The node's connection behind a ticket used by a listener, or NULL; with the
+ * grant that the ticket rests on, or "".
+ */
+struct conn	*ticket_conn(uint64_t, int, const char **);
 int	 route_recv_route(struct proc_peer *, struct imsg *);
 int	 route_recv_ticket(struct proc_peer *, struct imsg *);
 int	 route_recv_drop(struct proc_peer *, struct imsg *);
+
+/* listener_grant.c */
+struct grant_use;
+/* Something is there that names this grant ("" for none).  0, or -1: router
+   has not told of it. */
+int	 grant_ref(const char *);
+void	 grant_unref(const char *);
+/*
+ * grant_use: before a stream is opened to a node, by whichever door, with
+ * the grant that route or ticket name.  0: it may be; *use is for
+ * grant_release when it has ended, NULL without a grant.  -1: not covered,
+ * with a reason for people.  relayed: its client is another listener's.
+ * end is called when the grant ends under it: end it too, and release that.
+ */
+int	 grant_use(const char *, const struct mux_open *, int,
+	    void (*)(void *, uint16_t, const char *), void *,
+	    struct grant_use **, const char **);
+void	 grant_release(struct grant_use *);
+/* Which there are, to a new router or auth, as links_announce; begins with
+   an empty string. */
+int	 grants_announce(char [USER_ID_LEN + 4]);
+int	 grant_recv_grant(struct proc_peer *, struct imsg *);
+int	 grant_recv_end(struct proc_peer *, struct imsg *);
 
 /* listener_record.c */
 void	 record_new(struct stream_record *, struct stream_owner *,

@@ -74,10 +74,19 @@ owner_cmp(struct stream_owner *a, struct stream_owner *b)
 static RB_HEAD(owner_table, stream_owner) owners = RB_INITIALIZER(&owners);
 RB_GENERATE_STATIC(owner_table, stream_owner, by_session, owner_cmp)
 
+static void	ticket_free(struct ticket_entry *);
 static struct stream_owner *owner_find(uint64_t);
 static int	route_ask(const struct stream_owner *, const char *);
 static void	route_drop(struct route_entry *);
 static void	routes_clear(struct stream_owner *);
+
+static void
+ticket_free(struct ticket_entry *t)
+{
+	RB_REMOVE(ticket_table, &tickets, t);
+	grant_unref(t->ticket.grant);
+	free(t);
+}
 
 /* ---- owners ---- */
 
@@ -131,8 +140,10 @@ route_ask(const struct stream_owner *o, const char *node)
 static void
 route_drop(struct route_entry *e)
 {
-	if (!e->asked)
+	if (!e->asked) {
 		RB_REMOVE(route_table, &routes, e);
+		grant_unref(e->route.grant);
+	}
 	SLIST_REMOVE(&e->owner->routes, e, route_entry, entry);
 	free(e);
 }
@@ -183,7 +194,7 @@ route_link(const struct route *route, uint64_t *ticket)
 		*ticket = route->ticket;
 		return (peer_link(route->listener));
 	}
-	node = ticket_conn(route->ticket, proc_instance());
+	node = ticket_conn(route->ticket, proc_instance(), NULL);
 	return (node == NULL ? NULL : node->link);
 }
 
@@ -203,10 +214,8 @@ routes_reset(void)
 	struct ticket_entry	*t, *ttmp;
 	struct route_entry	*e, *tmp;
 
-	RB_FOREACH_SAFE(t, ticket_table, &tickets, ttmp) {
-		RB_REMOVE(ticket_table, &tickets, t);
-		free(t);
-	}
+	RB_FOREACH_SAFE(t, ticket_table, &tickets, ttmp)
+		ticket_free(t);
 	RB_FOREACH_SAFE(e, route_table, &routes, tmp)
 		route_drop(e);
 }
@@ -234,6 +243,7 @@ route_recv_route(struct proc_peer *peer, struct imsg *imsg)
 
 	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
 	    memchr(r.node, '\0', sizeof(r.node)) == NULL ||
+	    memchr(r.grant, '\0', sizeof(r.grant)) == NULL ||
 	    (r.code == 0 && (r.listener < 0 ||
 	    r.listener >= PROC_INSTANCES_MAX)) || r.code > UINT16_MAX)
 		return (-1);
@@ -251,6 +261,8 @@ route_recv_route(struct proc_peer *peer, struct imsg *imsg)
 		o->routed(o, r.node, NULL, r.code);
 		return (0);
 	}
+	if (grant_ref(r.grant) == -1)
+		return (-1);
 	e->route = r;
 	while ((old = RB_INSERT(route_table, &routes, e)) != NULL)
 		route_drop(old);
@@ -269,8 +281,10 @@ route_recv_ticket(struct proc_peer *peer, struct imsg *imsg)
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		return (0);
 	if (imsg_get_data(imsg, &e->ticket, sizeof(e->ticket)) == -1 ||
+	    memchr(e->ticket.grant, '\0', sizeof(e->ticket.grant)) == NULL ||
 	    e->ticket.ticket == 0 || e->ticket.from < 0 ||
-	    e->ticket.from >= PROC_INSTANCES_MAX) {
+	    e->ticket.from >= PROC_INSTANCES_MAX ||
+	    grant_ref(e->ticket.grant) == -1) {
 		free(e);
 		return (-1);
 	}
@@ -279,6 +293,7 @@ route_recv_ticket(struct proc_peer *peer, struct imsg *imsg)
 	    c->session->session != e->ticket.session ||
 	    RB_INSERT(ticket_table, &tickets, e) != NULL) {
 		/* The node has left; router hears of it. */
+		grant_unref(e->ticket.grant);
 		free(e);
 		return (0);
 	}
@@ -297,10 +312,8 @@ route_recv_drop(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &id, sizeof(id)) == -1)
 		return (-1);
 	tkey.ticket.ticket = id.ticket;
-	if ((t = RB_FIND(ticket_table, &tickets, &tkey)) != NULL) {
-		RB_REMOVE(ticket_table, &tickets, t);
-		free(t);
-	}
+	if ((t = RB_FIND(ticket_table, &tickets, &tkey)) != NULL)
+		ticket_free(t);
 	rkey.route.ticket = id.ticket;
 	if ((e = RB_FIND(route_table, &routes, &rkey)) != NULL)
 		route_drop(e);
@@ -308,7 +321,7 @@ route_recv_drop(struct proc_peer *peer, struct imsg *imsg)
 }
 
 struct conn *
-ticket_conn(uint64_t id, int from)
+ticket_conn(uint64_t id, int from, const char **grant)
 {
 	struct ticket_entry	 key, *t;
 	struct conn		*c;
@@ -321,6 +334,8 @@ ticket_conn(uint64_t id, int from)
 	if (c == NULL || c->session == NULL || c->link == NULL || !c->up ||
 	    c->session->session != t->ticket.session)
 		return (NULL);
+	if (grant != NULL)
+		*grant = t->ticket.grant;
 	return (c);
 }
 
@@ -332,9 +347,7 @@ tickets_of_gone(struct conn *c)
 	if (c->door != DOOR_NODE)
 		return;
 	RB_FOREACH_SAFE(t, ticket_table, &tickets, tmp) {
-		if (t->ticket.conn == c->id) {
-			RB_REMOVE(ticket_table, &tickets, t);
-			free(t);
-		}
+		if (t->ticket.conn == c->id)
+			ticket_free(t);
 	}
 }

@@ -36,10 +36,17 @@ struct client_stream {
 	struct mux_stream		*stream;	/* until it is spliced */
 	struct mux_open			*open;		/* likewise */
 	struct mux_splice		*splice;
+	struct grant_use		*use;		/* or NULL */
 	uint16_t			 port;
 	uint8_t				 kind;
 	char				*host;
 	char				 node[MUX_NODE_MAX + 1];
+};
+
+/* One that comes from another listener; its splice owns it. */
+struct relay {
+	struct mux_splice	*splice;
+	struct grant_use	*use;		/* or NULL */
 };
 
 static void	stream_go(struct client_stream *, const struct route *,
@@ -55,6 +62,10 @@ static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static void	stream_closed(struct mux_splice *, void *, uint16_t,
 		    const char *);
+static void	stream_ungranted(void *, uint16_t, const char *);
+static void	relay_closed(struct mux_splice *, void *, uint16_t,
+		    const char *);
+static void	relay_ungranted(void *, uint16_t, const char *);
 
 /* While the route is asked for, early data waits in its window. */
 static const struct mux_stream_ops waiting_ops = {
@@ -62,7 +73,7 @@ static const struct mux_stream_ops waiting_ops = {
 };
 
 static const struct mux_splice_ops splice_ops = { NULL, stream_closed };
-static const struct mux_splice_ops relay_ops = { NULL, NULL };
+static const struct mux_splice_ops relay_ops = { NULL, relay_closed };
 static const struct stream_record_ops record_ops = {
 	stream_describe, stream_bytes, stream_kill
 };
@@ -150,6 +161,7 @@ stream_go(struct client_stream *cs, const struct route *route,
 {
 	static struct mux_open	 out;
 	struct link		*link;
+	const char		*why;
 
 	out = *open;
 	strlcpy(out.client, conn_addr(cs->conn), sizeof(out.client));
@@ -159,6 +171,11 @@ stream_go(struct client_stream *cs, const struct route *route,
 	if ((link = route_link(route, &out.ticket)) == NULL) {
 		stream_refuse(cs, MUX_CODE_NODE_OFFLINE,
 		    "the node has just gone offline");
+		return;
+	}
+	if (grant_use(route->grant, open, 0, stream_ungranted, cs, &cs->use,
+	    &why) == -1) {
+		stream_refuse(cs, MUX_CODE_DENIED, why);
 		return;
 	}
 	cs->splice = mux_splice_new(cs->stream, link_mux(link), &out,
@@ -185,6 +202,7 @@ static void
 stream_free(struct client_stream *cs)
 {
 	record_end(&cs->record);
+	grant_release(cs->use);
 	free(cs->open);
 	free(cs->host);
 	free(cs);
@@ -205,6 +223,14 @@ stream_closed(struct mux_splice *splice, void *arg, uint16_t code,
 
 	record_down(&cs->record, code, text);
 	stream_free(cs);
+}
+
+static void
+stream_ungranted(void *arg, uint16_t code, const char *text)
+{
+	struct client_stream	*cs = arg;
+
+	stream_kill(&cs->record, code, text);
 }
 
 /* ---- on record ---- */
@@ -247,15 +273,50 @@ stream_relay(int from, struct mux_stream *s, const struct mux_open *open)
 {
 	static struct mux_open	 out;
 	struct conn		*node;
+	struct relay		*r;
+	const char		*grant, *why;
 
-	if ((node = ticket_conn(open->ticket, from)) == NULL) {
+	if ((node = ticket_conn(open->ticket, from, &grant)) == NULL) {
 		mux_reset(s, MUX_CODE_NODE_OFFLINE,
 		    "the node has just gone offline");
 		return;
 	}
+	if ((r = calloc(1, sizeof(*r))) == NULL) {
+		mux_reset(s, MUX_CODE_LIMIT, "no memory");
+		return;
+	}
+	/* The other one has looked as well; but it is not ours to trust. */
+	if (grant_use(grant, open, 1, relay_ungranted, r, &r->use, &why) ==
+	    -1) {
+		free(r);
+		mux_reset(s, MUX_CODE_DENIED, why);
+		return;
+	}
 	out = *open;
 	out.ticket = 0;
-	if (mux_splice_new(s, link_mux(node->link), &out, &relay_ops, NULL) ==
-	    NULL)
+	r->splice = mux_splice_new(s, link_mux(node->link), &out, &relay_ops,
+	    r);
+	if (r->splice == NULL) {
+		grant_release(r->use);
+		free(r);
 		mux_reset(s, MUX_CODE_LIMIT, "too many streams to this node");
+	}
+}
+
+static void
+relay_closed(struct mux_splice *splice, void *arg, uint16_t code,
+    const char *text)
+{
+	struct relay	*r = arg;
+
+	grant_release(r->use);
+	free(r);
+}
+
+static void
+relay_ungranted(void *arg, uint16_t code, const char *text)
+{
+	struct relay	*r = arg;
+
+	mux_splice_kill(r->splice, code, text);
 }

@@ -490,6 +490,8 @@ struct revoke {
 							   grant id */
 	char			 text[CTL_TEXT_LEN];
 	struct grant		 left;		/* of a grant; scopes 0: nothing */
+	uint32_t		 relayed;	/* GRANT_END: also those that a
+						   listener relays for others */
 };
 
 struct node_state {

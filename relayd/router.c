@@ -43,6 +43,7 @@ static void	router_tick(evutil_socket_t, short, void *);
 
 struct relayd_limits	 router_limits;
 struct router_counts	 router_counts;
+int			 router_prefork;
 
 static struct conf_begin next;		/* being taken in */
 static int		 next_open;
@@ -65,10 +66,11 @@ const struct proc_rule router_rules[] = {
 	    session_recv_gone, 0, 0 },
 	{ IMSG_REVOKE, PROC_AUTH, sizeof(struct revoke),
 	    end_recv_revoke, 0, 0 },
+	{ IMSG_GRANTS_ASK, PROC_AUTH, 0, end_recv_grants_ask, 0, 0 },
 	{ IMSG_NODE_ANSWER, PROC_AUTH, sizeof(struct node_answer),
 	    route_recv_answer, 0, 0 },
-	{ IMSG_NODES_ENTRY, PROC_AUTH, sizeof(struct nodes_entry),
-	    route_recv_nodes, 0, 0 },
+	{ IMSG_NODES_ENTRY, PROC_AUTH, NODES_ENTRY_MIN,
+	    route_recv_nodes, sizeof(struct nodes_entry), 0 },
 	{ IMSG_NODES_END, PROC_AUTH, sizeof(struct nodes_ask),
 	    route_recv_nodes_end, 0, 0 },
 	{ CTL_USER, PROC_AUTH, sizeof(struct ctl_user),
@@ -81,6 +83,8 @@ const struct proc_rule router_rules[] = {
 	    control_audit_line, 0, 0 },
 	{ IMSG_AUDIT_PAGE, PROC_AUTH, sizeof(struct audit_page),
 	    control_audit_page, 0, 0 },
+	{ CTL_GRANT, PROC_AUTH, sizeof(struct ctl_grant),
+	    control_recv_record, 0, 0 },
 	{ CTL_OK, PROC_AUTH, sizeof(struct ctl_end),
 	    control_recv_end, 0, 0 },
 	{ CTL_ERROR, PROC_AUTH, sizeof(struct ctl_end),
@@ -96,6 +100,10 @@ const struct proc_rule router_rules[] = {
 	    link_recv_away, 0, 0 },
 	{ IMSG_LINK_KILLED, PROC_LISTENER, sizeof(struct link_killed),
 	    end_recv_killed, 0, 0 },
+	{ IMSG_GRANT_ENDED, PROC_LISTENER, sizeof(struct grant_ended),
+	    end_recv_grant_ended, 0, 0 },
+	{ IMSG_GRANT_USED, PROC_LISTENER, sizeof(struct grant_id),
+	    end_recv_grant_used, 0, 0 },
 	{ IMSG_ROUTE_ASK, PROC_LISTENER, sizeof(struct route_ask),
 	    route_recv_ask, 0, 0 },
 	{ IMSG_TICKET_OK, PROC_LISTENER, sizeof(struct ticket_id),
@@ -189,6 +197,8 @@ router_serve(void)
 void
 router_peer_up(struct proc_peer *peer)
 {
+	if (proc_peer_kind(peer) == PROC_LISTENER)
+		ends_listener_up();
 	if (proc_peer_kind(peer) != PROC_AUTH)
 		return;
 	sessions_auth_up();
@@ -207,6 +217,7 @@ router_peer_down(struct proc_peer *peer)
 		control_auth_gone();
 	} else if (proc_peer_kind(peer) == PROC_LISTENER) {
 		sessions_listener_down(i);
+		ends_listener_down(i);
 		stats_listener_down(i);
 	}
 }
@@ -256,6 +267,7 @@ router_recv_end(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	next_open = 0;
 	router_limits = next.limits;
+	router_prefork = next.prefork;
 	log_setverbose(next.verbose);
 	return (0);
 }

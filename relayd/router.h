@@ -30,7 +30,7 @@
  *	router.c		messages, configuration, peers, the clock
  *	router_session.c	sessions on record
  *	router_node.c		their links; which of them leads to a node
- *	router_end.c		ending links: revocations, kicks
+ *	router_end.c		ending links and streams: revocations, kicks
  *	router_route.c		which link leads to a node: asks and tickets
  *	router_stream.c		the list of streams
  *	router_stats.c		asking the listeners for figures
@@ -104,6 +104,7 @@ struct router_counts {
 /* router.c */
 extern struct relayd_limits	 router_limits;
 extern struct router_counts	 router_counts;
+extern int			 router_prefork;	/* listeners there are */
 
 uint64_t	 router_ms(void);		/* monotonic */
 /* When, on that clock, something since this wall-clock second began. */
@@ -159,7 +160,7 @@ int		 link_recv_stats(struct proc_peer *, struct imsg *);
 /* router_end.c */
 #define END_MS		1000	/* so long listeners may take */
 struct router_end;
-enum { END_LINK = REVOKE_NODE + 1 };	/* beside enum revoke_what: by name,
+enum { END_LINK = REVOKE_GRANT + 1 };	/* beside enum revoke_what: by name,
 					   the live link of a node */
 /*
  * end_start: end every session that rests on this.  done is called once with
@@ -173,8 +174,13 @@ int		 end_match(const struct router_end *,
 /* Its listener has ended it, or is gone. */
 void		 end_settled(struct router_session *);
 int		 ends_expire(uint64_t);
+void		 ends_listener_up(void);
+void		 ends_listener_down(int);
 int		 end_recv_revoke(struct proc_peer *, struct imsg *);
 int		 end_recv_killed(struct proc_peer *, struct imsg *);
+int		 end_recv_grant_ended(struct proc_peer *, struct imsg *);
+int		 end_recv_grants_ask(struct proc_peer *, struct imsg *);
+int		 end_recv_grant_used(struct proc_peer *, struct imsg *);
 
 /* router_route.c */
 #define ROUTE_MS	5000	/* then an ask is answered, somehow */
@@ -182,6 +188,8 @@ void		 routes_session_known(struct router_session *);
 void		 routes_session_gone(struct router_session *);
 /* No more streams from this session, or to it (node_unlive comes first). */
 void		 tickets_drop(struct router_session *);
+/* No more streams by this grant, unless auth says so once more. */
+void		 tickets_drop_grant(const char *);
 /*
  * Streams go to this node by another link now.  What is on its way to this
  * one still gets there.

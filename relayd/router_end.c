@@ -16,8 +16,8 @@
 
 /*
  * Ending links on purpose: because a user, a token or a node is no longer
- * good, or an administrator wants it.  The one who asked hears when they are
- * gone, and how many they were.
+ * good, or an administrator wants it; and the streams that rest on a grant.
+ * The one who asked hears when they are gone, and how many they were.
  */
 
 #include "compat.h"
@@ -42,11 +42,25 @@ struct router_end {
 	uint32_t		 links, streams;
 	void			 (*done)(uint32_t, const struct ctl_end *);
 	uint32_t		 arg;
+	/* Of a grant: every listener ends what it has. */
+	uint32_t		 job;
+	struct revoke		*revoke;	/* what they are told */
+	uint8_t			 listeners[PROC_INSTANCES_MAX];
+	uint32_t		 untold;
 };
+
+enum { LISTENER_NONE, LISTENER_UNTOLD, LISTENER_TOLD };
 
 static TAILQ_HEAD(, router_end) ends = TAILQ_HEAD_INITIALIZER(ends);
 
+static uint32_t	 last_job;
+
 static void	 end_done(struct router_end *);
+static void	 end_free(struct router_end *);
+static void	 end_grant(const struct revoke *, uint32_t);
+static void	 end_round(struct router_end *);
+static void	 end_tell(struct router_end *);
+static void	 end_told(struct router_end *, int);
 static void	 end_revoked(uint32_t, const struct ctl_end *);
 
 int
@@ -104,19 +118,35 @@ end_done(struct router_end *e)
 {
 	struct ctl_end	 end;
 
-	TAILQ_REMOVE(&ends, e, entry);
 	memset(&end, 0, sizeof(end));
 	end.links = e->links;
 	end.streams = e->streams;
 	end.ms = router_ms() - e->start_ms;
 	if (e->pending > 0)
-		snprintf(end.text, sizeof(end.text), "%u of these links have "
-		    "not been heard of yet", e->pending);
-	if (e->links > 0 || e->pending > 0)
+		snprintf(end.text, sizeof(end.text), e->what == REVOKE_GRANT ?
+		    "%u listeners have not been heard of yet" : "%u of these "
+		    "links have not been heard of yet", e->pending);
+	if (e->links > 0 || e->pending > 0 ||
+	    (e->what == REVOKE_GRANT && e->streams > 0))
 		log_info("ended %u links with %u streams in %u ms%s%s",
 		    end.links, end.streams, end.ms,
 		    end.text[0] == '\0' ? "" : ": ", end.text);
 	e->done(e->arg, &end);
+	e->done = NULL;
+	/* A listener that takes nothing now has to hear of it later. */
+	if (e->revoke != NULL && !e->revoke->relayed) {
+		e->revoke->relayed = 1;
+		end_round(e);
+	}
+	if (e->untold == 0)
+		end_free(e);
+}
+
+static void
+end_free(struct router_end *e)
+{
+	TAILQ_REMOVE(&ends, e, entry);
+	free(e->revoke);
 	free(e);
 }
 
@@ -139,12 +169,18 @@ end_settled(struct router_session *rs)
 int
 ends_expire(uint64_t now)
 {
-	struct router_end	*e;
+	struct router_end	*e, *tmp;
 
-	while ((e = TAILQ_FIRST(&ends)) != NULL &&
-	    now - e->start_ms >= END_MS)
-		end_done(e);
-	return (e != NULL);
+	TAILQ_FOREACH_SAFE(e, &ends, entry, tmp) {
+		if (e->untold > 0)
+			end_tell(e);
+		if (e->done == NULL) {
+			if (e->untold == 0)
+				end_free(e);
+		} else if (now - e->start_ms >= END_MS)
+			end_done(e);
+	}
+	return (!TAILQ_EMPTY(&ends));
 }
 
 int
@@ -161,6 +197,166 @@ end_recv_killed(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+/* ---- grants ---- */
+
+/*
+ * All listeners are told: after a restart we may not know whose streams rest
+ * on the grant, but they do.  Each ends those of its own clients and says how
+ * many these were; when all have, what is left of those that they relay for
+ * each other, where there should be nothing.
+ */
+static void
+end_grant(const struct revoke *r, uint32_t id)
+{
+	struct router_end	*e;
+
+	if ((e = calloc(1, sizeof(*e))) == NULL ||
+	    (e->revoke = malloc(sizeof(*r))) == NULL)
+		fatal("end");
+	*e->revoke = *r;
+	e->what = r->what;
+	strlcpy(e->id, r->id, sizeof(e->id));
+	e->start_ms = router_ms();
+	e->done = end_revoked;
+	e->arg = id;
+	/* First, so that no stream opens behind what is told below. */
+	tickets_drop_grant(r->id);
+	e->revoke->relayed = 0;
+	TAILQ_INSERT_TAIL(&ends, e, entry);
+	end_round(e);
+	if (e->pending == 0)
+		end_done(e);
+	else
+		router_wake();
+}
+
+/* A listener that has yet to find us, after a restart, is waited for. */
+static void
+end_round(struct router_end *e)
+{
+	int	 i;
+
+	e->job = ++last_job;
+	e->pending = e->untold = 0;
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		e->listeners[i] = LISTENER_NONE;
+		if (router_listener(i) == NULL && i >= router_prefork)
+			continue;
+		e->listeners[i] = LISTENER_UNTOLD;
+		e->untold++;
+		e->pending++;
+	}
+	end_tell(e);
+}
+
+static void
+end_tell(struct router_end *e)
+{
+	int	 i;
+
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (e->listeners[i] != LISTENER_UNTOLD ||
+		    proc_send(router_listener(i), IMSG_GRANT_END, e->job, -1,
+		    e->revoke, sizeof(*e->revoke)) == -1)
+			continue;
+		e->listeners[i] = LISTENER_TOLD;
+		e->untold--;
+	}
+}
+
+/* This listener has nothing left to end; the job may be gone after this. */
+static void
+end_told(struct router_end *e, int listener)
+{
+	if (e->listeners[listener] == LISTENER_NONE)
+		return;
+	if (e->listeners[listener] == LISTENER_UNTOLD)
+		e->untold--;
+	e->listeners[listener] = LISTENER_NONE;
+	if (--e->pending > 0 || e->done == NULL)
+		return;
+	if (!e->revoke->relayed) {
+		e->revoke->relayed = 1;
+		end_round(e);
+	}
+	if (e->pending == 0)
+		end_done(e);
+}
+
+void
+ends_listener_up(void)
+{
+	struct router_end	*e;
+
+	TAILQ_FOREACH(e, &ends, entry) {
+		if (e->untold > 0)
+			end_tell(e);
+	}
+}
+
+void
+ends_listener_down(int listener)
+{
+	struct router_end	*e, *tmp;
+
+	TAILQ_FOREACH_SAFE(e, &ends, entry, tmp) {
+		if (e->what == REVOKE_GRANT)
+			end_told(e, listener);
+	}
+}
+
+int
+end_recv_grant_ended(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct grant_ended	 ended;
+	struct router_end	*e;
+	int			 i = proc_peer_instance(peer);
+
+	if (imsg_get_data(imsg, &ended, sizeof(ended)) == -1)
+		return (-1);
+	TAILQ_FOREACH(e, &ends, entry) {
+		if (e->what == REVOKE_GRANT && e->job == imsg_get_id(imsg))
+			break;
+	}
+	if (e == NULL || e->listeners[i] != LISTENER_TOLD) {
+		log_debug("listener %d: ended a grant too late", i);
+		return (0);
+	}
+	e->streams += ended.streams;
+	end_told(e, i);
+	return (0);
+}
+
+/* A new auth: what do open streams rest on? */
+int
+end_recv_grants_ask(struct proc_peer *peer, struct imsg *imsg)
+{
+	int	 i;
+
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (router_listener(i) != NULL &&
+		    proc_send(router_listener(i), IMSG_GRANTS_ASK, 0, -1,
+		    NULL, 0) == -1)
+			log_warnx("listener %d takes nothing: grants that are "
+			    "in use are not verified", i);
+	}
+	return (0);
+}
+
+int
+end_recv_grant_used(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct grant_id	 used;
+
+	if (imsg_get_data(imsg, &used, sizeof(used)) == -1 ||
+	    !ROUTER_STR(used.id) || used.id[0] == '\0')
+		return (-1);
+	/* An auth that is not there asks for all of them when it is. */
+	(void)proc_send(router_auth(), IMSG_GRANT_USED, 0, -1, &used,
+	    sizeof(used));
+	return (0);
+}
+
 /* ---- revocations ---- */
 
 int
@@ -169,9 +365,15 @@ end_recv_revoke(struct proc_peer *peer, struct imsg *imsg)
 	struct revoke	 r;
 
 	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
-	    r.what < REVOKE_USER || r.what > REVOKE_NODE ||
-	    !ROUTER_STR(r.id) || r.id[0] == '\0' || !ROUTER_STR(r.text))
+	    r.what < REVOKE_USER || r.what > REVOKE_GRANT ||
+	    !ROUTER_STR(r.id) || r.id[0] == '\0' || !ROUTER_STR(r.text) ||
+	    !ROUTER_STR(r.left.id) || !ROUTER_STR(r.left.targets) ||
+	    (r.what == REVOKE_GRANT && strcmp(r.id, r.left.id) != 0))
 		return (-1);
+	if (r.what == REVOKE_GRANT) {
+		end_grant(&r, imsg_get_id(imsg));
+		return (0);
+	}
 	end_start(r.what, r.id, WS_CLOSE_POLICY, r.text[0] == '\0' ?
 	    "access was revoked" : r.text, end_revoked, imsg_get_id(imsg));
 	return (0);

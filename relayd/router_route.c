@@ -25,6 +25,7 @@
 
 #include <imsg.h>
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ struct router_ticket {
 	uint64_t			 id;
 	struct router_session		*client, *node;
 	int				 ok;	/* the node's listener has it */
+	struct grant			*grant;	/* NULL: the node is theirs */
 	struct router_asks		 asks;	/* that wait for that */
 	TAILQ_ENTRY(router_ticket)	 by_age;	/* once retired */
 	uint64_t			 retired_ms;	/* 0: it is not */
@@ -64,6 +66,7 @@ struct router_ask {
 	int				 late;		/* for a node that should
 							   be back soon */
 	struct router_ticket		*ticket;	/* awaited, or NULL */
+	struct grant			*grant;		/* auth's word; NULL */
 	char				 node[CTL_NAME_LEN];
 	char				 node_id[USER_ID_LEN + 4];
 };
@@ -72,13 +75,18 @@ static int	ticket_cmp(struct router_ticket *, struct router_ticket *);
 static int	ask_cmp(struct router_ask *, struct router_ask *);
 static struct router_ticket *ticket_find(uint64_t);
 static struct router_ticket *ticket_get(struct router_session *,
-		    struct router_session *);
-static void	ticket_drop(struct router_ticket *);
+		    struct router_session *, const struct grant *);
+static int	ticket_rests_on(const struct router_ticket *,
+		    const struct grant *);
+static void	ticket_drop(struct router_ticket *, int);
+static void	grant_tell(int, const struct grant *);
+static struct grant *grant_copy(const struct grant *);
 static void	ticket_tell_drop(int, uint64_t);
 static int	ask_new(enum ask_what, struct router_session *, uint32_t,
 		    const char *);
 static struct router_ask *ask_find(uint32_t, enum ask_what, uint64_t);
 static void	ask_go(struct router_ask *);
+static void	ask_again(struct router_ask *);
 static void	ask_resolve(struct router_ask *);
 static void	ask_park(struct router_ask *);
 static void	ask_answer(struct router_ask *, uint32_t);
@@ -136,16 +144,53 @@ ticket_node(uint64_t id)
 	return (t == NULL ? NULL : t->node);
 }
 
+static struct grant *
+grant_copy(const struct grant *g)
+{
+	struct grant	*copy;
+
+	if ((copy = malloc(sizeof(*copy))) == NULL)
+		fatal("grant");
+	*copy = *g;
+	return (copy);
+}
+
+/* What it gives, before what rests on it. */
+static void
+grant_tell(int listener, const struct grant *g)
+{
+	if (g != NULL)
+		(void)proc_send(router_listener(listener), IMSG_GRANT, 0, -1,
+		    g, sizeof(*g));
+}
+
+static int
+ticket_rests_on(const struct router_ticket *t, const struct grant *g)
+{
+	if (t->grant == NULL || g == NULL)
+		return (t->grant == g);
+	return (strcmp(t->grant->id, g->id) == 0 &&
+	    strcmp(t->grant->targets, g->targets) == 0 &&
+	    t->grant->scopes == g->scopes &&
+	    t->grant->expires_at == g->expires_at);
+}
+
 /* The ticket of this client for this link; a new one is on its way then. */
 static struct router_ticket *
-ticket_get(struct router_session *client, struct router_session *node)
+ticket_get(struct router_session *client, struct router_session *node,
+    const struct grant *grant)
 {
 	struct router_ticket	*t;
 	struct ticket		 msg;
 
 	LIST_FOREACH(t, &client->held, of_client) {
-		if (t->node == node && t->retired_ms == 0)
+		if (t->node != node || t->retired_ms != 0)
+			continue;
+		if (ticket_rests_on(t, grant))
 			return (t);
+		/* What auth said last holds. */
+		ticket_drop(t, 1);
+		break;
 	}
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		fatal("ticket");
@@ -155,6 +200,7 @@ ticket_get(struct router_session *client, struct router_session *node)
 	    RB_INSERT(router_ticket_table, &tickets, t) != NULL);
 	t->client = client;
 	t->node = node;
+	t->grant = grant == NULL ? NULL : grant_copy(grant);
 	TAILQ_INIT(&t->asks);
 	LIST_INSERT_HEAD(&client->held, t, of_client);
 	LIST_INSERT_HEAD(&node->to, t, of_node);
@@ -165,6 +211,9 @@ ticket_get(struct router_session *client, struct router_session *node)
 	msg.conn = node->s.conn;
 	msg.session = node->s.session;
 	strlcpy(msg.email, client->s.email, sizeof(msg.email));
+	if (grant != NULL)
+		strlcpy(msg.grant, grant->id, sizeof(msg.grant));
+	grant_tell(node->s.listener, grant);
 	(void)proc_send(router_listener(node->s.listener), IMSG_TICKET, 0, -1,
 	    &msg, sizeof(msg));
 	return (t);
@@ -179,8 +228,9 @@ ticket_tell_drop(int listener, uint64_t id)
 	    &msg, sizeof(msg));
 }
 
+/* again: who waits for it has to be judged anew by auth. */
 static void
-ticket_drop(struct router_ticket *t)
+ticket_drop(struct router_ticket *t, int again)
 {
 	struct router_asks	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 	struct router_ask	*a;
@@ -195,10 +245,15 @@ ticket_drop(struct router_ticket *t)
 	RB_REMOVE(router_ticket_table, &tickets, t);
 	router_counts.tickets--;
 	TAILQ_CONCAT(&waiting, &t->asks, of_ticket);
+	free(t->grant);
 	free(t);
 	while ((a = TAILQ_FIRST(&waiting)) != NULL) {
 		TAILQ_REMOVE(&waiting, a, of_ticket);
 		a->ticket = NULL;
+		if (again) {
+			ask_again(a);
+			continue;
+		}
 		/* Perhaps the node has come back by another link. */
 		ask_resolve(a);
 	}
@@ -211,9 +266,20 @@ tickets_drop(struct router_session *rs)
 
 	/* What those who wait get instead comes first in the lists. */
 	LIST_FOREACH_SAFE(t, &rs->held, of_client, tmp)
-		ticket_drop(t);
+		ticket_drop(t, 0);
 	LIST_FOREACH_SAFE(t, &rs->to, of_node, tmp)
-		ticket_drop(t);
+		ticket_drop(t, 0);
+}
+
+void
+tickets_drop_grant(const char *id)
+{
+	struct router_ticket	*t, *tmp;
+
+	RB_FOREACH_SAFE(t, router_ticket_table, &tickets, tmp) {
+		if (t->grant != NULL && strcmp(t->grant->id, id) == 0)
+			ticket_drop(t, 1);
+	}
 }
 
 /*
@@ -231,7 +297,7 @@ tickets_retire(struct router_session *node)
 			continue;
 		if (t->client->s.listener == node->s.listener ||
 		    !TAILQ_EMPTY(&t->asks)) {
-			ticket_drop(t);
+			ticket_drop(t, 0);
 			continue;
 		}
 		ticket_tell_drop(t->client->s.listener, t->id);
@@ -248,7 +314,7 @@ tickets_expire(uint64_t now)
 
 	while ((t = TAILQ_FIRST(&retired)) != NULL &&
 	    now - t->retired_ms >= RETIRE_MS)
-		ticket_drop(t);
+		ticket_drop(t, 0);
 	return (t != NULL);
 }
 
@@ -291,6 +357,7 @@ ask_free(struct router_ask *a)
 	RB_REMOVE(router_ask_table, &asks, a);
 	TAILQ_REMOVE(&asks_by_age, a, by_age);
 	TAILQ_REMOVE(&a->rs->asks, a, of_session);
+	free(a->grant);
 	free(a);
 }
 
@@ -336,6 +403,16 @@ ask_go(struct router_ask *a)
 	    sizeof(ask)) == 0;
 }
 
+/* What auth has said may no longer be so. */
+static void
+ask_again(struct router_ask *a)
+{
+	nlate -= a->late;
+	a->late = 0;
+	a->sent = 0;
+	ask_go(a);
+}
+
 /* Auth has nothing against it: is there a link, and a ticket for it? */
 static void
 ask_resolve(struct router_ask *a)
@@ -356,7 +433,7 @@ ask_resolve(struct router_ask *a)
 	}
 	nlate -= a->late;
 	a->late = 0;
-	t = ticket_get(a->rs, node);
+	t = ticket_get(a->rs, node, a->grant);
 	a->ticket = t;
 	TAILQ_INSERT_TAIL(&t->asks, a, of_ticket);
 	if (t->ok)
@@ -392,7 +469,12 @@ routes_node_up(const struct router_session *node)
 	if (nlate == 0)
 		return;
 	TAILQ_FOREACH_SAFE(a, &asks_by_age, by_age, tmp) {
-		if (a->late && strcmp(a->node_id, node->s.node_id) == 0)
+		if (!a->late || strcmp(a->node_id, node->s.node_id) != 0)
+			continue;
+		/* A grant may have ended meanwhile. */
+		if (a->grant != NULL)
+			ask_again(a);
+		else
 			ask_resolve(a);
 	}
 }
@@ -420,6 +502,10 @@ ask_answer(struct router_ask *a, uint32_t code)
 		r.ticket = a->ticket->id;
 		r.listener = a->ticket->node->s.listener;
 		r.conn = a->ticket->node->s.conn;
+		if (a->ticket->grant != NULL)
+			strlcpy(r.grant, a->ticket->grant->id,
+			    sizeof(r.grant));
+		grant_tell(a->rs->s.listener, a->ticket->grant);
 	}
 	(void)proc_send(peer, IMSG_ROUTE, a->their_id, -1, &r, sizeof(r));
 	ask_free(a);
@@ -578,6 +664,7 @@ route_recv_answer(struct proc_peer *peer, struct imsg *imsg)
 
 	if (imsg_get_data(imsg, &ans, sizeof(ans)) == -1 ||
 	    !ROUTER_STR(ans.node) || !ROUTER_STR(ans.node_id) ||
+	    !ROUTER_STR(ans.grant.id) || !ROUTER_STR(ans.grant.targets) ||
 	    ans.code > UINT16_MAX ||
 	    (ans.code == 0 && ans.node_id[0] == '\0'))
 		return (-1);
@@ -588,6 +675,9 @@ route_recv_answer(struct proc_peer *peer, struct imsg *imsg)
 		ask_answer(a, ans.code);
 	else {
 		strlcpy(a->node_id, ans.node_id, sizeof(a->node_id));
+		free(a->grant);
+		a->grant = ans.grant.id[0] == '\0' ? NULL :
+		    grant_copy(&ans.grant);
 		ask_resolve(a);
 	}
 	return (0);
@@ -599,9 +689,12 @@ route_recv_nodes(struct proc_peer *peer, struct imsg *imsg)
 	struct router_session	*node;
 	struct nodes_entry	 e;
 	struct router_ask	*a;
+	size_t			 len = imsg_get_len(imsg);
 
-	if (imsg_get_data(imsg, &e, sizeof(e)) == -1 ||
-	    !ROUTER_STR(e.node) || !ROUTER_STR(e.node_id))
+	if (len > sizeof(e) || imsg_get_data(imsg, &e, len) == -1 ||
+	    !ROUTER_STR(e.node) || !ROUTER_STR(e.node_id) ||
+	    !ROUTER_STR(e.owner) || memchr(e.targets, '\0',
+	    len - offsetof(struct nodes_entry, targets)) == NULL)
 		return (-1);
 	a = ask_find(imsg_get_id(imsg), ASK_NODES, e.session);
 	if (a == NULL)
@@ -616,7 +709,7 @@ route_recv_nodes(struct proc_peer *peer, struct imsg *imsg)
 	if (node != NULL)
 		e.since = node->since;
 	(void)proc_send(router_listener(a->rs->s.listener), IMSG_NODES_ENTRY,
-	    a->their_id, -1, &e, sizeof(e));
+	    a->their_id, -1, &e, NODES_ENTRY_MIN + strlen(e.targets));
 	return (0);
 }
 
