@@ -35,7 +35,7 @@
  *	accessctl.c	main, the table of commands, usage
  *	spec.c		durations, dates, scopes, ids as people type them
  *	admin.c		what its commands share; connections, stats, reload
- *	admin_user.c admin_token.c admin_node.c password.c
+ *	admin_user.c admin_token.c admin_node.c admin_grant.c password.c
  *	admin_audit.c	the audit log
  *	login.c		logging a laptop in
  *	relay.c		which relay, as whom
@@ -250,6 +250,9 @@ int	cmd_node_show(int, char **);
 int	cmd_node_rename(int, char **);
 int	cmd_node_remove(int, char **);
 int	cmd_node_kick(int, char **);
+int	cmd_grant(int, char **);
+int	cmd_grant_list(int, char **);
+int	cmd_grant_revoke(int, char **);
 int	cmd_connection_list(int, char **);
 int	cmd_connection_kill(int, char **);
 int	cmd_stats(int, char **);

@@ -47,6 +47,11 @@ struct entry {
 	char		 node[MUX_NODE_MAX + 1];
 	uint32_t	 online;
 	int64_t		 since;
+	char		 owner[CTL_EMAIL_LEN];
+	uint32_t	 granted;
+	uint32_t	 scopes;	/* of the grant */
+	int64_t		 until;
+	char		 targets[TARGETS_LEN];
 };
 
 static const struct field	 fields[] = {
@@ -55,6 +60,14 @@ static const struct field	 fields[] = {
 	    NULL },
 	{ "since", "SINCE", FIELD_TIME, offsetof(struct entry, since),
 	    "never" },
+	{ "owner", "OWNER", FIELD_TEXT, offsetof(struct entry, owner), NULL },
+	{ "granted", "GRANTED", FIELD_BOOL, offsetof(struct entry, granted),
+	    NULL },
+	{ "scopes", "SCOPES", FIELD_SCOPES, offsetof(struct entry, scopes),
+	    NULL },
+	{ "until", "UNTIL", FIELD_TIME, offsetof(struct entry, until), NULL },
+	{ "targets", "TARGETS", FIELD_LIST, offsetof(struct entry, targets),
+	    NULL },
 };
 
 static void	nodes_up(void *, struct link *);
@@ -67,6 +80,8 @@ static size_t	nodes_pull(struct mux_stream *, void *, uint8_t *, size_t,
 static void	nodes_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static void	nodes_done(struct mux_stream *, void *);
+static int	nodes_entry(json_t *, struct entry *);
+static void	nodes_words(json_t *, char *, size_t);
 static int	nodes_print(const char *, size_t);
 
 static const struct relay_link_ops relay_ops = { nodes_up, nodes_down };
@@ -166,13 +181,54 @@ nodes_done(struct mux_stream *s, void *arg)
 	event_base_loopbreak(q->base);
 }
 
+/* An array of strings as a list with commas; what is no string is not. */
+static void
+nodes_words(json_t *array, char *buf, size_t size)
+{
+	const char	*word;
+	json_t		*value;
+	size_t		 i;
+
+	buf[0] = '\0';
+	json_array_foreach(array, i, value) {
+		if ((word = json_string_value(value)) == NULL)
+			continue;
+		if (buf[0] != '\0')
+			strlcat(buf, ",", size);
+		strlcat(buf, word, size);
+	}
+}
+
+/* 0, or -1: it is none. */
+static int
+nodes_entry(json_t *node, struct entry *e)
+{
+	const char	*s;
+	char		 words[256];
+
+	memset(e, 0, sizeof(*e));
+	if ((s = json_string_value(json_object_get(node, "node"))) == NULL)
+		return (-1);
+	strlcpy(e->node, s, sizeof(e->node));
+	e->online = json_is_true(json_object_get(node, "online"));
+	e->since = json_integer_value(json_object_get(node, "since"));
+	if ((s = json_string_value(json_object_get(node, "owner"))) != NULL)
+		strlcpy(e->owner, s, sizeof(e->owner));
+	e->granted = json_is_true(json_object_get(node, "granted"));
+	e->until = json_integer_value(json_object_get(node, "until"));
+	nodes_words(json_object_get(node, "scopes"), words, sizeof(words));
+	(void)spec_scopes(words, &e->scopes);
+	nodes_words(json_object_get(node, "targets"), e->targets,
+	    sizeof(e->targets));
+	return (0);
+}
+
 static int
 nodes_print(const char *text, size_t len)
 {
 	json_error_t	 error;
 	struct entry	 e;
 	struct table	*t;
-	const char	*name;
 	json_t		*array, *node;
 	size_t		 i;
 
@@ -186,14 +242,8 @@ nodes_print(const char *text, size_t len)
 	if ((t = table_new(fields, nitems(fields), json, stdout)) == NULL)
 		fatal("nodes");
 	json_array_foreach(array, i, node) {
-		name = json_string_value(json_object_get(node, "node"));
-		if (name == NULL)
-			continue;
-		memset(&e, 0, sizeof(e));
-		strlcpy(e.node, name, sizeof(e.node));
-		e.online = json_is_true(json_object_get(node, "online"));
-		e.since = json_integer_value(json_object_get(node, "since"));
-		table_add(t, &e);
+		if (nodes_entry(node, &e) == 0)
+			table_add(t, &e);
 	}
 	json_decref(array);
 	return (table_end(t) == -1 ? EXIT_OTHER : EXIT_OK);
