@@ -203,7 +203,7 @@ enum imsg_type {
 	IMSG_GRANT_END,		/* struct revoke; id: router's; router ->
 				   listeners: end what it covers no more */
 	IMSG_GRANT_ENDED,	/* struct grant_ended; the answer */
-	/* after a restart: which grants do open streams rest on? */
+	/* after a restart: which grants do routes and streams rest on? */
 	IMSG_GRANTS_ASK,	/* nothing; auth -> router -> listeners */
 	IMSG_GRANT_USED,	/* struct grant_id; listener -> router -> auth,
 				   which says REVOKE of what has changed */

@@ -278,6 +278,27 @@ for name in ("auth", "router"):
     ok(killed(name), "%s is killed with the grant deleted" % name)
     eq(gone(b), 10, "what rested on it ends")
     grant("--scope", "connect")
+# the same for a link that has no stream, only a route
+p = Proc("forward", [OBJ + "/accessctl", "forward", "-L",
+                     "%d:pi:%d" % (fwd, one.port)], env=env)
+p.wait_line("forwarding")
+
+
+def through():
+    with socket.create_connection(("127.0.0.1", fwd), LONG) as s:
+        s.sendall(b"x")
+        try:
+            return s.recv(1) == b"x"
+        except ConnectionResetError:
+            return False
+
+
+ok(wait_for(through, LONG), "a stream over a link that stays")
+with sqlite3.connect(relay.dir + "/state/culvert.db", 10) as db:
+    db.execute("DELETE FROM grants")
+ok(killed("auth"), "auth is killed with the grant deleted")
+ok(wait_for(lambda: not through(), LONG), "the link's route ends as well")
+p.stop()
 until = int(time.time()) + 3
 grant("--scope", "connect", "--until",
       time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until)))
