@@ -743,18 +743,26 @@ list_of_nodes_knows_who_is_online(void **state)
 	e.session = 1;
 	strlcpy(e.node, "pi", sizeof(e.node));
 	strlcpy(e.node_id, "id-pi", sizeof(e.node_id));
-	assert_int_equal(fake_say(A, 0, IMSG_NODES_ENTRY, id, &e, sizeof(e)),
-	    0);
+	assert_int_equal(fake_say(A, 0, IMSG_NODES_ENTRY, id, &e,
+	    NODES_ENTRY_MIN), 0);
 	strlcpy(e.node_id, "id-nas", sizeof(e.node_id));
-	assert_int_equal(fake_say(A, 0, IMSG_NODES_ENTRY, id, &e, sizeof(e)),
-	    0);
+	strlcpy(e.targets, "*:22", sizeof(e.targets));
+	/* The end of the targets is missing. */
+	assert_int_equal(fake_say(A, 0, IMSG_NODES_ENTRY, id, &e,
+	    NODES_ENTRY_MIN + 3), -1);
+	assert_int_equal(fake_say(A, 0, IMSG_NODES_ENTRY, id, &e,
+	    NODES_ENTRY_MIN + 4), 0);
 	assert_int_equal(fake_say(A, 0, IMSG_NODES_END, id, &q, sizeof(q)),
 	    0);
-	assert_true(fake_took(L, 0, IMSG_NODES_ENTRY, &to, &e, sizeof(e)));
+	assert_true(fake_took(L, 0, IMSG_NODES_ENTRY, &to, &e,
+	    NODES_ENTRY_MIN));
 	assert_int_equal(to, 5);
 	assert_int_equal(e.online, 1);
-	assert_true(fake_took(L, 0, IMSG_NODES_ENTRY, &to, &e, sizeof(e)));
+	memset(&e, 0, sizeof(e));
+	assert_true(fake_took(L, 0, IMSG_NODES_ENTRY, &to, &e,
+	    NODES_ENTRY_MIN + 4));
 	assert_int_equal(e.online, 0);
+	assert_string_equal(e.targets, "*:22");
 	assert_true(fake_took(L, 0, IMSG_NODES_END, &to, NULL, 0));
 	assert_int_equal(router_counts.asks, 0);
 }
