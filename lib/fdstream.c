@@ -57,6 +57,8 @@ struct fdstream {
 	int			 wfd;
 	uint64_t		 got;		/* bytes, from the source */
 	uint64_t		 given;		/* and to the sink */
+	uint8_t			*prefix;	/* to be sent first, or NULL */
+	size_t			 prefix_off, prefix_len;
 	unsigned int		 rsock : 1,	/* which are sockets */
 				 wsock : 1,
 				 rtty : 1,
@@ -157,6 +159,7 @@ fdstream_destroy(struct fdstream *f)
 		event_free(f->rev);
 	if (f->wev != NULL)
 		event_free(f->wev);
+	free(f->prefix);
 	free(f);
 }
 
@@ -234,6 +237,19 @@ fdstream_open(struct event_base *base, int rfd, int wfd, struct mux *mux,
 	}
 	fdstream_begin(f, s);
 	return (f);
+}
+
+int
+fdstream_prefix(struct fdstream *f, const uint8_t *buf, size_t len)
+{
+	if ((f->prefix = malloc(len)) == NULL)
+		return (-1);
+	memcpy(f->prefix, buf, len);
+	f->prefix_len = len;
+	/* It does not wait for the source to speak. */
+	f->asked = 1;
+	mux_ready(f->stream);
+	return (0);
 }
 
 /* The stream is over already; early: not in order. */
@@ -367,12 +383,32 @@ fdstream_take(struct fdstream *f, uint8_t *buf, size_t cap)
 }
 
 static size_t
+fdstream_pull_prefix(struct fdstream *f, uint8_t *buf, size_t cap,
+    enum mux_more *more)
+{
+	size_t	 n = f->prefix_len - f->prefix_off;
+
+	if (n > cap)
+		n = cap;
+	memcpy(buf, f->prefix + f->prefix_off, n);
+	if ((f->prefix_off += n) == f->prefix_len) {
+		free(f->prefix);
+		f->prefix = NULL;
+	}
+	/* The source has been asked for: it is read next, or found empty. */
+	*more = MUX_MORE;
+	return (n);
+}
+
+static size_t
 fdstream_pull(struct mux_stream *s __unused, void *arg, uint8_t *buf,
     size_t cap, enum mux_more *more)
 {
 	struct fdstream	*f = arg;
 	ssize_t		 n;
 
+	if (f->prefix != NULL)
+		return (fdstream_pull_prefix(f, buf, cap, more));
 	if (ahead.owner == f)
 		return (fdstream_ahead(f, buf, cap, more));
 	n = fdstream_take(f, buf, cap);

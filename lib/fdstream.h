@@ -17,6 +17,7 @@
 #ifndef FDSTREAM_H
 #define FDSTREAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mux.h"
@@ -60,6 +61,11 @@ struct fdstream	*fdstream_new(struct event_base *, int, int,
 struct fdstream	*fdstream_open(struct event_base *, int, int, struct mux *,
 		    const struct mux_open *, const struct fdstream_ops *,
 		    void *);
+/*
+ * fdstream_prefix: send these bytes before what the source says; to be called
+ * right after fdstream_open, once.  0, or -1 without memory.
+ */
+int		 fdstream_prefix(struct fdstream *, const uint8_t *, size_t);
 /* Reset the stream, close the descriptors; closed() is called. */
 void		 fdstream_kill(struct fdstream *, uint16_t, const char *);
 struct mux_stream *fdstream_stream(struct fdstream *);
