@@ -250,7 +250,9 @@ cell_format(const struct field *f, const void *rec, char *buf, size_t size)
 		strlcpy(buf, get32(f, rec) ? "yes" : "no", size);
 		break;
 	case FIELD_COUNT:
-		snprintf(buf, size, "%u", get32(f, rec));
+		n = get32(f, rec);
+		snprintf(buf, size, "%u", (uint32_t)n);
+		n |= f->none == NULL;
 		break;
 	case FIELD_PORT:
 		snprintf(buf, size, "%u", get16(f, rec));
@@ -262,7 +264,9 @@ cell_format(const struct field *f, const void *rec, char *buf, size_t size)
 		snprintf(buf, size, "%llu", (unsigned long long)get64(f, rec));
 		break;
 	case FIELD_BYTES:
-		print_bytes(get64(f, rec), buf, size);
+		n = get64(f, rec);
+		print_bytes(n, buf, size);
+		n |= f->none == NULL;
 		break;
 	case FIELD_ID:
 		snprintf(buf, size, "%llx", (unsigned long long)get64(f, rec));

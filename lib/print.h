@@ -47,7 +47,8 @@ struct field {
 	const char	*title;		/* of the column; NULL: JSON only */
 	enum field_type	 type;
 	size_t		 offset;	/* in the record */
-	const char	*none;		/* what people see of none; NULL: "-" */
+	const char	*none;		/* what people see of none; NULL: "-",
+					   or 0 of counts and bytes */
 };
 
 struct table;
