@@ -98,6 +98,16 @@ const struct command	 commands[] = {
 	    "[--to target[,target]] ... [--until 2d | date]",
 	    "let a user use somebody else's node; again: change that",
 	    "1 no such user or node, or it is the user's own", cmd_grant },
+	{ "publish add", "[--from network,...] [--proxy v1 | v2] "
+	    "[--connections n] [--bandwidth bytes/s] "
+	    "[address:]port[-port][/tcp] node:[host:]port[-port]",
+	    "let ports of this host lead to targets of a node",
+	    "1 relayd.conf does not allow it, a port is taken, no such node",
+	    cmd_publish_add },
+	{ "publish list", "[--json]", "list the published ports",
+	    ADMIN_ERRORS, cmd_publish_list },
+	{ "publish remove", "port", "close published ports and end what came "
+	    "by them", "1 it is not published", cmd_publish_remove },
 	{ "connection list", "[--json]", "list who is connected to what",
 	    ADMIN_ERRORS, cmd_connection_list },
 	{ "connection kill", "id", "end a connection",

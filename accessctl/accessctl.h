@@ -35,7 +35,8 @@
  *	accessctl.c	main, the table of commands, usage
  *	spec.c		durations, dates, scopes, ids as people type them
  *	admin.c		what its commands share; connections, stats, reload
- *	admin_user.c admin_token.c admin_node.c admin_grant.c password.c
+ *	admin_user.c admin_token.c admin_node.c admin_grant.c
+ *	admin_publish.c password.c
  *	admin_audit.c	the audit log
  *	login.c		logging a laptop in
  *	relay.c		which relay, as whom
@@ -106,6 +107,8 @@ int	spec_duration(const char *, int64_t *);
 int	spec_until(const char *, int64_t, int64_t *);
 /* "node,connect": the bits are added. */
 int	spec_scopes(const char *, uint32_t *);
+/* "500K", "10M", "10M/s": bytes per second. */
+int	spec_rate(const char *, uint64_t *);
 /* An id in hex, as lists show it. */
 int	spec_id(const char *, uint64_t *);
 
@@ -253,6 +256,9 @@ int	cmd_node_kick(int, char **);
 int	cmd_grant(int, char **);
 int	cmd_grant_list(int, char **);
 int	cmd_grant_revoke(int, char **);
+int	cmd_publish_add(int, char **);
+int	cmd_publish_list(int, char **);
+int	cmd_publish_remove(int, char **);
 int	cmd_connection_list(int, char **);
 int	cmd_connection_kill(int, char **);
 int	cmd_stats(int, char **);

@@ -41,6 +41,7 @@ union control_payload {
 	struct ctl_node		 node;
 	struct ctl_audit_ask	 audit;
 	struct ctl_grant	 grant;
+	struct ctl_publish	 publish;
 };
 
 /* What the answer to a request waits for. */

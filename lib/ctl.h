@@ -36,6 +36,10 @@
 #define CTL_HASH_LEN	256
 #define CTL_TEXT_LEN	256
 #define CTL_ADDR_LEN	64
+#define CTL_ID_LEN	40			/* of a UUID as text */
+#define CTL_SPEC_LEN	96			/* "192.0.2.1:80-89/tcp" */
+#define CTL_TARGET_LEN	352			/* "pi:192.168.1.5:80" */
+#define CTL_FROM_LEN	768			/* "192.0.2.0/24,..." */
 #define CTL_VERSION	1
 
 /* Token scopes, a bit each; their names in this order. */
@@ -65,6 +69,9 @@ enum ctl_type {
 	CTL_GRANT_SET,		/* struct ctl_grant */
 	CTL_GRANT_LIST,		/* struct ctl_grant: email, node; empty: all */
 	CTL_GRANT_REVOKE,	/* struct ctl_grant: email and node */
+	CTL_PUBLISH_ADD,	/* struct ctl_publish */
+	CTL_PUBLISH_LIST,	/* struct ctl_name: empty */
+	CTL_PUBLISH_REMOVE,	/* struct ctl_name: id, or what is published */
 	/* requests, answered by router */
 	CTL_NODE_KICK,		/* struct ctl_name */
 	CTL_CONN_LIST,		/* struct ctl_name: empty */
@@ -83,6 +90,7 @@ enum ctl_type {
 	CTL_STAT,		/* struct ctl_stat */
 	CTL_AUDIT_LINE,		/* struct ctl_audit */
 	CTL_GRANT,		/* struct ctl_grant */
+	CTL_PUBLISH,		/* struct ctl_publish */
 	/* ends */
 	CTL_OK,			/* struct ctl_end */
 	CTL_ERROR		/* struct ctl_end */
@@ -162,6 +170,33 @@ struct ctl_conn {
 	char		 addr[CTL_ADDR_LEN];	/* of the client */
 	int64_t		 since;
 	uint64_t	 in, out;		/* bytes from and to the target */
+};
+
+enum ctl_publish_state {
+	CTL_PUBLISH_OPENING = 0,	/* not heard of yet */
+	CTL_PUBLISH_OPEN,
+	CTL_PUBLISH_DENIED,		/* relayd.conf does not allow it */
+	CTL_PUBLISH_DISABLED,		/* its user is disabled */
+	CTL_PUBLISH_FAILED		/* it can't be opened: tried again */
+};
+
+/* A published port (publish.h), with its texts as those are parsed. */
+struct ctl_publish {
+	char		 id[CTL_ID_LEN];
+	char		 spec[CTL_SPEC_LEN];
+	char		 target[CTL_TARGET_LEN];
+	char		 from[CTL_FROM_LEN];	/* empty: all */
+	uint32_t	 proxy;			/* 1, 2: PROXY header */
+	uint32_t	 connections;		/* at once; 0: no limit */
+	uint64_t	 bandwidth;		/* bytes/s each way; 0: none */
+	/* in records: */
+	char		 email[CTL_EMAIL_LEN];	/* of the node's owner */
+	char		 node[CTL_NAME_LEN];
+	int64_t		 created_at;
+	uint32_t	 state;			/* enum ctl_publish_state */
+	uint32_t	 streams;		/* open now */
+	uint32_t	 online;		/* the node is */
+	char		 text[CTL_TEXT_LEN];	/* why it is not open */
 };
 
 struct ctl_stat {

@@ -71,6 +71,8 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_conf_begin, 0, 0 },
 	{ IMSG_CONF_NAME, PROC_PARENT, sizeof(struct conf_name),
 	    auth_recv_conf_name, 0, 0 },
+	{ IMSG_CONF_PUBLISH, PROC_PARENT, sizeof(struct publish_rule),
+	    auth_recv_conf_publish, 0, 0 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
 	    auth_recv_conf_end, 0, 0 },
 	{ IMSG_LOGIN, PROC_LISTENER, sizeof(struct login),
@@ -91,6 +93,8 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_revoked, 0, 0 },
 	{ IMSG_NODE_STATE, PROC_ROUTER, sizeof(struct node_state),
 	    auth_recv_node_state, 0, 0 },
+	{ IMSG_PUBLISH_TRIED, PROC_ROUTER, sizeof(struct publish_result),
+	    auth_recv_publish_tried, 0, 0 },
 	{ IMSG_AUDIT, PROC_ROUTER, sizeof(struct audit_event),
 	    auth_recv_audit, 0, 0 },
 	{ IMSG_AUDIT_ASK, PROC_ROUTER, sizeof(struct audit_ask),
@@ -111,6 +115,9 @@ const struct proc_rule auth_rules[] = {
 	CTL_RULE(CTL_GRANT_SET, ctl_grant, auth_recv_ctl_grant),
 	CTL_RULE(CTL_GRANT_LIST, ctl_grant, auth_recv_ctl_grant),
 	CTL_RULE(CTL_GRANT_REVOKE, ctl_grant, auth_recv_ctl_grant),
+	CTL_RULE(CTL_PUBLISH_ADD, ctl_publish, auth_recv_ctl_publish),
+	CTL_RULE(CTL_PUBLISH_LIST, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_PUBLISH_REMOVE, ctl_name, auth_recv_ctl_name),
 };
 const size_t	 auth_nrules = nitems(auth_rules);
 
@@ -126,6 +133,7 @@ auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
 	    c.state[0] == '\0')
 		return (-1);
 	names_clear(&new_names);
+	auth_publish_conf_begin();
 	/* It changes only with a restart. */
 	if (state[0] == '\0')
 		strlcpy(state, c.state, sizeof(state));
@@ -155,6 +163,7 @@ auth_recv_conf_end(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	names_clear(&auth_names);
 	TAILQ_CONCAT(&auth_names, &new_names, entry);
+	auth_publish_conf_end();
 	return (0);
 }
 
@@ -205,6 +214,7 @@ auth_peer_up(struct proc_peer *peer)
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
 		auth_session_router_up();
 		auth_grant_ask();
+		auth_publish_router_up();
 	}
 }
 
@@ -269,6 +279,7 @@ auth_open(void)
 		auth_trouble("nodes seem connected that are not");
 	auth_session_nodes_up();
 	auth_grant_ask();
+	auth_publish_sync();
 }
 
 /*
@@ -296,6 +307,7 @@ auth_ticks(void)
 
 	auth_grant(-1, 0, NULL);
 	more = auth_revoke_tick();
+	more |= auth_publish_tick();
 	more |= auth_list_tick();
 	more |= auth_audit_tick();
 	if (more && !evtimer_pending(soon, NULL))

@@ -125,7 +125,9 @@ int	 auth_revoke_tick(void);
 enum auth_list {
 	AUTH_LIST_USERS, AUTH_LIST_TOKENS, AUTH_LIST_NODES,
 	AUTH_LIST_GRANTS,
-	AUTH_LIST_REACHABLE	/* NODES_ENTRY ... NODES_END */
+	AUTH_LIST_REACHABLE,	/* NODES_ENTRY ... NODES_END */
+	AUTH_LIST_PUBLISH,
+	AUTH_LIST_SYNC		/* PUBLICATION ... PUBLICATIONS */
 };
 
 /*
@@ -167,6 +169,26 @@ int	 auth_admin_node_show(const struct auth_request *, const char *);
 int	 auth_admin_node_remove(const struct auth_request *, const char *);
 /* A record of a node, as far as auth knows it. */
 void	 auth_admin_node(const struct store_node *, struct ctl_node *);
+
+/* ---- auth_publish.c: published ports ---- */
+
+void	 auth_publish_conf_begin(void);
+int	 auth_recv_conf_publish(struct proc_peer *, struct imsg *);
+void	 auth_publish_conf_end(void);
+/* Tell router again of all that may be open: something has changed. */
+void	 auth_publish_sync(void);
+void	 auth_publish_router_up(void);
+int	 auth_publish_tick(void);
+/* That has been done, or failed and is to be done again. */
+void	 auth_publish_synced(int);
+/* May it be open now? */
+int	 auth_publish_may(const struct store_publication *);
+int	 auth_recv_publish_tried(struct proc_peer *, struct imsg *);
+int	 auth_recv_ctl_publish(struct proc_peer *, struct imsg *);
+int	 auth_admin_publish_remove(const struct auth_request *, const char *);
+/* A record of one, as far as auth knows it. */
+void	 auth_admin_publication(const struct store_publication *,
+	    struct ctl_publish *);
 
 /* ---- auth_audit.c: what is written behind, in batches ---- */
 

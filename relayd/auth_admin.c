@@ -187,8 +187,10 @@ admin_user_enable(const struct auth_request *req, const char *email, int on)
 		return (0);
 	if (store_user_enable(auth_store, u.id, on) != STORE_OK)
 		return (auth_admin_store(req));
-	if (on)
+	if (on) {
+		auth_publish_sync();
 		return (auth_admin_ok(req, "%s", ""));
+	}
 	return (auth_admin_revoke(req, REVOKE_USER, u.id, "user is disabled",
 	    ""));
 }
@@ -286,6 +288,12 @@ auth_recv_ctl_name(struct proc_peer *peer, struct imsg *imsg)
 	case CTL_NODE_REMOVE:
 		req.what = "node remove";
 		return (auth_admin_node_remove(&req, c.name));
+	case CTL_PUBLISH_LIST:
+		req.what = "publish list";
+		return (admin_list(&req, AUTH_LIST_PUBLISH, ""));
+	case CTL_PUBLISH_REMOVE:
+		req.what = "publish remove";
+		return (auth_admin_publish_remove(&req, c.name));
 	default:
 		return (-1);
 	}

@@ -43,6 +43,8 @@ struct list {
 	char			 nodes[CTL_TEXT_LEN];
 	char			 after[CTL_EMAIL_LEN];
 	char			 after_node[CTL_NAME_LEN];
+	int64_t			 row;
+	uint32_t		 serial;
 };
 
 static int	list_put(uint32_t, uint32_t, const void *, size_t);
@@ -51,11 +53,13 @@ static enum store_result list_tokens(struct list *, size_t *);
 static enum store_result list_nodes(struct list *, size_t *);
 static enum store_result list_grants(struct list *, size_t *);
 static enum store_result list_reachable(struct list *, size_t *);
+static enum store_result list_publications(struct list *, size_t *);
 static int	list_page(struct list *);
 static void	list_end(struct list *, enum store_result);
 
 static TAILQ_HEAD(, list)	 lists = TAILQ_HEAD_INITIALIZER(lists);
 static size_t			 nlists;
+static uint32_t			 last_serial;
 
 int
 auth_list_start(enum auth_list kind, uint32_t id, uint64_t session,
@@ -70,6 +74,7 @@ auth_list_start(enum auth_list kind, uint32_t id, uint64_t session,
 	l->session = session;
 	strlcpy(l->user_id, user_id, sizeof(l->user_id));
 	strlcpy(l->nodes, nodes, sizeof(l->nodes));
+	l->serial = ++last_serial;
 	TAILQ_INSERT_TAIL(&lists, l, entry);
 	nlists++;
 	if (auth_list_tick())
@@ -204,14 +209,47 @@ list_reachable(struct list *l, size_t *n)
 	return (r);
 }
 
+static enum store_result
+list_publications(struct list *l, size_t *n)
+{
+	struct store_publication page[LIST_PAGE];
+	struct publications	 begin = { .serial = l->serial, .begin = 1 };
+	struct ctl_publish	 c;
+	enum store_result	 r;
+	size_t			 i;
+
+	if (l->kind == AUTH_LIST_SYNC && l->row == 0)
+		(void)list_put(IMSG_PUBLICATIONS, 0, &begin, sizeof(begin));
+	r = store_publication_page(auth_store, l->row, page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		l->row = page[i].row;
+		if (l->kind == AUTH_LIST_PUBLISH) {
+			auth_admin_publication(&page[i], &c);
+			(void)list_put(CTL_PUBLISH, l->id, &c, sizeof(c));
+		} else if (auth_publish_may(&page[i]))
+			(void)list_put(IMSG_PUBLICATION, 0, &page[i].p,
+			    sizeof(page[i].p));
+	}
+	return (r);
+}
+
 static void
 list_end(struct list *l, enum store_result r)
 {
 	struct auth_request	 req = { l->id, "list", "" };
+	struct publications	 all = { .serial = l->serial, .begin = 0 };
 	struct nodes_ask	 end;
 	struct ctl_end		 ok;
 
-	if (l->kind == AUTH_LIST_REACHABLE) {
+	if (l->kind == AUTH_LIST_SYNC) {
+		/* Of what can't be read nothing is known to have gone. */
+		if (r == STORE_OK)
+			(void)list_put(IMSG_PUBLICATIONS, 0, &all,
+			    sizeof(all));
+		else
+			auth_trouble("published ports are not known");
+		auth_publish_synced(r == STORE_OK);
+	} else if (l->kind == AUTH_LIST_REACHABLE) {
 		memset(&end, 0, sizeof(end));
 		end.session = l->session;
 		(void)list_put(IMSG_NODES_END, l->id, &end, sizeof(end));
@@ -246,6 +284,10 @@ list_page(struct list *l)
 	case AUTH_LIST_REACHABLE:
 		r = list_reachable(l, &n);
 		break;
+	case AUTH_LIST_PUBLISH:
+	case AUTH_LIST_SYNC:
+		r = list_publications(l, &n);
+		break;
 	default:
 		r = list_nodes(l, &n);
 		break;
@@ -265,6 +307,8 @@ auth_list_tick(void)
 
 	/* Who asked is gone with the router. */
 	while (router == NULL && (l = TAILQ_FIRST(&lists)) != NULL) {
+		if (l->kind == AUTH_LIST_SYNC)
+			auth_publish_synced(0);
 		TAILQ_REMOVE(&lists, l, entry);
 		nlists--;
 		free(l);

@@ -82,6 +82,9 @@ pending_new(uint32_t what, const char *id, const char *why)
 static void
 pending_start(struct pending *p)
 {
+	/* Router serves no port of these until it hears of it again. */
+	if (p->revoke.what == REVOKE_USER || p->revoke.what == REVOKE_NODE)
+		auth_publish_sync();
 	p->since = auth_mono();
 	TAILQ_INSERT_TAIL(&pendings, p, entry);
 	pending_send(p);

@@ -71,6 +71,14 @@ struct store_token {
 	int64_t		 last_used_at;
 };
 
+struct store_publication {
+	int64_t			 row;		/* they come in this order */
+	struct publication	 p;		/* with what its node and user
+						   are called now */
+	int			 user_enabled;
+	int64_t			 created_at;
+};
+
 struct store_node {
 	char		 id[USER_ID_LEN + 4];
 	char		 name[CTL_NAME_LEN];
@@ -217,6 +225,16 @@ enum store_result store_grant_next(struct store *, int64_t after,
 enum store_result store_reach_page(struct store *, const char *user_id,
 		    int64_t now, const char *after, struct store_reach *,
 		    size_t *n);
+/* ---- published ports ---- */
+
+enum store_result store_publication_add(struct store *,
+		    const struct store_publication *);
+enum store_result store_publication_find(struct store *, const char *id,
+		    struct store_publication *);
+enum store_result store_publication_remove(struct store *, const char *id);
+/* Those whose row is greater than after. */
+enum store_result store_publication_page(struct store *, int64_t after,
+		    struct store_publication *, size_t *n);
 
 /* ---- audit log ---- */
 

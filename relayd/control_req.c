@@ -45,6 +45,7 @@ static int	check_rename(const union control_payload *);
 static int	check_user(const union control_payload *);
 static int	check_token(const union control_payload *);
 static int	check_grant(const union control_payload *);
+static int	check_publish(const union control_payload *);
 static void	run_auth(struct control *);
 static void	run_auth_with_stats(struct control *);
 static void	run_kick(struct control *);
@@ -102,6 +103,12 @@ static const struct control_request requests[] = {
 	    NULL },
 	{ CTL_GRANT_REVOKE, sizeof(struct ctl_grant), check_grant, run_auth,
 	    "revoke grant" },
+	{ CTL_PUBLISH_ADD, sizeof(struct ctl_publish), check_publish, run_auth,
+	    "publish" },
+	{ CTL_PUBLISH_LIST, sizeof(struct ctl_name), check_name, run_auth,
+	    NULL },
+	{ CTL_PUBLISH_REMOVE, sizeof(struct ctl_name), check_name, run_auth,
+	    "unpublish" },
 	{ CTL_NODE_KICK, sizeof(struct ctl_name), check_name, run_kick,
 	    "kick node" },
 	{ CTL_CONN_LIST, sizeof(struct ctl_name), check_name, run_conn_list,
@@ -150,6 +157,15 @@ check_grant(const union control_payload *p)
 	return (ROUTER_STR(p->grant.email) && ROUTER_STR(p->grant.node) &&
 	    ROUTER_STR(p->grant.targets) && ROUTER_STR(p->grant.owner) &&
 	    ROUTER_STR(p->grant.granted_by));
+}
+
+static int
+check_publish(const union control_payload *p)
+{
+	return (ROUTER_STR(p->publish.id) && ROUTER_STR(p->publish.spec) &&
+	    ROUTER_STR(p->publish.target) && ROUTER_STR(p->publish.from) &&
+	    ROUTER_STR(p->publish.email) && ROUTER_STR(p->publish.node) &&
+	    ROUTER_STR(p->publish.text));
 }
 
 static int
@@ -244,6 +260,11 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		    !ROUTER_STR(p.node.addr) || !ROUTER_STR(p.node.software))
 			return (-1);
 		control_node(&p.node);
+		break;
+	case CTL_PUBLISH:
+		if (!check_publish(&p))
+			return (-1);
+		publish_state(&p.publish);
 		break;
 	default:
 		return (-1);
@@ -492,7 +513,12 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		strlcpy(a->node, p->name.name, sizeof(a->node));
 		strlcpy(what, p->name.name, size);
 		break;
+	case CTL_PUBLISH_ADD:
+		snprintf(what, size, "%.95s to %.60s", p->publish.spec,
+		    p->publish.target);
+		break;
 	case CTL_LOG:
+	case CTL_PUBLISH_REMOVE:
 		strlcpy(what, p->name.name, size);
 		break;
 	case CTL_GRANT_SET:

@@ -45,8 +45,6 @@
 #define LISTEN_TRY_US	100000
 
 static socklen_t	sockaddr_len(const struct sockaddr_storage *);
-static int		listen_free(const struct sockaddr_storage *);
-static int		listen_socket(const struct sockaddr_storage *);
 static struct listen_addr *listen_find(struct relayd_conf *,
 			    const struct listen_addr *);
 static int		listen_live(const char *);
@@ -62,14 +60,17 @@ sockaddr_len(const struct sockaddr_storage *ss)
  * Our sockets share the port among themselves by SO_REUSEPORT, which would
  * also let a second relayd in: one that does not share must get it first.
  */
-static int
-listen_free(const struct sockaddr_storage *ss)
+int
+listen_free(const struct sockaddr_storage *ss, int type)
 {
 	int	 fd, error, one = 1, ret = 0;
 
-	if ((fd = socket(ss->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+	if ((fd = socket(ss->ss_family, type | SOCK_CLOEXEC, 0)) == -1)
 		return (-1);
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	/* Of datagrams, two that say so would share the port. */
+	if (type == SOCK_STREAM)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
+		    sizeof(one));
 	if (ss->ss_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
 		    sizeof(one));
@@ -88,7 +89,7 @@ listen_wait_free(const struct sockaddr_storage *ss)
 	int	 i;
 
 	for (i = 0; i < LISTEN_TRIES; i++) {
-		if (listen_free(ss) == 0)
+		if (listen_free(ss, SOCK_STREAM) == 0)
 			return (0);
 		if (errno != EADDRINUSE)
 			return (-1);
@@ -97,22 +98,21 @@ listen_wait_free(const struct sockaddr_storage *ss)
 	return (-1);
 }
 
-static int
-listen_socket(const struct sockaddr_storage *ss)
+int
+listen_socket(const struct sockaddr_storage *ss, int type)
 {
 	int	 fd, one = 1;
 
-	fd = socket(ss->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
+	fd = socket(ss->ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return (-1);
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
-	    sizeof(one)) == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT,
+	if ((type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR,
+	    &one, sizeof(one)) == -1) || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT,
 	    &one, sizeof(one)) == -1 || (ss->ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
 	    sizeof(one)) == -1) ||
 	    bind(fd, (const struct sockaddr *)ss, sockaddr_len(ss)) == -1 ||
-	    listen(fd, LISTEN_BACKLOG) == -1) {
+	    (type == SOCK_STREAM && listen(fd, LISTEN_BACKLOG) == -1)) {
 		close(fd);
 		return (-1);
 	}
@@ -149,7 +149,8 @@ listen_open(struct relayd_conf *conf, struct relayd_conf *old)
 		addr_format((struct sockaddr *)&l->ss, addr);
 		have = listen_find(old, l);
 		if (have == NULL && (old == NULL ?
-		    listen_wait_free(&l->ss) : listen_free(&l->ss)) == -1) {
+		    listen_wait_free(&l->ss) :
+		    listen_free(&l->ss, SOCK_STREAM)) == -1) {
 			log_warn("listen on %s", addr);
 			if (errno == EADDRINUSE)
 				log_warnx("is another relayd running?");
@@ -157,7 +158,7 @@ listen_open(struct relayd_conf *conf, struct relayd_conf *old)
 		}
 		for (i = 0; i < conf->prefork; i++) {
 			l->fds[i] = have != NULL ? dup(have->fds[i]) :
-			    listen_socket(&l->ss);
+			    listen_socket(&l->ss, SOCK_STREAM);
 			if (l->fds[i] == -1) {
 				log_warn("listen on %s", addr);
 				return (-1);

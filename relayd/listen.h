@@ -18,6 +18,7 @@
 #define LISTEN_H
 
 struct relayd_conf;
+struct sockaddr_storage;
 
 /*
  * listen_open: open the sockets of every `listen on`, one per listener
@@ -25,6 +26,13 @@ struct relayd_conf;
  * Returns 0, or -1 (logged) with nothing changed in old.
  */
 int	listen_open(struct relayd_conf *, struct relayd_conf *);
+/*
+ * Sockets of this type (SOCK_STREAM or SOCK_DGRAM).  listen_free: has nobody
+ * this address?  0, or -1 with errno.  listen_socket: one that shares the
+ * port with others of ours, or -1 with errno.
+ */
+int	listen_free(const struct sockaddr_storage *, int);
+int	listen_socket(const struct sockaddr_storage *, int);
 /* The control socket, bound with its mode and group; -1 (logged). */
 int	listen_control(const struct relayd_conf *);
 

@@ -63,7 +63,6 @@ static int	listener_room(const struct sockaddr_storage *);
 static int	listener_room_addr(const struct sockaddr_storage *,
 		    const struct conn *);
 static void	listener_tidy(evutil_socket_t, short, void *);
-static void	accept_pause(void);
 static void	accept_go_on(evutil_socket_t, short, void *);
 static void	conn_new(int, const struct accept_socket *,
 		    const struct sockaddr_storage *);
@@ -90,6 +89,9 @@ static int		 accept_paused;
 static struct {
 	uint32_t	 link;
 	uint64_t	 stream;
+	uint64_t	 port_stream;
+	int		 ports;		/* 1: it knows the ports; 2: and
+					   their streams */
 	int		 done;
 	char		 grant[USER_ID_LEN + 4];
 	int		 grants_done;
@@ -114,6 +116,16 @@ const struct proc_rule listener_rules[] = {
 	    sign_recv_socket, 0, 1 },
 	{ IMSG_LISTENER_LINK, PROC_PARENT, sizeof(struct listener_link),
 	    link_recv_listener, 0, 1 },
+	{ IMSG_PORT_SOCKET, PROC_PARENT, sizeof(struct port_socket),
+	    door_port_recv_socket, 0, 1 },
+	{ IMSG_PORT_SLOTS, PROC_PARENT, sizeof(struct port_slots),
+	    door_port_recv_slots, 0, 1 },
+	{ IMSG_PORT_CLOSE, PROC_PARENT, sizeof(struct publication_id),
+	    door_port_recv_close, 0, 0 },
+	{ IMSG_PORT, PROC_ROUTER, sizeof(struct port),
+	    door_port_recv, 0, 0 },
+	{ IMSG_PORTS_END, PROC_ROUTER, sizeof(struct conf_end),
+	    door_port_recv_end, 0, 0 },
 	{ IMSG_LOGIN_DENIED, PROC_AUTH, sizeof(struct login_denied),
 	    login_recv_denied, 0, 0 },
 	{ IMSG_LOGIN_DENIED, PROC_ROUTER, sizeof(struct login_denied),
@@ -225,6 +237,7 @@ listener_stop(void)
 {
 	listener_accept_sweep(0);
 	listener_accept_sweep(1);
+	door_port_pause(1);
 	/* Close frames want to be sent. */
 	if (links_end() > 0)
 		proc_linger(DRAIN_MS);
@@ -236,8 +249,9 @@ listener_peer_up(struct proc_peer *peer)
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
 		routes_reset();
 		told.link = 0;
-		told.stream = 0;
-		told.done = 0;
+		told.stream = told.port_stream = 0;
+		told.done = told.ports = 0;
+		door_port_router_up();
 		told.grant[0] = '\0';
 		told.grants_done = 0;
 		listener_announce();
@@ -265,12 +279,21 @@ listener_announce(void)
 			return;
 		if (told.stream == 0)
 			routes_ask_again();
-		if (!records_announce(&told.stream))
+		if (!records_announce(&told.stream, 0))
 			return;
 		told.done = 1;
 	}
 	if (!told.grants_done && grants_announce(told.grant))
 		told.grants_done = 1;
+	if (told.ports == 1 && records_announce(&told.port_stream, 1))
+		told.ports = 2;
+}
+
+void
+listener_announce_ports(void)
+{
+	told.ports = 1;
+	listener_announce();
 }
 
 void
@@ -288,6 +311,7 @@ listener_peer_down(struct proc_peer *peer)
 		login_auth_gone();
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
 		told.done = told.grants_done = 1;
+		told.ports = 0;
 		door_api_router_gone();
 	}
 }
@@ -345,8 +369,8 @@ listener_accept_sweep(int end)
 	}
 }
 
-static void
-accept_pause(void)
+void
+listener_accept_pause(void)
 {
 	struct timeval		 tv = { 0, ACCEPT_PAUSE_MS * 1000 };
 	struct accept_socket	*s;
@@ -356,6 +380,7 @@ accept_pause(void)
 	accept_paused = 1;
 	TAILQ_FOREACH(s, &sockets, entry)
 		event_del(s->ev);
+	door_port_pause(1);
 	evtimer_add(accept_timer, &tv);
 }
 
@@ -367,6 +392,7 @@ accept_go_on(evutil_socket_t fd, short what, void *arg)
 	accept_paused = 0;
 	TAILQ_FOREACH(s, &sockets, entry)
 		event_add(s->ev, NULL);
+	door_port_pause(0);
 }
 
 /*
@@ -466,7 +492,7 @@ listener_accept(evutil_socket_t lfd, short what, void *arg)
 		    listener_ms() - TAILQ_FIRST(&strangers)->accepted_ms <
 		    STRANGER_SLOW_MS) {
 			/* A storm: the rest waits in the backlog. */
-			accept_pause();
+			listener_accept_pause();
 			return;
 		}
 		memset(&ss, 0, sizeof(ss));
@@ -477,7 +503,7 @@ listener_accept(evutil_socket_t lfd, short what, void *arg)
 			if (errno == EMFILE || errno == ENFILE ||
 			    errno == ENOBUFS || errno == ENOMEM) {
 				log_warn("accept: pausing");
-				accept_pause();
+				listener_accept_pause();
 			}
 			return;
 		}

@@ -184,6 +184,10 @@ struct conn	*listener_newest(void);
 void		 listener_set_limits(const struct relayd_limits *);
 int		 listener_accept_on(int, const struct conf_listen *);
 void		 listener_accept_sweep(int);
+/* There is no room for more: accept nothing for a moment. */
+void		 listener_accept_pause(void);
+/* A new router knows the ports: tell it of their streams. */
+void		 listener_announce_ports(void);
 
 /* listener_conf.c */
 extern struct evtls_server	*listener_tls;
@@ -284,8 +288,11 @@ void	 record_new(struct stream_record *, struct stream_owner *,
 void	 record_up(struct stream_record *);
 void	 record_down(struct stream_record *, uint16_t, const char *);
 void	 record_end(struct stream_record *);
-/* To a new router, as links_announce. */
-int	 records_announce(uint64_t *);
+/*
+ * To a new router, as links_announce: those of ports (1), whose sessions it
+ * makes anew, or all others.
+ */
+int	 records_announce(uint64_t *, int);
 int	 record_recv_kill(struct proc_peer *, struct imsg *);
 int	 record_recv_stats(struct proc_peer *, struct imsg *);
 
@@ -311,6 +318,17 @@ int	 door_api_recv_nodes(struct proc_peer *, struct imsg *);
 int	 door_api_recv_nodes_end(struct proc_peer *, struct imsg *);
 /* router is gone: what it was asked will not be answered. */
 void	 door_api_router_gone(void);
+
+/* door_port.c */
+void	 door_port_pause(int);
+/* End the streams of this session; 0 with their number, or -1: no port's. */
+int	 door_port_kill(uint64_t, const char *, uint32_t *);
+void	 door_port_router_up(void);
+int	 door_port_recv_socket(struct proc_peer *, struct imsg *);
+int	 door_port_recv_slots(struct proc_peer *, struct imsg *);
+int	 door_port_recv_close(struct proc_peer *, struct imsg *);
+int	 door_port_recv(struct proc_peer *, struct imsg *);
+int	 door_port_recv_end(struct proc_peer *, struct imsg *);
 
 /* listener_login.c */
 /*

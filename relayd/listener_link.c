@@ -217,7 +217,9 @@ link_recv_kill(struct proc_peer *peer, struct imsg *imsg)
 			link_close(c->link, kill.code, kill.text);
 		} else
 			conn_free(c);
-	}
+	} else if (imsg_get_id(imsg) == 0)
+		(void)door_port_kill(kill.session, kill.text,
+		    &killed.streams);
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_KILLED,
 	    imsg_get_id(imsg), -1, &killed, sizeof(killed));
 	return (0);

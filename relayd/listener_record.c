@@ -93,7 +93,7 @@ record_down(struct stream_record *r, uint16_t code, const char *text)
 }
 
 int
-records_announce(uint64_t *from)
+records_announce(uint64_t *from, int of_ports)
 {
 	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
 	struct stream_record	 key, *r;
@@ -105,7 +105,7 @@ records_announce(uint64_t *from)
 			*from = r->id;
 			return (0);
 		}
-		if (r->told)
+		if (r->told && (r->owner->conn == 0) == of_ports)
 			record_up(r);
 	}
 	return (1);

@@ -227,6 +227,9 @@ routes_ask_again(void)
 	struct stream_owner	*o;
 
 	RB_FOREACH(o, owner_table, &owners) {
+		/* A port asks when it has its new session. */
+		if (o->conn == 0)
+			continue;
 		SLIST_FOREACH(e, &o->routes, entry) {
 			if (e->asked)
 				(void)route_ask(o, e->route.node);

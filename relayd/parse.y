@@ -49,6 +49,8 @@ static void	add_listen(const char *, const char *, int);
 static void	add_proxy(const char *);
 static void	set_field(const char *);
 static void	add_certificate(const char *, const char *);
+static void	add_publish(const char *, const char *, const char *,
+		    const char *);
 static void	limit_word(const char *);
 static void	limit_end(void);
 
@@ -71,9 +73,9 @@ static struct network		*first_proxy;
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
 %token	CONTROL GROUP LIMIT LOG TO FACILITY
-%token	TRUSTED PROXY PROXYPROTOCOL HEADER ERROR
+%token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY ERROR
 %token	<text>	TEXT USER
-%type	<text>	limitword
+%type	<text>	limitword proto on
 %type	<number> listenopts
 
 %%
@@ -119,9 +121,24 @@ statement	: TEXT '=' TEXT {
 		| LOG TO TEXT			{ set_log($3, NULL); }
 		| LOG TO TEXT FACILITY TEXT	{ set_log($3, $5); }
 		| LOG TEXT			{ set_log_level($2); }
+		| PUBLISH proto ports TEXT on BY TEXT {
+			add_publish($2, $4, $5, $7);
+		}
 		| LIMIT limit
 		| LIMIT '{' limits '}'
 		| LIMIT '{' limits limit '}'
+		;
+
+proto		: /* empty */	{ $$ = NULL; }
+		| TEXT
+		;
+
+ports		: PORT
+		| PORTS
+		;
+
+on		: /* empty */	{ $$ = NULL; }
+		| ON TEXT	{ $$ = $2; }
 		;
 
 /* One to a line. */
@@ -170,6 +187,7 @@ proxylist	: /* empty */
 %%
 
 static const struct conflex_keyword keywords[] = {
+	{ "by",			BY },
 	{ "certificate",	CERTIFICATE },
 	{ "control",		CONTROL },
 	{ "domain",		DOMAIN },
@@ -183,9 +201,11 @@ static const struct conflex_keyword keywords[] = {
 	{ "log",		LOG },
 	{ "on",			ON },
 	{ "port",		PORT },
+	{ "ports",		PORTS },
 	{ "prefork",		PREFORK },
 	{ "proxy",		PROXY },
 	{ "proxy-protocol",	PROXYPROTOCOL },
+	{ "publish",		PUBLISH },
 	{ "state",		STATE },
 	{ "tls",		TLS },
 	{ "to",			TO },
@@ -402,6 +422,45 @@ add_certificate(const char *cert_file, const char *key_file)
 	TAILQ_INSERT_TAIL(&conf->certs, c, entry);
 	set_path(&c->cert_file, cert_file, "certificate");
 	set_path(&c->key_file, key_file, "key");
+}
+
+/* publish [proto] ports ports [on address] by who */
+static void
+add_publish(const char *proto, const char *ports, const char *on,
+    const char *who)
+{
+	struct publish_rule	*r = &conf->publish.list[conf->publish.n];
+
+	if (conf->publish.n == PUBLISH_RULES_MAX) {
+		conflex_error("publish: at most %d rules", PUBLISH_RULES_MAX);
+		return;
+	}
+	memset(r, 0, sizeof(*r));
+	if (proto != NULL && strcmp(proto, "tcp") == 0)
+		r->proto = MUX_KIND_TCP;
+	else if (proto != NULL && strcmp(proto, "udp") == 0)
+		r->proto = MUX_KIND_UDP;
+	else if (proto != NULL)
+		conflex_error("publish %s: the protocol is tcp or udp", proto);
+	if (publish_ports_parse(ports, &r->port_min, &r->port_max) == -1)
+		conflex_error("publish ports %s: a number from 1 to 65535, or "
+		    "two with a - between them", ports);
+	if (on == NULL || strcmp(on, "any") == 0)
+		r->anywhere = 1;
+	else if (addr_prefix_parse(strcmp(on, "*") == 0 ? "0.0.0.0" : on,
+	    &r->on) == -1)
+		conflex_error("publish on %s: not an address or a network",
+		    on);
+	/* The wildcard stands for all addresses of its family. */
+	if (strcmp(on == NULL ? "" : on, "*") == 0 ||
+	    strcmp(on == NULL ? "" : on, "0.0.0.0") == 0 ||
+	    strcmp(on == NULL ? "" : on, "::") == 0)
+		r->on.bits = 0;
+	if (strcmp(who, "any") != 0 && (who[0] == '\0' ||
+	    strlcpy(r->who, who, sizeof(r->who)) >= sizeof(r->who) ||
+	    strchr(who, '@') == NULL))
+		conflex_error("publish by %s: any, or a user's email", who);
+	conf->publish.n++;
 }
 
 /* The last word so far is the value, those before it are the name. */

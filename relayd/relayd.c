@@ -22,6 +22,7 @@
 
 #include "compat.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -39,10 +40,12 @@
 
 #include "addr.h"
 #include "listen.h"
+#include "listen_publish.h"
 #include "log.h"
 #include "relayd.h"
 
 __dead static void	usage(void);
+static void	open_files(void);
 static int	relayd_check(const char *);
 static int	relayd_listeners(void);
 static void	relayd_configure(struct proc_peer *);
@@ -78,6 +81,12 @@ static const struct proc_rule parent_rules[] = {
 	    relayd_recv_reload, 0, 0 },
 	{ IMSG_LOG_LEVEL, PROC_ROUTER, sizeof(struct ctl_name),
 	    relayd_recv_log, 0, 0 },
+	{ IMSG_PUBLISH, PROC_ROUTER, sizeof(struct publish),
+	    publish_recv_open, 0, 0 },
+	{ IMSG_UNPUBLISH, PROC_ROUTER, sizeof(struct publication_id),
+	    publish_recv_close, 0, 0 },
+	{ IMSG_PUBLISH_END, PROC_ROUTER, sizeof(struct conf_end),
+	    publish_recv_end, 0, 0 },
 	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),
 	    relayd_recv_keys, 0, 0 },
 };
@@ -209,7 +218,21 @@ main(int argc, char **argv)
 	opt.log_dest = conf->log_dest;
 	opt.log_facility = conf->log_facility;
 	arc4random_buf(nonce_key, sizeof(nonce_key));
+	publish_configure(conf);
+	open_files();
 	return (proc_parent(&relayd_daemon, &opt));
+}
+
+/* Each published port is a descriptor for each listener. */
+static void
+open_files(void)
+{
+	struct rlimit	 rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
 }
 
 static int
@@ -271,8 +294,10 @@ relayd_configure(struct proc_peer *p)
 		send_conf(p);
 		send_sign_socket(proc_peer_instance(p));
 		send_listener_links(proc_peer_instance(p));
+		publish_listener(p);
 		break;
 	case PROC_ROUTER:
+		publish_router();
 		send_conf(p);
 		send_control(p);
 		break;
@@ -331,6 +356,10 @@ send_conf(struct proc_peer *p)
 			proc_send(p, IMSG_CONF_NAME, 0, -1, &name,
 			    sizeof(name));
 		}
+		for (i = 0; i < conf->publish.n; i++)
+			proc_send(p, IMSG_CONF_PUBLISH, 0, -1,
+			    &conf->publish.list[i],
+			    sizeof(conf->publish.list[i]));
 	}
 	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
 }
@@ -465,6 +494,7 @@ relayd_reconfigure(char *why, size_t size)
 		config_free(new);
 		return (-1);
 	}
+	publish_configure(new);
 	config_free(conf);
 	conf = new;
 	relayd_log_level(conf->log_level);

@@ -28,6 +28,7 @@
 #include "evtls.h"
 #include "mux_frame.h"
 #include "proc.h"
+#include "publish.h"
 #include "target.h"
 #include "token.h"
 
@@ -120,6 +121,7 @@ struct relayd_conf {
 	int			 log_facility;	/* of syslog(3); 0: daemon */
 	int			 log_level;
 	struct relayd_limits	 limits;
+	struct publish_rules	 publish;
 };
 
 /*
@@ -143,6 +145,7 @@ enum imsg_type {
 	IMSG_CONF_CERT,		/* struct conf_chunk: chains; to listeners */
 	IMSG_CONF_KEY,		/* struct conf_chunk: keys; to keys */
 	IMSG_CONF_NAME,		/* struct conf_name; to auth */
+	IMSG_CONF_PUBLISH,	/* struct publish_rule; to auth */
 	IMSG_CONF_END,		/* struct conf_end: take it into use */
 	IMSG_CONF_CONTROL,	/* struct conf_end, fd: the control socket,
 				   to router */
@@ -197,6 +200,33 @@ enum imsg_type {
 	IMSG_NODES_ASK,		/* struct nodes_ask; id: the asker's */
 	IMSG_NODES_ENTRY,	/* struct nodes_entry */
 	IMSG_NODES_END,		/* struct nodes_ask */
+	/*
+	 * Published ports.  Auth says which there are, from the store and
+	 * the rules; the parent opens them, if its rules say so too; the
+	 * listeners serve them.
+	 */
+	IMSG_PUBLISH_TRY,	/* struct publication; auth -> router: can it
+				   be opened?  id: control client */
+	IMSG_PUBLISH_TRIED,	/* struct publish_result; the answer */
+	IMSG_PUBLICATION,	/* struct publication; auth -> router: it is
+				   there, or has changed */
+	IMSG_PUBLICATIONS,	/* struct publications; auth -> router: around
+				   all that there are */
+	IMSG_PUBLISH,		/* struct publish; router -> parent: open */
+	IMSG_PUBLISHED,		/* struct publish_result; the answer, and when
+				   a reload has closed it */
+	IMSG_UNPUBLISH,		/* struct publication_id; router -> parent */
+	IMSG_PUBLISH_END,	/* struct conf_end; router -> parent: what a
+				   new router did not ask for may close */
+	IMSG_PORT_SOCKET,	/* struct port_socket, fd; parent ->
+				   listeners */
+	IMSG_PORT_SLOTS,	/* struct port_slots, fd; parent ->
+				   listeners */
+	IMSG_PORT_CLOSE,	/* struct publication_id; parent ->
+				   listeners */
+	IMSG_PORT,		/* struct port; router -> listener: serve */
+	IMSG_PORTS_END,		/* struct conf_end; router -> listener: what a
+				   new router did not name has ended */
 	/* auth -> router: end what rests on these; answered by REVOKED */
 	IMSG_REVOKE,		/* struct revoke; id: auth's */
 	IMSG_REVOKED,		/* struct ctl_end; router -> auth */
@@ -284,7 +314,8 @@ struct sign_answer {
 	uint8_t			 data[EVTLS_SIGN_MAX];
 };
 
-enum login_door { DOOR_NODE = 1, DOOR_ACCESS = 2 };
+/* DOOR_PORT: nobody logged in; router speaks for the node's owner. */
+enum login_door { DOOR_NODE = 1, DOOR_ACCESS = 2, DOOR_PORT = 3 };
 enum login_method { LOGIN_SIGNATURE = 1, LOGIN_BEARER = 2 };
 
 struct login {
@@ -481,7 +512,8 @@ struct nodes_entry {
 
 enum revoke_what {
 	REVOKE_USER = 1, REVOKE_TOKEN, REVOKE_NODE,
-	REVOKE_GRANT		/* its streams, no session */
+	REVOKE_GRANT,		/* its streams, no session */
+	REVOKE_PORT		/* a publication */
 };
 
 struct revoke {
@@ -498,6 +530,75 @@ struct node_state {
 	char			 node_id[USER_ID_LEN + 4];
 	uint32_t		 online;
 	int64_t			 since;
+};
+
+/* A published port, as auth says it is. */
+struct publication {
+	char			 id[CTL_ID_LEN];
+	char			 user_id[USER_ID_LEN + 4];	/* the owner */
+	char			 email[CTL_EMAIL_LEN];
+	char			 node_id[USER_ID_LEN + 4];
+	char			 node[CTL_NAME_LEN];
+	struct publish_spec	 spec;
+	char			 host[MUX_HOST_MAX + 1];	/* target */
+	uint16_t		 port;		/* of spec.port_min */
+	uint16_t		 proxy;		/* 1, 2: PROXY header */
+	uint32_t		 connections;	/* at once; 0: no limit */
+	uint64_t		 bandwidth;	/* bytes/s each way; 0: none */
+	uint32_t		 nfrom;		/* 0: all may come */
+	uint32_t		 pad;
+	struct addr_prefix	 from[PUBLISH_FROM_MAX];
+};
+
+struct publication_id {
+	char			 id[CTL_ID_LEN];
+};
+
+struct publications {
+	uint32_t		 serial;	/* the same at both ends */
+	uint32_t		 begin;		/* 1: here they come; 0: all
+						   were said */
+};
+
+struct publish {
+	char			 id[CTL_ID_LEN];
+	char			 email[CTL_EMAIL_LEN];
+	struct publish_spec	 spec;
+	uint32_t		 connections;
+};
+
+enum publish_code {
+	PUBLISH_OK = 0,
+	PUBLISH_DENIED,		/* by the rules */
+	PUBLISH_OWN,		/* relayd listens there itself */
+	PUBLISH_TAKEN,		/* another program does */
+	PUBLISH_FAILED
+};
+
+struct publish_result {
+	char			 id[CTL_ID_LEN];
+	uint32_t		 code;		/* enum publish_code */
+	char			 text[CTL_TEXT_LEN];	/* for a person */
+};
+
+struct port_socket {
+	char			 id[CTL_ID_LEN];
+	struct publish_spec	 spec;
+	uint32_t		 port;
+};
+
+/*
+ * A pipe that all listeners share, with a byte for each connection that may
+ * still come: who takes one reads it, and writes it back at the end.
+ */
+struct port_slots {
+	char			 id[CTL_ID_LEN];
+	uint32_t		 end;		/* 0: to read, then 1: to write */
+};
+
+struct port {
+	uint64_t		 session;	/* of its streams here */
+	struct publication	 p;
 };
 
 enum audit_what {

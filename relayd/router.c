@@ -60,6 +60,15 @@ const struct proc_rule router_rules[] = {
 	{ IMSG_RELOADED, PROC_PARENT, sizeof(struct ctl_end),
 	    control_recv_end, 0, 0 },
 
+	{ IMSG_PUBLISHED, PROC_PARENT, sizeof(struct publish_result),
+	    publish_recv_published, 0, 0 },
+
+	{ IMSG_PUBLISH_TRY, PROC_AUTH, sizeof(struct publication),
+	    publish_recv_try, 0, 0 },
+	{ IMSG_PUBLICATION, PROC_AUTH, sizeof(struct publication),
+	    publish_recv_publication, 0, 0 },
+	{ IMSG_PUBLICATIONS, PROC_AUTH, sizeof(struct publications),
+	    publish_recv_publications, 0, 0 },
 	{ IMSG_SESSION, PROC_AUTH, sizeof(struct session),
 	    session_recv_session, 0, 0 },
 	{ IMSG_SESSION_GONE, PROC_AUTH, sizeof(struct session),
@@ -84,6 +93,8 @@ const struct proc_rule router_rules[] = {
 	{ IMSG_AUDIT_PAGE, PROC_AUTH, sizeof(struct audit_page),
 	    control_audit_page, 0, 0 },
 	{ CTL_GRANT, PROC_AUTH, sizeof(struct ctl_grant),
+	    control_recv_record, 0, 0 },
+	{ CTL_PUBLISH, PROC_AUTH, sizeof(struct ctl_publish),
 	    control_recv_record, 0, 0 },
 	{ CTL_OK, PROC_AUTH, sizeof(struct ctl_end),
 	    control_recv_end, 0, 0 },
@@ -197,8 +208,10 @@ router_serve(void)
 void
 router_peer_up(struct proc_peer *peer)
 {
-	if (proc_peer_kind(peer) == PROC_LISTENER)
+	if (proc_peer_kind(peer) == PROC_LISTENER) {
 		ends_listener_up();
+		publish_listener_up(proc_peer_instance(peer));
+	}
 	if (proc_peer_kind(peer) != PROC_AUTH)
 		return;
 	sessions_auth_up();
@@ -239,6 +252,7 @@ router_tick(evutil_socket_t fd, short what, void *arg)
 	int		 more = 0;
 
 	more |= sessions_tell();
+	more |= publish_tell();
 	more |= audit_flush();
 	more |= ends_expire(now);
 	more |= stats_expire(now);

@@ -31,6 +31,7 @@
  *	router_session.c	sessions on record
  *	router_node.c		their links; which of them leads to a node
  *	router_end.c		ending links and streams: revocations, kicks
+ *	router_publish.c	published ports
  *	router_route.c		which link leads to a node: asks and tickets
  *	router_stream.c		the list of streams
  *	router_stats.c		asking the listeners for figures
@@ -41,6 +42,8 @@
 
 struct imsg;
 struct router_ask;
+struct router_end;
+struct router_publication;
 struct router_stream;
 struct router_ticket;
 struct router_user;
@@ -48,6 +51,12 @@ struct router_user;
 LIST_HEAD(router_tickets, router_ticket);
 TAILQ_HEAD(router_asks, router_ask);
 TAILQ_HEAD(router_streams, router_stream);
+
+/* What came by a published port is remembered by. */
+struct router_port {
+	char	 id[CTL_ID_LEN];	/* of the publication */
+	char	 spec[CTL_SPEC_LEN];
+};
 
 /*
  * A session that auth has vouched for, and its link once that is up.  The
@@ -59,7 +68,10 @@ struct router_session {
 	RB_ENTRY(router_session)	 by_node;	/* while live */
 	RB_ENTRY(router_session)	 by_name;	/* while live */
 	TAILQ_ENTRY(router_session)	 untold;
-	struct router_user		*user;
+	struct router_user		*user;		/* not of a port */
+	struct router_port		*port;		/* of such */
+	struct router_publication	*publication;	/* while that is there
+							   and unchanged */
 	struct session			 s;
 	uint64_t			 serial;	/* order of arrival */
 	int				 checking;	/* auth has not yet
@@ -129,6 +141,11 @@ uint64_t	 session_serial(void);		/* of the latest */
  */
 int		 session_of(uint64_t, struct proc_peer *, uint32_t,
 		    struct router_session **);
+/*
+ * A session for what comes by a published port at a listener: nobody logs
+ * in, auth has vouched for the publication.  It has no connection.
+ */
+struct router_session *session_new_port(const struct publication *, int);
 /* It is over: with all that rests on it. */
 void		 session_drop(struct router_session *, const char *);
 /* End it, with this WebSocket close code: no new streams from now on. */
@@ -159,8 +176,7 @@ int		 link_recv_stats(struct proc_peer *, struct imsg *);
 
 /* router_end.c */
 #define END_MS		1000	/* so long listeners may take */
-struct router_end;
-enum { END_LINK = REVOKE_GRANT + 1 };	/* beside enum revoke_what: by name,
+enum { END_LINK = REVOKE_PORT + 1 };	/* beside enum revoke_what: by name,
 					   the live link of a node */
 /*
  * end_start: end every session that rests on this.  done is called once with
@@ -171,6 +187,10 @@ void		 end_start(uint32_t, const char *, uint32_t, const char *,
 /* A session is what this job ends. */
 int		 end_match(const struct router_end *,
 		    const struct router_session *);
+/* A publication rests on what this job ends; is what it ends. */
+int		 end_match_publication(const struct router_end *,
+		    const struct publication *);
+int		 end_is_port(const struct router_end *);
 /* Its listener has ended it, or is gone. */
 void		 end_settled(struct router_session *);
 int		 ends_expire(uint64_t);
@@ -211,9 +231,25 @@ int		 route_recv_nodes(struct proc_peer *, struct imsg *);
 int		 route_recv_nodes_end(struct proc_peer *, struct imsg *);
 int		 route_recv_ticket_ok(struct proc_peer *, struct imsg *);
 
+/* router_publish.c */
+/* Tell the listeners of what is to be served.  1: there is more. */
+int		 publish_tell(void);
+void		 publish_listener_up(int);
+void		 publish_session_gone(struct router_session *);
+/* Serve no more of what this job ends, until auth says so again. */
+void		 publish_end(const struct router_end *, const char *);
+/* What we know of a publication, for a list. */
+void		 publish_state(struct ctl_publish *);
+int		 publish_recv_try(struct proc_peer *, struct imsg *);
+int		 publish_recv_publication(struct proc_peer *, struct imsg *);
+int		 publish_recv_publications(struct proc_peer *, struct imsg *);
+int		 publish_recv_published(struct proc_peer *, struct imsg *);
+
 /* router_stream.c */
 /* How many streams a job ends. */
 uint32_t	 streams_count(const struct router_end *);
+/* How many a session has open. */
+uint32_t	 streams_of(const struct router_session *);
 /* All that are left of a session whose link is gone. */
 void		 streams_session_gone(struct router_session *, const char *);
 /* The first stream with an id above this.  0, or -1: there is none. */

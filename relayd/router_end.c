@@ -74,13 +74,35 @@ end_match(const struct router_end *e, const struct router_session *rs)
 	case REVOKE_TOKEN:
 		return (strcmp(rs->s.token_id, e->id) == 0);
 	case REVOKE_NODE:
-		return (rs->s.door == DOOR_NODE &&
+		return (rs->s.door != DOOR_ACCESS &&
 		    strcmp(rs->s.node_id, e->id) == 0);
+	case REVOKE_PORT:
+		return (rs->port != NULL && strcmp(rs->port->id, e->id) == 0);
 	case END_LINK:
 		return (rs->s.door == DOOR_NODE &&
 		    strcmp(rs->s.node, e->id) == 0);
 	}
 	return (0);
+}
+
+int
+end_match_publication(const struct router_end *e, const struct publication *p)
+{
+	switch (e->what) {
+	case REVOKE_USER:
+		return (strcmp(p->user_id, e->id) == 0);
+	case REVOKE_NODE:
+		return (strcmp(p->node_id, e->id) == 0);
+	case REVOKE_PORT:
+		return (strcmp(p->id, e->id) == 0);
+	}
+	return (0);
+}
+
+int
+end_is_port(const struct router_end *e)
+{
+	return (e->what == REVOKE_PORT);
 }
 
 void
@@ -106,6 +128,7 @@ end_start(uint32_t what, const char *id, uint32_t code, const char *text,
 		e->pending++;
 		session_kill(rs, code, text);
 	}
+	publish_end(e, text);
 	TAILQ_INSERT_TAIL(&ends, e, entry);
 	if (e->pending == 0)
 		end_done(e);
@@ -192,8 +215,12 @@ end_recv_killed(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &k, sizeof(k)) == -1 ||
 	    session_of(k.session, peer, imsg_get_id(imsg), &rs) == -1)
 		return (-1);
-	if (rs != NULL)
-		end_settled(rs);
+	if (rs == NULL)
+		return (0);
+	end_settled(rs);
+	/* It has no link whose end would follow. */
+	if (rs->s.door == DOOR_PORT && rs->kill_sent)
+		session_drop(rs, "the port is closed");
 	return (0);
 }
 
@@ -365,7 +392,7 @@ end_recv_revoke(struct proc_peer *peer, struct imsg *imsg)
 	struct revoke	 r;
 
 	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
-	    r.what < REVOKE_USER || r.what > REVOKE_GRANT ||
+	    r.what < REVOKE_USER || r.what > REVOKE_PORT ||
 	    !ROUTER_STR(r.id) || r.id[0] == '\0' || !ROUTER_STR(r.text) ||
 	    !ROUTER_STR(r.left.id) || !ROUTER_STR(r.left.targets) ||
 	    (r.what == REVOKE_GRANT && strcmp(r.id, r.left.id) != 0))

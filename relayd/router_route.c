@@ -394,6 +394,13 @@ ask_go(struct router_ask *a)
 		    &nodes, sizeof(nodes)) == 0;
 		return;
 	}
+	if (a->rs->s.door == DOOR_PORT) {
+		/* Auth has said so already, for this node alone. */
+		a->sent = 1;
+		strlcpy(a->node_id, a->rs->s.node_id, sizeof(a->node_id));
+		ask_resolve(a);
+		return;
+	}
 	memset(&ask, 0, sizeof(ask));
 	ask.session = a->rs->s.session;
 	strlcpy(ask.user_id, a->rs->s.user_id, sizeof(ask.user_id));
@@ -599,14 +606,17 @@ route_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 	uint32_t		 conn = imsg_get_id(imsg);
 
 	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
-	    !ROUTER_STR(ask.node) || conn == 0 ||
-	    session_of(ask.session, peer, conn, &rs) == -1)
+	    !ROUTER_STR(ask.node) ||
+	    session_of(ask.session, peer, conn, &rs) == -1 ||
+	    (rs != NULL && (rs->s.door == DOOR_PORT) != (conn == 0)))
 		return (-1);
 	if (rs == NULL || rs->kill_sent) {
 		/* It is ending; but its streams wait for a word. */
 		log_debug("a session that has ended asks for %s", ask.node);
 		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);
-	} else if (rs->s.door != DOOR_ACCESS ||
+	} else if (rs->s.door == DOOR_PORT ?
+	    strcmp(ask.node, rs->s.node) != 0 :
+	    rs->s.door != DOOR_ACCESS ||
 	    (rs->s.scopes & SCOPE_CONNECT) == 0)
 		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);
 	else if (ask.node[0] == '\0')

@@ -180,6 +180,36 @@ session_new(const struct session *s)
 	return (rs);
 }
 
+struct router_session *
+session_new_port(const struct publication *p, int listener)
+{
+	struct router_session	*rs;
+
+	if ((rs = calloc(1, sizeof(*rs))) == NULL)
+		fatal("session");
+	rs->s.listener = listener;
+	rs->s.door = DOOR_PORT;
+	strlcpy(rs->s.user_id, p->user_id, sizeof(rs->s.user_id));
+	strlcpy(rs->s.email, p->email, sizeof(rs->s.email));
+	strlcpy(rs->s.node_id, p->node_id, sizeof(rs->s.node_id));
+	strlcpy(rs->s.node, p->node, sizeof(rs->s.node));
+	if ((rs->port = calloc(1, sizeof(*rs->port))) == NULL)
+		fatal("session");
+	strlcpy(rs->port->id, p->id, sizeof(rs->port->id));
+	publish_spec_format(&p->spec, rs->port->spec);
+	rs->serial = ++last_serial;
+	rs->told = 1;
+	LIST_INIT(&rs->held);
+	LIST_INIT(&rs->to);
+	TAILQ_INIT(&rs->asks);
+	TAILQ_INIT(&rs->streams);
+	do
+		arc4random_buf(&rs->s.session, sizeof(rs->s.session));
+	while (rs->s.session == 0 ||
+	    RB_INSERT(router_sessions, &router_sessions, rs) != NULL);
+	return (rs);
+}
+
 static int
 session_user_set(struct router_session *rs)
 {
@@ -220,12 +250,17 @@ session_drop(struct router_session *rs, const char *why)
 	end_settled(rs);
 	if (!rs->told)
 		TAILQ_REMOVE(&untold, rs, untold);
-	session_end(rs->s.session);
 	RB_REMOVE(router_sessions, &router_sessions, rs);
-	RB_REMOVE(router_conns, &by_conn, rs);
-	session_user_clear(rs);
-	router_counts.sessions--;
+	if (rs->s.door == DOOR_PORT)
+		publish_session_gone(rs);
+	else {
+		session_end(rs->s.session);
+		RB_REMOVE(router_conns, &by_conn, rs);
+		session_user_clear(rs);
+		router_counts.sessions--;
+	}
 	free(rs->early);
+	free(rs->port);
 	free(rs->software);
 	free(rs);
 }
@@ -426,6 +461,8 @@ sessions_auth_up(void)
 	struct router_session	*rs;
 
 	RB_FOREACH(rs, router_sessions, &router_sessions) {
+		if (rs->s.door == DOOR_PORT)
+			continue;
 		if (rs->told)
 			TAILQ_INSERT_TAIL(&untold, rs, untold);
 		rs->told = 0;

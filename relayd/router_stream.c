@@ -145,7 +145,11 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	a.out = st->out;
 	if (why[0] == '\0' && code != 0)
 		why = mux_code_name(code);
-	strlcpy(a.text, why, sizeof(a.text));
+	if (st->client->port != NULL)
+		snprintf(a.text, sizeof(a.text), "by %s%s%s",
+		    st->client->port->spec, why[0] == '\0' ? "" : ": ", why);
+	else
+		strlcpy(a.text, why, sizeof(a.text));
 	audit_send(&a);
 	log_verbose("stream %llx: down: %s from %s to %s %s after %llu ms, "
 	    "%llu bytes in, %llu bytes out: %s", (unsigned long long)id,
@@ -182,6 +186,17 @@ streams_count(const struct router_end *e)
 		    end_match(e, node))
 			n++;
 	}
+	return (n);
+}
+
+uint32_t
+streams_of(const struct router_session *rs)
+{
+	struct router_stream	*st;
+	uint32_t		 n = 0;
+
+	TAILQ_FOREACH(st, &rs->streams, of_session)
+		n++;
 	return (n);
 }
 

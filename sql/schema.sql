@@ -83,9 +83,10 @@ CREATE INDEX grants_end ON grants(expires_at);
 -- A port of the relay host that leads to a target of the node.
 CREATE TABLE publications (
 	id		TEXT PRIMARY KEY,
-	node_id		TEXT NOT NULL REFERENCES nodes(id),
+	node_id		TEXT NOT NULL REFERENCES nodes(id)
+			    ON DELETE CASCADE,
 	proto		TEXT NOT NULL,		-- 'tcp' or 'udp'
-	addr		TEXT NOT NULL,		-- '*', or an address
+	addr		TEXT NOT NULL,		-- numeric
 	port_min	INTEGER NOT NULL,
 	port_max	INTEGER NOT NULL,
 	target_host	TEXT NOT NULL,

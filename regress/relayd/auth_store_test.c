@@ -17,7 +17,8 @@
 
 /* link: relayd/auth_store.c relayd/auth_store_user.c
  *	relayd/auth_store_node.c relayd/auth_store_grant.c
- *	relayd/auth_upgrade.c lib/target.c lib/addr.c sql.c */
+ *	relayd/auth_store_publish.c relayd/auth_upgrade.c lib/publish.c
+ *	lib/target.c lib/addr.c sql.c */
 /* libs: sqlite3 */
 
 #include "compat.h"
@@ -44,7 +45,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "auth_store.h"
+#include "auth_sqlite.h"
 #include "sql.h"
 
 /* Each case has a folder of its own, and is in it. */
@@ -381,6 +382,123 @@ token_lists_of_nodes_are_kept_and_matched(void **state)
 	assert_false(store_nodes_allow("a,pix", "pi"));
 	assert_false(store_nodes_allow("a,xpi,p", "pi"));
 	assert_false(store_nodes_allow("a", ""));
+}
+
+static void
+make_publication(struct store_publication *sp, const struct store_node *n,
+    const char *spec)
+{
+	const char	*why;
+	size_t		 count;
+
+	memset(sp, 0, sizeof(*sp));
+	store_uuid(sp->p.id);
+	strlcpy(sp->p.node_id, n->id, sizeof(sp->p.node_id));
+	assert_int_equal(publish_spec_parse(spec, &sp->p.spec, &why), 0);
+	strlcpy(sp->p.host, "127.0.0.1", sizeof(sp->p.host));
+	sp->p.port = 22;
+	sp->p.proxy = 2;
+	sp->p.connections = 500;
+	sp->p.bandwidth = 1ULL << 40;
+	assert_int_equal(publish_from_parse("10.0.0.0/8,2001:db8::/32",
+	    sp->p.from, &count, &why), 0);
+	sp->p.nfrom = count;
+	sp->created_at = 1700000000;
+}
+
+static void
+published_ports_come_back_as_they_went(void **state)
+{
+	struct store_publication	 sp, got, page[4];
+	struct store_user		 u;
+	struct store_token		 t;
+	struct store_node		 n;
+	size_t				 count;
+
+	fill(&u, &t, &n);
+	make_publication(&sp, &n, "[2001:db8::1]:5000-5009/udp");
+	assert_int_equal(store_publication_add(store, &sp), STORE_OK);
+	assert_int_equal(store_publication_find(store, sp.p.id, &got),
+	    STORE_OK);
+	/* And with it what it rests on. */
+	assert_string_equal(got.p.user_id, u.id);
+	assert_string_equal(got.p.email, u.email);
+	assert_string_equal(got.p.node, n.name);
+	assert_true(got.user_enabled);
+	strlcpy(sp.p.user_id, u.id, sizeof(sp.p.user_id));
+	strlcpy(sp.p.email, u.email, sizeof(sp.p.email));
+	strlcpy(sp.p.node, n.name, sizeof(sp.p.node));
+	assert_memory_equal(&got.p, &sp.p, sizeof(sp.p));
+	assert_int_equal(got.created_at, sp.created_at);
+
+	make_publication(&sp, &n, "22/tcp");
+	assert_int_equal(store_publication_add(store, &sp), STORE_OK);
+	count = 1;
+	assert_int_equal(store_publication_page(store, 0, page, &count),
+	    STORE_OK);
+	assert_int_equal(count, 1);
+	count = nitems(page);
+	assert_int_equal(store_publication_page(store, page[0].row, page,
+	    &count), STORE_OK);
+	assert_int_equal(count, 1);
+	assert_string_equal(page[0].p.id, sp.p.id);
+
+	assert_int_equal(store_node_rename(store, n.id, "other"), STORE_OK);
+	assert_int_equal(store_user_enable(store, u.id, 0), STORE_OK);
+	assert_int_equal(store_publication_find(store, sp.p.id, &got),
+	    STORE_OK);
+	assert_string_equal(got.p.node, "other");
+	assert_false(got.user_enabled);
+	assert_int_equal(store_publication_remove(store, sp.p.id), STORE_OK);
+	assert_int_equal(store_publication_remove(store, sp.p.id),
+	    STORE_NONE);
+	assert_int_equal(store_publication_find(store, sp.p.id, &got),
+	    STORE_NONE);
+	/* They go with their node, and that with its user. */
+	assert_int_equal(store_node_remove(store, n.id), STORE_OK);
+	assert_sql("SELECT count(*) FROM publications", "0");
+}
+
+static void
+published_ports_of_nobody_or_odd_ones(void **state)
+{
+	struct store_publication	 sp, page[4];
+	struct store_user		 u;
+	struct store_token		 t;
+	struct store_node		 n, nobody = { .id = "none" };
+	size_t				 count = nitems(page), i;
+	static const char *const	 odd[] = {
+		"proto = 'sctp'", "addr = 'here'", "port_min = 0",
+		"port_max = 65536", "port_max = port_min - 1",
+		"target_port = 65536", "sources = '[\"all\"]'",
+		"sources = 'x'", "proxy = 3", "connections = -1",
+		"bandwidth = -1", "target_host = ''",
+	};
+	char				 sql[128];
+
+	fill(&u, &t, &n);
+	make_publication(&sp, &nobody, "22/tcp");
+	assert_int_not_equal(store_publication_add(store, &sp), STORE_OK);
+	make_publication(&sp, &n, "22/tcp");
+	assert_int_equal(store_publication_add(store, &sp), STORE_OK);
+	for (i = 0; i < nitems(odd); i++) {
+		assert_int_equal(store_begin(store), STORE_OK);
+		snprintf(sql, sizeof(sql), "UPDATE publications SET %s",
+		    odd[i]);
+		assert_int_equal(store_exec(store, sql), STORE_OK);
+		count = nitems(page);
+		assert_int_equal(store_publication_page(store, 0, page,
+		    &count), STORE_OK);
+		if (count != 0)
+			fail_msg("%s is believed", odd[i]);
+		store_rollback(store);
+	}
+	count = nitems(page);
+	assert_int_equal(store_publication_page(store, 0, page, &count),
+	    STORE_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_user_delete(store, u.id), STORE_OK);
+	assert_sql("SELECT count(*) FROM publications", "0");
 }
 
 static void
@@ -1038,6 +1156,8 @@ main(void)
 		CASE(lists_come_in_pages),
 		CASE(lists_of_tokens_and_nodes_know_the_owner),
 		CASE(token_lists_of_nodes_are_kept_and_matched),
+		CASE(published_ports_come_back_as_they_went),
+		CASE(published_ports_of_nobody_or_odd_ones),
 		CASE(odd_rows_of_others_allow_nothing),
 		CASE(original_tables_are_adopted),
 		CASE(adopted_and_new_are_alike),
