@@ -44,6 +44,7 @@ mux_new(const struct mux_config *cfg)
 	TAILQ_INIT(&m->streams);
 	TAILQ_INIT(&m->control);
 	TAILQ_INIT(&m->ring);
+	TAILQ_INIT(&m->sparse);
 	TAILQ_INIT(&m->ended);
 	TAILQ_INIT(&m->dead);
 	return (m);

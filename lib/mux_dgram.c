@@ -202,19 +202,15 @@ mux_dgram_output(struct mux *m, struct mux_stream *s, uint8_t *buf)
 	m->out += n;
 	n += MUX_HEAD_LEN;
 	/* Its share is as many bytes as others', not as many frames. */
-	d->turn += n;
+	mux_ring_sent(m, s, n);
 	if (flags & MUX_FIN)
 		return (n);
 	if (d->going.len == 0 && d->out.len == 0 && !d->ending) {
-		d->turn = 0;
 		if (s->ops->drained != NULL)
 			s->ops->drained(s, s->arg);
-	} else if (d->turn < m->cfg.data_max) {
-		s->flags |= STREAM_READY;
-		mux_ring_stay(m, s);
 	} else {
-		d->turn = 0;
-		mux_ready(s);
+		s->flags |= STREAM_READY;
+		mux_ring_again(m, s);
 	}
 	return (n);
 }

@@ -39,6 +39,16 @@
  */
 
 #define MUX_REFUSED_MAX	256	/* refusals of streams waiting to go out */
+/*
+ * What a stream may send before others have their turn, bytes: as much as is
+ * read and sealed at once.  A stream that of late sent less than a frame and
+ * so many bytes a microsecond goes before those in the middle of theirs, by
+ * a frame: a keystroke does not wait for bulk.  But of such streams there may
+ * be many, and they, too, only get so many frames in a row.
+ */
+#define MUX_TURN	(128 * 1024)
+#define MUX_SPARSE	4
+#define MUX_SPARSE_RUN	8
 
 /* State of a stream. */
 #define STREAM_OURS	0x0001	/* we opened it */
@@ -51,6 +61,7 @@
 #define STREAM_CONTROL	0x0100
 #define STREAM_RING	0x0200
 #define STREAM_ENDED	0x0400
+#define STREAM_SPARSE	0x0800	/* mux.sparse, not mux.ring */
 /* Frames it owes the peer, in this order. */
 #define OWE_OPEN	0x01
 #define OWE_ACCEPT	0x02
@@ -60,7 +71,7 @@
 struct mux_stream {
 	TAILQ_ENTRY(mux_stream)	 entry;		/* mux.streams or mux.dead */
 	TAILQ_ENTRY(mux_stream)	 control;	/* mux.control */
-	TAILQ_ENTRY(mux_stream)	 turn;		/* mux.ring or mux.ended */
+	TAILQ_ENTRY(mux_stream)	 turn;		/* mux.ring, .sparse, .ended */
 	struct mux_stream	*next;		/* in its slot of the table */
 	struct mux		*mux;
 	const struct mux_stream_ops *ops;	/* NULL until it is owned */
@@ -73,6 +84,9 @@ struct mux_stream {
 	uint32_t		 id;
 
 	uint32_t		 allowance;	/* we may still send */
+	uint32_t		 sent;		/* in this turn, bytes */
+	uint32_t		 recent;	/* bytes, less what time forgives */
+	uint64_t		 sent_at;	/* data, the last time */
 
 	/*
 	 * The receive window: what was reserved for this stream.  The three
@@ -109,7 +123,6 @@ struct mux_dgram {
 	struct mux_queue	 going;		/* the rest of one: no length */
 	struct mux_queue	 coming;	/* the beginning of one, as well */
 	size_t			 limit;		/* of either queue of many */
-	size_t			 turn;		/* sent in this turn, bytes */
 	int			 ending;	/* FIN when all is sent */
 	uint64_t		 lost_in;
 	uint64_t		 lost_out;
@@ -127,6 +140,7 @@ struct mux {
 	struct mux_streams	 streams;	/* all that live */
 	struct mux_streams	 control;	/* those that owe a frame */
 	struct mux_streams	 ring;		/* those with data and credit */
+	struct mux_streams	 sparse;	/* and those that go before */
 	struct mux_streams	 ended;		/* done is to be called */
 	struct mux_streams	 dead;		/* to be freed */
 
@@ -135,7 +149,8 @@ struct mux {
 	uint32_t		 count;		/* in the table */
 	uint32_t		 peer_count;	/* the peer's, until our RESET
 						   has gone out too */
-	uint32_t		 ring_count;
+	uint32_t		 ring_count;	/* in both */
+	uint32_t		 sparse_run;	/* frames of sparse ones */
 	uint32_t		 next_id;	/* of ours */
 	uint32_t		 last_id;	/* of the peer's */
 
@@ -176,8 +191,10 @@ int	 mux_fail(struct mux *, const char *);
 /* mux_output.c */
 void	 mux_want(struct mux *);
 void	 mux_ring_add(struct mux *, struct mux_stream *);
-/* At the head: its turn is not over. */
-void	 mux_ring_stay(struct mux *, struct mux_stream *);
+/* It has sent so many bytes. */
+void	 mux_ring_sent(struct mux *, struct mux_stream *, size_t);
+/* And has more: at the head if its turn is not over, else at the tail. */
+void	 mux_ring_again(struct mux *, struct mux_stream *);
 void	 mux_ring_remove(struct mux *, struct mux_stream *);
 
 /* mux_table.c: streams by id. */

@@ -15,8 +15,8 @@
  */
 
 /*
- * The frames that go out: what the streams owe first, then data, one frame
- * of each stream that has some, round and round.
+ * The frames that go out: what the streams owe first, then data, a turn of
+ * each stream that has some, round and round.
  */
 
 #include "compat.h"
@@ -40,21 +40,51 @@ mux_want(struct mux *m)
 		m->cfg.ops->want_output(m, m->cfg.arg);
 }
 
+static uint32_t
+ring_recent(const struct mux *m, const struct mux_stream *s)
+{
+	uint64_t	 forgiven = (m->now - s->sent_at) * MUX_SPARSE;
+
+	return (forgiven < s->recent ? s->recent - forgiven : 0);
+}
+
 void
 mux_ring_add(struct mux *m, struct mux_stream *s)
 {
 	s->flags |= STREAM_RING;
-	TAILQ_INSERT_TAIL(&m->ring, s, turn);
+	s->flags &= ~STREAM_SPARSE;
+	s->sent = 0;
 	m->ring_count++;
+	if (ring_recent(m, s) < m->cfg.data_max) {
+		s->flags |= STREAM_SPARSE;
+		TAILQ_INSERT_TAIL(&m->sparse, s, turn);
+	} else
+		TAILQ_INSERT_TAIL(&m->ring, s, turn);
 	mux_want(m);
 }
 
 void
-mux_ring_stay(struct mux *m, struct mux_stream *s)
+mux_ring_sent(struct mux *m, struct mux_stream *s, size_t n)
+{
+	s->recent = ring_recent(m, s) + n;
+	if (s->recent > 4 * MUX_TURN)
+		s->recent = 4 * MUX_TURN;
+	s->sent_at = m->now;
+	s->sent += n;
+}
+
+void
+mux_ring_again(struct mux *m, struct mux_stream *s)
 {
 	s->flags |= STREAM_RING;
-	TAILQ_INSERT_HEAD(&m->ring, s, turn);
 	m->ring_count++;
+	if (s->sent < MUX_TURN && (s->flags & STREAM_SPARSE) == 0)
+		TAILQ_INSERT_HEAD(&m->ring, s, turn);
+	else {
+		s->flags &= ~STREAM_SPARSE;
+		s->sent = 0;
+		TAILQ_INSERT_TAIL(&m->ring, s, turn);
+	}
 }
 
 void
@@ -62,9 +92,31 @@ mux_ring_remove(struct mux *m, struct mux_stream *s)
 {
 	if ((s->flags & STREAM_RING) == 0)
 		return;
-	s->flags &= ~STREAM_RING;
-	TAILQ_REMOVE(&m->ring, s, turn);
+	if (s->flags & STREAM_SPARSE)
+		TAILQ_REMOVE(&m->sparse, s, turn);
+	else
+		TAILQ_REMOVE(&m->ring, s, turn);
+	s->flags &= ~(STREAM_RING | STREAM_SPARSE);
 	m->ring_count--;
+}
+
+/* Whose frame is next; it is out of the ring then, its turn is not over. */
+static struct mux_stream *
+ring_next(struct mux *m)
+{
+	struct mux_stream	*s = TAILQ_FIRST(&m->ring);
+	struct mux_stream	*sparse = TAILQ_FIRST(&m->sparse);
+
+	if (sparse != NULL && (s == NULL || m->sparse_run < MUX_SPARSE_RUN)) {
+		m->sparse_run++;
+		mux_ring_remove(m, sparse);
+		sparse->flags |= STREAM_SPARSE;
+		return (sparse);
+	}
+	m->sparse_run = 0;
+	if (s != NULL)
+		mux_ring_remove(m, s);
+	return (s);
 }
 
 /* A waiting payload becomes a frame. */
@@ -169,6 +221,24 @@ output_control(struct mux *m, uint8_t *buf)
 	return (n);
 }
 
+/*
+ * Back to where its turn is, if there is more to send.  The owner may have
+ * called mux_ready before we knew of all of it: then it is at the tail.
+ */
+static void
+output_again(struct mux *m, struct mux_stream *s)
+{
+	uint32_t	 sent = s->sent, sparse = s->flags & STREAM_SPARSE;
+
+	mux_stream_arm(s);
+	if ((s->flags & STREAM_RING) == 0)
+		return;
+	mux_ring_remove(m, s);
+	s->sent = sent;
+	s->flags |= sparse;
+	mux_ring_again(m, s);
+}
+
 /* Let one stream fill a DATA frame; 0 if it had nothing. */
 static size_t
 output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
@@ -190,6 +260,7 @@ output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
 		s->paced -= n;
 	s->out += n;
 	m->out += n;
+	mux_ring_sent(m, s, n);
 	/* The owner may have called mux_ready before we knew. */
 	if (more == MUX_LAST || s->allowance == 0 ||
 	    (s->pace != NULL && s->paced == 0))
@@ -201,7 +272,7 @@ output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
 		/* More, yet nothing now, would go round for ever. */
 		if (more == MUX_MORE && n > 0)
 			s->flags |= STREAM_READY;
-		mux_stream_arm(s);
+		output_again(m, s);
 		if (n == 0)
 			return (0);
 	}
@@ -217,9 +288,8 @@ output_data(struct mux *m, uint8_t *buf)
 	size_t			 n = 0;
 
 	for (; n == 0 && turns > 0; turns--) {
-		if ((s = TAILQ_FIRST(&m->ring)) == NULL)
+		if ((s = ring_next(m)) == NULL)
 			break;
-		mux_ring_remove(m, s);
 		n = s->dgram != NULL ? mux_dgram_output(m, s, buf) :
 		    output_stream(m, s, buf);
 	}
@@ -232,7 +302,7 @@ output_pending(const struct mux *m)
 	if (!m->hello_done)
 		return (m->hello != NULL);
 	return (m->goaway != NULL || m->refused != NULL ||
-	    !TAILQ_EMPTY(&m->control) || !TAILQ_EMPTY(&m->ring));
+	    !TAILQ_EMPTY(&m->control) || m->ring_count > 0);
 }
 
 static size_t

@@ -77,6 +77,8 @@ check_mux(struct mux *m)
 		assert_true(s->allowance > 0);
 		ring++;
 	}
+	TAILQ_FOREACH(s, &m->sparse, turn)
+		ring++;
 	mux_get_stats(m, &st);
 	assert_int_equal(st.streams, n);
 	assert_int_equal(st.queued, queued);

@@ -476,10 +476,10 @@ control_goes_before_data(void **state)
 }
 
 static void
-round_robin_one_frame_each(void **state)
+a_frame_each_then_turns(void **state)
 {
 	struct seen	*st[3];
-	int		 i, round;
+	int		 i, n;
 
 	peer_up(&t, 1);
 	for (i = 0; i < 3; i++)
@@ -488,14 +488,69 @@ round_robin_one_frame_each(void **state)
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(peer_credit(&t, MUX_ACCEPT, 2 * i + 1,
 		    1 << 20), 0);
-		peer_give(st[i], 4 * MUX_DATA_MAX + 10 * i, 0);
+		peer_give(st[i], 12 * MUX_DATA_MAX + 10 * i, 0);
 	}
-	for (round = 0; round < 4; round++)
-		for (i = 0; i < 3; i++)
+	/* New ones, a frame; then as much as is sealed at once; the rest. */
+	for (i = 0; i < 3; i++)
+		peer_expect_data(&t, 2 * i + 1, MUX_DATA_MAX, 0);
+	for (i = 0; i < 3; i++)
+		for (n = 0; n < 8; n++)
 			peer_expect_data(&t, 2 * i + 1, MUX_DATA_MAX, 0);
-	peer_expect_data(&t, 3, 10, 0);
-	peer_expect_data(&t, 5, 20, 0);
+	for (i = 0; i < 3; i++) {
+		for (n = 0; n < 3; n++)
+			peer_expect_data(&t, 2 * i + 1, MUX_DATA_MAX, 0);
+		if (i > 0)
+			peer_expect_data(&t, 2 * i + 1, 10 * i, 0);
+	}
 	peer_quiet(&t);
+	peer_free(&t);
+}
+
+static void
+a_byte_goes_before_bulk(void **state)
+{
+	struct seen	*bulk, *keys;
+	int		 i;
+
+	peer_up(&t, 1);
+	bulk = peer_stream(&t);
+	keys = peer_stream(&t);
+	peer_flush(&t);
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 1 << 20), 0);
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 3, 1 << 20), 0);
+	peer_give(bulk, 1 << 20, 0);
+	peer_expect_data(&t, 1, MUX_DATA_MAX, 0);
+	for (i = 0; i < 20; i++) {
+		peer_expect_data(&t, 1, MUX_DATA_MAX, 0);
+		peer_give(keys, 1, 0);
+		peer_expect_data(&t, 3, 1, 0);
+	}
+	peer_free(&t);
+}
+
+static void
+many_bytes_do_not_starve_bulk(void **state)
+{
+	struct seen	*bulk, *keys[20];
+	int		 i, seen = 0;
+
+	peer_up(&t, 1);
+	bulk = peer_stream(&t);
+	for (i = 0; i < 20; i++)
+		keys[i] = peer_stream(&t);
+	peer_flush(&t);
+	for (i = 0; i < 21; i++)
+		assert_int_equal(peer_credit(&t, MUX_ACCEPT, 2 * i + 1,
+		    1 << 20), 0);
+	peer_give(bulk, 1 << 20, 0);
+	peer_expect_data(&t, 1, MUX_DATA_MAX, 0);
+	for (i = 0; i < 20; i++)
+		peer_give(keys[i], 1, 0);
+	for (i = 0; i < 18; i++) {
+		assert_int_equal(peer_next(&t), MUX_DATA);
+		seen += t.head.id == 1;
+	}
+	assert_int_equal(seen, 2);
 	peer_free(&t);
 }
 
@@ -755,7 +810,9 @@ main(void)
 		cmocka_unit_test(stream_nobody_takes_is_reset),
 		cmocka_unit_test(open_that_is_no_text_fails),
 		cmocka_unit_test(control_goes_before_data),
-		cmocka_unit_test(round_robin_one_frame_each),
+		cmocka_unit_test(a_frame_each_then_turns),
+		cmocka_unit_test(a_byte_goes_before_bulk),
+		cmocka_unit_test(many_bytes_do_not_starve_bulk),
 		cmocka_unit_test(stream_without_credit_leaves_the_ring),
 		cmocka_unit_test(data_max_is_kept),
 		cmocka_unit_test(want_output_once),
