@@ -132,9 +132,10 @@ const struct command	 commands[] = {
 	    " node [host] port [tcp | udp] | node target",
 	    "connect standard input and output to a target",
 	    STREAM_ERRORS, cmd_connect },
-	{ "forward", "[-nv] " RELAY_ARGS
-	    " -L [bind:]port:node:[host:]hostport ...",
-	    "lead local ports to targets",
+	{ "forward", "[-fnv] [--udp-idle seconds] " RELAY_ARGS
+	    " -L [bind:]port:node:[host:]hostport[/udp] "
+	    "| -L port|/path:node:target|/path ...",
+	    "lead local ports and sockets to targets",
 	    "5 denied, 9 protocol error, 1 a local port is taken, other",
 	    cmd_forward },
 	{ "nodes", "[--json] " RELAY_ARGS, "list the nodes I may reach",

@@ -188,6 +188,11 @@ void	relay_options_clear(struct relay_options *);
 
 struct relay_link;
 struct relay_link_ops {
+	/*
+	 * Logged in for the first time, and not yet in the sandbox; may be
+	 * NULL.
+	 */
+	void	(*first)(void *);
 	void	(*up)(void *, struct link *);
 	/*
 	 * The link is gone, or never came; with retry it is tried again in

@@ -84,7 +84,9 @@ static void	on_signal(evutil_socket_t, short, void *);
 static int	connect_run(struct relay_options *, struct mux_open *,
 		    unsigned int);
 
-static const struct relay_link_ops relay_ops = { connect_up, connect_down };
+static const struct relay_link_ops relay_ops = {
+	.up = connect_up, .down = connect_down
+};
 static const struct fdstream_ops stream_ops = {
 	connect_accepted, connect_closed
 };

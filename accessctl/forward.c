@@ -15,8 +15,8 @@
  */
 
 /*
- * accessctl forward: local ports that lead to targets, all over one link
- * that is made again when it is lost.
+ * accessctl forward: local ports and Unix sockets that lead to targets, all
+ * over one link that is made again when it is lost.
  */
 
 #include "compat.h"
@@ -29,36 +29,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "background.h"
 #include "fdstream.h"
 #include "forward.h"
 #include "log.h"
 
 #define BUDGET		(512UL << 20)
 #define SPECS_MAX	256
+#define IDLE_S		60	/* of a UDP session */
+#define IDLE_MAX	86400
+#define GOODBYE_MS	500	/* for the relay, at the end */
 #define COMPLAIN_US	1000000	/* between lines about streams that failed */
 
 static struct event_base	*base;
 static struct relay_link	*relay;
 static struct forward		*forwards;
-static int			 was_up, status;
+static int			 was_up, to_background, status, ended_by;
 
+static void	forward_first(void *);
 static void	forward_up(void *, struct link *);
 static void	forward_down(void *, enum exit_status, const char *,
 		    unsigned int);
 static void	forward_accepted(struct forward *, int);
-static void	forward_serve(struct forward *, int);
 static void	stream_closed(struct fdstream *, void *, uint16_t,
 		    const char *);
-static void	complain(const struct forward *, uint16_t, const char *);
 
-static const struct relay_link_ops relay_ops = { forward_up, forward_down };
+static const struct relay_link_ops relay_ops = {
+	forward_first, forward_up, forward_down
+};
 static const struct fdstream_ops stream_ops = { NULL, stream_closed };
 
 /* ---- streams ---- */
 
+struct link *
+forward_link(void)
+{
+	return (relay_link_get(relay));
+}
+
 /* Thousands may fail in a second, all for one reason. */
-static void
-complain(const struct forward *f, uint16_t code, const char *text)
+void
+forward_complain(const struct forward *f, uint16_t code, const char *text)
 {
 	static uint64_t		 last;
 	static unsigned int	 untold;
@@ -81,69 +92,98 @@ complain(const struct forward *f, uint16_t code, const char *text)
 static void
 stream_closed(struct fdstream *s, void *arg, uint16_t code, const char *text)
 {
-	const struct forward	*f = arg;
+	struct forward	*f = arg;
+	char		 target[MUX_TARGET_LEN];
 
 	if (code == 0 && text == NULL)
 		return;
+	if (code == MUX_CODE_NODE_OFFLINE || code == MUX_CODE_NODE_GONE)
+		f->good = 0;
 	/* That the link went was said once; resets are the programs' own. */
 	if (code == MUX_CODE_CANCEL || code == MUX_CODE_TARGET_RESET ||
-	    relay_link_get(relay) == NULL)
-		log_debug("%s %s:%u: %s", f->open.node, f->open.host,
-		    f->open.port, text == NULL ? "ended" : text);
+	    forward_link() == NULL)
+		log_debug("%s %s: %s", f->open.node, mux_target(f->open.kind,
+		    f->open.host, f->open.port, target), text == NULL ?
+		    "ended" : text);
 	else
-		complain(f, code, text);
+		forward_complain(f, code, text);
 }
 
-/* A connection and a link that is up. */
-static void
-forward_serve(struct forward *f, int fd)
+void
+forward_serve(struct forward *f, struct mux_stream *s, int fd)
 {
-	struct link	*link = relay_link_get(relay);
-
-	if (link == NULL || fdstream_open(base, fd, fd, link_mux(link),
-	    &f->open, &stream_ops, f) == NULL) {
-		complain(f, MUX_CODE_LIMIT, "too many streams");
-		wait_reset(fd);
+	if (fdstream_new(base, fd, fd, s, &stream_ops, f) != NULL)
 		return;
-	}
-	log_debug("%s: to %s %s:%u", f->name, f->open.node, f->open.host,
-	    f->open.port);
+	mux_reset(s, MUX_CODE_CANCEL, NULL);
+	forward_complain(f, MUX_CODE_INTERNAL, "no memory");
+	wait_reset(fd);
 }
 
+/*
+ * To a node that answered a moment ago what the program says goes along with
+ * the asking; to one that may be away nothing is said before it is there.
+ */
 static void
 forward_accepted(struct forward *f, int fd)
 {
-	if (relay_link_get(relay) != NULL)
-		forward_serve(f, fd);
-	else if (wait_add(f, fd) == -1)
+	struct link	*link = forward_link();
+
+	log_debug("%s: a connection", f->name);
+	if (link == NULL || !f->good) {
+		wait_add(f, fd);
+		return;
+	}
+	if (fdstream_open(base, fd, fd, link_mux(link), &f->open, &stream_ops,
+	    f) == NULL) {
+		forward_complain(f, MUX_CODE_LIMIT, "too many streams");
 		wait_reset(fd);
+	}
 }
 
 /* ---- the link ---- */
+
+/* Before the sandbox closes. */
+static void
+forward_first(void *arg)
+{
+	background_ready();
+}
 
 static void
 forward_up(void *arg, struct link *link)
 {
 	struct forward	*f;
+	char		 target[MUX_TARGET_LEN];
 
 	if (was_up)
 		log_info("the link to relay %s is up again",
 		    relay_link_name(relay));
-	for (f = forwards; f != NULL && !was_up; f = f->next)
-		log_info("forwarding %s to %s %s%s%s:%u", f->name,
-		    f->open.node, strchr(f->open.host, ':') != NULL ? "[" :
-		    "", f->open.host, strchr(f->open.host, ':') != NULL ?
-		    "]" : "", f->open.port);
+	for (f = forwards; f != NULL; f = f->next) {
+		f->good = 0;
+		if (!was_up)
+			log_info("forwarding %s to %s %s", f->name,
+			    f->open.node, mux_target(f->open.kind,
+			    f->open.host, f->open.port, target));
+	}
 	was_up = 1;
-	wait_serve(forward_serve);
+	wait_up();
+	forward_udp_up();
 }
 
 static void
 forward_down(void *arg, enum exit_status why, const char *text,
     unsigned int ms)
 {
-	/* Before it ever worked there is no reason to think it will. */
-	if (!was_up && (why == EXIT_DENIED || why == EXIT_PROTOCOL)) {
+	if (ended_by != 0) {
+		event_base_loopbreak(base);
+		return;
+	}
+	/*
+	 * Before it ever worked there is no reason to think it will; and who
+	 * wants it in the background wants to know.
+	 */
+	if (!was_up && (why == EXIT_DENIED || why == EXIT_PROTOCOL ||
+	    to_background)) {
 		log_warnx("relay %s: %s%s", relay_link_name(relay), text,
 		    why == EXIT_DENIED ? "; accessctl login takes another "
 		    "token" : "");
@@ -155,10 +195,21 @@ forward_down(void *arg, enum exit_status why, const char *text,
 	    relay_link_name(relay), text, ms / 1000, ms % 1000 / 100);
 }
 
+/* Goodbye to the relay; a second signal does not wait for that. */
 static void
 on_signal(evutil_socket_t sig, short what, void *arg)
 {
-	event_base_loopbreak(base);
+	struct timeval	 tv = { 0, GOODBYE_MS * 1000 };
+
+	if (ended_by != 0 || relay == NULL) {
+		ended_by = sig;
+		event_base_loopbreak(base);
+		return;
+	}
+	ended_by = sig;
+	listen_pause();
+	event_base_loopexit(base, &tv);
+	relay_link_close(relay, GOODBYE_MS / 2);
 }
 
 /* ---- command ---- */
@@ -170,7 +221,7 @@ forward_new(const struct forward_spec *spec)
 
 	if ((f = calloc(1, sizeof(*f))) == NULL)
 		fatal("forward");
-	f->open.kind = MUX_KIND_TCP;
+	f->open.kind = spec->kind;
 	f->open.port = spec->port;
 	strlcpy(f->open.node, spec->node, sizeof(f->open.node));
 	strlcpy(f->open.host, spec->host, sizeof(f->open.host));
@@ -180,15 +231,51 @@ forward_new(const struct forward_spec *spec)
 }
 
 static int
-forward_run(struct relay_options *o, const struct forward_spec *specs)
+forward_listen(const struct forward_spec *specs, unsigned int idle_ms)
+{
+	struct forward	*f;
+	size_t		 i;
+	int		 ret = 0;
+
+	for (f = forwards, i = 0; f != NULL && ret == 0; f = f->next, i++)
+		ret = listen_add(base, &specs[i], f, idle_ms,
+		    forward_accepted);
+	return (ret);
+}
+
+static void
+forward_loop(struct relay_options *o)
+{
+	enum exit_status	 why;
+
+	/* Threads begin with the link: before them. */
+	forward_unix_keep();
+	wait_init(base);
+	relay = relay_link_new(base, o, 1, BUDGET, &relay_ops, NULL, &why);
+	if (relay == NULL) {
+		status = why;
+		return;
+	}
+	listen_resume();
+	forward_udp_start();
+	event_base_dispatch(base);
+	forward_udp_free();
+	wait_free();
+	relay_link_free(relay);
+	relay = NULL;
+}
+
+static int
+forward_run(struct relay_options *o, const struct forward_spec *specs,
+    unsigned int idle_ms)
 {
 	static const int	 signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct rlimit		 rl;
-	struct forward		*f;
-	struct event		*ev;
-	enum exit_status	 why;
+	struct event		*ev[nitems(signals)];
 	size_t			 i;
 
+	if (to_background)
+		background_begin();
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);
@@ -196,23 +283,23 @@ forward_run(struct relay_options *o, const struct forward_spec *specs)
 	if ((base = event_base_new()) == NULL)
 		fatal("event");
 	for (i = 0; i < nitems(signals); i++) {
-		ev = evsignal_new(base, signals[i], on_signal, NULL);
-		if (ev == NULL || event_add(ev, NULL) == -1)
+		ev[i] = evsignal_new(base, signals[i], on_signal, NULL);
+		if (ev[i] == NULL || event_add(ev[i], NULL) == -1)
 			fatal("event");
 	}
-	wait_init(base);
-	for (f = forwards, i = 0; f != NULL; f = f->next, i++) {
-		if (listen_add(base, &specs[i], f, forward_accepted) == -1)
-			return (EXIT_OTHER);
-	}
-	relay = relay_link_new(base, o, 1, BUDGET, &relay_ops, NULL, &why);
-	if (relay == NULL)
-		return (why);
-	listen_resume();
 	status = EXIT_OK;
-	event_base_dispatch(base);
-	relay_link_free(relay);
-	relay = NULL;
+	if (forward_listen(specs, idle_ms) == -1)
+		status = EXIT_OTHER;
+	else
+		forward_loop(o);
+	forward_unix_remove();
+	for (i = 0; i < nitems(signals); i++)
+		event_free(ev[i]);
+	if (ended_by != 0) {
+		/* What ended us ends us, for whoever waits for this. */
+		signal(ended_by, SIG_DFL);
+		raise(ended_by);
+	}
 	return (status);
 }
 
@@ -221,17 +308,22 @@ cmd_forward(int argc, char **argv)
 {
 	static const struct option	 options[] = {
 		RELAY_OPTIONS, OPTIONS_COMMON,
+		{ "udp-idle",		required_argument, NULL, 'u' },
 		{ NULL, 0, NULL, 0 }
 	};
 	static struct forward_spec	 specs[SPECS_MAX];
 	struct relay_options		 o;
-	const char			*why;
+	const char			*why, *errstr;
+	unsigned int			 idle = IDLE_S;
 	size_t				 n = 0, i;
 	int				 ch, check = 0, ret;
 
 	memset(&o, 0, sizeof(o));
-	while ((ch = getopt_long(argc, argv, "hL:nv", options, NULL)) != -1) {
+	while ((ch = getopt_long(argc, argv, "fhL:nv", options, NULL)) != -1) {
 		switch (ch) {
+		case 'f':
+			to_background = 1;
+			break;
 		case 'L':
 			why = "there are too many of them";
 			if (n == nitems(specs) || forward_spec_parse(optarg,
@@ -243,6 +335,14 @@ cmd_forward(int argc, char **argv)
 			break;
 		case 'n':
 			check = 1;
+			break;
+		case 'u':
+			idle = strtonum(optarg, 1, IDLE_MAX, &errstr);
+			if (errstr != NULL) {
+				log_warnx("--udp-idle %s: seconds from 1 to "
+				    "%d", optarg, IDLE_MAX);
+				return (EXIT_USAGE);
+			}
 			break;
 		default:
 			if (!relay_option(&o, ch, optarg) &&
@@ -259,7 +359,7 @@ cmd_forward(int argc, char **argv)
 	if (ret == EXIT_OK && check)
 		log_info("these forwards are good");
 	else if (ret == EXIT_OK)
-		ret = forward_run(&o, specs);
+		ret = forward_run(&o, specs, idle * 1000);
 	relay_options_clear(&o);
 	return (ret);
 }

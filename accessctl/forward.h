@@ -23,33 +23,73 @@
 #include "addr.h"
 #include "forward_spec.h"
 
-/* What forward.c, forward_listen.c and forward_wait.c share. */
+/* What forward.c and forward_*.c share. */
 
 struct forward {
 	struct forward	*next;
 	struct mux_open	 open;		/* what its connections become */
-	char		 name[ADDR_STRLEN];	/* where it listens first */
+	char		 name[MUX_TARGET_LEN];	/* where it listens first */
+	int		 good;		/* its node was there of late, on
+					   this link */
 };
+
+/* ---- forward.c ---- */
+
+/* The link, or NULL while it is down. */
+struct link *forward_link(void);
+/* A stream that failed: one line, though not for each of thousands. */
+void	forward_complain(const struct forward *, uint16_t, const char *);
+/* A connection whose stream the far end has accepted. */
+void	forward_serve(struct forward *, struct mux_stream *, int);
 
 /* ---- forward_listen.c ---- */
 
 /*
- * listen_add: bind what the spec says and listen; connections are handed to
- * the callback, non-blocking.  0 or -1 (logged).
+ * listen_add: bind what the spec says; connections are handed to the
+ * callback, non-blocking, once listen_resume is called; datagrams go to
+ * forward_udp.c, where a session ends when it was idle for so many ms.  0 or
+ * -1 (logged).
  */
 int	listen_add(struct event_base *, const struct forward_spec *,
-	    struct forward *, void (*)(struct forward *, int));
+	    struct forward *, unsigned int,
+	    void (*)(struct forward *, int));
 /* Accept, from all; or don't for now. */
 void	listen_resume(void);
 void	listen_pause(void);
 
-/* ---- forward_wait.c: connections for which there is no link yet ---- */
+/* ---- forward_unix.c ---- */
 
+/* A bound socket of mode 0600, or -1 (logged). */
+int	forward_unix_bind(const char *);
+/* From here on its file is removed when this process ends. */
+void	forward_unix_keep(void);
+void	forward_unix_remove(void);
+
+/* ---- forward_udp.c ---- */
+
+#define UDP_SESSIONS_MAX	1024	/* at each local socket */
+
+/* The sessions of a bound socket, which is taken over; -1: no memory. */
+int	forward_udp_add(struct event_base *, struct forward *, int,
+	    unsigned int);
+/* Read what comes from now on; the link is up (again); end it all. */
+void	forward_udp_start(void);
+void	forward_udp_up(void);
+void	forward_udp_free(void);
+
+/* ---- forward_wait.c ---- */
+
+/*
+ * Connections for which there is no link yet, or no node: they are held for
+ * a while, unread, and then closed, with the reason in the log.
+ */
 void	wait_init(struct event_base *);
-/* Keep it for a while; it is closed then.  -1: no room. */
-int	wait_add(struct forward *, int);
-/* The link is there: hand over all. */
-void	wait_serve(void (*)(struct forward *, int));
+/* Takes the descriptor over in any case. */
+void	wait_add(struct forward *, int);
+/* The link is there: try them all. */
+void	wait_up(void);
+/* End it: all that wait are closed. */
+void	wait_free(void);
 /* Close; the program at its end sees a reset, not an end. */
 void	wait_reset(int);
 

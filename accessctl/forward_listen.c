@@ -15,7 +15,7 @@
  */
 
 /*
- * The local ports of accessctl forward.
+ * The local ports and sockets of accessctl forward.
  */
 
 #include "compat.h"
@@ -38,6 +38,7 @@
 
 #include "forward.h"
 #include "log.h"
+#include "udp_sessions.h"
 
 #define ACCEPT_BATCH	64
 #define BACKLOG		1024
@@ -52,51 +53,87 @@ struct listener {
 	int			 fd;
 };
 
+/* What all sockets of one -L have in common. */
+struct listen_spec {
+	struct event_base	*base;
+	struct forward		*forward;
+	void			(*accepted)(struct forward *, int);
+	uint16_t		 port;
+	unsigned int		 idle_ms;	/* of UDP */
+};
+
 static TAILQ_HEAD(, listener)	 listeners = TAILQ_HEAD_INITIALIZER(listeners);
 static struct event		*pause_timer;
 static int			 paused;
 
-static int	listen_host(struct event_base *, const char *, int, uint16_t,
-		    struct forward *, void (*)(struct forward *, int));
-static int	listen_bind(struct event_base *, const struct addrinfo *,
-		    struct forward *, void (*)(struct forward *, int));
+static int	listen_on(struct event_base *, int, struct forward *,
+		    void (*)(struct forward *, int));
+static int	listen_bind(const struct listen_spec *,
+		    const struct addrinfo *);
+static int	listen_host(const struct listen_spec *, const char *, int);
+static int	listen_path(const struct listen_spec *, const char *);
 static void	listen_accept(evutil_socket_t, short, void *);
 static void	listen_again(evutil_socket_t, short, void *);
 
-/* 0, or -1 with errno. */
+/* Accept what comes to a bound socket.  0, or -1 with errno. */
 static int
-listen_bind(struct event_base *base, const struct addrinfo *ai,
-    struct forward *f, void (*accepted)(struct forward *, int))
+listen_on(struct event_base *base, int fd, struct forward *f,
+    void (*accepted)(struct forward *, int))
 {
-	struct sockaddr_storage	 ss;
-	struct listener		*l;
-	socklen_t		 len = sizeof(ss);
-	int			 one = 1, save_errno;
+	struct listener	*l;
 
-	if ((l = calloc(1, sizeof(*l))) == NULL)
+	if (listen(fd, BACKLOG) == -1 || (l = calloc(1, sizeof(*l))) == NULL)
 		return (-1);
 	l->forward = f;
 	l->accepted = accepted;
-	l->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
-	    SOCK_CLOEXEC, 0);
-	if (l->fd == -1 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one,
-	    sizeof(one)) == -1 || (ai->ai_family == AF_INET6 &&
-	    setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
-	    sizeof(one)) == -1) ||
-	    bind(l->fd, ai->ai_addr, ai->ai_addrlen) == -1 ||
-	    listen(l->fd, BACKLOG) == -1 || (l->ev = event_new(base, l->fd,
-	    EV_READ | EV_PERSIST, listen_accept, l)) == NULL)
-		goto fail;
-	if (f->name[0] == '\0' && getsockname(l->fd, (struct sockaddr *)&ss,
-	    &len) == 0)
-		addr_format((struct sockaddr *)&ss, f->name);
+	l->fd = fd;
+	if ((l->ev = event_new(base, fd, EV_READ | EV_PERSIST, listen_accept,
+	    l)) == NULL) {
+		free(l);
+		errno = ENOMEM;
+		return (-1);
+	}
 	TAILQ_INSERT_TAIL(&listeners, l, entry);
 	return (0);
+}
+
+/* 0, or -1 with errno. */
+static int
+listen_bind(const struct listen_spec *ls, const struct addrinfo *ai)
+{
+	struct sockaddr_storage	 ss;
+	struct forward		*f = ls->forward;
+	socklen_t		 len = sizeof(ss);
+	int			 dgram = mux_kind_dgram(f->open.kind), fd;
+	int			 one = 1, save_errno;
+
+	fd = socket(ai->ai_family, (dgram ? SOCK_DGRAM : SOCK_STREAM) |
+	    SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return (-1);
+	/* Two programs that share a UDP port each get some of it. */
+	if ((!dgram && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
+	    sizeof(one)) == -1) || (ai->ai_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
+	    sizeof(one)) == -1))
+		goto fail;
+	if (dgram)
+		udp_sessions_socket(fd, ai->ai_family);
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1)
+		goto fail;
+	if (f->name[0] == '\0' && getsockname(fd, (struct sockaddr *)&ss,
+	    &len) == 0) {
+		addr_format((struct sockaddr *)&ss, f->name);
+		if (dgram)
+			strlcat(f->name, "/udp", sizeof(f->name));
+	}
+	errno = ENOMEM;
+	if ((dgram ? forward_udp_add(ls->base, f, fd, ls->idle_ms) :
+	    listen_on(ls->base, fd, f, ls->accepted)) == 0)
+		return (0);
  fail:
 	save_errno = errno;
-	if (l->fd != -1)
-		close(l->fd);
-	free(l);
+	close(fd);
 	errno = save_errno;
 	return (-1);
 }
@@ -106,9 +143,7 @@ listen_bind(struct event_base *base, const struct addrinfo *ai,
  * (no IPv6, say) is no error; one that is taken is.
  */
 static int
-listen_host(struct event_base *base, const char *host, int if_there,
-    uint16_t port, struct forward *f,
-    void (*accepted)(struct forward *, int))
+listen_host(const struct listen_spec *ls, const char *host, int if_there)
 {
 	struct addrinfo	 hints, *res, *ai;
 	char		 service[8];
@@ -117,7 +152,7 @@ listen_host(struct event_base *base, const char *host, int if_there,
 	memset(&hints, 0, sizeof(hints));
 	hints.ai_socktype = SOCK_STREAM;
 	hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-	snprintf(service, sizeof(service), "%u", port);
+	snprintf(service, sizeof(service), "%u", ls->port);
 	if ((error = getaddrinfo(host, service, &hints, &res)) != 0) {
 		if (if_there)
 			return (0);
@@ -125,13 +160,13 @@ listen_host(struct event_base *base, const char *host, int if_there,
 		return (-1);
 	}
 	for (ai = res; ai != NULL && ret == 0; ai = ai->ai_next) {
-		ret = listen_bind(base, ai, f, accepted);
+		ret = listen_bind(ls, ai);
 		if (ret == 0 || (if_there && (errno == EADDRNOTAVAIL ||
 		    errno == EAFNOSUPPORT))) {
 			ret = 0;
 			continue;
 		}
-		log_warnx("can't listen on %s port %u: %s%s", host, port,
+		log_warnx("can't listen on %s port %u: %s%s", host, ls->port,
 		    strerror(errno), errno == EADDRINUSE ?
 		    " (by another program?)" : errno == EACCES ?
 		    " (ports below 1024 take root)" : "");
@@ -140,26 +175,43 @@ listen_host(struct event_base *base, const char *host, int if_there,
 	return (ret);
 }
 
+static int
+listen_path(const struct listen_spec *ls, const char *path)
+{
+	int	 fd;
+
+	if ((fd = forward_unix_bind(path)) == -1)
+		return (-1);
+	strlcpy(ls->forward->name, path, sizeof(ls->forward->name));
+	if (listen_on(ls->base, fd, ls->forward, ls->accepted) == 0)
+		return (0);
+	log_warn("can't listen on %s", path);
+	close(fd);
+	return (-1);
+}
+
 int
 listen_add(struct event_base *base, const struct forward_spec *spec,
-    struct forward *f, void (*accepted)(struct forward *, int))
+    struct forward *f, unsigned int idle_ms,
+    void (*accepted)(struct forward *, int))
 {
-	int	 all = strcmp(spec->bind, "*") == 0;
+	struct listen_spec	 ls = { base, f, accepted, spec->listen_port,
+				    idle_ms };
+	int			 all = strcmp(spec->bind, "*") == 0;
 
 	if (pause_timer == NULL &&
 	    (pause_timer = evtimer_new(base, listen_again, NULL)) == NULL)
 		fatal("event");
+	if (spec->listen_unix)
+		return (listen_path(&ls, spec->bind));
 	if (spec->bind[0] != '\0' && !all)
-		return (listen_host(base, spec->bind, 0, spec->listen_port, f,
-		    accepted));
-	if (listen_host(base, all ? "0.0.0.0" : "127.0.0.1", 0,
-	    spec->listen_port, f, accepted) == -1)
+		return (listen_host(&ls, spec->bind, 0));
+	if (listen_host(&ls, all ? "0.0.0.0" : "127.0.0.1", 0) == -1)
 		return (-1);
 	/* Two free ports would seldom be the same. */
 	if (spec->listen_port == 0)
 		return (0);
-	return (listen_host(base, all ? "::" : "::1", 1, spec->listen_port, f,
-	    accepted));
+	return (listen_host(&ls, all ? "::" : "::1", 1));
 }
 
 void

@@ -15,8 +15,10 @@
  */
 
 /*
- * Local connections that came while there was no link: most links are back
- * in a moment, so they are held for a while, unread.
+ * Local connections that came while there was no link, or while their node
+ * had none: most links are back in a moment, so they are held for a while,
+ * unread.  Nothing is read from them before the node has accepted the
+ * stream, so that it can be asked again.
  */
 
 #include "compat.h"
@@ -26,20 +28,26 @@
 
 #include <event2/event.h>
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "forward.h"
 #include "log.h"
 
 #define WAIT_MS		10000
+#define WAIT_RETRY_MS	500	/* between questions for a node */
 #define WAITING_MAX	256	/* more stay in the kernel's queue */
 
 /* A connection that waits; the list owns it, oldest first. */
 struct waiting {
 	TAILQ_ENTRY(waiting)	 entry;
 	struct forward		*forward;
-	uint64_t		 since;
+	struct mux_stream	*stream;	/* that was asked for, or NULL */
+	uint64_t		 since;		/* us */
+	uint16_t		 code;		/* of the last refusal, or 0 */
+	char			 text[MUX_TEXT_MAX + 1];
 	int			 fd;
 };
 
@@ -47,14 +55,37 @@ static TAILQ_HEAD(, waiting)	 waitings = TAILQ_HEAD_INITIALIZER(waitings);
 static unsigned int		 nwaiting;
 static struct event		*timer;
 
-static void	wait_over(evutil_socket_t, short, void *);
-static void	wait_arm(void);
+static void	wait_tick(evutil_socket_t, short, void *);
+static void	wait_try(struct waiting *);
+static void	wait_end(struct waiting *);
+static void	wait_accepted(struct mux_stream *, void *);
+static void	wait_refused(struct mux_stream *, void *, uint16_t,
+		    const char *);
+
+static const struct mux_stream_ops	 wait_ops = {
+	.accepted = wait_accepted,
+	.reset = wait_refused
+};
 
 void
 wait_init(struct event_base *base)
 {
-	if ((timer = evtimer_new(base, wait_over, NULL)) == NULL)
+	if ((timer = evtimer_new(base, wait_tick, NULL)) == NULL)
 		fatal("event");
+}
+
+void
+wait_free(void)
+{
+	struct waiting	*w;
+
+	while ((w = TAILQ_FIRST(&waitings)) != NULL) {
+		if (w->stream != NULL)
+			mux_reset(w->stream, MUX_CODE_CANCEL, NULL);
+		wait_reset(w->fd);
+		wait_end(w);
+	}
+	event_free(timer);
 }
 
 void
@@ -66,77 +97,132 @@ wait_reset(int fd)
 	close(fd);
 }
 
-int
+static void
+wait_arm(void)
+{
+	struct timeval	 tv = { 0, WAIT_RETRY_MS * 1000 };
+
+	if (!evtimer_pending(timer, NULL))
+		evtimer_add(timer, &tv);
+}
+
+void
 wait_add(struct forward *f, int fd)
 {
 	struct waiting	*w;
 
-	if (nwaiting >= WAITING_MAX || (w = calloc(1, sizeof(*w))) == NULL)
-		return (-1);
+	if (nwaiting >= WAITING_MAX || (w = calloc(1, sizeof(*w))) == NULL) {
+		wait_reset(fd);
+		return;
+	}
 	w->forward = f;
 	w->fd = fd;
 	w->since = link_now();
 	TAILQ_INSERT_TAIL(&waitings, w, entry);
 	if (++nwaiting == WAITING_MAX)
 		listen_pause();
-	if (!evtimer_pending(timer, NULL))
-		wait_arm();
-	return (0);
-}
-
-/* When the oldest has waited long enough. */
-static void
-wait_arm(void)
-{
-	struct timeval	 tv;
-	struct waiting	*w;
-	uint64_t	 ms = 0, age;
-
-	if ((w = TAILQ_FIRST(&waitings)) == NULL)
-		return;
-	if ((age = (link_now() - w->since) / 1000) < WAIT_MS)
-		ms = WAIT_MS - age;
-	tv.tv_sec = ms / 1000;
-	tv.tv_usec = ms % 1000 * 1000;
-	evtimer_add(timer, &tv);
-}
-
-static void
-wait_over(evutil_socket_t fd, short what, void *arg)
-{
-	struct waiting	*w;
-	unsigned int	 n = 0;
-	int		 full = nwaiting == WAITING_MAX;
-
-	while ((w = TAILQ_FIRST(&waitings)) != NULL &&
-	    link_now() - w->since >= WAIT_MS * 1000ULL) {
-		TAILQ_REMOVE(&waitings, w, entry);
-		nwaiting--;
-		wait_reset(w->fd);
-		free(w);
-		n++;
-	}
-	if (n > 0)
-		log_warnx("%u connection%s closed: no link to the relay for "
-		    "%u s", n, n == 1 ? "" : "s", WAIT_MS / 1000);
+	wait_try(w);
 	wait_arm();
-	if (full && nwaiting < WAITING_MAX)
+}
+
+/* Its descriptor is somebody else's, or closed. */
+static void
+wait_end(struct waiting *w)
+{
+	TAILQ_REMOVE(&waitings, w, entry);
+	free(w);
+	if (nwaiting-- == WAITING_MAX)
 		listen_resume();
+}
+
+static void
+wait_try(struct waiting *w)
+{
+	struct link	*link = forward_link();
+
+	if (link == NULL || w->stream != NULL)
+		return;
+	w->stream = mux_open_stream(link_mux(link), &w->forward->open,
+	    &wait_ops, w);
+	if (w->stream == NULL) {
+		w->code = MUX_CODE_LIMIT;
+		strlcpy(w->text, "too many streams", sizeof(w->text));
+	}
 }
 
 void
-wait_serve(void (*serve)(struct forward *, int))
+wait_up(void)
 {
 	struct waiting	*w;
-	int		 full = nwaiting == WAITING_MAX;
 
-	while ((w = TAILQ_FIRST(&waitings)) != NULL) {
-		TAILQ_REMOVE(&waitings, w, entry);
-		nwaiting--;
-		serve(w->forward, w->fd);
-		free(w);
+	TAILQ_FOREACH(w, &waitings, entry)
+		wait_try(w);
+}
+
+static void
+wait_accepted(struct mux_stream *s, void *arg)
+{
+	struct waiting	*w = arg;
+
+	w->forward->good = 1;
+	forward_serve(w->forward, s, w->fd);
+	wait_end(w);
+}
+
+static void
+wait_refused(struct mux_stream *s, void *arg, uint16_t code, const char *text)
+{
+	struct waiting	*w = arg;
+
+	w->stream = NULL;
+	/* Those pass; the link's end is heard of here, too. */
+	if (code == MUX_CODE_NODE_OFFLINE || code == MUX_CODE_NODE_GONE) {
+		w->code = code;
+		strlcpy(w->text, text, sizeof(w->text));
+		return;
 	}
-	evtimer_del(timer);
-	if (full)
-		listen_resume();
+	forward_complain(w->forward, code, text);
+	wait_reset(w->fd);
+	wait_end(w);
+}
+
+/* For the first of them, and how many more there are. */
+static void
+wait_complain(const struct waiting *w, unsigned int n)
+{
+	char	 text[512];
+
+	if (forward_link() == NULL || w->code == 0)
+		strlcpy(text, "no link to the relay", sizeof(text));
+	else
+		outcome_text(w->code, w->text, &w->forward->open, text,
+		    sizeof(text));
+	log_warnx("%s; %u connection%s refused after %u s", text, n,
+	    n == 1 ? "" : "s", WAIT_MS / 1000);
+}
+
+/* Who has waited long enough waits no more; the others' nodes are asked. */
+static void
+wait_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct waiting	*w, *tmp, first;
+	unsigned int	 n = 0;
+
+	TAILQ_FOREACH_SAFE(w, &waitings, entry, tmp) {
+		/* One that was asked for gets an answer. */
+		if (w->stream != NULL)
+			continue;
+		if (link_now() - w->since < WAIT_MS * 1000ULL) {
+			wait_try(w);
+			continue;
+		}
+		if (n++ == 0)
+			first = *w;
+		wait_reset(w->fd);
+		wait_end(w);
+	}
+	if (n > 0)
+		wait_complain(&first, n);
+	if (nwaiting > 0)
+		wait_arm();
 }

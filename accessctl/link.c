@@ -392,6 +392,8 @@ relay_sandbox(struct relay_link *r)
 	if (r->sandboxed)
 		return;
 	r->sandboxed = 1;
+	if (r->ops->first != NULL)
+		r->ops->first(r->arg);
 	if (sandbox_enter(SANDBOX_CLIENT, names, r->retry ? nitems(names) : 0,
 	    -1) == -1)
 		log_debug("no sandbox: %s", strerror(errno));

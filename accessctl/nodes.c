@@ -84,7 +84,9 @@ static int	nodes_entry(json_t *, struct entry *);
 static void	nodes_words(json_t *, char *, size_t);
 static int	nodes_print(const char *, size_t);
 
-static const struct relay_link_ops relay_ops = { nodes_up, nodes_down };
+static const struct relay_link_ops relay_ops = {
+	.up = nodes_up, .down = nodes_down
+};
 static const struct mux_stream_ops stream_ops = {
 	.input = nodes_input,
 	.pull = nodes_pull,

@@ -56,6 +56,7 @@ static char		 name[LOG_NAME_MAX];
 static enum log_style	 style = LOG_STYLE_TERMINAL;
 static int		 verbose;
 static pid_t		 pid;
+static void		 (*divert)(int, const char *);
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_BRIEF] = "brief",
@@ -77,6 +78,12 @@ void
 log_setverbose(int v)
 {
 	verbose = v;
+}
+
+void
+log_divert(void (*to)(int, const char *))
+{
+	divert = to;
 }
 
 int
@@ -214,6 +221,7 @@ vlog(int level, int error, const char *before, const char *fmt, va_list ap)
 	struct line		 line = { .len = 0 };
 	char			 text[LOG_LINE_MAX];
 	const char		*why = NULL;
+	size_t			 start;
 	int			 n, save_errno = errno;
 
 	/* Keep room at the end for what must not be cut off. */
@@ -223,6 +231,7 @@ vlog(int level, int error, const char *before, const char *fmt, va_list ap)
 		line.max -= strlen(why) + 2;
 	}
 	line_prefix(&line, level);
+	start = line.len;
 	line_vis(&line, before);
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	line_vis(&line, n < 0 ? fmt : text);
@@ -235,6 +244,12 @@ vlog(int level, int error, const char *before, const char *fmt, va_list ap)
 	if (why != NULL) {
 		line_raw(&line, ": ", 2);
 		line_raw(&line, why, strlen(why));
+	}
+	if (divert != NULL) {
+		line.buf[line.len] = '\0';
+		divert(level, line.buf + start);
+		errno = save_errno;
+		return;
 	}
 	line.buf[line.len++] = '\n';
 	line_write(&line);

@@ -73,6 +73,13 @@ void	log_verbose(const char *, ...)
 void	log_debug(const char *, ...)
 	    __attribute__((__format__ (printf, 1, 2)));
 
+/*
+ * log_divert: hand lines, with their level as of syslog(3), to this instead
+ * of descriptor 2; for a command without processes of its own that has left
+ * its terminal.
+ */
+void	log_divert(void (*)(int, const char *));
+
 /* The end of this process: start-up, lost memory, broken invariants. */
 void	fatal(const char *, ...) __attribute__((__noreturn__,
 	    __format__ (printf, 1, 2)));

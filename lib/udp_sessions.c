@@ -1,0 +1,631 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Sessions are in a tree, by whom they are with, and in a list, the one that
+ * was active last at its end: its head is the next to be idle too long.
+ */
+
+#include "compat.h"
+
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/tree.h>
+#include <sys/uio.h>
+
+#include <netinet/in.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "addr.h"
+#include "udp_sessions.h"
+
+#define SESSIONS_BATCH	64	/* datagrams in a pass of the event loop */
+
+/* With whom, and which of our addresses it spoke to; compared as bytes. */
+struct udp_key {
+	uint8_t		 source[16];
+	uint8_t		 local[16];
+	uint32_t	 scope;
+	uint32_t	 ifindex;	/* for link-local addresses */
+	uint16_t	 port;
+	uint16_t	 family;
+};
+
+struct udp_waiting {
+	STAILQ_ENTRY(udp_waiting) entry;
+	uint64_t		 at;	/* ms */
+	size_t			 len;
+	uint8_t			 data[];
+};
+
+struct udp_session {
+	RB_ENTRY(udp_session)	 by_key;
+	TAILQ_ENTRY(udp_session) entry;
+	struct udp_sessions	*us;
+	struct udp_key		 key;
+	struct sockaddr_storage	 source;
+	struct mux_stream	*stream;	/* NULL: it has none yet */
+	STAILQ_HEAD(, udp_waiting) waiting;
+	unsigned int		 nwaiting;
+	uint64_t		 active;	/* ms */
+	void			*user;
+};
+
+RB_HEAD(udp_tree, udp_session);
+
+struct udp_sessions {
+	struct event		*ev;
+	struct event		*timer;
+	const struct udp_sessions_ops *ops;
+	void			*arg;
+	int			 fd;
+	unsigned int		 max;
+	unsigned int		 idle_ms;
+	unsigned int		 n;
+	int			 paused;
+	struct udp_tree		 tree;
+	TAILQ_HEAD(, udp_session) list;
+};
+
+/* Room for either family's word on our address. */
+union udp_control {
+	struct cmsghdr	 align;
+	char		 buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 64];
+};
+
+static uint8_t	 buffer[MUX_DGRAM_MAX + 1];
+
+static int	key_cmp(struct udp_session *, struct udp_session *);
+static void	sessions_read(evutil_socket_t, short, void *);
+static void	sessions_idle(evutil_socket_t, short, void *);
+static void	session_active(struct udp_session *);
+static void	session_end(struct udp_session *, uint16_t, const char *);
+static void	session_wait(struct udp_session *, const uint8_t *, size_t);
+static size_t	session_input(struct mux_stream *, void *, const uint8_t *,
+		    size_t);
+static void	session_reset(struct mux_stream *, void *, uint16_t,
+		    const char *);
+static int	session_datagram(struct mux_stream *, void *, const uint8_t *,
+		    size_t);
+
+RB_GENERATE_STATIC(udp_tree, udp_session, by_key, key_cmp)
+
+const struct mux_stream_ops	 udp_session_ops = {
+	.input = session_input,
+	.reset = session_reset,
+	.datagram = session_datagram
+};
+
+static int
+key_cmp(struct udp_session *a, struct udp_session *b)
+{
+	return (memcmp(&a->key, &b->key, sizeof(a->key)));
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+/* ---- Our own address ---------------------------------------------------- */
+
+#ifdef IP_PKTINFO
+static void
+local_ask4(int fd)
+{
+	int	 on = 1;
+
+	(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+}
+
+static void
+local_get4(struct cmsghdr *c, struct udp_key *key)
+{
+	struct in_pktinfo	 info;
+
+	if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
+		return;
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	memcpy(key->local, &info.ipi_spec_dst, 4);
+}
+
+static size_t
+local_put4(struct cmsghdr *c, const struct udp_key *key)
+{
+	struct in_pktinfo	 info;
+
+	memset(&info, 0, sizeof(info));
+	memcpy(&info.ipi_spec_dst, key->local, 4);
+	c->cmsg_level = IPPROTO_IP;
+	c->cmsg_type = IP_PKTINFO;
+	c->cmsg_len = CMSG_LEN(sizeof(info));
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	return (CMSG_SPACE(sizeof(info)));
+}
+#else
+static void
+local_ask4(int fd)
+{
+	int	 on = 1;
+
+	(void)setsockopt(fd, IPPROTO_IP, IP_RECVDSTADDR, &on, sizeof(on));
+}
+
+static void
+local_get4(struct cmsghdr *c, struct udp_key *key)
+{
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVDSTADDR)
+		memcpy(key->local, CMSG_DATA(c), 4);
+}
+
+static size_t
+local_put4(struct cmsghdr *c, const struct udp_key *key)
+{
+	c->cmsg_level = IPPROTO_IP;
+	c->cmsg_type = IP_SENDSRCADDR;
+	c->cmsg_len = CMSG_LEN(4);
+	memcpy(CMSG_DATA(c), key->local, 4);
+	return (CMSG_SPACE(4));
+}
+#endif
+
+static void
+local_get6(struct cmsghdr *c, struct udp_key *key)
+{
+	struct in6_pktinfo	 info;
+
+	if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO)
+		return;
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	memcpy(key->local, &info.ipi6_addr, 16);
+	if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+		key->ifindex = info.ipi6_ifindex;
+}
+
+static size_t
+local_put6(struct cmsghdr *c, const struct udp_key *key)
+{
+	struct in6_pktinfo	 info;
+
+	memset(&info, 0, sizeof(info));
+	memcpy(&info.ipi6_addr, key->local, 16);
+	info.ipi6_ifindex = key->ifindex;
+	c->cmsg_level = IPPROTO_IPV6;
+	c->cmsg_type = IPV6_PKTINFO;
+	c->cmsg_len = CMSG_LEN(sizeof(info));
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	return (CMSG_SPACE(sizeof(info)));
+}
+
+void
+udp_sessions_socket(int fd, int family)
+{
+	int	 on = 1;
+
+	if (family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+		    sizeof(on));
+	else
+		local_ask4(fd);
+}
+
+/* -1: of no family that we know. */
+static int
+key_fill(struct udp_key *key, const struct sockaddr_storage *ss,
+    struct msghdr *msg)
+{
+	const struct sockaddr_in	*sin;
+	const struct sockaddr_in6	*sin6;
+	struct cmsghdr			*c;
+
+	memset(key, 0, sizeof(*key));
+	key->family = ss->ss_family;
+	switch (ss->ss_family) {
+	case AF_INET:
+		sin = (const struct sockaddr_in *)ss;
+		memcpy(key->source, &sin->sin_addr, 4);
+		key->port = sin->sin_port;
+		break;
+	case AF_INET6:
+		sin6 = (const struct sockaddr_in6 *)ss;
+		memcpy(key->source, &sin6->sin6_addr, 16);
+		key->port = sin6->sin6_port;
+		key->scope = sin6->sin6_scope_id;
+		break;
+	default:
+		return (-1);
+	}
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (ss->ss_family == AF_INET)
+			local_get4(c, key);
+		else
+			local_get6(c, key);
+	}
+	return (0);
+}
+
+/* ---- Making and ending -------------------------------------------------- */
+
+struct udp_sessions *
+udp_sessions_new(struct event_base *base, int fd, unsigned int max,
+    unsigned int idle_ms, const struct udp_sessions_ops *ops, void *arg)
+{
+	struct udp_sessions	*us;
+
+	if ((us = calloc(1, sizeof(*us))) == NULL)
+		return (NULL);
+	us->fd = fd;
+	us->max = max;
+	us->idle_ms = idle_ms;
+	us->ops = ops;
+	us->arg = arg;
+	RB_INIT(&us->tree);
+	TAILQ_INIT(&us->list);
+	us->ev = event_new(base, fd, EV_READ | EV_PERSIST, sessions_read, us);
+	us->timer = evtimer_new(base, sessions_idle, us);
+	if (us->ev == NULL || us->timer == NULL ||
+	    event_add(us->ev, NULL) == -1) {
+		udp_sessions_free(us);
+		return (NULL);
+	}
+	return (us);
+}
+
+void
+udp_sessions_free(struct udp_sessions *us)
+{
+	struct udp_session	*s;
+
+	if (us == NULL)
+		return;
+	while ((s = TAILQ_FIRST(&us->list)) != NULL)
+		udp_session_kill(s, MUX_CODE_CANCEL, "");
+	if (us->ev != NULL)
+		event_free(us->ev);
+	if (us->timer != NULL)
+		event_free(us->timer);
+	free(us);
+}
+
+void
+udp_sessions_pause(struct udp_sessions *us, int pause)
+{
+	us->paused = pause;
+	if (pause)
+		event_del(us->ev);
+	else
+		event_add(us->ev, NULL);
+}
+
+unsigned int
+udp_sessions_count(const struct udp_sessions *us)
+{
+	return (us->n);
+}
+
+void
+udp_sessions_waiting(struct udp_sessions *us,
+    void (*each)(struct udp_session *, void *))
+{
+	struct udp_session	*s, *tmp;
+
+	TAILQ_FOREACH_SAFE(s, &us->list, entry, tmp) {
+		if (s->stream == NULL)
+			each(s, us->arg);
+	}
+}
+
+/* ---- Idle --------------------------------------------------------------- */
+
+static void
+sessions_arm(struct udp_sessions *us)
+{
+	struct udp_session	*s = TAILQ_FIRST(&us->list);
+	struct timeval		 tv;
+	uint64_t		 now = now_ms(), ms = 0;
+
+	if (s == NULL) {
+		event_del(us->timer);
+		return;
+	}
+	if (s->active + us->idle_ms > now)
+		ms = s->active + us->idle_ms - now;
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000;
+	evtimer_add(us->timer, &tv);
+}
+
+static void
+sessions_idle(evutil_socket_t fd __unused, short what __unused, void *arg)
+{
+	struct udp_sessions	*us = arg;
+	struct udp_session	*s;
+	struct mux_stream	*stream;
+
+	while ((s = TAILQ_FIRST(&us->list)) != NULL &&
+	    now_ms() - s->active >= us->idle_ms) {
+		stream = s->stream;
+		s->stream = NULL;
+		if (stream != NULL)
+			mux_reset(stream, MUX_CODE_CANCEL, "idle");
+		session_end(s, 0, NULL);
+	}
+	sessions_arm(us);
+}
+
+static void
+session_active(struct udp_session *s)
+{
+	TAILQ_REMOVE(&s->us->list, s, entry);
+	TAILQ_INSERT_TAIL(&s->us->list, s, entry);
+	s->active = now_ms();
+}
+
+/* ---- Sessions ----------------------------------------------------------- */
+
+static struct udp_session *
+session_new(struct udp_sessions *us, const struct udp_key *key,
+    const struct sockaddr_storage *source)
+{
+	struct udp_session	*s;
+
+	if (us->max == 0)
+		return (NULL);
+	if (us->n >= us->max)
+		udp_session_kill(TAILQ_FIRST(&us->list), MUX_CODE_LIMIT,
+		    "too many sessions");
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (NULL);
+	s->us = us;
+	s->key = *key;
+	s->source = *source;
+	s->active = now_ms();
+	STAILQ_INIT(&s->waiting);
+	RB_INSERT(udp_tree, &us->tree, s);
+	TAILQ_INSERT_TAIL(&us->list, s, entry);
+	if (us->n++ == 0)
+		sessions_arm(us);
+	return (s);
+}
+
+static void
+session_free(struct udp_session *s)
+{
+	struct udp_waiting	*w;
+
+	while ((w = STAILQ_FIRST(&s->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&s->waiting, entry);
+		free(w);
+	}
+	RB_REMOVE(udp_tree, &s->us->tree, s);
+	TAILQ_REMOVE(&s->us->list, s, entry);
+	s->us->n--;
+	free(s);
+}
+
+static void
+session_end(struct udp_session *s, uint16_t code, const char *text)
+{
+	s->us->ops->end(s, s->us->arg, code, text);
+	session_free(s);
+}
+
+void
+udp_session_kill(struct udp_session *s, uint16_t code, const char *text)
+{
+	struct mux_stream	*stream = s->stream;
+
+	s->stream = NULL;
+	if (stream != NULL)
+		mux_reset(stream, code, text);
+	session_end(s, code, text);
+}
+
+void
+udp_session_start(struct udp_session *s, struct mux_stream *stream)
+{
+	struct udp_waiting	*w;
+	uint64_t		 now = now_ms();
+
+	s->stream = stream;
+	while ((w = STAILQ_FIRST(&s->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&s->waiting, entry);
+		if (now - w->at < UDP_SESSION_WAIT_MS)
+			(void)mux_dgram_send(stream, w->data, w->len);
+		free(w);
+	}
+	s->nwaiting = 0;
+}
+
+int
+udp_session_open(struct udp_session *s, struct mux *mux,
+    const struct mux_open *open)
+{
+	struct mux_stream	*stream;
+
+	stream = mux_open_stream(mux, open, &udp_session_ops, s);
+	if (stream == NULL)
+		return (-1);
+	udp_session_start(s, stream);
+	return (0);
+}
+
+struct mux_stream *
+udp_session_stream(struct udp_session *s)
+{
+	return (s->stream);
+}
+
+const struct sockaddr *
+udp_session_source(const struct udp_session *s)
+{
+	return ((const struct sockaddr *)&s->source);
+}
+
+void
+udp_session_set(struct udp_session *s, void *user)
+{
+	s->user = user;
+}
+
+void *
+udp_session_get(const struct udp_session *s)
+{
+	return (s->user);
+}
+
+/* ---- From the socket ---------------------------------------------------- */
+
+/* For a stream that is to come. */
+static void
+session_wait(struct udp_session *s, const uint8_t *p, size_t n)
+{
+	struct udp_waiting	*w;
+
+	if (s->nwaiting == UDP_SESSION_WAITING) {
+		w = STAILQ_FIRST(&s->waiting);
+		STAILQ_REMOVE_HEAD(&s->waiting, entry);
+		free(w);
+		s->nwaiting--;
+	}
+	if ((w = malloc(sizeof(*w) + n)) == NULL)
+		return;
+	w->at = now_ms();
+	w->len = n;
+	memcpy(w->data, p, n);
+	STAILQ_INSERT_TAIL(&s->waiting, w, entry);
+	s->nwaiting++;
+}
+
+static void
+sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
+    const struct sockaddr_storage *source, size_t n)
+{
+	struct udp_session	 find, *s;
+
+	find.key = *key;
+	if ((s = RB_FIND(udp_tree, &us->tree, &find)) == NULL) {
+		if ((s = session_new(us, key, source)) == NULL)
+			return;
+		/* So that it is there when begin gives it a stream. */
+		session_wait(s, buffer, n);
+		if (us->ops->begin(s, us->arg) == -1)
+			session_free(s);
+		return;
+	}
+	session_active(s);
+	if (s->stream != NULL)
+		(void)mux_dgram_send(s->stream, buffer, n);
+	else
+		session_wait(s, buffer, n);
+}
+
+static void
+sessions_read(evutil_socket_t fd, short what __unused, void *arg)
+{
+	struct udp_sessions	*us = arg;
+	struct sockaddr_storage	 source;
+	union udp_control	 control;
+	struct udp_key		 key;
+	struct iovec		 iov = { buffer, sizeof(buffer) };
+	struct msghdr		 msg;
+	ssize_t			 n;
+	int			 i;
+
+	for (i = 0; i < SESSIONS_BATCH && !us->paused; i++) {
+		memset(&source, 0, sizeof(source));
+		memset(&msg, 0, sizeof(msg));
+		msg.msg_name = &source;
+		msg.msg_namelen = sizeof(source);
+		msg.msg_iov = &iov;
+		msg.msg_iovlen = 1;
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		if ((n = recvmsg(fd, &msg, 0)) == -1) {
+			/* What an earlier send met is no concern of these. */
+			if (errno == EAGAIN || errno == EWOULDBLOCK)
+				return;
+			continue;
+		}
+		if ((msg.msg_flags & MSG_TRUNC) == 0 &&
+		    key_fill(&key, &source, &msg) == 0)
+			sessions_datagram(us, &key, &source, (size_t)n);
+	}
+}
+
+/* ---- From the mux ------------------------------------------------------- */
+
+static int
+session_datagram(struct mux_stream *stream __unused, void *arg,
+    const uint8_t *p, size_t n)
+{
+	static const uint8_t	 any[16];
+	struct udp_session	*s = arg;
+	union udp_control	 control;
+	struct iovec		 iov;
+	struct msghdr		 msg;
+
+	session_active(s);
+	iov.iov_base = __DECONST(void *, p);
+	iov.iov_len = n;
+	memset(&msg, 0, sizeof(msg));
+	memset(&control, 0, sizeof(control));
+	msg.msg_name = &s->source;
+	msg.msg_namelen = addr_len((struct sockaddr *)&s->source);
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1;
+	/* The answer comes from where the question went. */
+	if (memcmp(s->key.local, any, sizeof(any)) != 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		msg.msg_controllen = s->key.family == AF_INET ?
+		    local_put4(CMSG_FIRSTHDR(&msg), &s->key) :
+		    local_put6(CMSG_FIRSTHDR(&msg), &s->key);
+	}
+	/* What the network does not take is lost, as in a network. */
+	(void)sendmsg(s->us->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return (1);
+}
+
+/* FIN: the far end is gone. */
+static size_t
+session_input(struct mux_stream *stream __unused, void *arg,
+    const uint8_t *p __unused, size_t n __unused)
+{
+	udp_session_kill(arg, MUX_CODE_CANCEL, "the far end has ended it");
+	return (0);
+}
+
+static void
+session_reset(struct mux_stream *stream __unused, void *arg, uint16_t code,
+    const char *text)
+{
+	struct udp_session	*s = arg;
+
+	s->stream = NULL;
+	session_end(s, code, text);
+}
