@@ -299,6 +299,292 @@ revoked_token_is_gone_but_its_node_stays(void **state)
 	assert_string_equal(n2.token_id, "bbbbbbbbbbbb");
 }
 
+/* A grant of a second user to the node of the first. */
+static void
+fill_grant(struct store_user *u, struct store_user *u2, struct store_node *n,
+    struct store_grant *g)
+{
+	struct store_token	 t;
+
+	fill(u, &t, n);
+	make_user(u2, "you@example.org");
+	assert_int_equal(store_user_add(store, u2, NULL), STORE_OK);
+	memset(g, 0, sizeof(*g));
+	store_uuid(g->grant.id);
+	g->grant.scopes = SCOPE_CONNECT | SCOPE_SSH;
+	strlcpy(g->grant.targets, "127.0.0.1:22,[fd00::/8]:80-90,/a/b",
+	    sizeof(g->grant.targets));
+	g->grant.expires_at = 5000;
+	strlcpy(g->user_id, u2->id, sizeof(g->user_id));
+	strlcpy(g->node_id, n->id, sizeof(g->node_id));
+	g->created_at = 3000;
+	assert_int_equal(store_grant_set(store, g), STORE_OK);
+}
+
+static void
+grants_come_back_as_they_went(void **state)
+{
+	struct store_user	 u, u2;
+	struct store_node	 n;
+	struct store_grant	 g, g2;
+
+	fill_grant(&u, &u2, &n, &g);
+	reopen();
+	assert_int_equal(store_open(store), STORE_OK);
+	assert_int_equal(store_grant_find(store, u2.id, n.id, &g2), STORE_OK);
+	assert_string_equal(g2.grant.id, g.grant.id);
+	assert_int_equal(g2.grant.scopes, SCOPE_CONNECT | SCOPE_SSH);
+	assert_string_equal(g2.grant.targets, g.grant.targets);
+	assert_int_equal(g2.grant.expires_at, 5000);
+	assert_string_equal(g2.email, "you@example.org");
+	assert_int_equal(g2.user_enabled, 1);
+	assert_string_equal(g2.node, "pi");
+	assert_string_equal(g2.owner, "me@example.org");
+	assert_int_equal(g2.owner_enabled, 1);
+	assert_string_equal(g2.granted_by, "");
+	assert_int_equal(g2.created_at, 3000);
+	assert_sql("SELECT targets FROM grants",
+	    "[\"127.0.0.1:22\",\"[fd00::/8]:80-90\",\"/a/b\"]");
+	assert_int_equal(store_grant_find_id(store, g.grant.id, &g2),
+	    STORE_OK);
+	assert_int_equal(store_grant_find_id(store, u.id, &g2), STORE_NONE);
+	assert_int_equal(store_grant_find(store, u.id, n.id, &g2),
+	    STORE_NONE);
+	assert_int_equal(store_user_enable(store, u.id, 0), STORE_OK);
+	assert_int_equal(store_grant_find(store, u2.id, n.id, &g2), STORE_OK);
+	assert_int_equal(g2.owner_enabled, 0);
+}
+
+static void
+a_grant_is_replaced_and_keeps_its_id(void **state)
+{
+	struct store_user	 u, u2;
+	struct store_node	 n;
+	struct store_grant	 g, g2;
+
+	fill_grant(&u, &u2, &n, &g);
+	g2 = g;
+	store_uuid(g2.grant.id);
+	g2.grant.scopes = SCOPE_HTTP;
+	g2.grant.targets[0] = '\0';
+	g2.grant.expires_at = 0;
+	strlcpy(g2.granted_by, "me@example.org", sizeof(g2.granted_by));
+	assert_int_equal(store_grant_set(store, &g2), STORE_OK);
+	assert_int_equal(store_grant_find(store, u2.id, n.id, &g2), STORE_OK);
+	assert_string_equal(g2.grant.id, g.grant.id);
+	assert_int_equal(g2.grant.scopes, SCOPE_HTTP);
+	assert_string_equal(g2.grant.targets, "");
+	assert_int_equal(g2.grant.expires_at, 0);
+	assert_string_equal(g2.granted_by, "me@example.org");
+	assert_sql("SELECT count(*) FROM grants", "1");
+	assert_sql("SELECT expires_at IS NULL FROM grants", "1");
+	/* To what there is not. */
+	store_uuid(g2.grant.id);
+	store_uuid(g2.node_id);
+	assert_int_equal(store_grant_set(store, &g2), STORE_NONE);
+	assert_int_equal(store_grant_remove(store, u2.id, n.id), STORE_OK);
+	assert_int_equal(store_grant_remove(store, u2.id, n.id), STORE_NONE);
+}
+
+static void
+a_long_list_of_targets_fits(void **state)
+{
+	struct store_user	 u, u2;
+	struct store_node	 n;
+	struct store_grant	 g, g2;
+	char			 one[80];
+	int			 i;
+
+	fill_grant(&u, &u2, &n, &g);
+	g.grant.targets[0] = '\0';
+	for (i = 0; i < TARGETS_MAX; i++) {
+		snprintf(one, sizeof(one), "%s[2001:db8:1111:2222:3333:4444:"
+		    "5555:66%02x]:10000-65535", i > 0 ? "," : "", i);
+		strlcat(g.grant.targets, one, sizeof(g.grant.targets));
+	}
+	assert_int_equal(store_grant_set(store, &g), STORE_OK);
+	assert_int_equal(store_grant_find(store, u2.id, n.id, &g2), STORE_OK);
+	assert_string_equal(g2.grant.targets, g.grant.targets);
+}
+
+static void
+odd_grants_of_others_give_nothing(void **state)
+{
+	static const char *const odd[] = {
+		"UPDATE grants SET targets = ''",
+		"UPDATE grants SET targets = 'x'",
+		"UPDATE grants SET targets = '[\"*:22\"'",
+		"UPDATE grants SET targets = '[\"22\"]'",
+		"UPDATE grants SET targets = '[\"*:22\",\"\"]'",
+		"UPDATE grants SET targets = '[\"' || hex(zeroblob(1024)) || "
+		    "'\"]'",
+		"UPDATE grants SET targets = '[]', id = hex(zeroblob(64))",
+	};
+	struct store_user	 u, u2;
+	struct store_node	 n;
+	struct store_grant	 g;
+	struct store_reach	 r[4];
+	size_t			 i, count;
+
+	fill_grant(&u, &u2, &n, &g);
+	for (i = 0; i < nitems(odd); i++) {
+		sql(odd[i]);
+		assert_int_equal(store_grant_find(store, u2.id, n.id, &g),
+		    STORE_NONE);
+		count = nitems(r);
+		assert_int_equal(store_reach_page(store, u2.id, 1000, "", r,
+		    &count), STORE_OK);
+		assert_int_equal(count, 0);
+	}
+	/* 0 is no "never". */
+	sql("UPDATE grants SET id = 'g', targets = '[]', expires_at = 0");
+	assert_int_equal(store_grant_find(store, u2.id, n.id, &g), STORE_OK);
+	assert_int_equal(g.grant.expires_at, 1);
+	sql("UPDATE grants SET scopes = 'connect'");
+	assert_int_equal(store_grant_find(store, u2.id, n.id, &g), STORE_OK);
+	assert_int_equal(g.grant.scopes, 0);
+	/* What can't be read can be removed. */
+	sql("UPDATE grants SET targets = 'x'");
+	assert_int_equal(store_grant_remove(store, u2.id, n.id), STORE_OK);
+}
+
+static void
+grants_go_with_users_and_nodes(void **state)
+{
+	struct store_user	 u, u2;
+	struct store_node	 n;
+	struct store_grant	 g;
+
+	fill_grant(&u, &u2, &n, &g);
+	assert_int_equal(store_node_rename(store, n.id, "po"), STORE_OK);
+	assert_sql("SELECT count(*) FROM grants", "1");
+	assert_int_equal(store_node_remove(store, n.id), STORE_OK);
+	assert_sql("SELECT count(*) FROM grants", "0");
+	assert_int_equal(store_node_add(store, &n), STORE_OK);
+	assert_int_equal(store_grant_set(store, &g), STORE_OK);
+	assert_int_equal(store_user_delete(store, u2.id), STORE_OK);
+	assert_sql("SELECT count(*) FROM grants", "0");
+	assert_int_equal(store_user_add(store, &u2, NULL), STORE_OK);
+	assert_int_equal(store_grant_set(store, &g), STORE_OK);
+	assert_int_equal(store_user_delete(store, u.id), STORE_OK);
+	assert_sql("SELECT count(*) FROM grants", "0");
+	assert_sql("PRAGMA foreign_key_check", "");
+}
+
+static void
+grants_are_listed_by_user_node_and_end(void **state)
+{
+	struct store_user	 u, u2, u3;
+	struct store_node	 n, n2;
+	struct store_token	 t;
+	struct store_grant	 g, page[2];
+	size_t			 count;
+	int64_t			 at;
+
+	fill_grant(&u, &u2, &n, &g);
+	make_user(&u3, "any@example.org");
+	assert_int_equal(store_user_add(store, &u3, NULL), STORE_OK);
+	assert_int_equal(store_token_find(store, "abcdefghij12", &t),
+	    STORE_OK);
+	make_node(&n2, &t, "pa");
+	assert_int_equal(store_node_add(store, &n2), STORE_OK);
+	/* you: pi until 5000; pa until 4000; any: pi for ever */
+	store_uuid(g.grant.id);
+	strlcpy(g.node_id, n2.id, sizeof(g.node_id));
+	g.grant.expires_at = 4000;
+	assert_int_equal(store_grant_set(store, &g), STORE_OK);
+	store_uuid(g.grant.id);
+	strlcpy(g.node_id, n.id, sizeof(g.node_id));
+	strlcpy(g.user_id, u3.id, sizeof(g.user_id));
+	g.grant.expires_at = 0;
+	assert_int_equal(store_grant_set(store, &g), STORE_OK);
+
+	count = 2;
+	assert_int_equal(store_grant_page(store, NULL, NULL, "", "", page,
+	    &count), STORE_OK);
+	assert_int_equal(count, 2);
+	assert_string_equal(page[0].email, "any@example.org");
+	assert_string_equal(page[1].email, "you@example.org");
+	assert_string_equal(page[1].node, "pa");
+	assert_int_equal(store_grant_page(store, NULL, NULL, page[1].email,
+	    page[1].node, page, &count), STORE_OK);
+	assert_int_equal(count, 1);
+	assert_string_equal(page[0].node, "pi");
+	count = 2;
+	assert_int_equal(store_grant_page(store, u3.id, NULL, "", "", page,
+	    &count), STORE_OK);
+	assert_int_equal(count, 1);
+	count = 2;
+	assert_int_equal(store_grant_page(store, u2.id, n2.id, "", "", page,
+	    &count), STORE_OK);
+	assert_int_equal(count, 1);
+
+	assert_int_equal(store_grant_next(store, 0, &at), STORE_OK);
+	assert_int_equal(at, 4000);
+	assert_int_equal(store_grant_next(store, 4000, &at), STORE_OK);
+	assert_int_equal(at, 5000);
+	assert_int_equal(store_grant_next(store, 5000, &at), STORE_NONE);
+	count = 2;
+	assert_int_equal(store_grant_ended(store, 3999, 4000, "", page,
+	    &count), STORE_OK);
+	assert_int_equal(count, 1);
+	assert_string_equal(page[0].node, "pa");
+	count = 2;
+	assert_int_equal(store_grant_ended(store, 4000, 4999, "", page,
+	    &count), STORE_OK);
+	assert_int_equal(count, 0);
+	count = 1;
+	assert_int_equal(store_grant_ended(store, 0, 9999, "", page, &count),
+	    STORE_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_grant_ended(store, 0, 9999, page[0].grant.id,
+	    page, &count), STORE_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_grant_ended(store, 0, 9999, page[0].grant.id,
+	    page, &count), STORE_OK);
+	assert_int_equal(count, 0);
+}
+
+static void
+what_a_user_may_reach(void **state)
+{
+	struct store_user	 u, u2;
+	struct store_node	 n;
+	struct store_grant	 g;
+	struct store_reach	 r[4];
+	size_t			 count = nitems(r);
+
+	fill_grant(&u, &u2, &n, &g);
+	assert_int_equal(store_reach_page(store, u2.id, 4999, "", r, &count),
+	    STORE_OK);
+	assert_int_equal(count, 1);
+	assert_string_equal(r[0].node, "pi");
+	assert_string_equal(r[0].node_id, n.id);
+	assert_string_equal(r[0].owner, "me@example.org");
+	assert_string_equal(r[0].grant.id, g.grant.id);
+	assert_string_equal(r[0].grant.targets, g.grant.targets);
+	/* The owner needs none. */
+	count = nitems(r);
+	assert_int_equal(store_reach_page(store, u.id, 1, "", r, &count),
+	    STORE_OK);
+	assert_int_equal(count, 1);
+	assert_string_equal(r[0].grant.id, "");
+	/* Expired; behind it; its owner is disabled. */
+	count = nitems(r);
+	assert_int_equal(store_reach_page(store, u2.id, 5000, "", r, &count),
+	    STORE_OK);
+	assert_int_equal(count, 0);
+	count = nitems(r);
+	assert_int_equal(store_reach_page(store, u2.id, 1, "pi", r, &count),
+	    STORE_OK);
+	assert_int_equal(count, 0);
+	assert_int_equal(store_user_enable(store, u.id, 0), STORE_OK);
+	count = nitems(r);
+	assert_int_equal(store_reach_page(store, u2.id, 1, "", r, &count),
+	    STORE_OK);
+	assert_int_equal(count, 0);
+}
+
 static void
 lists_come_in_pages(void **state)
 {
@@ -1153,6 +1439,13 @@ main(void)
 		CASE(names_are_taken_once),
 		CASE(deleting_a_user_takes_its_tokens_and_nodes),
 		CASE(revoked_token_is_gone_but_its_node_stays),
+		CASE(grants_come_back_as_they_went),
+		CASE(a_grant_is_replaced_and_keeps_its_id),
+		CASE(a_long_list_of_targets_fits),
+		CASE(odd_grants_of_others_give_nothing),
+		CASE(grants_go_with_users_and_nodes),
+		CASE(grants_are_listed_by_user_node_and_end),
+		CASE(what_a_user_may_reach),
 		CASE(lists_come_in_pages),
 		CASE(lists_of_tokens_and_nodes_know_the_owner),
 		CASE(token_lists_of_nodes_are_kept_and_matched),
