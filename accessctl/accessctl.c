@@ -88,7 +88,7 @@ const struct command	 commands[] = {
 	    "1 no such node", cmd_node_remove },
 	{ "node kick", "name", "end a node's link; it comes back",
 	    "1 no such node, or it is offline", cmd_node_kick },
-	{ "grant list", "[--node name] [--user email] [--json]",
+	{ "grant list", "[--node node] [--user email] [--json]",
 	    "list who may use whose nodes", "1 no such user or node",
 	    cmd_grant_list },
 	{ "grant revoke", "email node",
