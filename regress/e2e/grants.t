@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import sys
+import threading
 import time
 sys.path.insert(0, "regress/e2e")
 from culvert import *
@@ -12,10 +13,41 @@ ME, BOB = "you@example.org", "bob@example.org"
 relay = Relay(prefork=2)
 relay.user_add()
 relay.user_add(BOB)
-agent = Agent(relay, extra="pass to 127.0.0.0/8\n")
+sock, sock2 = path("one.sock"), path("two.sock")
+agent = Agent(relay, extra="pass to 127.0.0.0/8\npass unix \"%s\"\n"
+              "pass unix \"%s\"\n" % (sock, sock2))
 own = Agent(relay, "bobs", token=relay.token("node", BOB))
 env = login(relay, relay.token("connect", BOB), "bob")
 one, two = Target(echo), Target(echo)
+
+
+def at_path(name):
+    """A Unix socket that sends back what it is sent."""
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(name)
+    os.chmod(name, 0o777)
+    s.listen(8)
+
+    def loop():
+        while True:
+            c, _ = s.accept()
+            echo(c)
+            c.close()
+
+    threading.Thread(target=loop, daemon=True).start()
+
+
+def at_udp():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("127.0.0.1", 0))
+
+    def loop():
+        while True:
+            b, a = s.recvfrom(65536)
+            s.sendto(b, a)
+
+    threading.Thread(target=loop, daemon=True).start()
+    return s.getsockname()[1]
 
 
 def grant(*args):
@@ -147,6 +179,28 @@ for host, port, want, name in (
 ok(wait_for(lambda: [a for a in audit("stream denied")
                      if "does not cover" in a[3] and a[0] == BOB], LONG),
    "denials are in the audit log", audit("stream denied"))
+at_path(sock)
+at_path(sock2)
+udp = at_udp()
+
+
+def answers(*args):
+    st, out, err = Connect(env, *args).end(b"x", LONG)
+    return st, out
+
+
+grant("--scope", "connect")
+eq(answers("pi", sock), (0, b"x"), "without --to: a Unix socket")
+eq(answers("-w", "1", "pi", "127.0.0.1:%d/udp" % udp), (0, b"x"), "and UDP")
+grant("--scope", "connect", "--to", "*:*")
+eq(answers("pi", sock)[0], 5, "any port of any host is no Unix socket")
+eq(answers("-w", "1", "pi", "127.0.0.1:%d/udp" % udp), (0, b"x"),
+   "but it is UDP")
+grant("--scope", "connect", "--to", "%s,127.0.0.1:%d" % (sock, one.port))
+eq(answers("pi", sock), (0, b"x"), "the path of a Unix socket")
+eq(answers("pi", sock2)[0], 5, "and not another")
+eq(answers("-w", "1", "pi", "127.0.0.1:%d/udp" % udp)[0], 5,
+   "a UDP port that was not given")
 eq(grant("--scope", "http").returncode, 0, "a grant without connect")
 st, err = status(one.port)
 ok(st == 5 and "scope connect" in err, "denied, with the reason", err)

@@ -416,8 +416,7 @@ odd_grants_of_others_give_nothing(void **state)
 		"UPDATE grants SET targets = '[\"*:22\"'",
 		"UPDATE grants SET targets = '[\"22\"]'",
 		"UPDATE grants SET targets = '[\"*:22\",\"\"]'",
-		"UPDATE grants SET targets = '[\"' || hex(zeroblob(1024)) || "
-		    "'\"]'",
+		"UPDATE grants SET targets = '[\"'||hex(zeroblob(999))||'\"]'",
 		"UPDATE grants SET targets = '[]', id = hex(zeroblob(64))",
 	};
 	struct store_user	 u, u2;
