@@ -22,6 +22,7 @@
  * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
  * relayd/router_end.c relayd/router_node.c relayd/router_route.c
  * relayd/router_session.c relayd/router_stats.c relayd/router_stream.c
+ * relayd/router_publish.c lib/publish.c lib/addr.c
  * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
  */
 /* libs: libevent */
@@ -563,7 +564,7 @@ what_makes_no_sense_is_refused(void **state)
 	memset(r.left.targets, '1', sizeof(r.left.targets));
 	assert_int_equal(fake_say(A, 0, IMSG_REVOKE, 1, &r, sizeof(r)), -1);
 	r.left.targets[0] = '\0';
-	r.what = REVOKE_GRANT + 1;
+	r.what = END_LINK;
 	assert_int_equal(fake_say(A, 0, IMSG_REVOKE, 1, &r, sizeof(r)), -1);
 	memset(&ans, 0, sizeof(ans));
 	strlcpy(ans.node_id, "id-pi", sizeof(ans.node_id));
