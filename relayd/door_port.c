@@ -46,7 +46,6 @@
 #define WAIT_MS		5000	/* for a route */
 #define WAITING_MAX	1024	/* visitors of one port that wait for it */
 #define REFUSED_MS	10000	/* a line on record, at most so often */
-#define OFFLINE_MS	100	/* a node is not asked for so long */
 
 struct visitor;
 struct port_entry;
@@ -72,7 +71,6 @@ struct port_entry {
 	int			 slots[2];	/* see struct port_slots */
 	int			 next_slots;	/* its first half */
 	uint32_t		 held;		/* slots that visitors have */
-	uint64_t		 offline_ms;	/* the node was, then */
 	uint64_t		 refused_ms;	/* last line about that */
 	uint64_t		 refused;	/* since */
 };
@@ -402,7 +400,6 @@ door_port_recv(struct proc_peer *peer, struct imsg *imsg)
 	e = port_get(p->id);
 	e->p = *p;
 	e->known = e->named = 1;
-	e->offline_ms = 0;
 	owner_begin(&e->owner, msg.session, 0);
 	/* Whoever waited for a route of the session before asks again. */
 	if (!TAILQ_EMPTY(&e->waiting))
@@ -582,11 +579,6 @@ visitor_new(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
 		    "too many connections");
 		return;
 	}
-	if (e->offline_ms != 0 && listener_ms() - e->offline_ms < OFFLINE_MS) {
-		visitor_not(l, fd, ss, MUX_CODE_NODE_OFFLINE,
-		    stream_why(MUX_CODE_NODE_OFFLINE));
-		return;
-	}
 	if (port_slot_take(e) == -1) {
 		visitor_not(l, fd, ss, MUX_CODE_LIMIT,
 		    "as many connections as the port may have");
@@ -660,8 +652,6 @@ port_routed(struct stream_owner *o, const char *node,
 
 	e = (struct port_entry *)((char *)o - offsetof(struct port_entry,
 	    owner));
-	if (code == MUX_CODE_NODE_OFFLINE)
-		e->offline_ms = listener_ms();
 	while ((v = TAILQ_FIRST(&e->waiting)) != NULL) {
 		TAILQ_REMOVE(&e->waiting, v, entry);
 		e->nwaiting--;
