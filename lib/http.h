@@ -149,6 +149,17 @@ int	http_param(const struct http_str *, const char *, struct http_str *);
 int	http_body_length(const struct http_head *, uint64_t *, int *);
 
 /*
+ * http_chunk: make a chunk (RFC 9112, 7.1) of the n bytes, less than 16 MiB,
+ * that stand HTTP_CHUNK_FRONT bytes behind buf and have HTTP_CHUNK_BACK bytes
+ * of room behind them; if it is the last one, the end of the body follows.
+ * Returns how many bytes there are at buf now: none for an empty one that is
+ * not the last.
+ */
+#define HTTP_CHUNK_FRONT	8
+#define HTTP_CHUNK_BACK		7
+size_t	http_chunk(char *, size_t, int);
+
+/*
  * http_accepts_html: whether a browser asks (Accept names text/html, and not
  * with q=0).
  */
