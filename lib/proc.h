@@ -207,6 +207,18 @@ int		 proc_count(int kind);
 void		 proc_log_level(int);
 
 /*
+ * In the parent: what a child, or the parent itself, takes.  0, or -1: there
+ * is to be none of these.  What can't be found out is 0.
+ */
+struct proc_usage {
+	uint64_t	 rss;		/* resident memory, bytes */
+	uint64_t	 cpu_us;
+	int64_t		 started;	/* s since 1970 */
+	unsigned int	 starts;	/* of it, so far */
+};
+int		 proc_usage(int kind, int instance, struct proc_usage *);
+
+/*
  * proc_send: queue a message; fd -1 or a descriptor, which is taken over and
  * closed in every case.  Returns 0, or -1 if the peer is NULL (down) or its
  * queue is full.

@@ -132,6 +132,8 @@ struct proc_kid {
 	int			 ready;
 	long long		 ready_at;
 	int			 unanswered;	/* pings */
+	int64_t			 started;	/* s since 1970 */
+	unsigned int		 starts;	/* so far */
 	int			 deaths;	/* without a stable time between */
 	int			 delay_ms;	/* before the next start */
 	struct event		*again;		/* start it */

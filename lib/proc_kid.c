@@ -34,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -136,6 +137,8 @@ proc_kid_start(struct proc_kid *k)
 	if (log != -1)
 		close(log);
 	k->report = report[0];
+	k->started = time(NULL);
+	k->starts++;
 	k->ready = 0;
 	k->unanswered = 0;
 	if (k->pid == -1) {
