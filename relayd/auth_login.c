@@ -37,6 +37,8 @@
 #include "log_limit.h"
 
 #define STATUS_OK	0
+#define LOGINS_SEEN	256	/* of the api door */
+#define LOGIN_SEEN_MS	3600000
 
 struct attempt {
 	struct login		 req;
@@ -59,6 +61,7 @@ static uint32_t	login_rights(struct attempt *);
 static uint32_t	login_node(struct attempt *);
 static uint32_t	login_node_new(struct attempt *);
 static uint32_t	login_node_token(struct attempt *);
+static int	login_remember(const struct login *);
 static uint32_t	login_session(struct attempt *);
 static void	login_refuse(struct proc_peer *, struct attempt *);
 static void	login_audit(const struct attempt *, uint32_t, const char *);
@@ -84,7 +87,8 @@ login_valid(const struct login *req)
 {
 	int	 family = req->peer.ss_family;
 
-	return ((req->door == DOOR_NODE || req->door == DOOR_ACCESS) &&
+	return (DOOR_LOGS_IN(req->door) &&
+	    (req->door != DOOR_API || req->method == LOGIN_BEARER) &&
 	    (req->method == LOGIN_SIGNATURE || req->method == LOGIN_BEARER) &&
 	    (family == AF_INET || family == AF_INET6) &&
 	    memchr(req->token_id, '\0', sizeof(req->token_id)) != NULL &&
@@ -143,7 +147,9 @@ login_decide(struct attempt *a)
 	if (wait > 0)
 		return (deny(a, 429, wait, "too many failed log-ins: wait "
 		    "%u s", wait));
-	if (!names_match(&auth_names, a->req.host))
+	/* Nothing is signed for a name where the token itself is sent. */
+	if (a->req.door != DOOR_API &&
+	    !names_match(&auth_names, a->req.host))
 		return (deny(a, 421, 0, "this relay is not called %.100s: set "
 		    "`domain` in relayd.conf", a->req.host));
 	if ((status = login_token(a)) != STATUS_OK ||
@@ -221,6 +227,9 @@ login_rights(struct attempt *a)
 	if (a->req.door == DOOR_ACCESS &&
 	    (t->scopes & (SCOPE_CONNECT | SCOPE_ADMIN)) == 0)
 		return (deny(a, 403, 0, "this token has no scope connect"));
+	if (a->req.door == DOOR_API && (t->scopes & (SCOPE_CONNECT |
+	    SCOPE_HTTP | SCOPE_SSH | SCOPE_ADMIN)) == 0)
+		return (deny(a, 403, 0, "this token has no scope for that"));
 	return (STATUS_OK);
 }
 
@@ -299,6 +308,39 @@ login_node_token(struct attempt *a)
 	return (STATUS_OK);
 }
 
+/*
+ * Programs ask the api door every few seconds, and each time they log in: of
+ * those that come with the same token from the same address one in an hour
+ * is on record.  1 if this is one to be noted.
+ */
+static int
+login_remember(const struct login *req)
+{
+	static struct {
+		char		 token_id[TOKEN_ID_LEN + 4];
+		struct addr_key	 key;
+		uint64_t	 at;
+	}			 seen[LOGINS_SEEN];
+	struct addr_key		 key;
+	uint64_t		 now = auth_mono();
+	size_t			 i, old = 0;
+
+	addr_key((const struct sockaddr *)&req->peer, &key);
+	for (i = 0; i < nitems(seen); i++) {
+		if (seen[i].at != 0 && now - seen[i].at < LOGIN_SEEN_MS &&
+		    strcmp(seen[i].token_id, req->token_id) == 0 &&
+		    memcmp(&seen[i].key, &key, sizeof(key)) == 0)
+			return (0);
+		if (seen[i].at < seen[old].at)
+			old = i;
+	}
+	strlcpy(seen[old].token_id, req->token_id,
+	    sizeof(seen[old].token_id));
+	seen[old].key = key;
+	seen[old].at = now;
+	return (1);
+}
+
 static uint32_t
 login_session(struct attempt *a)
 {
@@ -308,7 +350,11 @@ login_session(struct attempt *a)
 	s.listener = a->listener;
 	s.conn = a->conn;
 	s.door = a->req.door;
+	/* The scope alone makes nobody an administrator. */
 	s.scopes = a->token.scopes;
+	if (!a->token.user_admin)
+		s.scopes &= ~SCOPE_ADMIN;
+	s.restricted = a->token.nodes[0] != '\0';
 	strlcpy(s.user_id, a->token.user_id, sizeof(s.user_id));
 	strlcpy(s.email, a->token.email, sizeof(s.email));
 	strlcpy(s.token_id, a->token.token_id, sizeof(s.token_id));
@@ -328,6 +374,8 @@ login_session(struct attempt *a)
 		return (deny(a, 503, 1, "the relay is busy: try again"));
 	}
 	auth_used(s.token_id);
+	if (a->req.door == DOOR_API && !login_remember(&a->req))
+		return (STATUS_OK);
 	login_audit(a, AUDIT_LOGIN, a->req.method == LOGIN_BEARER ?
 	    "by bearer" : "by signature");
 	log_info("client %s: log-in of %s with token %s%s%s", s.addr, s.email,

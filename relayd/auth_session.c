@@ -257,7 +257,7 @@ session_strings_ok(const struct session *s)
 	    memchr(s->node_id, '\0', sizeof(s->node_id)) != NULL &&
 	    memchr(s->node, '\0', sizeof(s->node)) != NULL &&
 	    memchr(s->addr, '\0', sizeof(s->addr)) != NULL &&
-	    (s->door == DOOR_NODE || s->door == DOOR_ACCESS) &&
+	    DOOR_LOGS_IN(s->door) &&
 	    s->session != 0);
 }
 

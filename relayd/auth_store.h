@@ -63,6 +63,7 @@ struct store_token {
 	char		 user_id[USER_ID_LEN + 4];
 	char		 email[CTL_EMAIL_LEN];	/* of the user */
 	int		 user_enabled;
+	int		 user_admin;
 	char		 name[CTL_NAME_LEN];
 	uint32_t	 scopes;
 	char		 nodes[CTL_TEXT_LEN];	/* comma-separated, or all */

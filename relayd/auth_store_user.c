@@ -300,13 +300,14 @@ store_user_delete(struct store *s, const char *id)
 #define TOKEN_SELECT \
 	"SELECT t.id, t.token_id, t.token_hash, t.user_id, u.email, " \
 	"u.enabled, t.name, t.scopes, t.nodes, t.created_at, t.expires_at, " \
-	"t.last_used_at FROM pat_tokens t JOIN users u ON u.id = t.user_id " \
+	"t.last_used_at, u.roles FROM pat_tokens t JOIN users u ON u.id = t.user_id " \
 	"WHERE t.revoked_at IS NULL "
 
 static int
 token_get(sqlite3_stmt *st, struct store_token *t)
 {
 	char	 public[128], scopes[256], nodes[4 * CTL_TEXT_LEN];
+	char	 roles[256];
 	int	 bad;
 
 	memset(t, 0, sizeof(*t));
@@ -328,6 +329,8 @@ token_get(sqlite3_stmt *st, struct store_token *t)
 	if (t->expires_at <= 0 && sqlite3_column_type(st, 10) != SQLITE_NULL)
 		t->expires_at = 1;
 	t->last_used_at = sqlite3_column_int64(st, 11);
+	t->user_admin = store_text(st, 12, roles, sizeof(roles)) == 0 &&
+	    json_has(roles, "admin", strlen("admin"));
 	return (bad);
 }
 

@@ -49,6 +49,7 @@ static int	 no_passphrase(char *, int, int, void *);
 static int	 cert_load(struct relayd_conf *, struct certificate *);
 static int	 cert_check(struct certificate *, X509 *, EVP_PKEY *);
 static void	 cert_names(struct relayd_conf *, X509 *);
+static void	 cert_name(struct certificate *, X509 *);
 static void	 add_name(struct relayd_conf *, const char *, size_t);
 
 struct relayd_conf *
@@ -62,6 +63,7 @@ config_new(void)
 	TAILQ_INIT(&conf->listens);
 	TAILQ_INIT(&conf->certs);
 	TAILQ_INIT(&conf->proxies);
+	TAILQ_INIT(&conf->monitors);
 	TAILQ_INIT(&conf->names);
 	n = sysconf(_SC_NPROCESSORS_ONLN);
 	conf->prefork = n < 1 ? 1 : n > PROC_INSTANCES_MAX ?
@@ -111,10 +113,13 @@ config_free(struct relayd_conf *conf)
 			freezero(c->key, strlen(c->key));
 		free(c);
 	}
+	TAILQ_CONCAT(&conf->proxies, &conf->monitors, entry);
 	while ((net = TAILQ_FIRST(&conf->proxies)) != NULL) {
 		TAILQ_REMOVE(&conf->proxies, net, entry);
 		free(net);
 	}
+	if (conf->metrics_token != NULL)
+		freezero(conf->metrics_token, strlen(conf->metrics_token));
 	while ((n = TAILQ_FIRST(&conf->names)) != NULL) {
 		TAILQ_REMOVE(&conf->names, n, entry);
 		free(n->name);
@@ -243,8 +248,10 @@ cert_load(struct relayd_conf *conf, struct certificate *c)
 		fatalx("certificate");
 	x = PEM_read_bio_X509(cb, NULL, NULL, NULL);
 	key = PEM_read_bio_PrivateKey(kb, NULL, no_passphrase, NULL);
-	if ((ret = cert_check(c, x, key)) == 0)
+	if ((ret = cert_check(c, x, key)) == 0) {
 		cert_names(conf, x);
+		cert_name(c, x);
+	}
 	EVP_PKEY_free(key);
 	X509_free(x);
 	BIO_free(cb);
@@ -258,6 +265,7 @@ static int
 cert_check(struct certificate *c, X509 *x, EVP_PKEY *key)
 {
 	EVP_PKEY	*pub;
+	time_t		 from, ends;
 
 	if (x == NULL)
 		log_warnx("%s: no certificate in it", c->cert_file);
@@ -279,8 +287,12 @@ cert_check(struct certificate *c, X509 *x, EVP_PKEY *key)
 		    "clock right?", c->cert_file);
 	else if (evtls_cert_keyid(c->chain, c->keyid) == -1)
 		log_warnx("%s: its public key can't be read", c->cert_file);
-	else
+	else if (evtls_cert_times(c->chain, &from, &ends) == -1)
+		log_warnx("%s: its dates can't be read", c->cert_file);
+	else {
+		c->ends = ends;
 		return (0);
+	}
 	return (-1);
 }
 
@@ -327,4 +339,34 @@ cert_names(struct relayd_conf *conf, X509 *x)
 		}
 	}
 	GENERAL_NAMES_free(names);
+}
+
+/* What people know it by: its first name, its subject's, or its file's. */
+static void
+cert_name(struct certificate *c, X509 *x)
+{
+	GENERAL_NAMES	*names;
+	GENERAL_NAME	*name;
+	const char	*base;
+	int		 i;
+
+	names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	for (i = 0; i < sk_GENERAL_NAME_num(names) && c->name[0] == '\0';
+	    i++) {
+		name = sk_GENERAL_NAME_value(names, i);
+		if (name->type == GEN_DNS)
+			snprintf(c->name, sizeof(c->name), "%.*s",
+			    ASN1_STRING_length(name->d.dNSName),
+			    (const char *)ASN1_STRING_get0_data(
+			    name->d.dNSName));
+	}
+	GENERAL_NAMES_free(names);
+	if (c->name[0] == '\0')
+		(void)X509_NAME_get_text_by_NID(X509_get_subject_name(x),
+		    NID_commonName, c->name, sizeof(c->name));
+	if (c->name[0] == '\0') {
+		base = strrchr(c->cert_file, '/');
+		strlcpy(c->name, base == NULL ? c->cert_file : base + 1,
+		    sizeof(c->name));
+	}
 }

@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "control_req.h"
 #include "log.h"
@@ -419,7 +420,11 @@ control_stats(struct control *c)
 {
 	const struct router_counts	*n = &router_counts;
 	struct listener_stats		 l;
+	const struct conf_cert_end	*cert;
+	char				 name[CTL_NAME_LEN];
 	uint64_t			 listeners = 0;
+	int64_t				 now = time(NULL);
+	size_t				 k;
 	int				 i;
 
 	for (i = 0; i < PROC_INSTANCES_MAX; i++)
@@ -445,6 +450,13 @@ control_stats(struct control *c)
 	control_stat(c, "refused", l.refused);
 	control_stat(c, "buffered_bytes", l.buffered);
 	control_stat(c, "credit_bytes", l.credit);
+	control_stat(c, "bytes_from_targets", n->stream_in);
+	control_stat(c, "bytes_to_targets", n->stream_out);
+	for (k = 0; (cert = figures_cert(k)) != NULL; k++) {
+		snprintf(name, sizeof(name), "certificate_expires_s:%.40s",
+		    cert->name);
+		control_stat(c, name, cert->ends > now ? cert->ends - now : 0);
+	}
 	control_done(c, CTL_CODE_OK, "");
 }
 

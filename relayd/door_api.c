@@ -15,9 +15,8 @@
  */
 
 /*
- * The api door: what the relay says of itself.  Over HTTP, to anybody:
- * /health and /version.  On a client's link, as a stream of the kind api:
- * "nodes", what its user may reach.
+ * The api door on a client's link, as a stream of the kind api: "nodes", what
+ * its user may reach.
  */
 
 #include "compat.h"
@@ -28,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "listener.h"
+#include "door_api.h"
 #include "log.h"
 
 #define ANSWER_MAX	(4 * 1024 * 1024)	/* a list of nodes, bytes */
@@ -66,26 +65,6 @@ static const struct mux_stream_ops answer_ops = {
 	.reset = answer_reset,
 	.done = answer_done
 };
-
-int
-door_api_request(struct conn *c, const struct http_head *head)
-{
-	const char	*body;
-
-	if (http_str_eq(&head->path, "/health"))
-		body = "{\"status\":\"ok\"}\n";
-	else if (http_str_eq(&head->path, "/version"))
-		body = "{\"name\":\"culvert\",\"version\":\""
-		    CULVERT_VERSION "\"}\n";
-	else
-		return (-1);
-	if (!http_str_eq(&head->method, "GET")) {
-		conn_error(c, head, 405, "only GET", "Allow: GET\r\n");
-		return (0);
-	}
-	conn_respond(c, 200, "application/json", NULL, body);
-	return (0);
-}
 
 void
 door_api_open(struct conn *c, struct mux_stream *s,
@@ -267,6 +246,7 @@ door_api_router_gone(void)
 {
 	struct answer	*a, *tmp;
 
+	api_stats_router_gone();
 	SLIST_FOREACH_SAFE(a, &answers, entry, tmp) {
 		if (a->complete)
 			continue;

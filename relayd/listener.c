@@ -106,8 +106,10 @@ const struct proc_rule listener_rules[] = {
 	    conf_recv_begin, 0, 0 },
 	{ IMSG_CONF_LISTEN, PROC_PARENT, sizeof(struct conf_listen),
 	    conf_recv_listen, 0, 1 },
-	{ IMSG_CONF_PROXY, PROC_PARENT, sizeof(struct conf_proxy),
+	{ IMSG_CONF_NETWORK, PROC_PARENT, sizeof(struct conf_network),
 	    proxy_recv_conf, 0, 0 },
+	{ IMSG_CONF_CERT_END, PROC_PARENT, sizeof(struct conf_cert_end),
+	    door_api_recv_cert, 0, 0 },
 	{ IMSG_CONF_CERT, PROC_PARENT, sizeof(struct conf_chunk),
 	    conf_recv_cert, 0, 0 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
@@ -151,6 +153,8 @@ const struct proc_rule listener_rules[] = {
 	    record_recv_stats, 0, 0 },
 	{ IMSG_NODES_ENTRY, PROC_ROUTER, NODES_ENTRY_MIN,
 	    door_api_recv_nodes, sizeof(struct nodes_entry), 0 },
+	{ IMSG_FIGURES, PROC_ROUTER, sizeof(struct figures),
+	    door_api_recv_figures, 0, 0 },
 	{ IMSG_NODES_END, PROC_ROUTER, sizeof(struct nodes_ask),
 	    door_api_recv_nodes_end, 0, 0 },
 };
@@ -592,6 +596,7 @@ conn_free(struct conn *c)
 		return;
 	conn_unlink(c, NULL);
 	conn_settled(c);
+	door_api_forget(c);
 	RB_REMOVE(conn_table, &conns, c);
 	counts.connections--;
 	evtls_free(c->tls);
@@ -630,6 +635,7 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 	if (n == 0)
 		return (0);
 	if (n == -1) {
+		c->bodiless = 0;
 		conn_error(c, NULL, status, "the request can't be understood",
 		    NULL);
 		return (len);
@@ -696,6 +702,8 @@ conn_request(struct conn *c, const struct http_head *head)
 
 	c->keepalive = head->minor == 1 && !listener_drains() &&
 	    !http_field_has_token(head, "connection", "close");
+	c->bodiless = http_str_eq(&head->method, "HEAD");
+	c->door = 0;
 	framing = http_body_length(head, &body, &status);
 	if (framing == -1) {
 		conn_error(c, head, status, "the body's length is in doubt",
@@ -712,12 +720,18 @@ conn_request(struct conn *c, const struct http_head *head)
 		    status == 429 ? "Retry-After: 10\r\n" : NULL);
 		return;
 	}
-	if (http_str_eq(&head->path, LINK_PATH_NODE))
+	if (http_str_eq(&head->path, LINK_PATH_NODE)) {
+		counts.requests[DOOR_NODE]++;
 		door_node_request(c, head);
-	else if (http_str_eq(&head->path, LINK_PATH_ACCESS))
+	} else if (http_str_eq(&head->path, LINK_PATH_ACCESS)) {
+		counts.requests[DOOR_ACCESS]++;
 		door_tcp_request(c, head);
-	else if (door_api_request(c, head) == -1)
+	} else if (door_api_request(c, head) == 0)
+		counts.requests[DOOR_API]++;
+	else {
+		counts.requests[0]++;
 		conn_error(c, head, 404, "there is nothing here", NULL);
+	}
 	if (framing == 1 || body > 0)
 		c->keepalive = 0;
 }
@@ -734,7 +748,7 @@ conn_respond(struct conn *c, int status, const char *type, const char *extra,
 	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n%s", status,
 	    http_reason(status), type, strlen(body),
 	    c->keepalive ? "" : "Connection: close\r\n",
-	    extra == NULL ? "" : extra, body);
+	    extra == NULL ? "" : extra, c->bodiless ? "" : body);
 	if (len == -1) {
 		c->state = CONN_CLOSING;
 		evtls_close(c->tls);

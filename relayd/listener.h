@@ -46,6 +46,7 @@
  *	door_*.c		one protocol of clients each
  */
 
+struct api_request;
 struct route;
 struct route_entry;
 struct stream_record;
@@ -101,6 +102,7 @@ enum conn_state {
 	CONN_HANDSHAKE,		/* TLS, or nothing read yet */
 	CONN_REQUEST,		/* between or in request heads */
 	CONN_LOGIN,		/* auth has been asked */
+	CONN_ANSWER,		/* the api door waits for an answer */
 	CONN_UPGRADE,		/* 101 is on its way out */
 	CONN_LINK,		/* a link; out of HTTP */
 	CONN_CLOSING
@@ -125,6 +127,8 @@ struct conn {
 	char			*out;		/* a response, or NULL */
 	size_t			 outlen, outoff;
 	int			 keepalive;
+	int			 bodiless;	/* of a HEAD: no body */
+	struct api_request	*api;		/* or NULL */
 	int			 is_waiting;
 	/* of a log-in */
 	enum login_door		 door;
@@ -147,6 +151,7 @@ RB_PROTOTYPE(conn_table, conn, by_id, conn_cmp)
 
 struct listener_counts {
 	uint64_t	 connections, accepted, handshakes_failed, refused;
+	uint64_t	 requests[DOORS], denied[LOGIN_STATUSES];
 };
 
 /* listener.c */
@@ -312,6 +317,18 @@ void	 door_tcp_request(struct conn *, const struct http_head *);
 void	 door_tcp_open(struct conn *, struct mux_stream *,
 	    const struct mux_open *);
 int	 door_api_request(struct conn *, const struct http_head *);
+/* What was asked on it is of no interest any more. */
+void	 door_api_forget(struct conn *);
+/* Its client has logged in. */
+void	 door_api_session(struct conn *);
+/* What else a refusal with this status says: header lines, or "". */
+const char *door_api_challenge(int);
+/* The configuration: who sees the metrics, what certificates there are. */
+void	 door_api_conf_begin(void);
+int	 door_api_monitor(const struct addr_prefix *);
+void	 door_api_conf_end(const struct conf_begin *);
+int	 door_api_recv_cert(struct proc_peer *, struct imsg *);
+int	 door_api_recv_figures(struct proc_peer *, struct imsg *);
 void	 door_api_open(struct conn *, struct mux_stream *,
 	    const struct mux_open *);
 int	 door_api_recv_nodes(struct proc_peer *, struct imsg *);
@@ -337,6 +354,14 @@ int	 door_port_recv_end(struct proc_peer *, struct imsg *);
  */
 void	 login_request(struct conn *, const struct http_head *,
 	    enum login_door, const char *, const char *);
+/*
+ * A request of the api door: ask auth about its bearer token.  0, it is
+ * asked or refused; or -1: that is no token of ours.
+ */
+int	 login_bearer_request(struct conn *, const struct http_head *);
+/* The credentials behind an authentication scheme; 1 if it is that one. */
+int	 login_scheme(const struct http_str *, const char *,
+	    struct http_str *);
 int	 login_recv_denied(struct proc_peer *, struct imsg *);
 int	 login_recv_session(struct proc_peer *, struct imsg *);
 void	 login_auth_gone(void);

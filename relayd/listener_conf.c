@@ -64,6 +64,7 @@ conf_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 	next.open = 1;
 	listener_accept_sweep(0);
 	proxy_conf_begin();
+	door_api_conf_begin();
 	return (0);
 }
 
@@ -129,6 +130,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	}
 	memcpy(nonce_key.key, next.begin.nonce_key, sizeof(nonce_key.key));
 	proxy_conf_end();
+	door_api_conf_end(&next.begin);
 	listener_set_limits(&next.begin.limits);
 	log_setverbose(next.begin.verbose);
 	listener_accept_sweep(1);

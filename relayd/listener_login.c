@@ -45,6 +45,8 @@ static uint32_t	login_who(const struct conn *);
 static int	login_signature(struct conn *, const struct http_str *,
 		    struct login *);
 static int	login_bearer(const struct http_str *, struct login *);
+static void	login_ask(struct conn *, const struct http_head *,
+		    enum login_door, struct login *);
 static void	login_nonce(struct conn *, const struct http_head *);
 static void	login_answer(struct conn *, int, const char *, uint32_t);
 
@@ -173,8 +175,7 @@ login_nonce(struct conn *c, const struct http_head *head)
 	conn_error(c, head, 401, "log in with a token", extra);
 }
 
-/* What follows the scheme, or NULL if the field names another one. */
-static int
+int
 login_scheme(const struct http_str *s, const char *scheme,
     struct http_str *rest)
 {
@@ -224,13 +225,21 @@ login_request(struct conn *c, const struct http_head *head,
 		login_nonce(c, head);
 		return;
 	}
-	req.door = door;
-	req.peer = c->peer;
 	strlcpy(req.path, path, sizeof(req.path));
 	strlcpy(req.node, node, sizeof(req.node));
+	login_ask(c, head, door, &req);
+}
+
+/* Have auth decide; the credentials are forgotten here. */
+static void
+login_ask(struct conn *c, const struct http_head *head, enum login_door door,
+    struct login *req)
+{
+	req->door = door;
+	req->peer = c->peer;
 	/* A storm is answered before it costs auth a signature. */
 	if (nlogins >= LOGINS_MAX || proc_send(proc_peer(PROC_AUTH, 0),
-	    IMSG_LOGIN, c->id, -1, &req, sizeof(req)) == -1)
+	    IMSG_LOGIN, c->id, -1, req, sizeof(*req)) == -1)
 		conn_error(c, head, 503, "the relay is busy: try again",
 		    "Retry-After: 2\r\n");
 	else {
@@ -240,7 +249,24 @@ login_request(struct conn *c, const struct http_head *head,
 		evtls_pause(c->tls);
 		evtls_deadline(c->tls, LOGIN_WAIT_MS);
 	}
-	explicit_bzero(&req, sizeof(req));
+	explicit_bzero(req, sizeof(*req));
+}
+
+int
+login_bearer_request(struct conn *c, const struct http_head *head)
+{
+	const struct http_str	*auth = http_field(head, "authorization");
+	struct http_str		 token;
+	struct login		 req;
+
+	memset(&req, 0, sizeof(req));
+	if (auth == NULL || !login_scheme(auth, "bearer", &token) ||
+	    login_bearer(&token, &req) == -1) {
+		explicit_bzero(&req, sizeof(req));
+		return (-1);
+	}
+	login_ask(c, head, DOOR_API, &req);
+	return (0);
 }
 
 /* Auth or router has answered: this connection waits no longer. */
@@ -262,10 +288,12 @@ login_take(uint32_t id)
 static void
 login_answer(struct conn *c, int status, const char *text, uint32_t retry)
 {
-	char	 extra[64] = "";
+	char	 extra[256] = "";
 
 	if (retry > 0)
 		snprintf(extra, sizeof(extra), "Retry-After: %u\r\n", retry);
+	if (c->door == DOOR_API)
+		strlcat(extra, door_api_challenge(status), sizeof(extra));
 	c->state = CONN_REQUEST;
 	c->keepalive = 0;
 	conn_error(c, NULL, status, text, extra);
@@ -274,13 +302,18 @@ login_answer(struct conn *c, int status, const char *text, uint32_t retry)
 int
 login_recv_denied(struct proc_peer *peer, struct imsg *imsg)
 {
+	static const uint32_t	 statuses[] = LOGIN_STATUS_LIST;
 	struct login_denied	 d;
 	struct conn		*c;
+	size_t			 i;
 
 	if (imsg_get_data(imsg, &d, sizeof(d)) == -1 ||
 	    d.status < 400 || d.status > 599 ||
 	    memchr(d.text, '\0', sizeof(d.text)) == NULL)
 		return (-1);
+	for (i = 0; i < LOGIN_STATUSES - 1 && statuses[i] != d.status; i++)
+		;
+	counts.denied[i]++;
 	if ((c = login_take(imsg_get_id(imsg))) != NULL)
 		login_answer(c, d.status, d.text, d.retry_after);
 	return (0);
@@ -294,7 +327,7 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 	int		 len;
 
 	if (imsg_get_data(imsg, &s, sizeof(s)) == -1 || s.session == 0 ||
-	    (s.door != DOOR_NODE && s.door != DOOR_ACCESS) ||
+	    !DOOR_LOGS_IN(s.door) ||
 	    memchr(s.email, '\0', sizeof(s.email)) == NULL ||
 	    memchr(s.node, '\0', sizeof(s.node)) == NULL)
 		return (-1);
@@ -306,6 +339,15 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 		    sizeof(down.text));
 		(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_DOWN,
 		    s.conn, -1, &down, sizeof(down));
+		return (0);
+	}
+	if (s.door == DOOR_API) {
+		if ((c->session = malloc(sizeof(s))) == NULL) {
+			conn_free(c);
+			return (0);
+		}
+		*c->session = s;
+		door_api_session(c);
 		return (0);
 	}
 	if ((c->session = malloc(sizeof(s))) == NULL ||

@@ -33,24 +33,27 @@
 #include "proxyproto.h"
 
 struct proxies {
-	struct conf_proxy	 p[NETWORKS_MAX];
+	struct conf_network	 p[NETWORKS_MAX];
 	size_t			 n;
 };
 
 static struct proxies	 proxies, next;
 
-static const struct conf_proxy *proxy_find(const struct sockaddr_storage *);
+static const struct conf_network *proxy_find(const struct sockaddr_storage *);
 
 int
 proxy_recv_conf(struct proc_peer *peer, struct imsg *imsg)
 {
-	struct conf_proxy	 p;
+	struct conf_network	 p;
 
 	if (imsg_get_data(imsg, &p, sizeof(p)) == -1 ||
-	    next.n >= nitems(next.p) ||
 	    (p.prefix.family != 4 && p.prefix.family != 6) ||
 	    p.prefix.bits > (p.prefix.family == 4 ? 32 : 128) ||
 	    p.field > FORWARDED_RFC7239)
+		return (-1);
+	if (p.what == NETWORK_MONITOR)
+		return (door_api_monitor(&p.prefix));
+	if (p.what != NETWORK_PROXY || next.n >= nitems(next.p))
 		return (-1);
 	next.p[next.n++] = p;
 	return (0);
@@ -68,7 +71,7 @@ proxy_conf_end(void)
 	proxies = next;
 }
 
-static const struct conf_proxy *
+static const struct conf_network *
 proxy_find(const struct sockaddr_storage *ss)
 {
 	size_t	 i;
@@ -119,7 +122,7 @@ int
 proxy_request(struct conn *c, const struct http_head *head)
 {
 	static struct sockaddr_storage	 hops[FORWARDED_HOPS_MAX];
-	const struct conf_proxy		*p;
+	const struct conf_network		*p;
 	struct addr_key			 old, new;
 	ssize_t				 i, n;
 

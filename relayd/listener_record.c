@@ -172,6 +172,8 @@ record_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 	st.handshakes_failed = counts.handshakes_failed;
 	st.refused = counts.refused;
 	st.credit = budget.used;
+	memcpy(st.requests, counts.requests, sizeof(st.requests));
+	memcpy(st.denied, counts.denied, sizeof(st.denied));
 	(void)proc_send(peer, IMSG_STATS, 0, -1, &st, sizeof(st));
 	return (0);
 }

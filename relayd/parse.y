@@ -47,6 +47,9 @@ static void	set_log(const char *, const char *);
 static void	set_log_level(const char *);
 static void	add_listen(const char *, const char *, int);
 static void	add_proxy(const char *);
+static struct network *add_network(struct networks *, const char *,
+		    const char *);
+static void	set_metrics_token(const char *);
 static void	set_field(const char *);
 static void	add_certificate(const char *, const char *);
 static void	add_publish(const char *, const char *, const char *,
@@ -73,7 +76,8 @@ static struct network		*first_proxy;
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
 %token	CONTROL GROUP LIMIT LOG TO FACILITY
-%token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY ERROR
+%token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY
+%token	METRICS ALLOW TOKEN ERROR
 %token	<text>	TEXT USER
 %type	<text>	limitword proto on
 %type	<number> listenopts
@@ -102,6 +106,8 @@ statement	: TEXT '=' TEXT {
 		}
 		| TRUSTED PROXY proxies
 		| TRUSTED PROXY proxies HEADER TEXT { set_field($5); }
+		| METRICS metric
+		| METRICS '{' metrics '}'
 		| PREFORK TEXT			{ set_prefork($2); }
 		| CERTIFICATE TEXT KEY TEXT	{ add_certificate($2, $4); }
 		| DOMAIN TEXT			{ set_domain($2); }
@@ -139,6 +145,32 @@ ports		: PORT
 
 on		: /* empty */	{ $$ = NULL; }
 		| ON TEXT	{ $$ = $2; }
+		;
+
+metrics		: /* empty */
+		| metrics '\n'
+		| metrics metric
+		;
+
+metric		: ALLOW monitors
+		| ALLOW '{' monitorlist '}'
+		| TOKEN TEXT			{ set_metrics_token($2); }
+		;
+
+monitors	: monitor
+		| monitors monitor
+		;
+
+monitorlist	: /* empty */
+		| monitorlist '\n'
+		| monitorlist ','
+		| monitorlist monitor
+		;
+
+monitor		: TEXT {
+			(void)add_network(&conf->monitors, $1,
+			    "metrics allow");
+		}
 		;
 
 /* One to a line. */
@@ -187,6 +219,7 @@ proxylist	: /* empty */
 %%
 
 static const struct conflex_keyword keywords[] = {
+	{ "allow",		ALLOW },
 	{ "by",			BY },
 	{ "certificate",	CERTIFICATE },
 	{ "control",		CONTROL },
@@ -199,6 +232,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "limit",		LIMIT },
 	{ "listen",		LISTEN },
 	{ "log",		LOG },
+	{ "metrics",		METRICS },
 	{ "on",			ON },
 	{ "port",		PORT },
 	{ "ports",		PORTS },
@@ -209,6 +243,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "state",		STATE },
 	{ "tls",		TLS },
 	{ "to",			TO },
+	{ "token",		TOKEN },
 	{ "trusted",		TRUSTED },
 	{ "user",		USER },
 };
@@ -359,28 +394,36 @@ add_listen(const char *host, const char *port, int opts)
 	TAILQ_INSERT_TAIL(&conf->listens, l, entry);
 }
 
-static void
-add_proxy(const char *text)
+static struct network *
+add_network(struct networks *list, const char *text, const char *what)
 {
 	struct network	*n;
 	int		 count = 0;
 
-	TAILQ_FOREACH(n, &conf->proxies, entry)
+	TAILQ_FOREACH(n, list, entry)
 		count++;
 	if (count >= NETWORKS_MAX) {
-		conflex_error("trusted proxy: at most %d", NETWORKS_MAX);
-		return;
+		conflex_error("%s: at most %d", what, NETWORKS_MAX);
+		return (NULL);
 	}
 	if ((n = calloc(1, sizeof(*n))) == NULL)
 		fatal("configuration");
 	if (addr_prefix_parse(text, &n->prefix) == -1) {
-		conflex_error("trusted proxy %s: not an address, nor a "
-		    "network like 192.0.2.0/24", text);
+		conflex_error("%s %s: not an address, nor a network like "
+		    "192.0.2.0/24", what, text);
 		free(n);
-		return;
+		return (NULL);
 	}
-	n->field = FORWARDED_X;
-	TAILQ_INSERT_TAIL(&conf->proxies, n, entry);
+	TAILQ_INSERT_TAIL(list, n, entry);
+	return (n);
+}
+
+static void
+add_proxy(const char *text)
+{
+	struct network	*n;
+
+	n = add_network(&conf->proxies, text, "trusted proxy");
 	if (first_proxy == NULL)
 		first_proxy = n;
 }
@@ -403,6 +446,25 @@ set_field(const char *name)
 	}
 	for (n = first_proxy; n != NULL; n = TAILQ_NEXT(n, entry))
 		n->field = field;
+}
+
+/* Long enough that nobody finds it by trying. */
+static void
+set_metrics_token(const char *token)
+{
+	size_t	 len = strlen(token), i;
+
+	if (!conflex_private())
+		conflex_error("metrics token: others may read this file: "
+		    "chmod 600 it, or include one that is so");
+	for (i = 0; i < len && token[i] > ' ' && token[i] <= '~'; i++)
+		;
+	if (i < len || len < 16 || len > 256) {
+		conflex_error("metrics token: 16 to 256 characters without "
+		    "spaces");
+		return;
+	}
+	set_string(&conf->metrics_token, token, "metrics token");
 }
 
 static void

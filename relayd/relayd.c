@@ -27,6 +27,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <openssl/evp.h>
+
 #include <err.h>
 #include <errno.h>
 #include <grp.h>
@@ -36,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "addr.h"
@@ -43,6 +46,7 @@
 #include "listen_publish.h"
 #include "log.h"
 #include "relayd.h"
+#include "watch.h"
 
 __dead static void	usage(void);
 static void	open_files(void);
@@ -59,6 +63,9 @@ static int	relayd_recv_log(struct proc_peer *, struct imsg *);
 static void	relayd_log_level(int);
 static void	send_conf(struct proc_peer *);
 static void	send_listens(struct proc_peer *);
+static void	send_metrics(struct conf_begin *);
+static void	send_networks(struct proc_peer *, uint32_t,
+		    const struct networks *);
 static void	send_pem(struct proc_peer *, uint32_t, uint32_t,
 		    const struct certificate *, const char *);
 static void	send_sign_socket(int);
@@ -72,6 +79,7 @@ static int			 verbose_min;	/* by -v */
 static int			 control_fd = -1;
 static uint32_t			 generation;
 static uint8_t			 nonce_key[32];	/* of all listeners */
+static int64_t			 started;	/* s since 1970 */
 static int			 unsent;	/* keys has not taken it yet */
 /* Listeners that have got their configuration, for the links among them. */
 static int			 configured[PROC_INSTANCES_MAX];
@@ -220,6 +228,7 @@ main(int argc, char **argv)
 	arc4random_buf(nonce_key, sizeof(nonce_key));
 	publish_configure(conf);
 	open_files();
+	started = time(NULL);
 	return (proc_parent(&relayd_daemon, &opt));
 }
 
@@ -268,6 +277,7 @@ relayd_up(void)
 		log_info("serves on %s%s%s", addr, l->tls ? " with TLS" : "",
 		    l->proxy ? ", behind proxies" : "");
 	}
+	watch_start(conf);
 	memory_trim();
 }
 
@@ -313,9 +323,8 @@ send_conf(struct proc_peer *p)
 	struct conf_begin	 begin;
 	struct conf_end		 end = { .generation = generation };
 	struct conf_name	 name;
-	struct conf_proxy	 proxy;
+	struct conf_cert_end	 cert_end;
 	struct certificate	*cert;
-	struct network		*net;
 	struct own_name		*n;
 	uint32_t		 i = 0;
 	int			 kind = proc_peer_kind(p);
@@ -329,24 +338,31 @@ send_conf(struct proc_peer *p)
 	strlcpy(begin.user, conf->user, sizeof(begin.user));
 	begin.prefork = conf->prefork;
 	begin.verbose = verbose;
-	if (kind == PROC_LISTENER)
+	begin.started = started;
+	if (kind == PROC_LISTENER) {
 		memcpy(begin.nonce_key, nonce_key, sizeof(nonce_key));
+		send_metrics(&begin);
+	}
 	proc_send(p, IMSG_CONF_BEGIN, 0, -1, &begin, sizeof(begin));
 	if (kind == PROC_LISTENER) {
 		send_listens(p);
-		TAILQ_FOREACH(net, &conf->proxies, entry) {
-			memset(&proxy, 0, sizeof(proxy));
-			proxy.prefix = net->prefix;
-			proxy.field = net->field;
-			proc_send(p, IMSG_CONF_PROXY, 0, -1, &proxy,
-			    sizeof(proxy));
-		}
+		send_networks(p, NETWORK_PROXY, &conf->proxies);
+		send_networks(p, NETWORK_MONITOR, &conf->monitors);
 	}
 	TAILQ_FOREACH(cert, &conf->certs, entry) {
 		if (kind == PROC_LISTENER)
 			send_pem(p, IMSG_CONF_CERT, i, cert, cert->chain);
 		if (kind == PROC_KEYS)
 			send_pem(p, IMSG_CONF_KEY, i, cert, cert->key);
+		if (kind == PROC_LISTENER || kind == PROC_ROUTER) {
+			memset(&cert_end, 0, sizeof(cert_end));
+			cert_end.index = i;
+			cert_end.ends = cert->ends;
+			strlcpy(cert_end.name, cert->name,
+			    sizeof(cert_end.name));
+			proc_send(p, IMSG_CONF_CERT_END, 0, -1, &cert_end,
+			    sizeof(cert_end));
+		}
 		i++;
 	}
 	if (kind == PROC_AUTH) {
@@ -362,6 +378,35 @@ send_conf(struct proc_peer *p)
 			    sizeof(conf->publish.list[i]));
 	}
 	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
+}
+
+/* Listeners see a hash of the token for metrics, as of no other. */
+static void
+send_metrics(struct conf_begin *begin)
+{
+	unsigned int	 len = sizeof(begin->metrics_hash);
+
+	if (conf->metrics_token == NULL)
+		return;
+	if (EVP_Digest(conf->metrics_token, strlen(conf->metrics_token),
+	    begin->metrics_hash, &len, EVP_sha256(), NULL) != 1)
+		fatalx("SHA-256");
+	begin->has_metrics_token = 1;
+}
+
+static void
+send_networks(struct proc_peer *p, uint32_t what, const struct networks *list)
+{
+	struct conf_network	 msg;
+	struct network		*net;
+
+	TAILQ_FOREACH(net, list, entry) {
+		memset(&msg, 0, sizeof(msg));
+		msg.prefix = net->prefix;
+		msg.what = what;
+		msg.field = net->field;
+		proc_send(p, IMSG_CONF_NETWORK, 0, -1, &msg, sizeof(msg));
+	}
 }
 
 static void
@@ -497,6 +542,7 @@ relayd_reconfigure(char *why, size_t size)
 	publish_configure(new);
 	config_free(conf);
 	conf = new;
+	watch_start(conf);
 	relayd_log_level(conf->log_level);
 	generation++;
 	/*

@@ -81,7 +81,10 @@ struct listen_addr {
 };
 TAILQ_HEAD(listen_addrs, listen_addr);
 
-/* Who may say for whom it speaks, and by which field of HTTP. */
+/*
+ * Who may say for whom it speaks, and by which field of HTTP; or who may see
+ * the metrics.
+ */
 struct network {
 	TAILQ_ENTRY(network)	 entry;
 	struct addr_prefix	 prefix;
@@ -96,6 +99,9 @@ struct certificate {
 	char		*chain;			/* PEM, loaded by the parent */
 	char		*key;			/* PEM, secret */
 	uint8_t		 keyid[EVTLS_KEYID_LEN];
+	char		 name[DOMAIN_LEN];	/* of the names in it one */
+	int64_t		 ends;			/* s since 1970 */
+	int64_t		 warned;		/* that it does; likewise */
 };
 TAILQ_HEAD(certificates, certificate);
 
@@ -109,6 +115,8 @@ struct relayd_conf {
 	struct listen_addrs	 listens;
 	struct certificates	 certs;
 	struct networks		 proxies;	/* that are trusted */
+	struct networks		 monitors;	/* that see the metrics */
+	char			*metrics_token;	/* or NULL */
 	struct own_names	 names;		/* `domain`, and what the
 						   certificates say */
 	char			*domain;	/* or NULL */
@@ -141,7 +149,8 @@ enum imsg_type {
 	/* parent -> children: the configuration, all or nothing */
 	IMSG_CONF_BEGIN = PROC_IMSG_FIRST,	/* struct conf_begin */
 	IMSG_CONF_LISTEN,	/* struct conf_listen, fd; to listeners */
-	IMSG_CONF_PROXY,	/* struct conf_proxy; to listeners */
+	IMSG_CONF_NETWORK,	/* struct conf_network; to listeners */
+	IMSG_CONF_CERT_END,	/* struct conf_cert_end; to router, listeners */
 	IMSG_CONF_CERT,		/* struct conf_chunk: chains; to listeners */
 	IMSG_CONF_KEY,		/* struct conf_chunk: keys; to keys */
 	IMSG_CONF_NAME,		/* struct conf_name; to auth */
@@ -196,6 +205,10 @@ enum imsg_type {
 				   send STREAM_BYTES, LINK_STATS, then */
 	IMSG_LINK_STATS,	/* struct link_stats; id: connection */
 	IMSG_STATS,		/* struct listener_stats: the end */
+	/* all there is to count: listener -> router and back */
+	IMSG_FIGURES_ASK,	/* struct ctl_id */
+	IMSG_FIGURES,		/* struct figures */
+	IMSG_USAGE,		/* struct process_usage; parent -> router, often */
 	/* the nodes a user may reach: listener -> router -> auth and back */
 	IMSG_NODES_ASK,		/* struct nodes_ask; id: the asker's */
 	IMSG_NODES_ENTRY,	/* struct nodes_entry */
@@ -257,7 +270,12 @@ struct conf_begin {
 	char			 user[CTL_NAME_LEN];
 	int32_t			 prefork;
 	uint32_t		 verbose;
-	uint8_t			 nonce_key[32];	/* to listeners only */
+	int64_t			 started;	/* s since 1970: the daemon */
+	/* to listeners only: */
+	uint8_t			 nonce_key[32];
+	uint8_t			 metrics_hash[32];	/* SHA-256 of the token
+							   for metrics */
+	uint32_t		 has_metrics_token;
 };
 
 struct conf_listen {
@@ -266,10 +284,19 @@ struct conf_listen {
 	uint32_t		 proxy;
 };
 
-/* A trusted proxy, or a network of them. */
-struct conf_proxy {
+/* A trusted proxy, or who may see the metrics; or a network of them. */
+enum conf_network_what { NETWORK_PROXY = 1, NETWORK_MONITOR };
+struct conf_network {
 	struct addr_prefix	 prefix;
+	uint32_t		 what;
 	uint32_t		 field;		/* enum forwarded_field */
+};
+
+/* What each certificate is called, and when it ends. */
+struct conf_cert_end {
+	uint32_t		 index;
+	int64_t			 ends;		/* s since 1970 */
+	char			 name[DOMAIN_LEN];
 };
 
 /* A piece of certificate chain or key number index; pieces come in order. */
@@ -315,7 +342,16 @@ struct sign_answer {
 };
 
 /* DOOR_PORT: nobody logged in; router speaks for the node's owner. */
-enum login_door { DOOR_NODE = 1, DOOR_ACCESS = 2, DOOR_PORT = 3 };
+enum login_door {
+	DOOR_NODE = 1, DOOR_ACCESS = 2, DOOR_PORT = 3, DOOR_API = 4
+};
+#define DOORS		5	/* 0: none */
+/* Whether those who come in there have to log in. */
+#define DOOR_LOGS_IN(d)	((d) == DOOR_NODE || (d) == DOOR_ACCESS || \
+			    (d) == DOOR_API)
+/* With which log-ins are denied; the last one stands for any other. */
+#define LOGIN_STATUSES	7
+#define LOGIN_STATUS_LIST { 401, 403, 409, 421, 429, 503, 0 }
 enum login_method { LOGIN_SIGNATURE = 1, LOGIN_BEARER = 2 };
 
 struct login {
@@ -354,6 +390,8 @@ struct session {
 	char			 node[CTL_NAME_LEN];
 	char			 addr[CTL_ADDR_LEN];
 	int64_t			 expires_at;	/* of the token; 0: never */
+	uint32_t		 restricted;	/* the token is for some nodes */
+	uint32_t		 pad;
 };
 
 struct link_up {
@@ -491,6 +529,38 @@ struct listener_stats {
 	uint64_t		 refused;	/* at a limit */
 	uint64_t		 buffered;	/* bytes in connections */
 	uint64_t		 credit;	/* bytes reserved for windows */
+	uint64_t		 requests[DOORS];	/* HTTP, by door */
+	uint64_t		 denied[LOGIN_STATUSES];
+};
+
+/* What a process takes. */
+struct process_usage {
+	uint32_t		 kind;		/* enum relayd_kind */
+	int32_t			 instance;
+	uint32_t		 starts;	/* of it, so far */
+	uint32_t		 pad;
+	uint64_t		 rss;		/* bytes */
+	uint64_t		 cpu_us;
+	int64_t			 started;	/* s since 1970 */
+};
+
+#define FIGURES_CODES	(MUX_CODE_GOING_AWAY + 2)	/* the last: others */
+#define FIGURES_USAGE	(PROC_INSTANCES_MAX + PROC_KINDS)
+struct figures {
+	uint64_t		 ask;		/* ctl_id.id of the question */
+	uint64_t		 nodes, clients;	/* links up */
+	uint64_t		 sessions, streams, tickets, asks;
+	uint64_t		 logins, logins_refused, flaps;
+	uint64_t		 streams_total, streams_lost, audit_lost;
+	uint64_t		 stream_in, stream_out;	/* bytes from and to
+							   targets */
+	uint64_t		 node_in, node_out;	/* and nodes... */
+	uint64_t		 client_in, client_out;	/* ...and clients */
+	uint64_t		 closed[FIGURES_CODES];	/* streams, by code */
+	uint32_t		 listeners;	/* 1 << instance of each */
+	uint32_t		 nusage;
+	struct listener_stats	 listener[PROC_INSTANCES_MAX];
+	struct process_usage		 usage[FIGURES_USAGE];
 };
 
 struct nodes_ask {

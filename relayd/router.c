@@ -57,6 +57,10 @@ const struct proc_rule router_rules[] = {
 	    router_recv_end, 0, 0 },
 	{ IMSG_CONF_CONTROL, PROC_PARENT, sizeof(struct conf_end),
 	    router_recv_control, 0, 1 },
+	{ IMSG_CONF_CERT_END, PROC_PARENT, sizeof(struct conf_cert_end),
+	    figures_recv_cert, 0, 0 },
+	{ IMSG_USAGE, PROC_PARENT, sizeof(struct process_usage),
+	    figures_recv_usage, 0, 0 },
 	{ IMSG_RELOADED, PROC_PARENT, sizeof(struct ctl_end),
 	    control_recv_end, 0, 0 },
 
@@ -129,6 +133,8 @@ const struct proc_rule router_rules[] = {
 	    stream_recv_bytes, 0, 0 },
 	{ IMSG_LINK_STATS, PROC_LISTENER, sizeof(struct link_stats),
 	    link_recv_stats, 0, 0 },
+	{ IMSG_FIGURES_ASK, PROC_LISTENER, sizeof(struct ctl_id),
+	    figures_recv_ask, 0, 0 },
 	{ IMSG_STATS, PROC_LISTENER, sizeof(struct listener_stats),
 	    stats_recv, 0, 0 },
 };
@@ -232,6 +238,7 @@ router_peer_down(struct proc_peer *peer)
 		sessions_listener_down(i);
 		ends_listener_down(i);
 		stats_listener_down(i);
+		figures_listener_down(i);
 	}
 }
 
@@ -269,6 +276,7 @@ router_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &next, sizeof(next)) == -1)
 		return (-1);
 	next_open = 1;
+	figures_conf_begin();
 	return (0);
 }
 
@@ -282,6 +290,7 @@ router_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	next_open = 0;
 	router_limits = next.limits;
 	router_prefork = next.prefork;
+	figures_conf_end();
 	log_setverbose(next.verbose);
 	return (0);
 }

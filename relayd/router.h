@@ -35,6 +35,7 @@
  *	router_route.c		which link leads to a node: asks and tickets
  *	router_stream.c		the list of streams
  *	router_stats.c		asking the listeners for figures
+ *	router_figures.c	all there is to count, for listeners
  *	router_audit.c		what auth is to write down
  *	control_req.c	what is asked at the control socket
  *	control_audit.c		the audit log, read at the control socket
@@ -111,6 +112,10 @@ struct router_counts {
 	uint64_t	 streams_total, streams_lost;
 	uint64_t	 flaps;
 	uint64_t	 audit_lost;
+	/* bytes: from and to targets, nodes, clients */
+	uint64_t	 stream_in, stream_out;
+	uint64_t	 node_in, node_out, client_in, client_out;
+	uint64_t	 closed[FIGURES_CODES];	/* streams, by code */
 };
 
 /* router.c */
@@ -264,11 +269,26 @@ int		 stream_recv_bytes(struct proc_peer *, struct imsg *);
 #define STATS_MS	1000	/* for listeners to answer */
 /* Ask all listeners; done is called when they have answered, or may be now. */
 void		 stats_ask(void (*)(uint32_t), uint32_t);
+/* The same, but what they told a second ago will do. */
+void		 stats_ask_recent(void (*)(uint32_t), uint32_t);
 void		 stats_listener_down(int);
 int		 stats_expire(uint64_t);
 /* The sum of what the listeners have told. */
 void		 stats_sum(struct listener_stats *);
+/* What one of them has told.  0, or -1: nothing yet. */
+int		 stats_of(int, struct listener_stats *);
 int		 stats_recv(struct proc_peer *, struct imsg *);
+
+/* router_figures.c */
+void		 figures_listener_down(int);
+/* What certificates there are: from the begin to the end of a configuration. */
+void		 figures_conf_begin(void);
+void		 figures_conf_end(void);
+/* The certificate of this number, or NULL. */
+const struct conf_cert_end *figures_cert(size_t);
+int		 figures_recv_cert(struct proc_peer *, struct imsg *);
+int		 figures_recv_usage(struct proc_peer *, struct imsg *);
+int		 figures_recv_ask(struct proc_peer *, struct imsg *);
 
 /* router_audit.c */
 /* An event, now; what belongs to a session is filled in, if there is one. */

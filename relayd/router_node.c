@@ -286,6 +286,20 @@ link_recv_away(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+static void
+link_bytes(struct router_session *rs, uint64_t in, uint64_t out)
+{
+	struct router_counts	*n = &router_counts;
+	int			 node = rs->s.door == DOOR_NODE;
+
+	if (in > rs->in)
+		*(node ? &n->node_in : &n->client_in) += in - rs->in;
+	if (out > rs->out)
+		*(node ? &n->node_out : &n->client_out) += out - rs->out;
+	rs->in = in;
+	rs->out = out;
+}
+
 int
 link_recv_down(struct proc_peer *peer, struct imsg *imsg)
 {
@@ -302,10 +316,8 @@ link_recv_down(struct proc_peer *peer, struct imsg *imsg)
 		    proc_peer_instance(peer));
 		return (0);
 	}
-	if (rs->up) {
-		rs->in = down.in;
-		rs->out = down.out;
-	}
+	if (rs->up)
+		link_bytes(rs, down.in, down.out);
 	session_drop(rs, down.text);
 	return (0);
 }
@@ -341,8 +353,7 @@ link_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	if (rs == NULL)
 		return (0);
-	rs->in = st.in;
-	rs->out = st.out;
+	link_bytes(rs, st.in, st.out);
 	rs->rtt_us = st.rtt_us;
 	rs->link_streams = st.streams;
 	return (0);

@@ -148,7 +148,7 @@ session_valid(const struct session *s)
 {
 	return (s->session != 0 && s->conn != 0 && s->listener >= 0 &&
 	    s->listener < PROC_INSTANCES_MAX &&
-	    (s->door == DOOR_NODE || s->door == DOOR_ACCESS) &&
+	    DOOR_LOGS_IN(s->door) &&
 	    ROUTER_STR(s->user_id) && s->user_id[0] != '\0' &&
 	    ROUTER_STR(s->email) && ROUTER_STR(s->token_id) &&
 	    ROUTER_STR(s->node_id) && ROUTER_STR(s->node) &&

@@ -42,6 +42,9 @@ struct stats_round {
 static TAILQ_HEAD(, stats_round) rounds = TAILQ_HEAD_INITIALIZER(rounds);
 static struct listener_stats	 latest[PROC_INSTANCES_MAX];
 static uint64_t			 next_ask;
+static uint64_t			 done_ms;	/* of the last round */
+
+#define RECENT_MS	1000
 
 static void	stats_done(struct stats_round *);
 
@@ -69,9 +72,19 @@ stats_ask(void (*done)(uint32_t), uint32_t arg)
 		router_wake();
 }
 
+void
+stats_ask_recent(void (*done)(uint32_t), uint32_t arg)
+{
+	if (done_ms != 0 && router_ms() - done_ms < RECENT_MS)
+		done(arg);
+	else
+		stats_ask(done, arg);
+}
+
 static void
 stats_done(struct stats_round *r)
 {
+	done_ms = router_ms();
 	TAILQ_REMOVE(&rounds, r, entry);
 	r->done(r->arg);
 	free(r);
@@ -142,4 +155,13 @@ stats_sum(struct listener_stats *sum)
 		sum->buffered += latest[i].buffered;
 		sum->credit += latest[i].credit;
 	}
+}
+
+int
+stats_of(int i, struct listener_stats *st)
+{
+	if (latest[i].ask == 0)
+		return (-1);
+	*st = latest[i];
+	return (0);
 }

@@ -55,6 +55,7 @@ static struct router_session *stream_node(const struct router_stream *);
 static struct router_stream *stream_new(struct router_session *,
 		    const struct stream_up *);
 static const char *stream_addr(const struct router_stream *);
+static void	stream_bytes(struct router_stream *, uint64_t, uint64_t);
 static void	stream_end(struct router_stream *, uint32_t, const char *);
 
 RB_HEAD(router_stream_table, router_stream);
@@ -159,6 +160,8 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	TAILQ_REMOVE(&st->client->streams, st, of_session);
 	RB_REMOVE(router_stream_table, &streams, st);
 	router_counts.streams--;
+	router_counts.closed[code < FIGURES_CODES - 1 ? code :
+	    FIGURES_CODES - 1]++;
 	free(st);
 	control_stream_down(id);
 }
@@ -281,6 +284,17 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+static void
+stream_bytes(struct router_stream *st, uint64_t in, uint64_t out)
+{
+	if (in > st->in)
+		router_counts.stream_in += in - st->in;
+	if (out > st->out)
+		router_counts.stream_out += out - st->out;
+	st->in = in;
+	st->out = out;
+}
+
 int
 stream_recv_down(struct proc_peer *peer, struct imsg *imsg)
 {
@@ -296,8 +310,7 @@ stream_recv_down(struct proc_peer *peer, struct imsg *imsg)
 		    (unsigned long long)down.id);
 		return (0);
 	}
-	st->in = down.in;
-	st->out = down.out;
+	stream_bytes(st, down.in, down.out);
 	stream_end(st, down.code, down.text);
 	return (0);
 }
@@ -311,9 +324,7 @@ stream_recv_bytes(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &b, sizeof(b)) == -1 ||
 	    b.id >> 56 != (uint64_t)proc_peer_instance(peer))
 		return (-1);
-	if ((st = stream_find(b.id)) != NULL) {
-		st->in = b.in;
-		st->out = b.out;
-	}
+	if ((st = stream_find(b.id)) != NULL)
+		stream_bytes(st, b.in, b.out);
 	return (0);
 }

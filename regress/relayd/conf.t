@@ -122,6 +122,29 @@ made '64 certificates' 'configuration OK'
 echo "certificate \"$T/tls/ec.pem\" key \"$T/tls/ec.key\"" >>"$conf"
 made '65 certificates' '@T@/made.conf:67: certificate: at most 64'
 
+# token NAME TOKEN WANT: of metrics, in a file for its owner alone
+token() {
+	printf 'listen on 127.0.0.1\nstate "%s/state"\nmetrics token "%s"\n' \
+	    "$T" "$2" >"$conf"
+	chmod 600 "$conf"
+	made "$1" "$3"
+	chmod 644 "$conf"
+}
+token 'a token for metrics' abcdefghijklmnop 'configuration OK'
+token 'a token for metrics that is too short' abcdefghijklmno \
+    '@T@/made.conf:3: metrics token: 16 to 256 characters without spaces'
+token 'a token for metrics with a space' 'abcdefgh ijklmnop' \
+    '@T@/made.conf:3: metrics token: 16 to 256 characters without spaces'
+long=$(head -c 256 /dev/zero | tr '\0' x)
+token 'the longest token for metrics' "$long" 'configuration OK'
+token 'a longer one' "x$long" \
+    '@T@/made.conf:3: metrics token: 16 to 256 characters without spaces'
+
+printf 'metrics token abcdefghijklmnop\n' >"$conf"
+chmod 644 "$conf"
+made 'a token for metrics that others may read' \
+    '@T@/made.conf:1: metrics token: others may read this file: chmod 600 it, or include one that is so'
+
 # Rubbish is refused in a few lines and without much ado.
 for bytes in 10 1000 100000 1000000; do
 	head -c $bytes /dev/urandom >"$conf"
