@@ -49,7 +49,7 @@ BASE_LIBS =	$(libevent_LIBS) $(libtls_LIBS) $(libssl_LIBS) \
 		$(libcrypto_LIBS) $(libseccomp_LIBS) $(libbsd_LIBS)
 relayd_LIBS =	$(sqlite3_LIBS) $(crypt_LIBS) $(BASE_LIBS)
 agentd_LIBS =	$(BASE_LIBS)
-accessctl_LIBS = $(jansson_LIBS) $(crypt_LIBS) $(BASE_LIBS)
+accessctl_LIBS = $(sqlite3_LIBS) $(jansson_LIBS) $(crypt_LIBS) $(BASE_LIBS)
 cmocka_LIBS =	-lcmocka
 
 # Variants: the same sources, built another way into obj-VARIANT.  Those that
@@ -135,7 +135,7 @@ objects: $(LIB_OBJS) $(relayd_OBJS) $(agentd_OBJS) $(accessctl_OBJS) \
 $(O)/relayd/%.o $(O)/gen/relayd/%.o $(O)/regress/relayd/%.o: INC = -Irelayd
 $(O)/agentd/%.o $(O)/gen/agentd/%.o $(O)/regress/agentd/%.o: INC = -Iagentd
 $(O)/accessctl/%.o $(O)/regress/accessctl/%.o: INC = -Iaccessctl
-$(relayd_OBJS) $(REGRESS_SRCS:%.c=$(O)/%.o): | $(OBJ)/gen/sql.h
+$(relayd_OBJS) $(accessctl_OBJS) $(REGRESS_SRCS:%.c=$(O)/%.o): | $(OBJ)/gen/sql.h
 
 $(O)/%.o: %.c config.mk
 	@mkdir -p $(@D)

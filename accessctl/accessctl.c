@@ -117,6 +117,13 @@ const struct command	 commands[] = {
 	{ "audit", "[--since time | all] [--user email] [--node name] "
 	    "[--follow] [--json]",
 	    "show the audit log", ADMIN_ERRORS, cmd_audit },
+	{ "backup", "[--force] file",
+	    "copy the relay's database into a file, while it is in use",
+	    "1 relayd could not make a copy, or the file could not be written",
+	    cmd_backup },
+	{ "check", "[file]",
+	    "look for damage in the relay's database, or in a copy of it",
+	    "1 it is damaged, or can't be read", cmd_check },
 	{ "reload", "", "read relayd.conf and the certificates again",
 	    "1 there are errors in them: the old ones stay", cmd_reload },
 	{ "log", "[brief | verbose | debug]",

@@ -38,6 +38,7 @@
  *	admin_user.c admin_token.c admin_node.c admin_grant.c
  *	admin_publish.c password.c
  *	admin_audit.c	the audit log
+ *	admin_backup.c store_check.c	copies of the store
  *	login.c		logging a laptop in
  *	relay.c		which relay, as whom
  *	link.c		the link to the relay
@@ -150,6 +151,15 @@ void	 admin_ended(const struct ctl_end *, const char *, ...)
  * crypt(3) hash.  0 or -1 (logged).
  */
 int	password_hash(int, char *, size_t);
+
+/* ---- store_check.c ---- */
+
+/*
+ * store_check: look at a whole database in a file that is open, and tell the
+ * callback, if it is not NULL, what is wrong, a line at a time.  How many
+ * lines that were, or -1 with the reason told in the same way.
+ */
+int	store_check(int, size_t, void (*)(void *, const char *), void *);
 
 /* ---- relay.c ---- */
 
@@ -268,6 +278,8 @@ int	cmd_connection_list(int, char **);
 int	cmd_connection_kill(int, char **);
 int	cmd_stats(int, char **);
 int	cmd_audit(int, char **);
+int	cmd_backup(int, char **);
+int	cmd_check(int, char **);
 int	cmd_reload(int, char **);
 int	cmd_log(int, char **);
 int	cmd_login(int, char **);

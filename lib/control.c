@@ -265,20 +265,31 @@ control_await(struct control *c, enum control_wait wait, int ms)
 void
 control_send(struct control *c, uint32_t type, const void *data, size_t len)
 {
+	control_send_fd(c, type, data, len, -1);
+}
+
+void
+control_send_fd(struct control *c, uint32_t type, const void *data,
+    size_t len, int fd)
+{
 	if (c->dead)
-		return;
+		goto fail;
 	if (imsgbuf_queued_bytes(&c->ibuf) + len > CONTROL_QUEUE_MAX) {
 		log_warnx("control: uid %u takes nothing of a long answer: "
 		    "dropped", c->uid);
 		control_kill(c);
-		return;
+		goto fail;
 	}
-	if (imsg_compose(&c->ibuf, type, 0, 0, -1, data, len) == -1) {
+	if (imsg_compose(&c->ibuf, type, 0, 0, fd, data, len) == -1) {
 		log_warn("control: answer");
 		control_kill(c);
-		return;
+		goto fail;
 	}
 	event_add(c->writable, NULL);
+	return;
+ fail:
+	if (fd != -1)
+		close(fd);
 }
 
 int

@@ -104,6 +104,9 @@ struct control	*control_find(uint32_t, enum control_wait);
 /* A record.  A client that takes too little is dropped, later. */
 void		 control_send(struct control *, uint32_t, const void *,
 		    size_t);
+/* The same with a descriptor, which is taken over. */
+void		 control_send_fd(struct control *, uint32_t, const void *,
+		    size_t, int);
 /* May more of a list be sent now? */
 int		 control_room(const struct control *);
 /* The end of a request. */

@@ -36,7 +36,6 @@
 
 #include "control_ask.h"
 #include "log.h"
-#include "sandbox.h"
 
 #define CONTROL_WAIT_MS		30000	/* for the next part of an answer */
 #define CONTROL_RECORD_MAX	2048
@@ -92,7 +91,11 @@ static const struct control_daemon	*daemon_asked;
 static const char	*path;
 
 static struct imsgbuf	 ibuf;
-static int		 control_fd = -1;
+static int		 sock = -1;
+static int		 received = -1;		/* a descriptor */
+static enum sandbox_profile profile = SANDBOX_ADMIN;
+static const struct sandbox_path *paths;
+static size_t		 npaths;
 static int		 patience = CONTROL_WAIT_MS;
 
 static int	control_open(void);
@@ -111,6 +114,24 @@ void
 control_patience(int ms)
 {
 	patience = ms;
+}
+
+void
+control_sandbox(enum sandbox_profile p, const struct sandbox_path *list,
+    size_t n)
+{
+	profile = p;
+	paths = list;
+	npaths = n;
+}
+
+int
+control_fd(void)
+{
+	int	 fd = received;
+
+	received = -1;
+	return (fd);
 }
 
 static void
@@ -141,7 +162,7 @@ control_open(void)
 {
 	struct sockaddr_un	 sun;
 
-	if (control_fd != -1)
+	if (sock != -1)
 		return (0);
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
@@ -150,26 +171,27 @@ control_open(void)
 		log_warnx("%s: the path of a socket can't be so long", path);
 		return (-1);
 	}
-	if ((control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC,
+	if ((sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC,
 	    0)) == -1) {
 		log_warn("socket");
 		return (-1);
 	}
-	if (connect(control_fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
 		control_why_not(errno);
 		goto fail;
 	}
-	if (imsgbuf_init(&ibuf, control_fd) == -1) {
+	if (imsgbuf_init(&ibuf, sock) == -1) {
 		log_warn("%s", path);
 		goto fail;
 	}
+	imsgbuf_allow_fdpass(&ibuf);
 	/* Nothing but this conversation is left to do. */
-	if (sandbox_enter(SANDBOX_ADMIN, NULL, 0, -1) == -1)
+	if (sandbox_enter(profile, paths, npaths, -1) == -1)
 		log_debug("no sandbox: %s", strerror(errno));
 	return (0);
  fail:
-	close(control_fd);
-	control_fd = -1;
+	close(sock);
+	sock = -1;
 	return (-1);
 }
 
@@ -177,7 +199,7 @@ control_open(void)
 static int
 control_wait(void)
 {
-	struct pollfd	 pfd = { .fd = control_fd, .events = POLLIN };
+	struct pollfd	 pfd = { .fd = sock, .events = POLLIN };
 	int		 n;
 
 	while ((n = poll(&pfd, 1, patience)) == -1 && errno == EINTR)
@@ -230,6 +252,7 @@ control_take(struct imsg *imsg, const struct question *q)
 	}		 rec;
 	uint32_t	 type = imsg_get_type(imsg);
 	size_t		 i;
+	int		 fd;
 
 	if (type == CTL_OK || type == CTL_ERROR)
 		return (control_end(imsg, q));
@@ -242,6 +265,11 @@ control_take(struct imsg *imsg, const struct question *q)
 		    memchr(rec.bytes + strings[i].offset, '\0',
 		    strings[i].size) == NULL)
 			goto bad;
+	}
+	if ((fd = imsg_get_fd(imsg)) != -1) {
+		if (received != -1)
+			close(received);
+		received = fd;
 	}
 	q->record(rec.bytes, q->arg);
 	return (0);

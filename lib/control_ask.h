@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "ctl.h"
+#include "sandbox.h"
 
 /*
  * The asking end of a control socket, for accessctl and agentd status: one
@@ -41,6 +42,14 @@ struct control_daemon {
 void	control_to(const struct control_daemon *, const char *);
 /* How long to wait for the next part of an answer, ms; -1: for ever. */
 void	control_patience(int);
+/*
+ * The sandbox to be in once connected, instead of SANDBOX_ADMIN, and what of
+ * the file system it leaves; the paths must live on.
+ */
+void	control_sandbox(enum sandbox_profile, const struct sandbox_path *,
+	    size_t);
+/* The descriptor that the last answer brought, now the caller's, or -1. */
+int	control_fd(void);
 /*
  * control_ask: connect if need be, send one request, hand every record of
  * the given type and size to the callback (NULL if none is expected).  0

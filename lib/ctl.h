@@ -72,6 +72,9 @@ enum ctl_type {
 	CTL_PUBLISH_ADD,	/* struct ctl_publish */
 	CTL_PUBLISH_LIST,	/* struct ctl_name: empty */
 	CTL_PUBLISH_REMOVE,	/* struct ctl_name: id, or what is published */
+	CTL_BACKUP,		/* struct ctl_name: empty; answered by
+				   CTL_COPY, the last with a descriptor */
+	CTL_CHECK,		/* the same, for who wants to look at it */
 	/* requests, answered by router */
 	CTL_NODE_KICK,		/* struct ctl_name */
 	CTL_CONN_LIST,		/* struct ctl_name: empty */
@@ -91,6 +94,7 @@ enum ctl_type {
 	CTL_AUDIT_LINE,		/* struct ctl_audit */
 	CTL_GRANT,		/* struct ctl_grant */
 	CTL_PUBLISH,		/* struct ctl_publish */
+	CTL_COPY,		/* struct ctl_copy */
 	/* ends */
 	CTL_OK,			/* struct ctl_end */
 	CTL_ERROR		/* struct ctl_end */
@@ -225,6 +229,12 @@ struct ctl_audit {
 	uint64_t	 ms;			/* how long */
 	uint64_t	 in, out;		/* bytes */
 	char		 text[CTL_TEXT_LEN];
+};
+
+/* How far a copy of the store is. */
+struct ctl_copy {
+	uint64_t	 done, total;		/* pages */
+	uint64_t	 bytes;			/* of all, when it is whole */
 };
 
 enum ctl_code {

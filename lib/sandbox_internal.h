@@ -32,6 +32,7 @@
 #define SANDBOX_MAY_STORE	0x040	/* SQLite, in its folder */
 #define SANDBOX_MAY_PAIR	0x080	/* socketpair */
 #define SANDBOX_MAY_TTY		0x100
+#define SANDBOX_MAY_PLACE	0x400	/* name files that are open */
 #define SANDBOX_MAY_PARENT	0x200	/* what starts and keeps the others */
 
 /* The filter; 0, or -1 with errno. */

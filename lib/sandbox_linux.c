@@ -66,6 +66,7 @@ static const unsigned int sandbox_may[SANDBOX_PROFILES] = {
 	    SANDBOX_MAY_SET | SANDBOX_MAY_DIAL | SANDBOX_MAY_THREAD |
 	    SANDBOX_MAY_OPEN | SANDBOX_MAY_TTY,
 	[SANDBOX_ADMIN] = SANDBOX_MAY_TTY,
+	[SANDBOX_BACKUP] = SANDBOX_MAY_TTY | SANDBOX_MAY_PLACE,
 };
 
 /* How much rather than others the kernel should end it. */

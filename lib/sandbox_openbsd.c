@@ -41,10 +41,11 @@ static const char *const sandbox_promises[SANDBOX_PROFILES] = {
 	    "dns getpw id proc exec sendfd recvfd",
 	[SANDBOX_KEYS] = "stdio recvfd",
 	[SANDBOX_LISTENER] = "stdio inet unix sendfd recvfd",
-	[SANDBOX_AUTH] = "stdio rpath wpath cpath flock fattr recvfd",
+	[SANDBOX_AUTH] = "stdio rpath wpath cpath flock fattr sendfd recvfd",
 	[SANDBOX_ROUTER] = "stdio unix sendfd recvfd",
 	[SANDBOX_TUNNEL] = "stdio inet sendfd recvfd",
 	[SANDBOX_PROXY] = "stdio rpath inet unix dns sendfd recvfd",
+	[SANDBOX_BACKUP] = "stdio rpath wpath cpath tty recvfd",
 	[SANDBOX_CLIENT] = "stdio rpath inet unix dns tty",
 };
 

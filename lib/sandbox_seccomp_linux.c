@@ -103,6 +103,14 @@ static const int calls_store[] = {
 	CALL(fsync), CALL(ftruncate), CALL(unlink), CALL(unlinkat),
 	CALL(getcwd), CALL(fchmod), CALL(fchown), CALL(fallocate),
 	CALL(ftruncate64), CALL(fchown32),
+	/* Not SQLite: a backup takes its name when it is whole. */
+	CALL(rename), CALL(renameat), CALL(renameat2),
+};
+
+/* A file that was opened before: make it last, give it its name. */
+static const int calls_place[] = {
+	CALL(fsync), CALL(link), CALL(linkat), CALL(rename), CALL(renameat),
+	CALL(renameat2), CALL(unlink), CALL(unlinkat),
 };
 
 static const int calls_accept[] = {
@@ -151,7 +159,6 @@ static const int calls_parent[] = {
 	/* files */
 	CALL(creat), CALL(openat2), CALL(statfs), CALL(fstatfs),
 	CALL(statfs64), CALL(fstatfs64), CALL(getdents), CALL(getdents64),
-	CALL(rename), CALL(renameat), CALL(renameat2),
 	CALL(mkdir), CALL(mkdirat), CALL(rmdir), CALL(link), CALL(linkat),
 	CALL(chmod), CALL(fchmodat), CALL(chown), CALL(lchown),
 	CALL(fchownat), CALL(utimensat), CALL(flock), CALL(preadv),
@@ -390,6 +397,9 @@ filter_child(scmp_filter_ctx ctx, unsigned int may)
 
 	if ((error = filter_base(ctx)) < 0 ||
 	    (error = filter_files(ctx, may)) < 0)
+		return (error);
+	if (may & SANDBOX_MAY_PLACE && (error = FILTER_LIST(ctx,
+	    SCMP_ACT_ALLOW, calls_place)) < 0)
 		return (error);
 	if (may & SANDBOX_MAY_ACCEPT && (error = FILTER_LIST(ctx,
 	    SCMP_ACT_ALLOW, calls_accept)) < 0)

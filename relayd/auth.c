@@ -97,6 +97,10 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_publish_tried, 0, 0 },
 	{ IMSG_AUDIT, PROC_ROUTER, sizeof(struct audit_event),
 	    auth_recv_audit, 0, 0 },
+	{ IMSG_COPY_CANCEL, PROC_ROUTER, sizeof(struct ctl_name),
+	    auth_recv_copy_cancel, 0, 0 },
+	CTL_RULE(CTL_BACKUP, ctl_name, auth_recv_copy),
+	CTL_RULE(CTL_CHECK, ctl_name, auth_recv_copy),
 	{ IMSG_AUDIT_ASK, PROC_ROUTER, sizeof(struct audit_ask),
 	    auth_recv_audit_ask, 0, 0 },
 	CTL_RULE(CTL_USER_ADD, ctl_user, auth_recv_ctl_user),
@@ -138,6 +142,7 @@ auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
 	if (state[0] == '\0')
 		strlcpy(state, c.state, sizeof(state));
 	log_setverbose(c.verbose);
+	auth_backup_keep(c.backups);
 	return (0);
 }
 
@@ -191,6 +196,7 @@ auth_serve(void)
 	if ((auth_store = store_new(proc_path(file), file)) == NULL ||
 	    (auth_throttle = throttle_new(AUTH_THROTTLED_MAX)) == NULL)
 		fatal("auth");
+	auth_backup_init(proc_path(state));
 	auth_open();
 	tick = event_new(proc_base(), -1, EV_PERSIST, auth_tick, NULL);
 	soon = evtimer_new(proc_base(), auth_soon_tick, NULL);
@@ -310,6 +316,7 @@ auth_ticks(void)
 	more |= auth_publish_tick();
 	more |= auth_list_tick();
 	more |= auth_audit_tick();
+	more |= auth_backup_tick();
 	if (more && !evtimer_pending(soon, NULL))
 		evtimer_add(soon, &tv);
 }

@@ -211,6 +211,16 @@ int	 auth_recv_audit(struct proc_peer *, struct imsg *);
 /* Write now what can be written of what waits, to be read. */
 void	 auth_audit_settle(void);
 
+/* ---- auth_backup.c: copies of the store, for accessctl and each day ---- */
+
+/* How many days are kept; 0: none is made. */
+void	 auth_backup_keep(uint32_t);
+/* In the folder of the store, as it is called now: remove what was left. */
+void	 auth_backup_init(const char *folder);
+int	 auth_backup_tick(void);
+int	 auth_recv_copy(struct proc_peer *, struct imsg *);
+int	 auth_recv_copy_cancel(struct proc_peer *, struct imsg *);
+
 /* ---- auth_audit_list.c: what is read of it ---- */
 
 #define AUTH_AUDIT_PAGE	256		/* lines looked at in one go */

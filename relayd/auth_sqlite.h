@@ -43,6 +43,11 @@ struct store {
 	int			 full;		/* the disk was, at open */
 	int			 exclusive;	/* others can't read it now */
 	char			 error[CTL_TEXT_LEN];
+	/* A copy that is being made. */
+	sqlite3			*copy;
+	sqlite3_backup		*backup;
+	char			*copy_file;
+	char			 copy_error[CTL_TEXT_LEN];
 };
 
 /*
@@ -68,6 +73,9 @@ enum store_result store_fail(struct store *, int rc);
 /* The store is unusable, with the reason.  Returns STORE_DOWN. */
 enum store_result store_broken(struct store *, const char *, ...)
 		    __attribute__((__format__ (printf, 2, 3)));
+
+/* auth_store_copy.c: db is about to be closed. */
+void		 store_copy_abandon(struct store *);
 
 /* Column text into a buffer; -1 if it was cut.  NULL is "". */
 int		 store_text(sqlite3_stmt *, int, char *, size_t);

@@ -81,6 +81,7 @@ store_close(struct store *s)
 {
 	size_t	 i;
 
+	store_copy_abandon(s);
 	for (i = 0; i < s->nqueries; i++)
 		sqlite3_finalize(s->queries[i].stmt);
 	s->nqueries = 0;

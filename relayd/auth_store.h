@@ -252,4 +252,27 @@ enum store_result store_audit_last(struct store *, uint64_t *id);
 enum store_result store_audit_trim(struct store *, int64_t before, int max,
 		    int *n);
 
+/* ---- copies ---- */
+
+/*
+ * One copy of the store at a time, made while it is in use.
+ * store_copy_start: into this file, in place of what there is.
+ * store_copy_step: so many pages more.  STORE_OK: go on; STORE_NONE: the
+ * copy is whole, one file of its own, and on the disk; anything else:
+ * store_copy_error() says why, and there is no file.
+ * store_copy_cancel: remove what there is of it, from an earlier process as
+ * well.
+ */
+enum store_result store_copy_start(struct store *, const char *file);
+enum store_result store_copy_step(struct store *, int pages,
+		    uint64_t *done, uint64_t *total);
+void		 store_copy_cancel(struct store *, const char *file);
+const char	*store_copy_error(const struct store *);
+/*
+ * Look at a copy: whole if it has at most so many bytes, else only at what
+ * says who may log in.  STORE_OK; STORE_DOWN: it is damaged.  Blocks.
+ */
+enum store_result store_copy_check(struct store *, const char *file,
+		    int64_t whole);
+
 #endif /* AUTH_STORE_H */

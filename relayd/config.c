@@ -72,6 +72,7 @@ config_new(void)
 	    (conf->control = strdup(RELAYD_CONTROL)) == NULL ||
 	    (conf->user = strdup("_culvert")) == NULL)
 		fatal("configuration");
+	conf->backups = 3;
 	conf->limits.handshake_ms = 10000;
 	conf->limits.head_bytes = 16384;
 	conf->limits.connections = 0;		/* what descriptors allow */

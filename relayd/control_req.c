@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "control_req.h"
 #include "log.h"
@@ -117,6 +118,10 @@ static const struct control_request requests[] = {
 	{ CTL_CONN_KILL, sizeof(struct ctl_id), NULL, run_conn_kill,
 	    "kill stream" },
 	{ CTL_STATS, sizeof(struct ctl_name), check_name, run_stats, NULL },
+	{ CTL_BACKUP, sizeof(struct ctl_name), check_name, run_auth,
+	    "copy" },
+	{ CTL_CHECK, sizeof(struct ctl_name), check_name, run_auth,
+	    "check" },
 	{ CTL_AUDIT, sizeof(struct ctl_audit_ask), control_audit_check,
 	    control_audit_run, NULL },
 	{ CTL_RELOAD, sizeof(struct ctl_name), check_name, run_parent,
@@ -267,6 +272,8 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 			return (-1);
 		publish_state(&p.publish);
 		break;
+	case CTL_COPY:
+		break;
 	default:
 		return (-1);
 	}
@@ -274,6 +281,27 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		control_await(c, CONTROL_AUTH, 0);
 		control_send(c, type, &p, len);
 	}
+	return (0);
+}
+
+int
+control_recv_file(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct ctl_copy	 copy;
+	struct control	*c;
+	int		 fd;
+
+	if (imsg_get_data(imsg, &copy, sizeof(copy)) == -1 ||
+	    (fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	c = control_find(imsg_get_id(imsg), CONTROL_AUTH);
+	if (c == NULL || (c->req->type != CTL_BACKUP &&
+	    c->req->type != CTL_CHECK)) {
+		close(fd);
+		return (0);
+	}
+	control_await(c, CONTROL_AUTH, 0);
+	control_send_fd(c, CTL_COPY, &copy, sizeof(copy), fd);
 	return (0);
 }
 
@@ -529,6 +557,10 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		snprintf(what, size, "%.95s to %.60s", p->publish.spec,
 		    p->publish.target);
 		break;
+	case CTL_BACKUP:
+	case CTL_CHECK:
+		strlcpy(what, "the store", size);
+		break;
 	case CTL_LOG:
 	case CTL_PUBLISH_REMOVE:
 		strlcpy(what, p->name.name, size);
@@ -556,6 +588,12 @@ control_record(const struct control *c, const struct ctl_end *end)
 	char			 what[CTL_EMAIL_LEN + CTL_NAME_LEN + 8];
 	const char		*result;
 
+	/* Who left wants no copy any more. */
+	if (c->req != NULL && c->wait == CONTROL_AUTH &&
+	    end->code != CTL_CODE_OK &&
+	    (c->req->type == CTL_BACKUP || c->req->type == CTL_CHECK))
+		(void)proc_send(router_auth(), IMSG_COPY_CANCEL, c->id, -1,
+		    &c->payload.name, sizeof(c->payload.name));
 	if (c->req == NULL || c->req->name == NULL ||
 	    (c->req->type == CTL_LOG && c->payload.name.name[0] == '\0'))
 		return;

@@ -34,6 +34,8 @@ void	control_auth_gone(void);
 void	control_stream_down(uint64_t);
 int	control_recv_record(struct proc_peer *, struct imsg *);
 int	control_recv_end(struct proc_peer *, struct imsg *);
+/* A copy of the store, for the client who asked for it. */
+int	control_recv_file(struct proc_peer *, struct imsg *);
 
 /* control_audit.c: lines of the audit log, page by page, as auth reads it. */
 int	control_audit_check(const union control_payload *);

@@ -45,6 +45,7 @@ static void	set_domain(const char *);
 static void	set_prefork(const char *);
 static void	set_log(const char *, const char *);
 static void	set_log_level(const char *);
+static void	set_backups(const char *);
 static void	add_listen(const char *, const char *, int);
 static void	add_proxy(const char *);
 static struct network *add_network(struct networks *, const char *,
@@ -75,7 +76,7 @@ static struct network		*first_proxy;
 }
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
-%token	CONTROL GROUP LIMIT LOG TO FACILITY
+%token	CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP OFF
 %token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY
 %token	METRICS ALLOW TOKEN ERROR
 %token	<text>	TEXT USER
@@ -130,6 +131,8 @@ statement	: TEXT '=' TEXT {
 		| PUBLISH proto ports TEXT on BY TEXT {
 			add_publish($2, $4, $5, $7);
 		}
+		| BACKUP KEEP TEXT		{ set_backups($3); }
+		| BACKUP OFF			{ conf->backups = 0; }
 		| LIMIT limit
 		| LIMIT '{' limits '}'
 		| LIMIT '{' limits limit '}'
@@ -220,6 +223,7 @@ proxylist	: /* empty */
 
 static const struct conflex_keyword keywords[] = {
 	{ "allow",		ALLOW },
+	{ "backup",		BACKUP },
 	{ "by",			BY },
 	{ "certificate",	CERTIFICATE },
 	{ "control",		CONTROL },
@@ -228,11 +232,13 @@ static const struct conflex_keyword keywords[] = {
 	{ "group",		GROUP },
 	{ "header",		HEADER },
 	{ "include",		INCLUDE },
+	{ "keep",		KEEP },
 	{ "key",		KEY },
 	{ "limit",		LIMIT },
 	{ "listen",		LISTEN },
 	{ "log",		LOG },
 	{ "metrics",		METRICS },
+	{ "off",		OFF },
 	{ "on",			ON },
 	{ "port",		PORT },
 	{ "ports",		PORTS },
@@ -363,6 +369,18 @@ set_log_level(const char *level)
 {
 	if (log_level_parse(level, &conf->log_level) == -1)
 		conflex_error("log %s: brief, verbose or debug", level);
+}
+
+static void
+set_backups(const char *value)
+{
+	long long	 n;
+
+	if (conflex_number(value, 1, BACKUPS_MAX, &n) == -1)
+		conflex_error("backup keep %s: a number from 1 to %d", value,
+		    BACKUPS_MAX);
+	else
+		conf->backups = n;
 }
 
 static void

@@ -338,6 +338,7 @@ send_conf(struct proc_peer *p)
 	strlcpy(begin.user, conf->user, sizeof(begin.user));
 	begin.prefork = conf->prefork;
 	begin.verbose = verbose;
+	begin.backups = conf->backups;
 	begin.started = started;
 	if (kind == PROC_LISTENER) {
 		memcpy(begin.nonce_key, nonce_key, sizeof(nonce_key));

@@ -54,6 +54,7 @@ enum relayd_kind {
 #define DOMAIN_LEN	256
 #define NONCE_LEN	96
 #define CERTS_MAX	64
+#define BACKUPS_MAX	31
 #define NETWORKS_MAX	256
 
 /* ---- the configuration ---- */
@@ -128,6 +129,7 @@ struct relayd_conf {
 	enum log_dest		 log_dest;
 	int			 log_facility;	/* of syslog(3); 0: daemon */
 	int			 log_level;
+	int			 backups;	/* that are kept, a day each */
 	struct relayd_limits	 limits;
 	struct publish_rules	 publish;
 };
@@ -257,6 +259,9 @@ enum imsg_type {
 	IMSG_AUDIT_ASK,		/* struct audit_ask; router -> auth, which
 				   sends CTL_AUDIT_LINE, then */
 	IMSG_AUDIT_PAGE,	/* struct audit_page */
+	/* a copy of the store; id: control client */
+	IMSG_COPY_FILE,		/* struct ctl_copy, fd; auth -> router */
+	IMSG_COPY_CANCEL,	/* struct ctl_name: empty; router -> auth */
 	/*
 	 * And the CTL_* requests: router -> auth with id: control client;
 	 * records and ends: auth -> router.
@@ -270,6 +275,7 @@ struct conf_begin {
 	char			 user[CTL_NAME_LEN];
 	int32_t			 prefork;
 	uint32_t		 verbose;
+	uint32_t		 backups;	/* to keep, a day each */
 	int64_t			 started;	/* s since 1970: the daemon */
 	/* to listeners only: */
 	uint8_t			 nonce_key[32];

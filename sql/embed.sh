@@ -37,10 +37,16 @@ emit_source() {
 }
 
 emit_header() {
+	count=0
+	for file in upgrade_*.sql; do
+		[ -f "$file" ] && count=$((count + 1))
+	done
 	cat <<EOF
 /* Made by sql/embed.sh. */
 #ifndef SQL_H
 #define SQL_H
+
+#define SQL_VERSION	$count			/* sql_upgrades_count */
 
 extern const char *const	sql_schema;
 extern const char *const	sql_upgrades[];	/* in order, then NULL */

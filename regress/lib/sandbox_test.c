@@ -77,6 +77,8 @@ static const char *const	 names[SANDBOX_PROFILES] = {
 	[SANDBOX_TUNNEL] = "tunnel",
 	[SANDBOX_PROXY] = "proxy",
 	[SANDBOX_CLIENT] = "client",
+	[SANDBOX_ADMIN] = "admin",
+	[SANDBOX_BACKUP] = "backup",
 };
 
 #define CHILDREN	(~(1U << SANDBOX_RELAYD_PARENT | \
@@ -222,8 +224,16 @@ static const struct {
 	{ SANDBOX_ROUTER, { SYS_setsockopt, 2, SOL_SOCKET }, -1 },
 	{ SANDBOX_AUTH, { SYS_getsockopt, 2 }, -1 },
 	{ SANDBOX_AUTH, { SYS_mkdir, 0 }, -1 },
-	{ SANDBOX_AUTH, { SYS_rename, 0 }, -1 },
+	{ SANDBOX_AUTH, { SYS_rename, 0 }, EFAULT },
+	{ SANDBOX_AUTH, { SYS_link, 0 }, -1 },
 	{ SANDBOX_AUTH, { SYS_chmod, 0 }, -1 },
+	{ SANDBOX_ADMIN, { SYS_rename, 0 }, -1 },
+	{ SANDBOX_ADMIN, { SYS_unlink, 0 }, -1 },
+	{ SANDBOX_BACKUP, { SYS_rename, 0 }, EFAULT },
+	{ SANDBOX_BACKUP, { SYS_link, 0 }, EFAULT },
+	{ SANDBOX_BACKUP, { SYS_fsync, -1 }, EBADF },
+	{ SANDBOX_BACKUP, { SYS_openat, AT_FDCWD, 0, O_WRONLY }, EACCES },
+	{ SANDBOX_BACKUP, { SYS_chmod, 0 }, -1 },
 	{ SANDBOX_PROXY, { SYS_socket, AF_PACKET, SOCK_DGRAM }, -1 },
 	{ SANDBOX_PROXY, { SYS_socket, AF_INET, SOCK_RAW }, -1 },
 	{ SANDBOX_PROXY, { SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_ICMP },

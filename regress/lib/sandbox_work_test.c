@@ -296,10 +296,11 @@ store_works(const void *arg)
 		"UPDATE t SET b = 'x'",
 	};
 	sqlite3			*db;
-	char			 path[64];
+	char			 path[64], other[64];
 	size_t			 i;
 
 	snprintf(path, sizeof(path), "%s/store.db", (const char *)arg);
+	snprintf(other, sizeof(other), "%s/backup.db", (const char *)arg);
 	if (sqlite3_open(path, &db) != SQLITE_OK)
 		return (1);
 	for (i = 0; i < nitems(sql); i++)
@@ -310,7 +311,11 @@ store_works(const void *arg)
 	/* Nothing beside its folder. */
 	if (open("/tmp/sandbox_test", O_WRONLY | O_CREAT, 0600) != -1)
 		return (3);
-	return (unlink(path) == -1 ? 4 : 0);
+	if (rename(path, other) == -1)
+		return (5);
+	if (rename(other, "/tmp/sandbox_test") != -1)
+		return (6);
+	return (unlink(other) == -1 ? 4 : 0);
 }
 
 static void

@@ -136,9 +136,11 @@ proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
 {
 	struct fake_sent	*s;
 
-	assert_int_equal(fd, -1);
-	if (p == NULL || fake_send_fails)
+	if (p == NULL || fake_send_fails) {
+		if (fd != -1)
+			close(fd);
 		return (-1);
+	}
 	assert_true(fake_nsent < FAKE_SENT_MAX);
 	s = &fake_sent[fake_nsent++];
 	s->kind = p->kind;
@@ -146,6 +148,7 @@ proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
 	s->type = type;
 	s->id = id;
 	s->len = len;
+	s->fd = fd;
 	assert_non_null(s->data = malloc(len + 1));
 	if (len > 0)
 		memcpy(s->data, data, len);
@@ -157,8 +160,11 @@ proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
 void
 fake_forget(void)
 {
-	while (fake_nsent > 0)
+	while (fake_nsent > 0) {
 		free(fake_sent[--fake_nsent].data);
+		if (fake_sent[fake_nsent].fd != -1)
+			close(fake_sent[fake_nsent].fd);
+	}
 }
 
 size_t

@@ -38,6 +38,7 @@ struct fake_sent {
 	uint32_t	 id;
 	size_t		 len;
 	uint8_t		*data;
+	int		 fd;		/* -1: none; closed by fake_forget */
 };
 
 extern struct fake_sent	 fake_sent[FAKE_SENT_MAX];

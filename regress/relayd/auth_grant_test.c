@@ -22,6 +22,7 @@
  *	relayd/auth_throttle.c relayd/auth_store.c relayd/auth_store_user.c
  *	relayd/auth_store_node.c relayd/auth_store_grant.c
  *	relayd/auth_grant.c lib/target.c relayd/auth_upgrade.c
+ *	relayd/auth_store_copy.c
  *	regress/relayd/auth_fake.c lib/addr.c lib/token.c lib/log.c lib/log_limit.c
  *	imsg/imsg.c imsg/ibuf.c sql.c */
 /* libs: sqlite3 libcrypto */

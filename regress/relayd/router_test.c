@@ -89,6 +89,12 @@ control_recv_end(struct proc_peer *peer, struct imsg *imsg)
 }
 
 int
+control_recv_file(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+int
 control_audit_line(struct proc_peer *peer, struct imsg *imsg)
 {
 	return (0);
