@@ -100,7 +100,7 @@ const struct command	 commands[] = {
 	    "1 no such user or node, or it is the user's own", cmd_grant },
 	{ "publish add", "[--from network,...] [--proxy v1 | v2] "
 	    "[--connections n] [--bandwidth bytes/s] "
-	    "[address:]port[-port][/tcp] node:[host:]port[-port]",
+	    "[address:]port[-port][/tcp | /udp] node:[host:]port[-port]",
 	    "let ports of this host lead to targets of a node",
 	    "1 relayd.conf does not allow it, a port is taken, no such node",
 	    cmd_publish_add },

@@ -68,6 +68,7 @@ struct udp_session {
 	STAILQ_HEAD(, udp_waiting) waiting;
 	unsigned int		 nwaiting;
 	uint64_t		 active;	/* ms */
+	uint64_t		 got, given;	/* bytes */
 	void			*user;
 };
 
@@ -359,6 +360,13 @@ sessions_arm(struct udp_sessions *us)
 	evtimer_add(us->timer, &tv);
 }
 
+void
+udp_sessions_set_idle(struct udp_sessions *us, unsigned int ms)
+{
+	us->idle_ms = ms;
+	sessions_arm(us);
+}
+
 static void
 sessions_idle(evutil_socket_t fd __unused, short what __unused, void *arg)
 {
@@ -487,6 +495,13 @@ udp_session_source(const struct udp_session *s)
 }
 
 void
+udp_session_bytes(const struct udp_session *s, uint64_t *got, uint64_t *given)
+{
+	*got = s->got;
+	*given = s->given;
+}
+
+void
 udp_session_set(struct udp_session *s, void *user)
 {
 	s->user = user;
@@ -531,6 +546,7 @@ sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
 	if ((s = RB_FIND(udp_tree, &us->tree, &find)) == NULL) {
 		if ((s = session_new(us, key, source)) == NULL)
 			return;
+		s->got = n;
 		/* So that it is there when begin gives it a stream. */
 		session_wait(s, buffer, n);
 		if (us->ops->begin(s, us->arg) == -1)
@@ -538,6 +554,7 @@ sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
 		return;
 	}
 	session_active(s);
+	s->got += n;
 	if (s->stream != NULL)
 		(void)mux_dgram_send(s->stream, buffer, n);
 	else
@@ -607,7 +624,8 @@ session_datagram(struct mux_stream *stream __unused, void *arg,
 		    local_put6(CMSG_FIRSTHDR(&msg), &s->key);
 	}
 	/* What the network does not take is lost, as in a network. */
-	(void)sendmsg(s->us->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sendmsg(s->us->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) != -1)
+		s->given += n;
 	return (1);
 }
 

@@ -64,6 +64,8 @@ struct udp_sessions *udp_sessions_new(struct event_base *, int, unsigned int,
 void		 udp_sessions_free(struct udp_sessions *);
 /* Before bind: to learn which of our addresses is spoken to. */
 void		 udp_sessions_socket(int, int);
+/* Another idle time, ms. */
+void		 udp_sessions_set_idle(struct udp_sessions *, unsigned int);
 /* Read no datagrams (1), or do again (0). */
 void		 udp_sessions_pause(struct udp_sessions *, int);
 unsigned int	 udp_sessions_count(const struct udp_sessions *);
@@ -85,6 +87,9 @@ void		 udp_session_kill(struct udp_session *, uint16_t,
 		    const char *);
 struct mux_stream *udp_session_stream(struct udp_session *);
 const struct sockaddr *udp_session_source(const struct udp_session *);
+/* Bytes that came from the source, and went to it; in end(), too. */
+void		 udp_session_bytes(const struct udp_session *, uint64_t *,
+		    uint64_t *);
 /* Something of the owner's that stays with it; NULL at first. */
 void		 udp_session_set(struct udp_session *, void *);
 void		*udp_session_get(const struct udp_session *);

@@ -183,10 +183,6 @@ publish_request(const struct auth_request *req, const struct ctl_publish *c,
 	what = c->from;
 	if (publish_from_parse(c->from, p->from, &n, &why) == -1)
 		goto fail;
-	what = c->spec;
-	why = "only tcp ports are published";
-	if (p->spec.proto != MUX_KIND_TCP)
-		goto fail;
 	what = "proxy";
 	why = "the PROXY protocol has versions 1 and 2";
 	if (c->proxy > 2)

@@ -80,6 +80,7 @@ config_new(void)
 	conf->limits.handshakes = 1024;
 	conf->limits.links_per_user = 10000;
 	conf->limits.streams_per_link = 4096;
+	conf->limits.udp_idle_ms = 60000;
 	conf->limits.credit_per_link = 256ULL << 20;
 	conf->limits.credit_total = 2ULL << 30;
 	return (conf);

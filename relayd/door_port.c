@@ -17,7 +17,8 @@
 /*
  * The port door: published ports.  A visitor's connection is accepted, and
  * becomes a stream on the link of the port's node at once: nothing is between
- * its socket and that link, and nobody is asked, as the route is known.
+ * its socket and that link, and nobody is asked, as the route is known.  Of a
+ * port of UDP each source is a visitor, with a stream of datagrams.
  *
  * The parent says which sockets there are, router what they lead to; either
  * may come first.
@@ -41,10 +42,12 @@
 #include "listener.h"
 #include "log.h"
 #include "proxyproto.h"
+#include "udp_sessions.h"
 
 #define ACCEPT_BATCH	32	/* then others have a turn */
 #define WAIT_MS		5000	/* for a route */
 #define WAITING_MAX	1024	/* visitors of one port that wait for it */
+#define UDP_VISITORS_MAX 8192	/* at each socket */
 #define REFUSED_MS	10000	/* a line on record, at most so often */
 
 struct visitor;
@@ -53,7 +56,8 @@ struct port_entry;
 struct port_listen {
 	TAILQ_ENTRY(port_listen)	 entry;
 	struct port_entry		*port;
-	struct event			*ev;
+	struct event			*ev;	/* of TCP */
+	struct udp_sessions		*udp;	/* or of UDP */
 	int				 fd;
 	uint16_t			 number;
 };
@@ -75,13 +79,15 @@ struct port_entry {
 	uint64_t		 refused;	/* since */
 };
 
-/* A connection that came by a port.  Its owner's list of streams owns it. */
+/* Who came by a port.  The list of streams of the port's owner owns it. */
 struct visitor {
 	struct stream_record	 record;	/* at our address */
-	TAILQ_ENTRY(visitor)	 entry;		/* while it waits */
+	TAILQ_ENTRY(visitor)	 entry;
 	struct port_entry	*port;
-	struct fdstream		*stream;	/* NULL: it waits */
-	int			 fd;
+	struct fdstream		*stream;	/* of TCP, once it is open */
+	struct udp_session	*udp;		/* of UDP */
+	int			 fd;		/* of TCP */
+	int			 waiting;	/* for the route */
 	int			 slot;
 	uint16_t		 number;	/* the port it came to */
 	uint64_t		 since_ms;
@@ -101,7 +107,11 @@ static void	port_accept(evutil_socket_t, short, void *);
 static void	port_routed(struct stream_owner *, const char *,
 		    const struct route *, uint32_t);
 static void	port_wait(evutil_socket_t, short, void *);
-static void	visitor_new(struct port_listen *, int,
+static struct visitor *visitor_new(struct port_listen *, int,
+		    const struct sockaddr_storage *);
+static int	visitor_route(struct visitor *, const struct route **,
+		    uint32_t *);
+static void	visitor_come(struct port_listen *, int,
 		    const struct sockaddr_storage *);
 static int	visitor_welcome(struct port_entry *,
 		    const struct sockaddr_storage *);
@@ -112,8 +122,13 @@ static void	visitor_not(struct port_listen *, int,
 static void	visitor_init(struct visitor *, struct port_listen *, int,
 		    const struct sockaddr_storage *);
 static void	visitor_wait(struct visitor *);
+static void	visitor_unwait(struct visitor *);
 static void	visitor_go(struct visitor *, const struct route *);
+static const char *visitor_open(struct visitor *, const struct route *,
+		    uint16_t *);
 static int	visitor_prefix(struct visitor *);
+static int	udp_begin(struct udp_session *, void *);
+static void	udp_end(struct udp_session *, void *, uint16_t, const char *);
 static void	visitor_refuse(struct visitor *, uint16_t, const char *);
 static void	visitor_free(struct visitor *);
 static void	visitor_closed(struct fdstream *, void *, uint16_t,
@@ -132,6 +147,7 @@ static struct event		*wait_timer;
 static int			 paused;
 
 static const struct fdstream_ops visitor_ops = { NULL, visitor_closed };
+static const struct udp_sessions_ops udp_ops = { udp_begin, udp_end };
 static const struct stream_record_ops record_ops = {
 	visitor_describe, visitor_bytes, visitor_kill
 };
@@ -179,7 +195,9 @@ static void
 port_listen_free(struct port_listen *l)
 {
 	TAILQ_REMOVE(&l->port->sockets, l, entry);
-	event_free(l->ev);
+	if (l->ev != NULL)
+		event_free(l->ev);
+	udp_sessions_free(l->udp);
 	close(l->fd);
 	free(l);
 }
@@ -213,7 +231,9 @@ port_watch(struct port_entry *e)
 	serve = e->known && !paused &&
 	    (e->p.connections == 0 || e->slots[0] != -1);
 	TAILQ_FOREACH(l, &e->sockets, entry) {
-		if (serve)
+		if (l->udp != NULL)
+			udp_sessions_pause(l->udp, !serve);
+		else if (serve)
 			event_add(l->ev, NULL);
 		else
 			event_del(l->ev);
@@ -245,6 +265,21 @@ door_port_pause(int on)
 	paused = on;
 	RB_FOREACH(e, port_table, &ports)
 		port_watch(e);
+}
+
+void
+door_port_limits(void)
+{
+	struct port_listen	*l;
+	struct port_entry	*e;
+
+	RB_FOREACH(e, port_table, &ports) {
+		TAILQ_FOREACH(l, &e->sockets, entry) {
+			if (l->udp != NULL)
+				udp_sessions_set_idle(l->udp,
+				    limits.udp_idle_ms);
+		}
+	}
 }
 
 int
@@ -286,10 +321,6 @@ door_port_recv_socket(struct proc_peer *peer, struct imsg *imsg)
 	    msg.id[0] == '\0' || msg.port < 1 || msg.port > UINT16_MAX ||
 	    (fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
-	if (msg.spec.proto != MUX_KIND_TCP) {
-		close(fd);
-		return (0);
-	}
 	e = port_get(msg.id);
 	TAILQ_FOREACH(l, &e->sockets, entry) {
 		if (l->number == msg.port) {
@@ -302,10 +333,14 @@ door_port_recv_socket(struct proc_peer *peer, struct imsg *imsg)
 	l->port = e;
 	l->fd = fd;
 	l->number = msg.port;
-	l->ev = event_new(proc_base(), fd, EV_READ | EV_PERSIST, port_accept,
-	    l);
-	if (l->ev == NULL)
-		fatal("event");
+	if (msg.spec.proto == MUX_KIND_UDP)
+		l->udp = udp_sessions_new(proc_base(), fd, UDP_VISITORS_MAX,
+		    limits.udp_idle_ms, &udp_ops, l);
+	else
+		l->ev = event_new(proc_base(), fd, EV_READ | EV_PERSIST,
+		    port_accept, l);
+	if (l->ev == NULL && l->udp == NULL)
+		fatal("published port");
 	TAILQ_INSERT_TAIL(&e->sockets, l, entry);
 	port_watch(e);
 	return (0);
@@ -487,7 +522,7 @@ port_accept(evutil_socket_t lfd, short what, void *arg)
 			return;
 		}
 		counts.accepted++;
-		visitor_new(l, fd, &ss);
+		visitor_come(l, fd, &ss);
 	}
 }
 
@@ -529,7 +564,8 @@ visitor_turn_away(struct visitor *v, uint16_t code, const char *text)
 	struct port_entry	*e = v->port;
 	char			 why[CTL_TEXT_LEN], addr[ADDR_STRLEN];
 
-	visitor_reset(v->fd);
+	if (v->fd != -1)
+		visitor_reset(v->fd);
 	counts.refused++;
 	e->refused++;
 	if (e->refused_ms != 0 && v->since_ms - e->refused_ms < REFUSED_MS)
@@ -560,40 +596,61 @@ visitor_not(struct port_listen *l, int fd, const struct sockaddr_storage *ss,
 	counts.connections--;
 }
 
-static void
+/* One that may come: with a slot, and on record.  NULL: not. */
+static struct visitor *
 visitor_new(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
 {
 	struct port_entry	*e = l->port;
-	const struct route	*route;
 	struct visitor		*v;
-	uint32_t		 code;
 
 	if (!visitor_welcome(e, ss)) {
 		visitor_not(l, fd, ss, MUX_CODE_DENIED,
 		    "not from a network that may come");
-		return;
+		return (NULL);
 	}
 	if (counts.connections >= limits.connections ||
 	    e->nwaiting >= WAITING_MAX) {
 		visitor_not(l, fd, ss, MUX_CODE_LIMIT,
 		    "too many connections");
-		return;
+		return (NULL);
 	}
 	if (port_slot_take(e) == -1) {
 		visitor_not(l, fd, ss, MUX_CODE_LIMIT,
 		    "as many connections as the port may have");
-		return;
+		return (NULL);
 	}
 	if ((v = malloc(sizeof(*v))) == NULL) {
 		port_slot_give(e);
 		visitor_not(l, fd, ss, MUX_CODE_LIMIT, "no memory");
-		return;
+		return (NULL);
 	}
 	visitor_init(v, l, fd, ss);
 	v->slot = e->p.connections != 0;
+	return (v);
+}
+
+/* As route_find. */
+static int
+visitor_route(struct visitor *v, const struct route **route, uint32_t *code)
+{
+	struct port_entry	*e = v->port;
+
 	/* A new router does not know this session: there will be another. */
-	switch (!e->named ? 1 : route_find(&e->owner, e->p.node, &route,
-	    &code)) {
+	if (!e->named)
+		return (1);
+	return (route_find(&e->owner, e->p.node, route, code));
+}
+
+static void
+visitor_come(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
+{
+	const struct route	*route;
+	struct visitor		*v;
+	uint32_t		 code;
+
+	if ((v = visitor_new(l, fd, ss)) == NULL)
+		return;
+	switch (visitor_route(v, &route, &code)) {
 	case 0:
 		visitor_go(v, route);
 		break;
@@ -606,6 +663,59 @@ visitor_new(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
 	}
 }
 
+/* ---- visitors by UDP ---- */
+
+static int
+udp_begin(struct udp_session *s, void *arg)
+{
+	struct sockaddr_storage	 ss;
+	const struct sockaddr	*sa = udp_session_source(s);
+	const struct route	*route;
+	struct visitor		*v;
+	const char		*why;
+	uint32_t		 code;
+	uint16_t		 c;
+
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, sa, addr_len(sa));
+	if ((v = visitor_new(arg, -1, &ss)) == NULL)
+		return (-1);
+	v->udp = s;
+	udp_session_set(s, v);
+	switch (visitor_route(v, &route, &code)) {
+	case 0:
+		why = visitor_open(v, route, &c);
+		break;
+	case 1:
+		visitor_wait(v);
+		return (0);
+	default:
+		c = code;
+		why = mux_code_name(code);
+		break;
+	}
+	if (why == NULL)
+		return (0);
+	visitor_turn_away(v, c, why);
+	visitor_free(v);
+	return (-1);
+}
+
+static void
+udp_end(struct udp_session *s, void *arg, uint16_t code, const char *text)
+{
+	struct visitor	*v = udp_session_get(s);
+
+	if (v == NULL)
+		return;
+	visitor_unwait(v);
+	if (v->record.told)
+		record_down(&v->record, code, text);
+	visitor_free(v);
+}
+
+/* ---- waiting, and going on ---- */
+
 static void
 visitor_wait(struct visitor *v)
 {
@@ -613,11 +723,22 @@ visitor_wait(struct visitor *v)
 
 	TAILQ_INSERT_TAIL(&v->port->waiting, v, entry);
 	v->port->nwaiting++;
+	v->waiting = 1;
 	if (wait_timer == NULL && (wait_timer = evtimer_new(proc_base(),
 	    port_wait, NULL)) == NULL)
 		fatal("event");
 	if (!evtimer_pending(wait_timer, NULL))
 		evtimer_add(wait_timer, &tv);
+}
+
+static void
+visitor_unwait(struct visitor *v)
+{
+	if (!v->waiting)
+		return;
+	v->waiting = 0;
+	TAILQ_REMOVE(&v->port->waiting, v, entry);
+	v->port->nwaiting--;
 }
 
 /* No router answers: nobody is kept in suspense. */
@@ -632,8 +753,7 @@ port_wait(evutil_socket_t fd, short what, void *arg)
 	RB_FOREACH_SAFE(e, port_table, &ports, tmp) {
 		while ((v = TAILQ_FIRST(&e->waiting)) != NULL &&
 		    listener_ms() - v->since_ms > WAIT_MS) {
-			TAILQ_REMOVE(&e->waiting, v, entry);
-			e->nwaiting--;
+			visitor_unwait(v);
 			visitor_refuse(v, MUX_CODE_INTERNAL,
 			    "the relay is starting");
 		}
@@ -653,8 +773,7 @@ port_routed(struct stream_owner *o, const char *node,
 	e = (struct port_entry *)((char *)o - offsetof(struct port_entry,
 	    owner));
 	while ((v = TAILQ_FIRST(&e->waiting)) != NULL) {
-		TAILQ_REMOVE(&e->waiting, v, entry);
-		e->nwaiting--;
+		visitor_unwait(v);
 		if (route != NULL)
 			visitor_go(v, route);
 		else
@@ -662,8 +781,9 @@ port_routed(struct stream_owner *o, const char *node,
 	}
 }
 
-static void
-visitor_go(struct visitor *v, const struct route *route)
+/* Give it its stream.  NULL, or why not, with the code. */
+static const char *
+visitor_open(struct visitor *v, const struct route *route, uint16_t *code)
 {
 	static struct mux_open	 open;
 	struct port_entry	*e = v->port;
@@ -671,26 +791,38 @@ visitor_go(struct visitor *v, const struct route *route)
 
 	memset(&open, 0, sizeof(open));
 	v->record.ticket = route->ticket;
-	if ((link = route_link(route, &open.ticket)) == NULL) {
-		visitor_refuse(v, MUX_CODE_NODE_OFFLINE,
-		    stream_why(MUX_CODE_NODE_OFFLINE));
-		return;
-	}
-	open.kind = MUX_KIND_TCP;
+	*code = MUX_CODE_NODE_OFFLINE;
+	if ((link = route_link(route, &open.ticket)) == NULL)
+		return (stream_why(MUX_CODE_NODE_OFFLINE));
+	open.kind = e->p.spec.proto;
 	open.port = e->p.port + (v->number - e->p.spec.port_min);
 	strlcpy(open.host, e->p.host, sizeof(open.host));
 	strlcpy(open.node, e->p.node, sizeof(open.node));
 	addr_format((const struct sockaddr *)&v->peer, open.client);
-	v->stream = fdstream_open(proc_base(), v->fd, v->fd, link_mux(link),
-	    &open, &visitor_ops, v);
-	if (v->stream == NULL) {
-		visitor_refuse(v, MUX_CODE_LIMIT,
-		    "too many streams to this node");
-		return;
+	*code = MUX_CODE_LIMIT;
+	if (v->udp != NULL) {
+		if (udp_session_open(v->udp, link_mux(link), &open) == -1)
+			return ("too many streams to this node");
+	} else {
+		v->stream = fdstream_open(proc_base(), v->fd, v->fd,
+		    link_mux(link), &open, &visitor_ops, v);
+		if (v->stream == NULL)
+			return ("too many streams to this node");
 	}
 	record_up(&v->record);
 	if (e->p.proxy != 0 && visitor_prefix(v) == -1)
 		fdstream_kill(v->stream, MUX_CODE_INTERNAL, "no memory");
+	return (NULL);
+}
+
+static void
+visitor_go(struct visitor *v, const struct route *route)
+{
+	const char	*why;
+	uint16_t	 code;
+
+	if ((why = visitor_open(v, route, &code)) != NULL)
+		visitor_refuse(v, code, why);
 }
 
 /* Who it is, for the target. */
@@ -712,8 +844,14 @@ visitor_prefix(struct visitor *v)
 static void
 visitor_refuse(struct visitor *v, uint16_t code, const char *text)
 {
+	struct udp_session	*udp = v->udp;
+
 	visitor_turn_away(v, code, text);
 	visitor_free(v);
+	if (udp == NULL)
+		return;
+	udp_session_set(udp, NULL);
+	udp_session_kill(udp, code, text);
 }
 
 static void
@@ -743,7 +881,7 @@ visitor_describe(const struct stream_record *r, struct stream_up *up)
 	const struct visitor		*v = (const struct visitor *)r;
 	const struct publication	*p = &v->port->p;
 
-	up->kind = MUX_KIND_TCP;
+	up->kind = p->spec.proto;
 	up->port = p->port + (v->number - p->spec.port_min);
 	strlcpy(up->host, p->host, sizeof(up->host));
 	strlcpy(up->node, p->node, sizeof(up->node));
@@ -757,6 +895,8 @@ visitor_bytes(const struct stream_record *r, uint64_t *in, uint64_t *out)
 
 	if (v->stream != NULL)
 		fdstream_bytes(v->stream, out, in);
+	else if (v->udp != NULL)
+		udp_session_bytes(v->udp, out, in);
 }
 
 static void
@@ -766,9 +906,10 @@ visitor_kill(struct stream_record *r, uint16_t code, const char *text)
 
 	if (v->stream != NULL)
 		fdstream_kill(v->stream, code, text);
+	else if (v->udp != NULL)
+		udp_session_kill(v->udp, code, text);
 	else {
-		TAILQ_REMOVE(&v->port->waiting, v, entry);
-		v->port->nwaiting--;
+		visitor_unwait(v);
 		visitor_refuse(v, code, text);
 	}
 }

@@ -38,6 +38,7 @@
 #include "listen.h"
 #include "log.h"
 #include "relayd.h"
+#include "udp_sessions.h"
 
 #define LISTEN_BACKLOG	4096
 /* Processes of a relayd that was killed may hold a port for a moment. */
@@ -110,8 +111,13 @@ listen_socket(const struct sockaddr_storage *ss, int type)
 	    &one, sizeof(one)) == -1) || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT,
 	    &one, sizeof(one)) == -1 || (ss->ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
-	    sizeof(one)) == -1) ||
-	    bind(fd, (const struct sockaddr *)ss, sockaddr_len(ss)) == -1 ||
+	    sizeof(one)) == -1)) {
+		close(fd);
+		return (-1);
+	}
+	if (type == SOCK_DGRAM)
+		udp_sessions_socket(fd, ss->ss_family);
+	if (bind(fd, (const struct sockaddr *)ss, sockaddr_len(ss)) == -1 ||
 	    (type == SOCK_STREAM && listen(fd, LISTEN_BACKLOG) == -1)) {
 		close(fd);
 		return (-1);

@@ -87,8 +87,8 @@ published_find(const char *id)
 }
 
 /*
- * Whoever still holds a socket of these: from here on it is not listened on,
- * so the port is free at once.
+ * Whoever still holds a listening socket of these: from here on it does not
+ * listen, so the port is free at once.
  */
 static void
 published_free(struct published *pub)
@@ -100,9 +100,8 @@ published_free(struct published *pub)
 	memset(&msg, 0, sizeof(msg));
 	strlcpy(msg.id, pub->p.id, sizeof(msg.id));
 	for (i = 0; i < pub->nfds; i++) {
-		if (pub->fds[i] == -1)
-			continue;
-		(void)shutdown(pub->fds[i], SHUT_RDWR);
+		if (pub->p.spec.proto == MUX_KIND_TCP)
+			(void)shutdown(pub->fds[i], SHUT_RDWR);
 		close(pub->fds[i]);
 	}
 	for (l = 0; l < proc_count(PROC_LISTENER); l++)

@@ -230,6 +230,7 @@ listener_set_limits(const struct relayd_limits *new)
 
 	limits = *new;
 	budget.limit = limits.credit_total;
+	door_port_limits();
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 &&
 	    rl.rlim_cur > FDS_RESERVED && (limits.connections == 0 ||
 	    limits.connections > rl.rlim_cur - FDS_RESERVED))

@@ -337,6 +337,8 @@ int	 door_api_recv_nodes_end(struct proc_peer *, struct imsg *);
 void	 door_api_router_gone(void);
 
 /* door_port.c */
+/* New limits are in force. */
+void	 door_port_limits(void);
 void	 door_port_pause(int);
 /* End the streams of this session; 0 with their number, or -1: no port's. */
 int	 door_port_kill(uint64_t, const char *, uint32_t *);

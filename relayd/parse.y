@@ -277,6 +277,7 @@ static const struct {
 	    1, 1000000 },
 	{ "streams per link", LIMIT_COUNT, LIMIT32(streams_per_link),
 	    1, 1000000 },
+	{ "udp idle", LIMIT_TIME, LIMIT32(udp_idle_ms), 1000, 3600000 },
 	{ "credit per link", LIMIT_SIZE, LIMIT64(credit_per_link),
 	    1024 * 1024, 1ULL << 40 },
 	{ "credit", LIMIT_SIZE, LIMIT64(credit_total),

@@ -67,7 +67,7 @@ struct relayd_limits {
 	uint32_t	 handshakes;		/* in flight, per listener */
 	uint32_t	 links_per_user;
 	uint32_t	 streams_per_link;
-	uint32_t	 pad;
+	uint32_t	 udp_idle_ms;		/* of published ports */
 	uint64_t	 credit_per_link;	/* bytes */
 	uint64_t	 credit_total;		/* bytes, per listener */
 };
