@@ -41,7 +41,6 @@
 #include "dial.h"
 #include "resolve.h"
 
-#define DIAL_STAGGER_MS	250	/* RFC 8305, 5: Connection Attempt Delay */
 #define DIAL_TEXT	256
 
 struct attempt {
@@ -329,7 +328,8 @@ dial_timeout(evutil_socket_t fd __unused, short what __unused, void *arg)
 
 /* The next address of this family from *ai on that the filter lets pass. */
 static const struct addrinfo *
-dial_pick(struct dial *d, const struct addrinfo **ai, int family, int first)
+dial_pick(const struct addrinfo **ai, int family, int first,
+    int (*filter)(void *, const struct sockaddr *), void *arg)
 {
 	const struct addrinfo	*a;
 
@@ -338,34 +338,50 @@ dial_pick(struct dial *d, const struct addrinfo **ai, int family, int first)
 		/* first: of that family; else of every other one. */
 		if ((a->ai_family == family) == first &&
 		    (a->ai_family == AF_INET || a->ai_family == AF_INET6) &&
-		    (d->conf.filter == NULL ||
-		    d->conf.filter(d->conf.arg, a->ai_addr)))
+		    a->ai_addrlen <= sizeof(struct sockaddr_storage) &&
+		    (filter == NULL || filter(arg, a->ai_addr)))
 			return (a);
 	}
 	return (NULL);
 }
 
-/* RFC 8305, 4: families take turns, beginning with the preferred one. */
-static void
-dial_addrs(struct dial *d, const struct addrinfo *res)
+int
+dial_order(const struct addrinfo *res,
+    int (*filter)(void *, const struct sockaddr *), void *arg,
+    struct sockaddr_storage *addrs, int max)
 {
 	const struct addrinfo	*next[2] = { res, res }, *ai;
-	struct attempt		*a;
-	int			 turn = 0, dry = 0;
+	int			 n = 0, turn = 0, dry = 0;
 
-	while (d->nattempts < DIAL_ADDRS_MAX && dry < 2) {
-		ai = dial_pick(d, &next[turn], res->ai_family, turn == 0);
+	while (n < max && dry < 2) {
+		ai = dial_pick(&next[turn], res->ai_family, turn == 0, filter,
+		    arg);
 		turn = !turn;
 		if (ai == NULL) {
 			dry++;
 			continue;
 		}
 		dry = 0;
-		if (ai->ai_addrlen > sizeof(a->addr))
-			continue;
-		a = &d->attempts[d->nattempts++];
-		memcpy(&a->addr, ai->ai_addr, ai->ai_addrlen);
-		a->addrlen = ai->ai_addrlen;
+		memset(&addrs[n], 0, sizeof(addrs[n]));
+		memcpy(&addrs[n++], ai->ai_addr, ai->ai_addrlen);
+	}
+	return (n);
+}
+
+static void
+dial_addrs(struct dial *d, const struct addrinfo *res)
+{
+	struct sockaddr_storage	 addrs[DIAL_ADDRS_MAX];
+	struct attempt		*a;
+	int			 i;
+
+	d->nattempts = dial_order(res, d->conf.filter, d->conf.arg, addrs,
+	    DIAL_ADDRS_MAX);
+	for (i = 0; i < d->nattempts; i++) {
+		a = &d->attempts[i];
+		a->addr = addrs[i];
+		a->addrlen = addrs[i].ss_family == AF_INET6 ?
+		    sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 		a->fd = -1;
 		a->dial = d;
 	}

@@ -27,10 +27,13 @@
  */
 
 struct addrinfo;
+struct sockaddr;
+struct sockaddr_storage;
 struct event_base;
 struct dial;
 
 #define DIAL_ADDRS_MAX	16
+#define DIAL_STAGGER_MS	250	/* RFC 8305, 5: Connection Attempt Delay */
 
 enum dial_error {
 	DIAL_OK, DIAL_NO_HOST, DIAL_REFUSED, DIAL_UNREACHABLE, DIAL_TIMEOUT,
@@ -65,6 +68,14 @@ struct dial_config {
  * loads (before the sandbox closes).  Returns 0 or -1.
  */
 int		 dial_init(struct event_base *);
+/*
+ * dial_order: the order to try addresses in (RFC 8305, 4: families take
+ * turns, beginning with the first's): at most so many that the filter, which
+ * may be NULL, lets pass.  Returns how many.
+ */
+int		 dial_order(const struct addrinfo *,
+		    int (*)(void *, const struct sockaddr *), void *,
+		    struct sockaddr_storage *, int);
 /* dial_new: NULL without memory. */
 struct dial	*dial_new(const struct dial_config *);
 /* Give up; no callback. */
