@@ -46,7 +46,8 @@ const char	*program = "accessctl";
 static const struct command	*running;
 
 #define RELAY_ARGS	"[--relay url] [--token-file file] [--ca file] " \
-			"[--pin pin] [--allow-plaintext]"
+			"[--pin pin] [--proxy url | --proxy-helper program] " \
+			"[--allow-plaintext]"
 #define ADMIN_ERRORS	"1 relayd is not running or this user may not ask it"
 #define STREAM_ERRORS	"3 refused, 4 unreachable, 5 denied, 6 no such " \
 			"node, 7 node offline, 8 relay unreachable, " \
@@ -129,6 +130,7 @@ const struct command	 commands[] = {
 	{ "log", "[brief | verbose | debug]",
 	    "how much relayd logs, until it reloads", ADMIN_ERRORS, cmd_log },
 	{ "login", "--relay url [--ca file] [--pin pin] "
+	    "[--proxy url | --proxy-helper program] "
 	    "[--from-file file | --from-stdin] [--no-check] "
 	    "[--allow-plaintext]",
 	    "keep relay and token for the commands below",

@@ -27,16 +27,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "accessctl.h"
 #include "backoff.h"
 #include "dial.h"
+#include "egress_dial.h"
+#include "egress_helper.h"
 #include "evtls.h"
 #include "link_client.h"
 #include "log.h"
 #include "sandbox.h"
 
-#define DIAL_MS		10000
+#define DIAL_MS		15000
 #define LOGIN_MS	15000
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	30000
@@ -59,7 +62,9 @@ struct relay_link {
 	struct backoff			 backoff;
 	struct mux_budget		 budget;
 	struct mux_hello		 hello;
-	struct dial			*dial;
+	struct egress			 egress;	/* a secret */
+	int				 helper;	/* or -1 */
+	struct egress_dial		*dial;
 	struct link_client		*client;
 	struct link			*link;
 	struct link			*next;	/* made before that is left */
@@ -81,8 +86,7 @@ static void	relay_try(evutil_socket_t, short, void *);
 static void	relay_later(struct relay_link *, unsigned int);
 static void	relay_again(struct relay_link *, enum exit_status,
 		    const char *, unsigned int);
-static void	relay_dialled(struct dial *, void *, int, enum dial_error,
-		    const char *);
+static void	relay_dialled(void *, int, enum dial_error, const char *);
 static void	relay_sign(struct link_client *, void *,
 		    const struct token_challenge *);
 static void	relay_done(struct link_client *, void *, struct link *);
@@ -105,12 +109,27 @@ static const struct link_ops link_ops = {
 
 /* ---- making and ending ---- */
 
+/* Before there are threads and a sandbox. */
+static int
+relay_helper(struct relay_link *r)
+{
+	pid_t	 pid;
+
+	if (r->egress.kind != EGRESS_HELPER)
+		return (0);
+	r->helper = helper_fork(r->egress.host, NULL, NULL, &pid);
+	if (r->helper == -1)
+		log_warn("proxy helper");
+	return (r->helper == -1 ? -1 : 0);
+}
+
 static int
 relay_setup(struct relay_link *r, const struct relay_options *o,
     enum exit_status *status)
 {
-	const char	*why;
-	char		 err[256];
+	struct egress_conf	 way = { o->login.proxy, o->login.helper };
+	const char		*why;
+	char			 err[256];
 
 	*status = EXIT_USAGE;
 	if (relay_url_parse(o->login.relay, &r->url, &why) == -1 ||
@@ -123,12 +142,19 @@ relay_setup(struct relay_link *r, const struct relay_options *o,
 		    "or --allow-plaintext if that is meant");
 		return (-1);
 	}
+	if (egress_choose(&way, &r->url, &r->egress, err, sizeof(err)) ==
+	    -1) {
+		log_warnx("%s", err);
+		return (-1);
+	}
 	*status = EXIT_DENIED;
 	if (token_parse(o->login.token, &r->token, &why) == -1) {
 		log_warnx("token: %s", why);
 		return (-1);
 	}
 	*status = EXIT_OTHER;
+	if (relay_helper(r) == -1)
+		return (-1);
 	if (evtls_init() == -1 || dial_init(r->base) == -1) {
 		log_warnx("TLS or name resolution can't be set up");
 		return (-1);
@@ -154,6 +180,7 @@ relay_link_new(struct event_base *base, struct relay_options *o, int retry,
 	r->ops = ops;
 	r->arg = arg;
 	r->retry = retry;
+	r->helper = -1;
 	r->budget.limit = budget;
 	r->hello.version = MUX_VERSION;
 	r->hello.credit = MUX_CREDIT_EARLY;
@@ -176,12 +203,14 @@ relay_link_free(struct relay_link *r)
 	if (r == NULL)
 		return;
 	r->closing = 1;		/* streams that end now see no link */
-	dial_free(r->dial);
+	egress_dial_free(r->dial);
 	link_client_free(r->client);
 	link_free(r->link);
 	link_free(r->next);
 	while (r->nleft > 0)
 		link_free(r->left[--r->nleft]);
+	if (r->helper != -1)
+		close(r->helper);
 	if (r->timer != NULL)
 		event_free(r->timer);
 	evtls_client_free(r->tls);
@@ -208,7 +237,7 @@ relay_link_close(struct relay_link *r, unsigned int ms)
 	r->closing = 1;
 	r->close_by = link_now() + ms * 1000ULL;
 	event_del(r->timer);
-	dial_free(r->dial);
+	egress_dial_free(r->dial);
 	r->dial = NULL;
 	link_client_free(r->client);
 	r->client = NULL;
@@ -249,8 +278,8 @@ relay_later(struct relay_link *r, unsigned int ms)
 static void
 relay_try(evutil_socket_t fd, short what, void *arg)
 {
-	struct relay_link	*r = arg;
-	struct dial_config	 cfg;
+	struct relay_link		*r = arg;
+	struct egress_dial_config	 cfg;
 
 	if (r->closing) {
 		relay_flush(r);
@@ -258,12 +287,15 @@ relay_try(evutil_socket_t fd, short what, void *arg)
 	}
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.base = r->base;
+	cfg.egress = &r->egress;
+	cfg.helper = r->helper;
+	cfg.agent = "accessctl/" CULVERT_VERSION;
 	cfg.host = r->url.host;
 	cfg.port = r->url.port;
 	cfg.timeout_ms = DIAL_MS;
 	cfg.done = relay_dialled;
 	cfg.arg = r;
-	if ((r->dial = dial_new(&cfg)) == NULL)
+	if ((r->dial = egress_dial_new(&cfg)) == NULL)
 		relay_again(r, EXIT_RELAY, "no memory", 0);
 }
 
@@ -291,8 +323,7 @@ relay_again(struct relay_link *r, enum exit_status status, const char *why,
 }
 
 static void
-relay_dialled(struct dial *d, void *arg, int fd, enum dial_error error,
-    const char *text)
+relay_dialled(void *arg, int fd, enum dial_error error, const char *text)
 {
 	struct link_client_config	 cfg;
 	struct relay_link		*r = arg;
@@ -300,7 +331,7 @@ relay_dialled(struct dial *d, void *arg, int fd, enum dial_error error,
 	r->dial = NULL;
 	if (fd == -1) {
 		relay_again(r, error == DIAL_LOCAL ? EXIT_OTHER : EXIT_RELAY,
-		    text, 0);
+		    text, error == DIAL_DENIED ? DENIED_MS : 0);
 		return;
 	}
 	memset(&cfg, 0, sizeof(cfg));

@@ -64,6 +64,15 @@ relay_option(struct relay_options *o, int ch, char *arg)
 	case OPT_PIN:
 		set_string(&o->login.pin, arg);
 		return (1);
+	case OPT_PROXY:
+		set_string(&o->login.proxy, arg);
+		/* It may hold a password. */
+		if (strchr(arg, '@') != NULL)
+			explicit_bzero(arg, strlen(arg));
+		return (1);
+	case OPT_HELPER:
+		set_string(&o->login.helper, arg);
+		return (1);
 	case OPT_PLAINTEXT:
 		o->plaintext = 1;
 		return (1);
@@ -127,6 +136,13 @@ from_login(struct relay_options *o)
 			set_string(&o->login.ca, file.ca);
 		if (file.pin != NULL)
 			set_string(&o->login.pin, file.pin);
+	}
+	/* The way out is the same to any relay. */
+	if (o->login.proxy == NULL && o->login.helper == NULL) {
+		if (file.proxy != NULL)
+			set_string(&o->login.proxy, file.proxy);
+		if (file.helper != NULL)
+			set_string(&o->login.helper, file.helper);
 	}
 	if (o->login.relay == NULL && file.relay != NULL)
 		set_string(&o->login.relay, file.relay);

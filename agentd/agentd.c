@@ -22,10 +22,16 @@
 
 #include "compat.h"
 
+#include <sys/wait.h>
+
+#include <event2/event.h>
+
 #include <err.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <imsg.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +40,7 @@
 
 #include "agentd.h"
 #include "conflex.h"
+#include "egress_helper.h"
 #include "link_client.h"
 #include "log.h"
 #include "login.h"
@@ -44,7 +51,10 @@ static struct agentd_conf *agentd_load(void);
 static void	agentd_configure(struct proc_peer *);
 static void	agentd_reload(void);
 static void	agentd_up(void);
+static void	agentd_prepare(void);
+static void	agentd_reap(evutil_socket_t, short, void *);
 static void	send_conf(struct proc_peer *);
+static void	send_helper(struct proc_peer *);
 static void	send_ca(struct proc_peer *);
 static int	agentd_recv_sign(struct proc_peer *, struct imsg *);
 static int	agentd_recv_unix(struct proc_peer *, struct imsg *);
@@ -58,6 +68,8 @@ static struct {
 	char	*token_file;
 	char	*ca;
 	char	*pin;
+	char	*proxy;
+	char	*helper;
 	int	 plaintext;
 } flags;
 
@@ -67,6 +79,8 @@ static int			 conffile_given, check;
 static int			 verbose;	/* now */
 static int			 verbose_min;	/* by -v */
 static uint64_t			 epoch;
+static int			 helper_fd = -1;
+static pid_t			 helper_pid;
 
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_SIGN, PROC_TUNNEL, sizeof(struct sign_ask),
@@ -94,13 +108,13 @@ static struct proc_def agentd_defs[] = {
 
 static const struct proc_daemon agentd_daemon = {
 	.name = "agentd", .defs = agentd_defs, .ndefs = nitems(agentd_defs),
-	.configure = agentd_configure, .up = agentd_up,
+	.prepare = agentd_prepare, .configure = agentd_configure, .up = agentd_up,
 	.reload = agentd_reload,
 };
 
 enum long_option {
 	OPT_RELAY = 256, OPT_NAME, OPT_TOKEN, OPT_TOKEN_FILE, OPT_CA, OPT_PIN,
-	OPT_PLAINTEXT, OPT_VERSION, OPT_HELP
+	OPT_PROXY, OPT_HELPER, OPT_PLAINTEXT, OPT_VERSION, OPT_HELP
 };
 
 static const struct option	 longopts[] = {
@@ -112,6 +126,8 @@ static const struct option	 longopts[] = {
 	{ "token-file",		required_argument, NULL, OPT_TOKEN_FILE },
 	{ "ca",			required_argument, NULL, OPT_CA },
 	{ "pin",		required_argument, NULL, OPT_PIN },
+	{ "proxy",		required_argument, NULL, OPT_PROXY },
+	{ "proxy-helper",	required_argument, NULL, OPT_HELPER },
 	{ "allow-plaintext",	no_argument, NULL, OPT_PLAINTEXT },
 	{ "version",		no_argument, NULL, OPT_VERSION },
 	{ "help",		no_argument, NULL, OPT_HELP },
@@ -126,10 +142,12 @@ usage(void)
 	    "[--name name]\n"
 	    "              [--token-file file] [--ca file] [--pin pin] "
 	    "[--allow-plaintext]\n"
+	    "              [--proxy url | --proxy-helper program]\n"
 	    "       agentd login --relay url --name name [--ca file] "
 	    "[--pin pin]\n"
 	    "              [--from-file file | --from-stdin] [--no-check] "
-	    "[--allow-plaintext]\n");
+	    "[--allow-plaintext]\n"
+	    "              [--proxy url | --proxy-helper program]\n");
 	exit(2);
 }
 
@@ -201,6 +219,15 @@ parse_options(int argc, char **argv, struct proc_options *opt)
 		case OPT_PIN:
 			config_string(&flags.pin, optarg);
 			break;
+		case OPT_PROXY:
+			if (strchr(optarg, '@') != NULL)
+				secret_arg(&flags.proxy, optarg);
+			else
+				config_string(&flags.proxy, optarg);
+			break;
+		case OPT_HELPER:
+			config_string(&flags.helper, optarg);
+			break;
 		case OPT_PLAINTEXT:
 			flags.plaintext = 1;
 			break;
@@ -242,6 +269,7 @@ main(int argc, char **argv)
 	from_environment = config_new();
 	config_environment(from_environment);
 	config_scrub_environment();
+	egress_keep_environment();
 	if ((conf = agentd_load()) == NULL)
 		return (1);
 	if (check) {
@@ -276,6 +304,10 @@ agentd_load(void)
 		config_string(&c->token, login.token);
 		config_string(&c->ca, login.ca);
 		config_string(&c->pin, login.pin);
+		if (login.helper != NULL)
+			config_helper(c, login.helper);
+		if (login.proxy != NULL)
+			config_proxy(c, login.proxy);
 		login_clear(&login);
 		break;
 	case -1:
@@ -295,6 +327,10 @@ agentd_load(void)
 	config_string(&c->name, flags.name);
 	config_string(&c->ca, flags.ca);
 	config_string(&c->pin, flags.pin);
+	if (flags.helper != NULL)
+		config_helper(c, flags.helper);
+	if (flags.proxy != NULL)
+		config_proxy(c, flags.proxy);
 	if (flags.token_file != NULL) {
 		free(c->token);
 		if ((c->token = login_token_file(flags.token_file)) == NULL)
@@ -326,6 +362,13 @@ agentd_reload(void)
 		config_free(new);
 		return;
 	}
+	if (new->helper != NULL && (conf->helper == NULL ||
+	    strcmp(new->helper, conf->helper) != 0)) {
+		log_warnx("reload: proxy helper changes only with a restart: "
+		    "the old configuration stays");
+		config_free(new);
+		return;
+	}
 	config_free(conf);
 	conf = new;
 	verbose = conf->log_level > verbose_min ? conf->log_level :
@@ -336,6 +379,34 @@ agentd_reload(void)
 	if (proc_peer(PROC_TUNNEL, 0) != NULL)
 		send_conf(proc_peer(PROC_TUNNEL, 0));
 	log_info("configuration reloaded");
+}
+
+/* Nothing in a sandbox, which helpers would inherit, starts one. */
+static void
+agentd_prepare(void)
+{
+	struct event	*ev;
+
+	if (conf->helper == NULL)
+		return;
+	helper_fd = helper_fork(conf->helper, geteuid() == 0 ? "_culvertpx" :
+	    NULL, "helper", &helper_pid);
+	if (helper_fd == -1)
+		fatal("proxy helper");
+	ev = evsignal_new(proc_base(), SIGCHLD, agentd_reap, NULL);
+	if (ev == NULL || evsignal_add(ev, NULL) == -1)
+		fatalx("no memory for events");
+}
+
+/* From inside our sandbox there is no second one to be had. */
+static void
+agentd_reap(evutil_socket_t sig, short what, void *arg)
+{
+	if (waitpid(helper_pid, NULL, WNOHANG) != helper_pid)
+		return;
+	log_warnx("the process that starts the proxy helper has ended: it "
+	    "takes a restart");
+	proc_quit(1);
 }
 
 static void
@@ -376,8 +447,12 @@ send_conf(struct proc_peer *p)
 	for (i = 0; i < conf->nrelays; i++) {
 		memset(&r, 0, sizeof(r));
 		r.url = conf->urls[i];
+		r.way = conf->ways[i];
+		if (proc_peer_kind(p) != PROC_PROXY)
+			egress_redact(&r.way);
 		proc_send(p, IMSG_CONF_RELAY, 0, -1, &r, sizeof(r));
 	}
+	explicit_bzero(&r, sizeof(r));
 	if (proc_peer_kind(p) == PROC_PROXY) {
 		TAILQ_FOREACH(e, &conf->rules, entry) {
 			/* Those are our own: see unix.c. */
@@ -385,9 +460,23 @@ send_conf(struct proc_peer *p)
 				proc_send(p, IMSG_CONF_RULE, 0, -1, &e->rule,
 				    sizeof(e->rule));
 		}
+		send_helper(p);
 	} else
 		send_ca(p);
 	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
+}
+
+static void
+send_helper(struct proc_peer *p)
+{
+	struct conf_end	 end = { 0 };
+	int		 fd;
+
+	if (helper_fd == -1)
+		return;
+	if ((fd = fcntl(helper_fd, F_DUPFD_CLOEXEC, 3)) == -1)
+		fatal("proxy helper");
+	proc_send(p, IMSG_CONF_HELPER, 0, fd, &end, sizeof(end));
 }
 
 static void

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "egress.h"
 #include "evtls.h"
 #include "mux_frame.h"
 #include "proc.h"
@@ -80,6 +81,8 @@ struct agentd_conf {
 	char		*token;		/* a secret */
 	char		*ca, *pin;
 	int		 plaintext;	/* ws:// to anywhere */
+	char		*proxy;		/* a secret; a URL or "none"... */
+	char		*helper;	/* ...or a path, or neither */
 	uint32_t	 ping_ms;
 	uint32_t	 streams_max;
 	enum log_dest	 log_dest;
@@ -88,6 +91,7 @@ struct agentd_conf {
 	struct rules	 rules;
 	/* filled in by config_load */
 	struct relay_url urls[RELAYS_MAX];
+	struct egress	 ways[RELAYS_MAX];	/* to each of them */
 	char		*ca_pem;
 };
 
@@ -104,6 +108,9 @@ void		 config_scrub_environment(void);
 int		 config_load(struct agentd_conf *);
 void		 config_string(char **, const char *);
 void		 config_relay(struct agentd_conf *, const char *);
+/* A URL or "none", or a helper: the other one no longer. */
+void		 config_proxy(struct agentd_conf *, const char *);
+void		 config_helper(struct agentd_conf *, const char *);
 
 /* login.c: `agentd login`. */
 int		 agentd_login(int, char **);
@@ -116,6 +123,7 @@ enum imsg_type {
 	IMSG_CONF_RELAY,	/* struct conf_relay */
 	IMSG_CONF_CA,		/* struct conf_chunk; to tunnel */
 	IMSG_CONF_RULE,		/* struct rule; to proxy */
+	IMSG_CONF_HELPER,	/* struct conf_end, fd; to proxy */
 	IMSG_CONF_END,		/* struct conf_end */
 	/* tunnel -> parent and back */
 	IMSG_SIGN,		/* struct sign_ask */
@@ -143,6 +151,7 @@ struct conf_begin {
 
 struct conf_relay {
 	struct relay_url url;
+	struct egress	 way;		/* without its secrets for tunnel */
 };
 
 #define CONF_CHUNK_MAX	8192

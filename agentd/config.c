@@ -63,10 +63,11 @@ config_free(struct agentd_conf *conf)
 	free(conf->name);
 	if (conf->token != NULL)
 		freezero(conf->token, strlen(conf->token));
+	config_proxy(conf, NULL);
 	free(conf->ca);
 	free(conf->pin);
 	free(conf->ca_pem);
-	free(conf);
+	freezero(conf, sizeof(*conf));
 }
 
 void
@@ -151,6 +152,23 @@ config_relay(struct agentd_conf *conf, const char *url)
 	conf->nrelays = 1;
 }
 
+void
+config_proxy(struct agentd_conf *conf, const char *url)
+{
+	if (conf->proxy != NULL)
+		freezero(conf->proxy, strlen(conf->proxy));
+	free(conf->helper);
+	conf->proxy = conf->helper = NULL;
+	config_string(&conf->proxy, url);
+}
+
+void
+config_helper(struct agentd_conf *conf, const char *path)
+{
+	config_proxy(conf, NULL);
+	config_string(&conf->helper, path);
+}
+
 /* ---- checks ---- */
 
 static int
@@ -185,6 +203,7 @@ name_from_host(struct agentd_conf *conf)
 int
 config_load(struct agentd_conf *conf)
 {
+	struct egress_conf out = { conf->proxy, conf->helper };
 	struct token	 token;
 	const char	*why;
 	char		*p, err[256] = "TLS can't be set up";
@@ -212,6 +231,11 @@ config_load(struct agentd_conf *conf)
 			    "that is meant", conf->relays[i]);
 			bad = 1;
 		}
+		if (egress_choose(&out, &conf->urls[i], &conf->ways[i], err,
+		    sizeof(err)) == -1) {
+			log_warnx("%s", err);
+			bad = 1;
+		}
 		tls |= conf->urls[i].tls;
 	}
 	if (conf->name == NULL)
@@ -222,6 +246,10 @@ config_load(struct agentd_conf *conf)
 		log_warnx("name %s: a node's name is of a-z, 0-9 and single "
 		    "hyphens inside, at most %d characters",
 		    conf->name == NULL ? "" : conf->name, MUX_NODE_MAX);
+		bad = 1;
+	}
+	if (conf->helper != NULL && access(conf->helper, X_OK) == -1) {
+		log_warn("proxy helper %s", conf->helper);
 		bad = 1;
 	}
 	if (conf->token == NULL) {

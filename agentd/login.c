@@ -33,7 +33,7 @@
 
 enum login_option {
 	OPT_RELAY = 256, OPT_NAME, OPT_CA, OPT_PIN, OPT_FROM_FILE,
-	OPT_FROM_STDIN, OPT_NO_CHECK, OPT_PLAINTEXT
+	OPT_FROM_STDIN, OPT_NO_CHECK, OPT_PROXY, OPT_HELPER, OPT_PLAINTEXT
 };
 
 static const struct option	 options[] = {
@@ -42,6 +42,8 @@ static const struct option	 options[] = {
 	{ "name",		required_argument, NULL, OPT_NAME },
 	{ "ca",			required_argument, NULL, OPT_CA },
 	{ "pin",		required_argument, NULL, OPT_PIN },
+	{ "proxy",		required_argument, NULL, OPT_PROXY },
+	{ "proxy-helper",	required_argument, NULL, OPT_HELPER },
 	{ "from-file",		required_argument, NULL, OPT_FROM_FILE },
 	{ "from-stdin",		no_argument, NULL, OPT_FROM_STDIN },
 	{ "no-check",		no_argument, NULL, OPT_NO_CHECK },
@@ -81,6 +83,14 @@ agentd_login(int argc, char **argv)
 		case OPT_PIN:
 			config_string(&l.pin, optarg);
 			break;
+		case OPT_PROXY:
+			config_string(&l.proxy, optarg);
+			if (strchr(optarg, '@') != NULL)
+				memset(optarg, 'x', strlen(optarg));
+			break;
+		case OPT_HELPER:
+			config_string(&l.helper, optarg);
+			break;
 		case OPT_FROM_FILE:
 			source = LOGIN_FILE;
 			file = optarg;
@@ -102,7 +112,8 @@ agentd_login(int argc, char **argv)
 		fprintf(stderr, "usage: agentd login --relay url --name name "
 		    "[--ca file] [--pin pin]\n"
 		    "              [--from-file file | --from-stdin] "
-		    "[--no-check] [--allow-plaintext]\n");
+		    "[--no-check] [--allow-plaintext]\n"
+		    "              [--proxy url | --proxy-helper program]\n");
 		return (2);
 	}
 	ret = login_do(&l, source, file, try, plaintext);

@@ -45,6 +45,8 @@ static void	set_ping(const char *);
 static void	set_streams(const char *);
 static void	set_log(const char *, const char *);
 static void	set_log_level(const char *);
+static void	set_proxy(const char *);
+static void	set_helper(const char *);
 static void	add_relay(const char *);
 static void	add_rule(int, int, int, const char *, const char *);
 static void	add_rule_unix(int, int, const char *);
@@ -66,7 +68,7 @@ static int			 relays_cleared, nrules;
 
 %token	INCLUDE RELAY NAME TOKEN FILENAME CA PIN ALLOW PLAINTEXT PING
 %token	INTERVAL LIMIT STREAMS PASS BLOCK QUICK TO PORT TCP UDP UNIX LOG
-%token	FACILITY ERROR
+%token	FACILITY PROXY HELPER ERROR
 %token	<text>	TEXT
 %type	<number> action quick kind
 %type	<text>	port
@@ -96,6 +98,8 @@ statement	: TEXT '=' TEXT {
 		| CA TEXT			{ set_path(&conf->ca, $2, "ca"); }
 		| PIN TEXT			{ set_string(&conf->pin, $2, "pin"); }
 		| ALLOW PLAINTEXT		{ conf->plaintext = 1; }
+		| PROXY TEXT			{ set_proxy($2); }
+		| PROXY HELPER TEXT		{ set_helper($3); }
 		| PING INTERVAL TEXT		{ set_ping($3); }
 		| LIMIT STREAMS TEXT		{ set_streams($3); }
 		| LOG TO TEXT			{ set_log($3, NULL); }
@@ -137,6 +141,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "ca",		CA },
 	{ "facility",	FACILITY },
 	{ "file",	FILENAME },
+	{ "helper",	HELPER },
 	{ "include",	INCLUDE },
 	{ "interval",	INTERVAL },
 	{ "limit",	LIMIT },
@@ -147,6 +152,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "ping",	PING },
 	{ "plaintext",	PLAINTEXT },
 	{ "port",	PORT },
+	{ "proxy",	PROXY },
 	{ "quick",	QUICK },
 	{ "relay",	RELAY },
 	{ "streams",	STREAMS },
@@ -209,6 +215,29 @@ set_token_file(const char *file)
 		config_string(&conf->token, token);
 		freezero(token, strlen(token));
 	}
+}
+
+static void
+set_proxy(const char *url)
+{
+	struct egress	 e;
+	const char	*why;
+
+	if (strcmp(url, "none") != 0 && egress_parse(url, &e, &why) == -1)
+		conflex_error("proxy: %s", why);
+	else if (strchr(url, '@') != NULL && !conflex_private())
+		conflex_error("proxy: others may read this file: chmod 600 "
+		    "it, as there is a password in it");
+	explicit_bzero(&e, sizeof(e));
+	config_proxy(conf, url);
+}
+
+static void
+set_helper(const char *path)
+{
+	if (path[0] != '/')
+		conflex_error("proxy helper %s: not an absolute path", path);
+	config_helper(conf, path);
 }
 
 static void

@@ -33,6 +33,7 @@
 
 #include "agentd.h"
 #include "dial.h"
+#include "egress_dial.h"
 #include "link.h"
 #include "log.h"
 #include "log_limit.h"
@@ -49,6 +50,7 @@ struct job {
 	uint16_t	 port;
 	char		*host;
 	struct dial	*dial;
+	struct egress_dial *way;	/* to the relay */
 };
 
 static int
@@ -62,19 +64,24 @@ RB_GENERATE_STATIC(job_tree, job, by_id, job_cmp)
 
 static struct rule	 rules[RULES_MAX], next_rules[RULES_MAX];
 static size_t		 nrules, next_nrules;
-static struct relay_url	 relays[RELAYS_MAX], next_relays[RELAYS_MAX];
+static struct conf_relay relays[RELAYS_MAX], next_relays[RELAYS_MAX];
 static size_t		 nrelays, next_nrelays;
 static uint32_t		 njobs;
+static int		 helper = -1;	/* to ask for helpers */
 static struct log_limit	 blocked = { .burst = 500, .ms = 1000 };
 
 static int	proxy_recv_begin(struct proc_peer *, struct imsg *);
 static int	proxy_recv_relay(struct proc_peer *, struct imsg *);
+static int	proxy_recv_helper(struct proc_peer *, struct imsg *);
 static int	proxy_recv_rule(struct proc_peer *, struct imsg *);
 static int	proxy_recv_end(struct proc_peer *, struct imsg *);
 static int	proxy_recv_dial(struct proc_peer *, struct imsg *);
 static int	proxy_recv_connect(struct proc_peer *, struct imsg *);
 static int	proxy_recv_cancel(struct proc_peer *, struct imsg *);
+static struct job *job_make(uint32_t, uint32_t, const char *, uint16_t);
 static void	job_new(uint32_t, uint32_t, const char *, uint16_t);
+static void	job_relay(uint32_t, const struct conf_relay *);
+static void	job_through(void *, int, enum dial_error, const char *);
 static void	job_free(struct job *);
 static int	job_filter(void *, const struct sockaddr *);
 static void	job_done(struct dial *, void *, int, enum dial_error,
@@ -86,6 +93,8 @@ const struct proc_rule proxy_rules[] = {
 	    proxy_recv_begin, 0, 0 },
 	{ IMSG_CONF_RELAY, PROC_PARENT, sizeof(struct conf_relay),
 	    proxy_recv_relay, 0, 0 },
+	{ IMSG_CONF_HELPER, PROC_PARENT, sizeof(struct conf_end),
+	    proxy_recv_helper, 0, 1 },
 	{ IMSG_CONF_RULE, PROC_PARENT, sizeof(struct rule),
 	    proxy_recv_rule, 0, 0 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
@@ -149,9 +158,24 @@ proxy_recv_relay(struct proc_peer *peer, struct imsg *imsg)
 
 	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
 	    next_nrelays == RELAYS_MAX ||
-	    memchr(r.url.host, '\0', sizeof(r.url.host)) == NULL)
+	    memchr(r.url.host, '\0', sizeof(r.url.host)) == NULL ||
+	    egress_check(&r.way) == -1)
 		return (-1);
-	next_relays[next_nrelays++] = r.url;
+	next_relays[next_nrelays++] = r;
+	explicit_bzero(&r, sizeof(r));
+	return (0);
+}
+
+static int
+proxy_recv_helper(struct proc_peer *peer, struct imsg *imsg)
+{
+	int	 fd;
+
+	if ((fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	if (helper != -1)
+		close(helper);
+	helper = fd;
 	return (0);
 }
 
@@ -192,8 +216,7 @@ proxy_recv_dial(struct proc_peer *peer, struct imsg *imsg)
 		job_fail(imsg_get_id(imsg), MUX_CODE_INTERNAL,
 		    "no such relay in the configuration");
 	else
-		job_new(imsg_get_id(imsg), 0, relays[d.relay].host,
-		    relays[d.relay].port);
+		job_relay(imsg_get_id(imsg), &relays[d.relay]);
 	return (0);
 }
 
@@ -228,16 +251,16 @@ proxy_recv_cancel(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
-static void
-job_new(uint32_t id, uint32_t kind, const char *host, uint16_t port)
+/* NULL: the tunnel was told why not. */
+static struct job *
+job_make(uint32_t id, uint32_t kind, const char *host, uint16_t port)
 {
-	struct dial_config	 cfg;
-	struct job		*j;
+	struct job	*j;
 
 	if (njobs >= CONNECTS_MAX || (j = calloc(1, sizeof(*j))) == NULL) {
 		job_fail(id, MUX_CODE_LIMIT,
 		    "too many connections are being made");
-		return;
+		return (NULL);
 	}
 	j->id = id;
 	j->kind = kind;
@@ -247,19 +270,55 @@ job_new(uint32_t id, uint32_t kind, const char *host, uint16_t port)
 		job_fail(id, MUX_CODE_INTERNAL, "no memory");
 		free(j->host);
 		free(j);
-		return;
+		return (NULL);
 	}
 	njobs++;
+	return (j);
+}
+
+static void
+job_new(uint32_t id, uint32_t kind, const char *host, uint16_t port)
+{
+	struct dial_config	 cfg;
+	struct job		*j;
+
+	if ((j = job_make(id, kind, host, port)) == NULL)
+		return;
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.base = proc_base();
 	cfg.host = j->host;
 	cfg.port = port;
 	cfg.timeout_ms = CONNECT_TIMEOUT_MS;
 	cfg.dgram = kind == MUX_KIND_UDP;
-	cfg.filter = kind == 0 ? NULL : job_filter;
+	cfg.filter = job_filter;
 	cfg.done = job_done;
 	cfg.arg = j;
 	if ((j->dial = dial_new(&cfg)) == NULL) {
+		job_fail(id, MUX_CODE_INTERNAL, "no memory");
+		job_free(j);
+	}
+}
+
+/* To a relay, whichever way leads there; rules are for targets. */
+static void
+job_relay(uint32_t id, const struct conf_relay *relay)
+{
+	struct egress_dial_config	 cfg;
+	struct job			*j;
+
+	if ((j = job_make(id, 0, relay->url.host, relay->url.port)) == NULL)
+		return;
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.base = proc_base();
+	cfg.egress = &relay->way;
+	cfg.helper = helper;
+	cfg.host = j->host;
+	cfg.port = j->port;
+	cfg.agent = "agentd/" CULVERT_VERSION;
+	cfg.timeout_ms = CONNECT_TIMEOUT_MS;
+	cfg.done = job_through;
+	cfg.arg = j;
+	if ((j->way = egress_dial_new(&cfg)) == NULL) {
 		job_fail(id, MUX_CODE_INTERNAL, "no memory");
 		job_free(j);
 	}
@@ -271,6 +330,7 @@ job_free(struct job *j)
 	RB_REMOVE(job_tree, &jobs, j);
 	njobs--;
 	dial_free(j->dial);
+	egress_dial_free(j->way);
 	free(j->host);
 	free(j);
 }
@@ -295,18 +355,20 @@ job_fail(uint32_t id, uint16_t code, const char *text)
 	    &f, sizeof(f));
 }
 
+/* What a stream is told. */
+static const uint16_t	 codes[] = {
+	[DIAL_NO_HOST] = MUX_CODE_UNREACHABLE,
+	[DIAL_REFUSED] = MUX_CODE_REFUSED,
+	[DIAL_UNREACHABLE] = MUX_CODE_UNREACHABLE,
+	[DIAL_TIMEOUT] = MUX_CODE_TIMEOUT,
+	[DIAL_DENIED] = MUX_CODE_DENIED,
+	[DIAL_LOCAL] = MUX_CODE_INTERNAL
+};
+
 static void
 job_done(struct dial *d, void *arg, int fd, enum dial_error error,
     const char *text)
 {
-	static const uint16_t	 codes[] = {
-		[DIAL_NO_HOST] = MUX_CODE_UNREACHABLE,
-		[DIAL_REFUSED] = MUX_CODE_REFUSED,
-		[DIAL_UNREACHABLE] = MUX_CODE_UNREACHABLE,
-		[DIAL_TIMEOUT] = MUX_CODE_TIMEOUT,
-		[DIAL_DENIED] = MUX_CODE_DENIED,
-		[DIAL_LOCAL] = MUX_CODE_INTERNAL
-	};
 	struct conf_end	 end = { 0 };
 	struct job	*j = arg;
 	char		 target[MUX_TARGET_LEN];
@@ -323,6 +385,21 @@ job_done(struct dial *d, void *arg, int fd, enum dial_error error,
 		job_fail(j->id, MUX_CODE_DENIED,
 		    "the device's own rules block this target");
 	} else
+		job_fail(j->id, codes[error], text);
+	job_free(j);
+}
+
+static void
+job_through(void *arg, int fd, enum dial_error error, const char *text)
+{
+	struct conf_end	 end = { 0 };
+	struct job	*j = arg;
+
+	j->way = NULL;
+	if (fd != -1)
+		(void)proc_send(proc_peer(PROC_TUNNEL, 0), IMSG_CONNECTED,
+		    j->id, fd, &end, sizeof(end));
+	else
 		job_fail(j->id, codes[error], text);
 	job_free(j);
 }

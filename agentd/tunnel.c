@@ -42,6 +42,7 @@
 
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	30000
+#define DENIED_MS	(BACKOFF_MAX_MS / 3)
 #define LOGIN_TIMEOUT_MS 15000
 #define FDS_RESERVED	32
 #define CA_MAX		(1024 * 1024)
@@ -59,6 +60,7 @@ enum tunnel_state {
 struct tunnel_conf {
 	struct conf_begin	 begin;
 	struct relay_url	 relays[RELAYS_MAX];
+	struct egress		 ways[RELAYS_MAX];	/* no secrets */
 	size_t			 nrelays;
 	char			*ca;
 	size_t			 ca_len;
@@ -79,6 +81,9 @@ static size_t			 nleft;
 static struct mux_hello		 hello;
 static uint32_t			 ids, dial_id;
 static size_t			 relay;		/* the one being tried */
+static unsigned int		 round_ms;	/* the least to wait after
+						   a round of all relays */
+static int			 from_first;	/* of the list, next */
 static uint64_t			 up_since;
 static int			 ending, serving;
 
@@ -184,7 +189,7 @@ tunnel_peer_down(struct proc_peer *peer)
 		return;
 	targets_proxy_gone();
 	if (state == TUNNEL_DIALLING)
-		tunnel_dialled(dial_id, -1, "the proxy process has ended");
+		tunnel_dialled(dial_id, -1, 0, "the proxy process has ended");
 }
 
 uint32_t
@@ -214,7 +219,10 @@ tunnel_recv_relay(struct proc_peer *peer, struct imsg *imsg)
 	    next.nrelays == RELAYS_MAX ||
 	    memchr(r.url.host, '\0', sizeof(r.url.host)) == NULL)
 		return (-1);
-	next.relays[next.nrelays++] = r.url;
+	if (egress_check(&r.way) == -1)
+		return (-1);
+	next.relays[next.nrelays] = r.url;
+	next.ways[next.nrelays++] = r.way;
 	return (0);
 }
 
@@ -309,7 +317,10 @@ tunnel_wait(unsigned int ms)
 	evtimer_add(timer, &tv);
 }
 
-/* No new link: try again after a while, the next relay of the list first. */
+/*
+ * No link: the next relay of the list, almost at once; when none of them
+ * would have us, the first again after a while.
+ */
 static void
 tunnel_again(const char *why, unsigned int at_least)
 {
@@ -320,12 +331,20 @@ tunnel_again(const char *why, unsigned int at_least)
 		proc_quit(0);
 		return;
 	}
-	ms = backoff_next(&backoff);
-	if (ms < at_least)
-		ms = at_least + arc4random_uniform(at_least / 2 + 1);
+	if (at_least > round_ms)
+		round_ms = at_least;
+	if (relay + 1 < conf.nrelays && !from_first)
+		ms = arc4random_uniform(BACKOFF_MIN_MS);
+	else {
+		ms = backoff_next(&backoff);
+		if (ms < round_ms)
+			ms = round_ms + arc4random_uniform(round_ms / 2 + 1);
+		round_ms = 0;
+	}
 	log_warnx("relay %s: %s; next attempt in %u.%u s", relay_name(), why,
 	    ms / 1000, ms % 1000 / 100);
-	relay = (relay + 1) % conf.nrelays;
+	relay = from_first ? 0 : (relay + 1) % conf.nrelays;
+	from_first = 0;
 	tunnel_wait(ms);
 }
 
@@ -336,7 +355,7 @@ tunnel_is_dial(uint32_t id)
 }
 
 void
-tunnel_dialled(uint32_t id, int fd, const char *text)
+tunnel_dialled(uint32_t id, int fd, uint16_t code, const char *text)
 {
 	struct link_client_config	 cfg;
 
@@ -346,7 +365,8 @@ tunnel_dialled(uint32_t id, int fd, const char *text)
 		return;
 	}
 	if (fd == -1) {
-		tunnel_again(text, 0);
+		/* A proxy's mind does not change every second either. */
+		tunnel_again(text, code == MUX_CODE_DENIED ? DENIED_MS : 0);
 		return;
 	}
 	memset(&cfg, 0, sizeof(cfg));
@@ -424,7 +444,7 @@ tunnel_login_failed(struct link_client *lc, void *arg, enum link_fail fail,
 	client = NULL;
 	if (fail == LINK_FAIL_DENIED) {
 		/* Asking every second will not change the relay's mind. */
-		tunnel_again(text, BACKOFF_MAX_MS / 3);
+		tunnel_again(text, DENIED_MS);
 		return;
 	}
 	tunnel_again(text, retry > 0 ? retry * 1000 : 0);
@@ -433,16 +453,19 @@ tunnel_login_failed(struct link_client *lc, void *arg, enum link_fail fail,
 static void
 tunnel_up(struct link *link, void *arg, const struct mux_hello *h)
 {
-	char	 tls[128];
+	char	 tls[128], way[EGRESS_NAME_MAX];
 
 	if (link != link_next)
 		return;
 	link_next = NULL;
 	state = TUNNEL_LINK;
 	up_since = link_now();
+	round_ms = 0;
 	evtls_describe(link_conn(link), tls, sizeof(tls));
-	log_info("node %s: link to %s is up (%s, %s)", conf.begin.name,
-	    relay_name(), h->software, tls);
+	egress_name(&conf.ways[relay], way);
+	log_info("node %s: link to %s is up (%s, %s)%s%s", conf.begin.name,
+	    relay_name(), h->software, tls, way[0] != '\0' ? " through " :
+	    "", way);
 	if (link_now_up != NULL)
 		tunnel_leave(link_now_up);
 	link_now_up = link;
@@ -494,8 +517,11 @@ tunnel_down(struct link *link, void *arg, int code, const char *text)
 		return;
 	}
 	if (was_up && up_since != 0 && link_now() - up_since >
-	    LINK_GOOD_MS * 1000ULL)
+	    LINK_GOOD_MS * 1000ULL) {
 		backoff_reset(&backoff);
+		/* It may have been second best. */
+		from_first = state == TUNNEL_LINK;
+	}
 	if (was_up)
 		up_since = 0;
 	if (was_next || (was_up && state == TUNNEL_LINK))

@@ -41,8 +41,8 @@ int	 target_recv_failed(struct proc_peer *, struct imsg *);
 void	 targets_proxy_gone(void);
 uint32_t target_count(void);
 
-/* tunnel.c: the answer to IMSG_DIAL; fd -1: it failed. */
-void	 tunnel_dialled(uint32_t, int, const char *);
+/* tunnel.c: the answer to IMSG_DIAL; fd -1: it failed (enum mux_code). */
+void	 tunnel_dialled(uint32_t, int, uint16_t, const char *);
 int	 tunnel_is_dial(uint32_t);
 uint32_t tunnel_next_id(void);
 

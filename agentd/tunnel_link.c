@@ -224,7 +224,7 @@ target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 	if ((fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
 	if (tunnel_is_dial(imsg_get_id(imsg))) {
-		tunnel_dialled(imsg_get_id(imsg), fd, NULL);
+		tunnel_dialled(imsg_get_id(imsg), fd, 0, NULL);
 		return (0);
 	}
 	if ((t = target_find(imsg_get_id(imsg))) == NULL) {
@@ -258,7 +258,7 @@ target_recv_failed(struct proc_peer *peer, struct imsg *imsg)
 	    memchr(f.text, '\0', sizeof(f.text)) == NULL)
 		return (-1);
 	if (tunnel_is_dial(imsg_get_id(imsg))) {
-		tunnel_dialled(imsg_get_id(imsg), -1, f.text);
+		tunnel_dialled(imsg_get_id(imsg), -1, f.code, f.text);
 		return (0);
 	}
 	if ((t = target_find(imsg_get_id(imsg))) == NULL)

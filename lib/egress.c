@@ -29,6 +29,7 @@
 #include "addr.h"
 #include "egress.h"
 #include "http.h"
+#include "log.h"
 
 #define PORT_DEFAULT	1080	/* curl's, for every scheme */
 
@@ -66,6 +67,17 @@ static int	percent_decode(const char *, size_t, char *, size_t);
 static int	bypass_name(const char *, size_t, const char *, size_t);
 static int	bypass_addr(const char *, size_t, const struct sockaddr *);
 static const char *environment(const char *const *, const char **);
+
+/* What the environment said once; all variables of the lists above. */
+static struct {
+	const char	*name;
+	char		*value;		/* NULL: not set */
+} kept[] = {
+	{ "https_proxy", NULL }, { "HTTPS_PROXY", NULL },
+	{ "http_proxy", NULL }, { "all_proxy", NULL }, { "ALL_PROXY", NULL },
+	{ "no_proxy", NULL }, { "NO_PROXY", NULL }
+};
+static int	 is_kept;
 
 /* ---- URLs ---- */
 
@@ -284,6 +296,20 @@ egress_bypass(const char *list, const char *host)
 
 /* ---- the choice ---- */
 
+static const char *
+variable(const char *name)
+{
+	size_t	 i;
+
+	if (!is_kept)
+		return (getenv(name));
+	for (i = 0; i < nitems(kept); i++) {
+		if (strcmp(kept[i].name, name) == 0)
+			return (kept[i].value);
+	}
+	return (NULL);
+}
+
 /* The first of these variables that is set and not empty, and its name. */
 static const char *
 environment(const char *const *names, const char **name)
@@ -292,7 +318,7 @@ environment(const char *const *names, const char **name)
 
 	for (; *names != NULL; names++) {
 		*name = *names;
-		if ((value = getenv(*names)) != NULL && value[0] != '\0')
+		if ((value = variable(*names)) != NULL && value[0] != '\0')
 			return (value);
 	}
 	return (NULL);
@@ -331,19 +357,20 @@ egress_choose(const struct egress_conf *conf, const struct relay_url *url,
 }
 
 void
-egress_scrub_environment(void)
+egress_keep_environment(void)
 {
-	static const char *const	 names[] = {
-		"https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY",
-		"all_proxy", "ALL_PROXY"
-	};
-	char				*p;
-	size_t				 i;
+	char	*p;
+	size_t	 i;
 
-	for (i = 0; i < nitems(names); i++) {
-		if ((p = getenv(names[i])) == NULL || strchr(p, '@') == NULL)
+	for (i = 0; i < nitems(kept); i++) {
+		if ((p = getenv(kept[i].name)) == NULL)
+			continue;
+		if (!is_kept && (kept[i].value = strdup(p)) == NULL)
+			fatal("environment");
+		if (strchr(p, '@') == NULL)
 			continue;
 		explicit_bzero(p, strlen(p));
-		unsetenv(names[i]);
+		unsetenv(kept[i].name);
 	}
+	is_kept = 1;
 }

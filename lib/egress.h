@@ -96,9 +96,10 @@ struct egress_conf {
 int	egress_choose(const struct egress_conf *, const struct relay_url *,
 	    struct egress *, char *, size_t);
 /*
- * Passwords out of the environment, which programs that we start inherit:
- * variables that hold one are removed.
+ * For daemons: remember what the environment says now, for all choices to
+ * come, and take passwords out of it, which programs that we start would
+ * inherit: variables that hold one are removed.
  */
-void	egress_scrub_environment(void);
+void	egress_keep_environment(void);
 
 #endif /* EGRESS_H */

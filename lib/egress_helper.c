@@ -124,7 +124,7 @@ helper_serve(int fd, const char *path, const char *user)
 	for (i = 0; i < nitems(caught); i++)
 		signal(caught[i], SIG_DFL);
 	/* A terminal's ^C is for our parent, which ends us. */
-	signal(SIGINT, SIG_IGN);
+	(void)setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* What else was open has no business here. */
@@ -237,7 +237,6 @@ helper_exec(const char *path, const struct helper_ask *ask, int fd,
 		_exit(1);
 	argv[2] = port;
 	argv[3] = NULL;
-	signal(SIGINT, SIG_DFL);
 	if (sandbox_process(parent) == 0 && dup2(fd, STDIN_FILENO) != -1 &&
 	    dup2(fd, STDOUT_FILENO) != -1)
 		execv(path, argv);

@@ -155,6 +155,7 @@ connect_refused(const struct http_head *head, int has_auth,
 		return (connect_fail(a, DIAL_DENIED, "it does not allow a "
 		    "connection to this relay and port (403): its "
 		    "administrator has to permit it"));
+	case 500:
 	case 502:
 	case 503:
 		return (connect_fail(a, DIAL_UNREACHABLE, "it can't reach the "

@@ -46,6 +46,9 @@ login_clear(struct login *l)
 		freezero(l->token, strlen(l->token));
 	free(l->ca);
 	free(l->pin);
+	if (l->proxy != NULL)
+		freezero(l->proxy, strlen(l->proxy));
+	free(l->helper);
 	memset(l, 0, sizeof(*l));
 }
 
@@ -89,6 +92,10 @@ login_set(struct login *l, const char *key, char *value)
 		where = &l->ca;
 	else if (strcmp(key, "pin") == 0)
 		where = &l->pin;
+	else if (strcmp(key, "proxy") == 0)
+		where = &l->proxy;
+	else if (strcmp(key, "helper") == 0)
+		where = &l->helper;
 	else {
 		conflex_error("%s: not a word of a login file", key);
 		free(value);
@@ -179,7 +186,8 @@ login_write(const char *path, const struct login *l)
 		const char	*key, *value;
 	} lines[] = {
 		{ "relay", l->relay }, { "name", l->name },
-		{ "token", l->token }, { "ca", l->ca }, { "pin", l->pin }
+		{ "token", l->token }, { "ca", l->ca }, { "pin", l->pin },
+		{ "proxy", l->proxy }, { "helper", l->helper }
 	};
 	char	 tmp[PATH_MAX];
 	FILE	*fp = NULL;

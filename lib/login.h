@@ -28,7 +28,7 @@
  * login` and `accessctl login`.
  *
  * The file has the lines of a configuration: relay "wss://..", name "..",
- * token "..", ca "/path", pin "sha256:..".
+ * token "..", ca "/path", pin "sha256:..", proxy "http://..", helper "/path".
  */
 
 struct login {
@@ -37,6 +37,8 @@ struct login {
 	char		*token;		/* a secret */
 	char		*ca;		/* path of a PEM file, or NULL */
 	char		*pin;		/* or NULL */
+	char		*proxy;		/* a secret: URL, "none", or NULL */
+	char		*helper;	/* path of a program, or NULL */
 };
 
 /* login_clear: free all of it, the token zeroed. */

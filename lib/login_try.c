@@ -24,11 +24,15 @@
 
 #include <event2/event.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dial.h"
+#include "egress_dial.h"
+#include "egress_helper.h"
 #include "evtls.h"
 #include "link_client.h"
 #include "log.h"
@@ -50,8 +54,7 @@ struct try {
 	int			 ok;
 };
 
-static void	try_dialled(struct dial *, void *, int, enum dial_error,
-		    const char *);
+static void	try_dialled(void *, int, enum dial_error, const char *);
 static void	try_sign(struct link_client *, void *,
 		    const struct token_challenge *);
 static void	try_done(struct link_client *, void *, struct link *);
@@ -100,9 +103,12 @@ int
 login_try(const struct login *l, int plain_ok, const char *agent, char *err,
     size_t errsize)
 {
-	struct dial_config	 dc;
+	struct egress_conf	 out = { l->proxy, l->helper };
+	struct egress_dial_config dc;
+	struct egress		 egress;
 	struct try		 t;
 	const char		*why;
+	pid_t			 pid;
 
 	memset(&t, 0, sizeof(t));
 	t.login = l;
@@ -110,6 +116,8 @@ login_try(const struct login *l, int plain_ok, const char *agent, char *err,
 	t.errsize = errsize;
 	t.agent = agent;
 	t.budget.limit = 64 << 20;
+	memset(&dc, 0, sizeof(dc));
+	dc.helper = -1;
 	snprintf(err, errsize, "no memory");
 	if (relay_url_parse(l->relay, &t.url, &why) == -1) {
 		snprintf(err, errsize, "relay %s: %s", l->relay, why);
@@ -127,21 +135,32 @@ login_try(const struct login *l, int plain_ok, const char *agent, char *err,
 	if (evtls_init() == -1 || (t.url.tls && (t.tls = login_trust(l->ca,
 	    l->pin, NULL, err, errsize)) == NULL))
 		goto done;
+	if (egress_choose(&out, &t.url, &egress, err, errsize) == -1)
+		goto done;
+	if (egress.kind == EGRESS_HELPER && (dc.helper = helper_fork(
+	    egress.host, NULL, NULL, &pid)) == -1) {
+		snprintf(err, errsize, "helper: %s", strerror(errno));
+		goto done;
+	}
 	if ((t.base = event_base_new()) == NULL || dial_init(t.base) == -1)
 		goto done;
-	memset(&dc, 0, sizeof(dc));
 	dc.base = t.base;
+	dc.egress = &egress;
+	dc.agent = agent;
 	dc.host = t.url.host;
 	dc.port = t.url.port;
 	dc.timeout_ms = TRY_TIMEOUT_MS;
 	dc.done = try_dialled;
 	dc.arg = &t;
-	if (dial_new(&dc) != NULL)
+	if (egress_dial_new(&dc) != NULL)
 		event_base_dispatch(t.base);
  done:
+	explicit_bzero(&egress, sizeof(egress));
 	link_free(t.link);
 	evtls_client_free(t.tls);
 	explicit_bzero(&t.token, sizeof(t.token));
+	if (dc.helper != -1)
+		close(dc.helper);
 	/* The base stays: the resolver's threads know it. */
 	return (t.ok ? 0 : -1);
 }
@@ -157,8 +176,7 @@ try_end(struct try *t, const char *why)
 }
 
 static void
-try_dialled(struct dial *d, void *arg, int fd, enum dial_error error,
-    const char *text)
+try_dialled(void *arg, int fd, enum dial_error error, const char *text)
 {
 	static const struct mux_hello	 hello = { .version = 1 };
 	struct link_client_config	 cfg;

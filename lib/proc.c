@@ -402,6 +402,8 @@ proc_parent(const struct proc_daemon *d, const struct proc_options *opts)
 	setproctitle("%s", proc_self.name);
 	proc_parent_events();
 	notify_open();
+	if (d->prepare != NULL)
+		d->prepare();
 	proc_parent_sandbox();
 
 	for (kind = PROC_PARENT + 1; kind < (int)d->ndefs; kind++) {

@@ -118,6 +118,11 @@ struct proc_daemon {
 	size_t			 ndefs;
 	/* Parent: send a (re)started child its configuration. */
 	void			 (*configure)(struct proc_peer *);
+	/*
+	 * Parent: it is in the background, if it goes there, and not in its
+	 * sandbox yet.  May be NULL.
+	 */
+	void			 (*prepare)(void);
 	/* Parent: every child serves (called once). */
 	void			 (*up)(void);
 	/* Parent: SIGHUP; SIGUSR1. */

@@ -16,7 +16,7 @@
 
 /*
  * link: lib/egress_http.c lib/egress.c lib/relay_url.c lib/http.c
- * link: lib/http_host.c lib/http_field.c lib/base64.c lib/addr.c
+ * link: lib/http_host.c lib/http_field.c lib/base64.c lib/addr.c lib/log.c
  */
 
 #include "compat.h"
@@ -155,8 +155,10 @@ refused(void **state)
 		    "\r\n", 0, DIAL_UNREACHABLE, "not an HTTP proxy" },
 		{ "HTTP/1.1 403 Filtered\r\n\r\n", 0, DIAL_DENIED,
 		    "does not allow" },
-		{ "HTTP/1.1 500 x\r\n\r\n", 0, DIAL_UNREACHABLE,
-		    "answers 500" },
+		{ "HTTP/1.0 500 Unable to connect\r\n\r\n", 0,
+		    DIAL_UNREACHABLE, "can't reach the relay (500)" },
+		{ "HTTP/1.1 508 x\r\n\r\n", 0, DIAL_UNREACHABLE,
+		    "answers 508" },
 		{ "HTTP/1.1 502 x\r\n\r\n", 0, DIAL_UNREACHABLE,
 		    "can't reach the relay" },
 		{ "HTTP/1.1 504 x\r\n\r\n", 0, DIAL_TIMEOUT,

@@ -16,7 +16,7 @@
 
 /*
  * link: lib/egress_socks.c lib/egress.c lib/relay_url.c lib/http_host.c
- * link: lib/http_field.c lib/addr.c
+ * link: lib/http_field.c lib/addr.c lib/log.c
  */
 
 #include "compat.h"

@@ -16,7 +16,7 @@
 
 /*
  * link: lib/egress.c lib/relay_url.c lib/http_host.c lib/http_field.c
- * link: lib/addr.c
+ * link: lib/addr.c lib/log.c
  */
 
 #include "compat.h"
@@ -314,16 +314,24 @@ choice(void **state)
 	clear();
 }
 
+/* The last one: from here on the environment is not looked at. */
 static void
-environment_is_scrubbed(void **state)
+environment_is_kept_without_its_secrets(void **state)
 {
+	const char	*wss = "wss://r.example.org";
+
 	clear();
 	setenv("https_proxy", "http://me:secret@p:1", 1);
 	setenv("ALL_PROXY", "http://p:1", 1);
-	egress_scrub_environment();
+	setenv("NO_PROXY", "a.example.org", 1);
+	egress_keep_environment();
 	assert_null(getenv("https_proxy"));
 	assert_string_equal(getenv("ALL_PROXY"), "http://p:1");
 	clear();
+	assert_string_equal(choose(NULL, NULL, wss), "http://p:1");
+	assert_string_equal(choose(NULL, NULL, "wss://a.example.org"), "");
+	egress_keep_environment();
+	assert_string_equal(choose(NULL, NULL, wss), "http://p:1");
 }
 
 int
@@ -336,7 +344,7 @@ main(void)
 		cmocka_unit_test(messages_are_checked),
 		cmocka_unit_test(no_proxy),
 		cmocka_unit_test(choice),
-		cmocka_unit_test(environment_is_scrubbed),
+		cmocka_unit_test(environment_is_kept_without_its_secrets),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
