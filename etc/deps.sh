@@ -151,7 +151,7 @@ Fedora: dnf install
   run:   openssh-clients openssh-server openssl ca-certificates
   test:  clang compiler-rt libcmocka-devel perl-Test-Harness mandoc ShellCheck
          cppcheck curl rsync git sqlite valgrind strace python3 iproute
-         procps-ng socat netcat libfaketime e2fsprogs util-linux
+         procps-ng socat netcat libfaketime e2fsprogs util-linux tinyproxy
 EOF
 		return ;;
 	*alpine*) cat <<'EOF'
@@ -162,7 +162,8 @@ Alpine: apk add
   run:   openssh-client openssh-server openssl ca-certificates
   test:  clang compiler-rt cmocka-dev perl-utils mandoc shellcheck cppcheck
          curl rsync git sqlite valgrind strace python3 iproute2 procps socat
-         netcat-openbsd libfaketime e2fsprogs util-linux
+         netcat-openbsd libfaketime e2fsprogs util-linux tinyproxy
+         microsocks
 EOF
 		return ;;
 	*arch*) cat <<'EOF'
@@ -172,7 +173,7 @@ Arch: pacman -S
   run:   openssh openssl ca-certificates
   test:  clang compiler-rt cmocka perl mandoc shellcheck cppcheck curl rsync
          git sqlite valgrind strace python iproute2 procps-ng socat
-         openbsd-netcat libfaketime e2fsprogs util-linux
+         openbsd-netcat libfaketime e2fsprogs util-linux tinyproxy
 EOF
 		return ;;
 	esac

@@ -103,7 +103,7 @@ connect_answer(const char *buf, size_t len, int has_auth,
 	return (CONNECT_OK);
 }
 
-/* 407: what does it want, and what should be done? */
+/* What does it want, and what should be done? */
 static void
 connect_wants(const struct http_head *head, int has_auth,
     struct connect_answer *a)
@@ -131,14 +131,16 @@ connect_wants(const struct http_head *head, int has_auth,
 	}
 	if (list[0] != '\0' && !basic)
 		connect_fail(a, DIAL_DENIED, "it wants authentication by %s "
-		    "(407), and only Basic is spoken here: use a proxy "
-		    "helper", list);
+		    "(%d), and only Basic is spoken here: use a proxy "
+		    "helper", list, head->status);
 	else if (has_auth)
 		connect_fail(a, DIAL_DENIED, "it does not accept this user "
-		    "and password (407): correct them in the proxy's URL");
+		    "and password (%d): correct them in the proxy's URL",
+		    head->status);
 	else
 		connect_fail(a, DIAL_DENIED, "it wants a user and a password "
-		    "(407): write http://user:password@host:port");
+		    "(%d): write http://user:password@host:port",
+		    head->status);
 }
 
 static enum connect_end
@@ -148,6 +150,7 @@ connect_refused(const struct http_head *head, int has_auth,
 	int	 status = head->status;
 
 	switch (status) {
+	case 401:		/* as some say of a wrong password */
 	case 407:
 		connect_wants(head, has_auth, a);
 		return (CONNECT_FAILED);

@@ -15,6 +15,7 @@ fi
 token=culv_exampleexam0_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_8be6bae5
 unset RELAY_URL RELAY_TOKEN HTTP_NETWORK_RELAY_URL HTTP_NETWORK_RELAY_NAME \
     HTTP_NETWORK_RELAY_SECRET SERVER_HOST SERVER_PORT PAT_TOKEN PING_INTERVAL
+unset https_proxy HTTPS_PROXY http_proxy all_proxy ALL_PROXY no_proxy NO_PROXY
 HOME=$T/home XDG_CONFIG_HOME=$T/home/config
 export HOME XDG_CONFIG_HOME
 
@@ -56,6 +57,34 @@ made 'a token in a file that others may read' \
     '@T@/made.conf:3: token: others may read this file: chmod 600 it, or use "token file"'
 chmod 600 "$conf"
 made 'a token in a file of our own' 'configuration OK'
+echo "$base
+proxy \"http://me:secret@proxy\"
+token file \"$T/token\"" >"$conf"
+made 'a password in a file of our own' 'configuration OK'
+chmod 644 "$conf"
+made 'a password in a file that others may read' \
+    '@T@/made.conf:3: proxy: others may read this file: chmod 600 it, as there is a password in it'
+echo "$base
+proxy \"http://proxy\"
+token file \"$T/token\"" >"$conf"
+chmod 644 "$conf"
+made 'a proxy without one' 'configuration OK'
+environment="HTTPS_PROXY=http://proxy http_proxy=ftp://me:secret@proxy"
+made 'the file beats the environment' 'configuration OK'
+check 'an argument that is wrong' \
+    'proxy: malformed host or port of a proxy' -f "$conf" \
+    --proxy 'http://me:secret@'
+sed '/^proxy/d' "$conf" >"$conf.no"
+check 'a proxy of the environment that is wrong' \
+    'http_proxy: the scheme of a proxy is http, socks5 or socks5h' \
+    -f "$conf.no"
+environment="http_proxy=ftp://me:secret@proxy no_proxy=10.0.0.0/8,127.0.0.0/8"
+check 'a proxy of the environment that is wrong, even if it is not used' \
+    'http_proxy: the scheme of a proxy is http, socks5 or socks5h' \
+    -f "$conf.no"
+environment=
+printf '%s\ntoken "%s"\n' "$base" "$token" >"$conf"
+chmod 600 "$conf"
 echo "include \"made.conf\"" >"$T/outer.conf"
 chmod 644 "$T/outer.conf"
 check 'a token in an included file of our own' 'configuration OK' \

@@ -105,7 +105,9 @@ def work():
         os.mkdir(_dir + "/home", 0o700)
         for v in ("RELAY_URL", "RELAY_TOKEN", "PAT_TOKEN", "SERVER_HOST",
                   "SERVER_PORT", "HTTP_NETWORK_RELAY_URL",
-                  "HTTP_NETWORK_RELAY_NAME", "HTTP_NETWORK_RELAY_SECRET"):
+                  "HTTP_NETWORK_RELAY_NAME", "HTTP_NETWORK_RELAY_SECRET",
+                  "https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy",
+                  "ALL_PROXY", "no_proxy", "NO_PROXY"):
             os.environ.pop(v, None)
     return _dir
 

@@ -42,8 +42,7 @@ ip_in("link", "set", "lo", "up")
 ip_in("neigh", "add", "2001:db8:77::dead", "lladdr", "02:00:00:00:de:ad",
       "dev", "eth0", "nud", "permanent")
 INSIDE = ["nsenter", "--net=/run/netns/" + NS, "--"]
-PROXY_VARS = [v + s for v in ("https_proxy", "http_proxy", "all_proxy",
-                              "no_proxy") for s in ("",)]
+PROXY_VARS = ["https_proxy", "http_proxy", "all_proxy", "no_proxy"]
 PROXY_VARS += [v.upper() for v in PROXY_VARS]
 
 
@@ -120,13 +119,15 @@ def microsocks(port, *args):
 relay = Relay(prefork=1)
 relay.user_add()
 token = relay.token("node")
-target = Target(echo)
 outside = login(relay)
+echo_port = free_port()
+Proc("echo", INSIDE + ["socat", "TCP-LISTEN:%d,bind=127.0.0.1,fork,"
+                       "reuseaddr,backlog=50" % echo_port, "EXEC:cat"])
 
 
-def passes(name, env=outside):
-    return wait_for(lambda: Connect(env, name, target.port).end(b"hello")[:2]
-                    == (0, b"hello"), 30)
+def passes(name):
+    return wait_for(lambda: Connect(outside, name, echo_port).end(b"hello")
+                    [:2] == (0, b"hello"), 30)
 
 
 # ---- without a proxy there is no way ----
@@ -159,7 +160,7 @@ a.stop()
 # ---- the wrong password, and none ----
 a = Inside(relay, "wrong", token=token, wait=False,
            extra='proxy "http://me:guess@%s:%d"' % (OUT, http_port))
-ok(a.said(r"does not accept this user and password \(407\): correct them .*"
+ok(a.said(r"does not accept this user and password \(40.\): correct them .*"
           r"next attempt in 1\d"), "CONNECT: a wrong password, told and "
    "tried again, but not at once", a.proc.text())
 ok(quiet(a.proc, "guess"), "and not seen")
@@ -336,8 +337,7 @@ a.stop()
 for url in ("http://proxy.test:%d" % plain_port,
             "socks5://me:s3cret@proxy.test:%d" % socks_port):
     a = Inside(far, "race" + url[:4], url="wss://relay.test:%d" % far.port,
-               hosts=hosts, extra='proxy "%s"' % url.replace(
-                   "proxy.test", "proxy.test") + "\n", wait=False)
+               hosts=hosts, extra='proxy "%s"' % url, wait=False)
     if url.startswith("http"):
         # tinyproxy does not know the name: that it was asked is enough.
         ok(a.said("proxy http://proxy.test:%d: it can't reach the relay" %
@@ -352,6 +352,7 @@ far.stop()
 
 # ---- accessctl ----
 agent = Agent(relay, "home", token=token)
+target = Target(echo)
 client = relay.token("connect")
 
 

@@ -140,6 +140,8 @@ refused(void **state)
 		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic "
 		    "realm=\"x\"\r\n\r\n", 0, DIAL_DENIED,
 		    "wants a user and a password" },
+		{ "HTTP/1.0 401 Unauthorized\r\n\r\n", 1, DIAL_DENIED,
+		    "does not accept this user and password (401)" },
 		{ "HTTP/1.1 407 x\r\n\r\n", 0, DIAL_DENIED,
 		    "wants a user and a password" },
 		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: BASIC "
