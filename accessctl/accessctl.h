@@ -179,12 +179,12 @@ struct relay_options {
 	{ "token-file",		required_argument, NULL, OPT_TOKEN_FILE }, \
 	{ "ca",			required_argument, NULL, OPT_CA },	\
 	{ "pin",		required_argument, NULL, OPT_PIN },	\
-	{ "proxy",		required_argument, NULL, OPT_PROXY },	\
-	{ "proxy-helper",	required_argument, NULL, OPT_HELPER },	\
+	{ "proxy",		required_argument, NULL, OPT_WAY_PROXY },	\
+	{ "proxy-helper",	required_argument, NULL, OPT_WAY_HELPER },	\
 	{ "allow-plaintext",	no_argument, NULL, OPT_PLAINTEXT }
 enum relay_option {
 	OPT_RELAY = 512, OPT_TOKEN, OPT_TOKEN_FILE, OPT_CA, OPT_PIN,
-	OPT_PROXY, OPT_HELPER, OPT_PLAINTEXT
+	OPT_WAY_PROXY, OPT_WAY_HELPER, OPT_PLAINTEXT
 };
 /* 1 if it was one of them (a secret is overwritten where it stood). */
 int	relay_option(struct relay_options *, int, char *);

@@ -64,13 +64,13 @@ relay_option(struct relay_options *o, int ch, char *arg)
 	case OPT_PIN:
 		set_string(&o->login.pin, arg);
 		return (1);
-	case OPT_PROXY:
+	case OPT_WAY_PROXY:
 		set_string(&o->login.proxy, arg);
 		/* It may hold a password. */
 		if (strchr(arg, '@') != NULL)
 			explicit_bzero(arg, strlen(arg));
 		return (1);
-	case OPT_HELPER:
+	case OPT_WAY_HELPER:
 		set_string(&o->login.helper, arg);
 		return (1);
 	case OPT_PLAINTEXT:

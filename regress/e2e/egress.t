@@ -62,7 +62,7 @@ class Inside(Agent):
 
     def start(self, wait=True):
         os.chmod(self.conf, 0o600)
-        argv = INSIDE + [self.obj + "/agentd", "-d", "-f", self.conf,
+        argv = INSIDE + [*self.program, "-d", "-f", self.conf,
                          *self.args]
         if self.hosts:
             argv = INSIDE + ["unshare", "-m", "sh", "-c", "mount --bind "
