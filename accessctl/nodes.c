@@ -67,7 +67,7 @@ static const struct field	 fields[] = {
 	    NULL },
 	{ "until", "UNTIL", FIELD_TIME, offsetof(struct entry, until), NULL },
 	{ "targets", "TARGETS", FIELD_LIST, offsetof(struct entry, targets),
-	    NULL },
+	    "all" },
 };
 
 static void	nodes_up(void *, struct link *);

@@ -87,7 +87,7 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_node_ask, 0, 0 },
 	{ IMSG_NODES_ASK, PROC_ROUTER, sizeof(struct nodes_ask),
 	    auth_recv_nodes_ask, 0, 0 },
-	{ IMSG_GRANT_USED, PROC_ROUTER, sizeof(struct grant_id),
+	{ IMSG_GRANT_USED, PROC_ROUTER, sizeof(struct grant),
 	    auth_recv_grant_used, 0, 0 },
 	{ IMSG_REVOKED, PROC_ROUTER, sizeof(struct ctl_end),
 	    auth_recv_revoked, 0, 0 },

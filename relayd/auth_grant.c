@@ -390,20 +390,25 @@ auth_grant_ask(void)
 	    NULL, 0);
 }
 
-/* Streams rest on it: as it is now? */
+/* Routes and streams rest on it, as it was told of there: is it so now? */
 int
 auth_recv_grant_used(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct store_grant	 g;
-	struct grant_id		 req;
+	struct grant		 req;
 
 	if (imsg_get_data(imsg, &req, sizeof(req)) == -1 ||
 	    memchr(req.id, '\0', sizeof(req.id)) == NULL ||
-	    req.id[0] == '\0')
+	    req.id[0] == '\0' ||
+	    memchr(req.targets, '\0', sizeof(req.targets)) == NULL)
 		return (-1);
 	memset(&g, 0, sizeof(g));
 	switch (store_grant_find_id(auth_store, req.id, &g)) {
 	case STORE_OK:
+		if (grant_holds(&g) && g.grant.scopes == req.scopes &&
+		    g.grant.expires_at == req.expires_at &&
+		    strcmp(g.grant.targets, req.targets) == 0)
+			break;
 		if (grant_holds(&g))
 			auth_revoke_grant(&g, &g.grant, 0,
 			    "the grant no longer covers this", NULL);

@@ -74,6 +74,7 @@ static struct granted	*latest;
 static struct granted *granted_find(const char *);
 static void	 granted_unref(struct granted *);
 static int	 granted_change(struct granted *, const struct grant *);
+static uint32_t	 granted_enforce(struct granted *, int, const char *);
 static const char *granted_why_not(const struct granted *, uint8_t,
 		    const char *, uint16_t);
 
@@ -212,11 +213,45 @@ grant_release(struct grant_use *u)
 
 /* ---- from router ---- */
 
+/*
+ * End what it covers no more; how many streams of our own these were.  Ending
+ * one may end others, and free what comes next in the list: so they wait in
+ * a list of their own, of which only the first is looked at.
+ */
+static uint32_t
+granted_enforce(struct granted *g, int relayed, const char *text)
+{
+	struct grant_uses	 uses = LIST_HEAD_INITIALIZER(uses);
+	struct grant_use	*u;
+	uint32_t		 n = 0;
+
+	g->refs++;
+	LIST_SWAP(&uses, &g->uses, grant_use, entry);
+	while ((u = LIST_FIRST(&uses)) != NULL) {
+		LIST_REMOVE(u, entry);
+		LIST_INSERT_HEAD(&g->uses, u, entry);
+		if ((u->relayed && !relayed) ||
+		    granted_why_not(g, u->kind, u->host, u->port) == NULL)
+			continue;
+		n += !u->relayed;
+		/* It is released there. */
+		u->end(u->arg, MUX_CODE_KILLED, text);
+	}
+	granted_unref(g);
+	return (n);
+}
+
+/*
+ * Where it is not what it was, a router that died took the word to end what
+ * it covers no more along.
+ */
 int
 grant_recv_grant(struct proc_peer *peer, struct imsg *imsg)
 {
+	struct targets	 before;
 	struct granted	*g;
 	struct grant	 msg;
+	uint32_t	 scopes;
 
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
 	    memchr(msg.id, '\0', sizeof(msg.id)) == NULL ||
@@ -235,19 +270,20 @@ grant_recv_grant(struct proc_peer *peer, struct imsg *imsg)
 	if (latest != NULL)
 		granted_unref(latest);
 	latest = g;
-	return (granted_change(g, &msg));
+	before = g->targets;
+	scopes = g->scopes;
+	if (granted_change(g, &msg) == -1)
+		return (-1);
+	if (scopes != g->scopes ||
+	    memcmp(&before, &g->targets, sizeof(before)) != 0)
+		(void)granted_enforce(g, 1, "the grant no longer covers this");
+	return (0);
 }
 
-/*
- * Ending one stream may end others, and free what comes next in the list: so
- * they wait in a list of their own, of which only the first is looked at.
- */
 int
 grant_recv_end(struct proc_peer *peer, struct imsg *imsg)
 {
-	struct grant_uses	 uses = LIST_HEAD_INITIALIZER(uses);
 	struct grant_ended	 ended;
-	struct grant_use	*u;
 	struct granted		*g;
 	struct revoke		 r;
 
@@ -258,24 +294,10 @@ grant_recv_end(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	memset(&ended, 0, sizeof(ended));
 	if ((g = granted_find(r.id)) != NULL) {
-		g->refs++;
 		if (granted_change(g, &r.left) == -1)
 			log_warnx("a grant's targets make no sense: it gives "
 			    "nothing");
-		LIST_SWAP(&uses, &g->uses, grant_use, entry);
-		while ((u = LIST_FIRST(&uses)) != NULL) {
-			LIST_REMOVE(u, entry);
-			LIST_INSERT_HEAD(&g->uses, u, entry);
-			if (u->relayed && !r.relayed)
-				continue;
-			if (granted_why_not(g, u->kind, u->host, u->port) ==
-			    NULL)
-				continue;
-			ended.streams += !u->relayed;
-			/* It is released there. */
-			u->end(u->arg, MUX_CODE_KILLED, r.text);
-		}
-		granted_unref(g);
+		ended.streams = granted_enforce(g, r.relayed != 0, r.text);
 	}
 	(void)proc_send(peer, IMSG_GRANT_ENDED, imsg_get_id(imsg), -1, &ended,
 	    sizeof(ended));
@@ -287,17 +309,23 @@ grants_announce(char from[USER_ID_LEN + 4])
 {
 	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
 	struct granted		 key, *g;
-	struct grant_id		 used;
+	struct grant		 used;
 
 	strlcpy(key.id, from, sizeof(key.id));
 	for (g = RB_NFIND(granted_table, &grants, &key); g != NULL;
 	    g = RB_NEXT(granted_table, &grants, g)) {
+		/* What has ended, and nothing is left of, is done with. */
+		if (g->scopes == 0 && LIST_EMPTY(&g->uses))
+			continue;
 		if (proc_queued(router) > PROC_QUEUE_HIGH) {
 			strlcpy(from, g->id, USER_ID_LEN + 4);
 			return (0);
 		}
 		memset(&used, 0, sizeof(used));
 		strlcpy(used.id, g->id, sizeof(used.id));
+		used.scopes = g->scopes;
+		used.expires_at = g->expires_at;
+		targets_format(&g->targets, used.targets);
 		(void)proc_send(router, IMSG_GRANT_USED, 0, -1, &used,
 		    sizeof(used));
 	}

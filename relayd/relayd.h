@@ -250,8 +250,9 @@ enum imsg_type {
 	IMSG_GRANT_ENDED,	/* struct grant_ended; the answer */
 	/* after a restart: which grants do routes and streams rest on? */
 	IMSG_GRANTS_ASK,	/* nothing; auth -> router -> listeners */
-	IMSG_GRANT_USED,	/* struct grant_id; listener -> router -> auth,
-				   which says REVOKE of what has changed */
+	IMSG_GRANT_USED,	/* struct grant, as it is known there; listener
+				   -> router -> auth, which says REVOKE of what
+				   has changed */
 	/* router -> auth */
 	IMSG_NODE_STATE,	/* struct node_state */
 	IMSG_AUDIT,		/* struct audit_event */
@@ -449,10 +450,6 @@ struct grant {
 	uint32_t		 scopes;	/* 0: it has ended */
 	int64_t			 expires_at;	/* 0: never */
 	char			 targets[TARGETS_LEN];	/* lib/target.h */
-};
-
-struct grant_id {
-	char			 id[USER_ID_LEN + 4];
 };
 
 struct grant_ended {

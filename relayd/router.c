@@ -121,7 +121,7 @@ const struct proc_rule router_rules[] = {
 	    end_recv_killed, 0, 0 },
 	{ IMSG_GRANT_ENDED, PROC_LISTENER, sizeof(struct grant_ended),
 	    end_recv_grant_ended, 0, 0 },
-	{ IMSG_GRANT_USED, PROC_LISTENER, sizeof(struct grant_id),
+	{ IMSG_GRANT_USED, PROC_LISTENER, sizeof(struct grant),
 	    end_recv_grant_used, 0, 0 },
 	{ IMSG_ROUTE_ASK, PROC_LISTENER, sizeof(struct route_ask),
 	    route_recv_ask, 0, 0 },

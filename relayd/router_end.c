@@ -373,10 +373,11 @@ end_recv_grants_ask(struct proc_peer *peer, struct imsg *imsg)
 int
 end_recv_grant_used(struct proc_peer *peer, struct imsg *imsg)
 {
-	struct grant_id	 used;
+	struct grant	 used;
 
 	if (imsg_get_data(imsg, &used, sizeof(used)) == -1 ||
-	    !ROUTER_STR(used.id) || used.id[0] == '\0')
+	    !ROUTER_STR(used.id) || used.id[0] == '\0' ||
+	    !ROUTER_STR(used.targets))
 		return (-1);
 	/* An auth that is not there asks for all of them when it is. */
 	(void)proc_send(router_auth(), IMSG_GRANT_USED, 0, -1, &used,

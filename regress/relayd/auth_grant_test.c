@@ -162,13 +162,17 @@ revoked(uint32_t scopes, const char *targets, const char *why,
 	    IMSG_REVOKED, ref, &end, sizeof(end)), 0);
 }
 
+/* A listener has it in use, as this. */
 static void
-used(const char *id)
+used(const char *id, const char *targets, int64_t until)
 {
-	struct grant_id	 u;
+	struct grant	 u;
 
 	memset(&u, 0, sizeof(u));
 	strlcpy(u.id, id, sizeof(u.id));
+	strlcpy(u.targets, targets, sizeof(u.targets));
+	u.scopes = SCOPE_CONNECT;
+	u.expires_at = until;
 	fake_forget();
 	assert_int_equal(fake_recv(auth_recv_grant_used, PROC_ROUTER, 0,
 	    IMSG_GRANT_USED, 0, &u, sizeof(u)), 0);
@@ -573,15 +577,20 @@ what_is_in_use_is_looked_at_again(void **state)
 	assert_int_equal(fake_count(IMSG_GRANTS_ASK), 1);
 	give("*:22", fake_wall + 50);
 	assert_int_equal(may(&g), 0);
-	used(g.id);
+	/* As it is; with other targets; with another end. */
+	used(g.id, "*:22", fake_wall + 50);
+	assert_int_equal(fake_nsent, 0);
+	used(g.id, "", fake_wall + 50);
+	revoked(SCOPE_CONNECT, "*:22", "the grant no longer covers this", 0);
+	used(g.id, "*:22", 0);
 	revoked(SCOPE_CONNECT, "*:22", "the grant no longer covers this", 0);
 	fake_wall += 50;
-	used(g.id);
+	used(g.id, "*:22", fake_wall);
 	revoked(0, "", "the grant has expired", 1);
 	request(&c);
 	ask(CTL_GRANT_REVOKE, &c);
 	revoked(0, "", "the grant was revoked", 0);
-	used(g.id);
+	used(g.id, "*:22", fake_wall);
 	revoked(0, "", "the grant was revoked", 1);
 	/* Nothing is written down where nothing happened. */
 	auth_audit_flush();
@@ -595,7 +604,7 @@ static void
 what_could_not_be_looked_at_is_asked_for_again(void **state)
 {
 	fake_store_close();
-	used("g");
+	used("g", "", 0);
 	assert_int_equal(fake_nsent, 0);
 	assert_true(fake_trouble > 0);
 	(void)auth_grant_tick();
@@ -611,12 +620,15 @@ what_could_not_be_looked_at_is_asked_for_again(void **state)
 static void
 garbled_ids_are_refused(void **state)
 {
-	struct grant_id	 u;
+	struct grant	 u;
 
 	memset(&u, 0, sizeof(u));
 	assert_int_equal(fake_recv(auth_recv_grant_used, PROC_ROUTER, 0,
 	    IMSG_GRANT_USED, 0, &u, sizeof(u)), -1);
 	memset(&u, 'a', sizeof(u));
+	assert_int_equal(fake_recv(auth_recv_grant_used, PROC_ROUTER, 0,
+	    IMSG_GRANT_USED, 0, &u, sizeof(u)), -1);
+	strlcpy(u.id, "g", sizeof(u.id));
 	assert_int_equal(fake_recv(auth_recv_grant_used, PROC_ROUTER, 0,
 	    IMSG_GRANT_USED, 0, &u, sizeof(u)), -1);
 	assert_int_equal(fake_nsent, 0);

@@ -56,6 +56,7 @@ static struct proc_peer	 router;
 static struct stream	 streams[STREAMS];
 static char		 told[16][USER_ID_LEN + 4];
 static size_t		 ntold, queued;
+static struct grant	 used;		/* the last that was told */
 static uint32_t		 answered, ended_streams;
 
 /* ---- proc ---- */
@@ -80,9 +81,10 @@ proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
 
 	switch (type) {
 	case IMSG_GRANT_USED:
-		assert_int_equal(len, sizeof(struct grant_id));
+		assert_int_equal(len, sizeof(used));
+		memcpy(&used, data, len);
 		assert_true(ntold < nitems(told));
-		memcpy(told[ntold++], data, len);
+		strlcpy(told[ntold++], used.id, sizeof(told[0]));
 		queued += PROC_QUEUE_HIGH / 2;
 		break;
 	case IMSG_GRANT_ENDED:
@@ -166,7 +168,8 @@ stream_end(void *arg, uint16_t code, const char *text)
 	struct stream	*s = arg, *with;
 
 	assert_non_null(s->use);
-	assert_string_equal(text, "gone");
+	assert_true(strcmp(text, "gone") == 0 ||
+	    strcmp(text, "the grant no longer covers this") == 0);
 	s->ended = 1;
 	s->code = code;
 	grant_release(s->use);
@@ -354,6 +357,23 @@ a_narrower_one_ends_what_it_does_not_cover(void **state)
 }
 
 static void
+a_narrower_one_ends_it_however_it_is_told(void **state)
+{
+	give("g", SCOPE_CONNECT, "", 0);
+	opened(0, "g", "127.0.0.1", 22, 0);
+	opened(1, "g", "127.0.0.1", 80, 0);
+	opened(2, "g", "127.0.0.1", 80, 1);
+	give("g", SCOPE_CONNECT, "", 0);
+	assert_int_equal(streams[0].ended + streams[1].ended, 0);
+	give("g", SCOPE_CONNECT, "*:22", 0);
+	assert_int_equal(streams[0].ended, 0);
+	assert_int_equal(streams[1].ended, 1);
+	assert_int_equal(streams[2].ended, 1);
+	give("g", SCOPE_HTTP, "*:22", 0);
+	assert_int_equal(streams[0].ended, 1);
+}
+
+static void
 what_is_relayed_comes_second_and_is_not_counted(void **state)
 {
 	give("g", SCOPE_CONNECT, "", 0);
@@ -428,6 +448,26 @@ announcing_goes_on_where_it_stopped(void **state)
 }
 
 static void
+it_is_announced_as_it_is_known(void **state)
+{
+	char	 from[USER_ID_LEN + 4] = "";
+
+	give("g", SCOPE_CONNECT | SCOPE_SSH, "192.168.1.7/24:80,/run/x", 5000);
+	assert_int_equal(grants_announce(from), 1);
+	assert_int_equal(ntold, 1);
+	assert_string_equal(used.id, "g");
+	assert_int_equal(used.scopes, SCOPE_CONNECT | SCOPE_SSH);
+	assert_string_equal(used.targets, "192.168.1.0/24:80,/run/x");
+	assert_int_equal(used.expires_at, 5000);
+	/* Ended, and nothing left. */
+	assert_int_equal(end("g", 0, "", 0), 0);
+	ntold = 0;
+	from[0] = '\0';
+	assert_int_equal(grants_announce(from), 1);
+	assert_int_equal(ntold, 0);
+}
+
+static void
 what_makes_no_sense_is_refused(void **state)
 {
 	struct grant	 g;
@@ -466,10 +506,12 @@ main(void)
 		T(time_is_over_at_once),
 		T(an_end_ends_all_of_it_and_nothing_else),
 		T(a_narrower_one_ends_what_it_does_not_cover),
+		T(a_narrower_one_ends_it_however_it_is_told),
 		T(what_is_relayed_comes_second_and_is_not_counted),
 		T(streams_may_end_each_other),
 		T(a_grant_lasts_while_something_names_it),
 		T(announcing_goes_on_where_it_stopped),
+		T(it_is_announced_as_it_is_known),
 		T(what_makes_no_sense_is_refused),
 	};
 

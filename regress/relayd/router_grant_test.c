@@ -559,7 +559,7 @@ what_makes_no_sense_is_refused(void **state)
 {
 	struct node_answer	 ans;
 	struct revoke		 r;
-	struct grant_id		 used;
+	struct grant		 used;
 
 	memset(&r, 0, sizeof(r));
 	r.what = REVOKE_GRANT;
@@ -583,6 +583,9 @@ what_makes_no_sense_is_refused(void **state)
 	memset(&used, 'g', sizeof(used));
 	assert_int_equal(fake_say(L, 0, IMSG_GRANT_USED, 0, &used,
 	    sizeof(used)), -1);
+	strlcpy(used.id, "g", sizeof(used.id));
+	assert_int_equal(fake_say(L, 0, IMSG_GRANT_USED, 0, &used,
+	    sizeof(used)), -1);
 	/* A listener ends no grants. */
 	assert_int_equal(fake_say(L, 0, IMSG_REVOKE, 1, &r, sizeof(r)), -2);
 	assert_int_equal(fake_say(L, 0, IMSG_GRANTS_ASK, 0, NULL, 0), -2);
@@ -593,7 +596,7 @@ what_makes_no_sense_is_refused(void **state)
 static void
 a_new_auth_hears_what_is_in_use(void **state)
 {
-	struct grant_id	 used;
+	struct grant	 used;
 
 	fake_down(A, 0);
 	fake_up(A, 0);
