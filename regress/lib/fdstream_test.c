@@ -382,6 +382,65 @@ target_may_speak_first(void **state __unused)
 }
 
 static void
+prefix_goes_first_and_does_not_wait(void **state __unused)
+{
+	uint8_t		 head[300];
+	char		 got[sizeof(head) + 1];
+	size_t		 off = 0;
+	uint64_t	 in, out;
+	ssize_t		 n;
+	int		 la, ta;
+
+	memset(head, 'h', sizeof(head));
+	open_stream(tcp_pair, &la, &ta);
+	assert_int_equal(fdstream_prefix(a.f, head, sizeof(head)), 0);
+	while (off < sizeof(head)) {
+		n = receive(ta, got + off, sizeof(got) - off);
+		assert_true(n > 0);
+		off += n;
+	}
+	assert_int_equal(off, sizeof(head));
+	assert_memory_equal(got, head, sizeof(head));
+	/* It is none of the source's bytes. */
+	fdstream_bytes(a.f, &in, &out);
+	assert_int_equal(in, 0);
+	say(la, "then these");
+	expect(ta, "then these");
+	say(ta, "and back");
+	expect(la, "and back");
+	close(la);
+	expect_end(ta);
+	close(ta);
+	passes(50);
+	assert_true(a.closed == 1 && a.ended_well);
+}
+
+static void
+prefix_before_what_was_said_already(void **state __unused)
+{
+	int	 la, ta;
+
+	open_stream(tcp_pair, &la, &ta);
+	say(la, "early");
+	shutdown(la, SHUT_WR);
+	assert_int_equal(fdstream_prefix(a.f, (const uint8_t *)"head ", 5),
+	    0);
+	expect(ta, "head early");
+	expect_end(ta);
+	close(ta);
+	expect_end(la);
+	close(la);
+	/* One that is killed before it could be sent leaves nothing. */
+	open_stream(tcp_pair, &la, &ta);
+	assert_int_equal(fdstream_prefix(a.f, (const uint8_t *)"head ", 5),
+	    0);
+	fdstream_kill(a.f, MUX_CODE_KILLED, "killed");
+	close(la);
+	close(ta);
+	passes(50);
+}
+
+static void
 half_close_of_the_local_end_passes(void **state __unused)
 {
 	int	 la, ta;
@@ -808,6 +867,8 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		CASE(bytes_pass_both_ways),
 		CASE(target_may_speak_first),
+		CASE(prefix_goes_first_and_does_not_wait),
+		CASE(prefix_before_what_was_said_already),
 		CASE(half_close_of_the_local_end_passes),
 		CASE(half_close_of_the_target_passes),
 		CASE(write_and_close_at_once_loses_nothing),
