@@ -52,10 +52,10 @@
  * Datagram streams (mux_kind_dgram: UDP) keep the bounds of what they carry,
  * up to MUX_DGRAM_MAX bytes and down to none, and wait for nobody.  They have
  * no credit.  Each has two queues, one of what is to be sent and one of what
- * came and is not taken, each bounded to MUX_DGRAM_QUEUE with a fixed share of
- * the budgets behind it; in a full one the oldest gives way to the newest.
- * So a link that is slow or an owner that does not read loses datagrams, as
- * a network would, and never stalls the sender or another stream.
+ * came and is not taken, each bounded to MUX_DGRAM_QUEUE; when one is full, or
+ * the budgets have no more memory, the oldest give way to the newest.  So a
+ * link that is slow or an owner that does not read loses datagrams, as a
+ * network would, and never stalls the sender or another stream.
  *
  *	to send		mux_dgram_send; FIN behind all that: mux_dgram_end
  *	to receive	ops->datagram, or mux_dgram_peek and mux_dgram_drop
@@ -68,10 +68,10 @@
  * for bytes; pull, mux_ready, mux_peek, mux_drain and mux_read are not for
  * them and do nothing.  mux_splice carries them on like any other stream.
  */
-#define MUX_DGRAM_QUEUE		(256 * 1024)	/* with the parts of one that
-						   is on its way */
-#define MUX_DGRAM_QUEUE_MIN	(128 * 1024)	/* once half of the budget is
-						   used */
+#define MUX_DGRAM_QUEUE		(192 * 1024)	/* with 4 for each datagram */
+#define MUX_DGRAM_BASE		(8 * 1024)	/* reserved for each stream */
+#define MUX_DGRAM_SCARCE	(128 * 1024)	/* and at most, once half of a
+						   budget is used */
 #define MUX_DGRAM_IOVS		6		/* that one may lie in */
 
 struct meter_flow;

@@ -30,29 +30,27 @@
 
 #define DGRAM_HEAD	sizeof(uint32_t)	/* the length, in a queue */
 
-/* The largest must fit into an empty queue. */
-_Static_assert(MUX_DGRAM_QUEUE_MIN - MUX_DGRAM_MAX >=
-    MUX_DGRAM_MAX + DGRAM_HEAD, "MUX_DGRAM_QUEUE_MIN");
+/* The largest must fit, even beside the parts of another. */
+_Static_assert(MUX_DGRAM_SCARCE >= 2 * MUX_DGRAM_MAX - MUX_DATA_MAX +
+    DGRAM_HEAD, "MUX_DGRAM_SCARCE");
 
 /* Parts that came are put together here, one datagram at a time. */
 static uint8_t	 whole[MUX_DGRAM_MAX];
 
 static size_t	dgram_oldest(const struct mux_queue *);
-static int	dgram_put(struct mux_queue *, size_t, const void *, size_t,
-		    uint64_t *);
+static int	dgram_put(struct mux_stream *, struct mux_queue *,
+		    const void *, size_t, uint64_t *);
 static int	dgram_begin(struct mux *, struct mux_dgram *, uint8_t *,
 		    size_t *);
-static int	dgram_deliver(struct mux_stream *, const uint8_t *, size_t);
+static void	dgram_deliver(struct mux_stream *, const uint8_t *, size_t);
 
 struct mux_dgram *
-mux_dgram_new(size_t size)
+mux_dgram_new(void)
 {
 	struct mux_dgram	*d;
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return (NULL);
-	/* Beside the many there may be one in parts. */
-	d->limit = size - MUX_DGRAM_MAX;
 	d->out.large = d->going.large = d->coming.large = 1;
 	return (d);
 }
@@ -93,16 +91,39 @@ dgram_oldest(const struct mux_queue *q)
 	return (len);
 }
 
-/* Add one, at the cost of the oldest.  -1 without memory: all are lost. */
+static size_t
+dgram_used(const struct mux_stream *s)
+{
+	const struct mux_dgram	*d = s->dgram;
+
+	return (s->queue.len + d->out.len + d->going.len + d->coming.len);
+}
+
+/* Something has gone. */
+static void
+dgram_release(struct mux_stream *s)
+{
+	if (s->window > MUX_DGRAM_BASE && dgram_used(s) == 0)
+		mux_stream_release(s);
+}
+
+/*
+ * Add one, at the cost of the oldest.  -1: there is no memory for it, and
+ * none of the others is left.
+ */
 static int
-dgram_put(struct mux_queue *q, size_t limit, const void *p, size_t n,
+dgram_put(struct mux_stream *s, struct mux_queue *q, const void *p, size_t n,
     uint64_t *lost)
 {
 	uint32_t	 len = n;
+	size_t		 need = DGRAM_HEAD + n;
 
-	while (q->len > 0 && q->len + DGRAM_HEAD + n > limit) {
-		mux_queue_drain(q, DGRAM_HEAD + dgram_oldest(q));
+	while (q->len + need > MUX_DGRAM_QUEUE ||
+	    mux_stream_reserve(s, dgram_used(s) + need) == -1) {
 		(*lost)++;
+		if (q->len == 0)
+			return (-1);
+		mux_queue_drain(q, DGRAM_HEAD + dgram_oldest(q));
 	}
 	if (mux_queue_add(q, (const uint8_t *)&len, DGRAM_HEAD) == 0 &&
 	    mux_queue_add(q, p, n) == 0)
@@ -128,7 +149,7 @@ mux_dgram_send(struct mux_stream *s, const void *p, size_t n)
 	    (s->pace != NULL && !meter_pass(s->pace, n, s->mux->now)))
 		d->lost_out++;
 	else
-		ret = dgram_put(&d->out, d->limit, p, n, &d->lost_out);
+		ret = dgram_put(s, &d->out, p, n, &d->lost_out);
 	s->mux->lost += d->lost_out - before;
 	mux_ready(s);
 	return (ret);
@@ -198,6 +219,7 @@ mux_dgram_output(struct mux *m, struct mux_stream *s, uint8_t *buf)
 	if (d->going.len > 0)
 		flags |= MUX_PART;
 	mux_head_put(buf, MUX_DATA, flags, s->id);
+	dgram_release(s);
 	s->out += n;
 	m->out += n;
 	n += MUX_HEAD_LEN;
@@ -217,30 +239,61 @@ mux_dgram_output(struct mux *m, struct mux_stream *s, uint8_t *buf)
 
 /* ---- In ----------------------------------------------------------------- */
 
-/* Hand it to the owner, or keep it for the owner.  -1 without memory. */
-static int
+/* Hand it to the owner, or keep it for the owner. */
+static void
 dgram_deliver(struct mux_stream *s, const uint8_t *p, size_t n)
 {
 	struct mux		*m = s->mux;
 	struct mux_dgram	*d = s->dgram;
 	size_t			 len = s->queue.len;
 	uint64_t		 lost = d->lost_in;
-	int			 ret;
 
 	if (s->meter != NULL && !meter_pass(s->meter, n, m->now)) {
 		d->lost_in++;
 		m->lost++;
-		return (0);
+		return;
 	}
 	if (len == 0 && s->ops->datagram != NULL &&
 	    s->ops->datagram(s, s->arg, p, n))
-		return (0);
+		return;
 	if (s->flags & STREAM_DEAD)
-		return (0);
-	ret = dgram_put(&s->queue, d->limit, p, n, &d->lost_in);
+		return;
+	(void)dgram_put(s, &s->queue, p, n, &d->lost_in);
 	m->queued += s->queue.len - len;
 	m->lost += d->lost_in - lost;
-	return (ret);
+}
+
+/* A part; without room for it all of the datagram is given up. */
+static void
+dgram_part(struct mux_stream *s, const uint8_t *p, size_t n)
+{
+	struct mux_dgram	*d = s->dgram;
+
+	d->parts = 1;
+	if (d->given_up || n == 0)
+		return;
+	if (mux_stream_reserve(s, dgram_used(s) + n) == -1 ||
+	    mux_queue_add(&d->coming, p, n) == -1) {
+		mux_queue_clear(&d->coming);
+		d->given_up = 1;
+		d->lost_in++;
+		s->mux->lost++;
+	}
+}
+
+/* The last part has come: deliver the whole, if it is whole. */
+static void
+dgram_whole(struct mux_stream *s)
+{
+	struct mux_dgram	*d = s->dgram;
+	int			 given_up = d->given_up;
+	size_t			 n;
+
+	n = mux_queue_read(&d->coming, whole, sizeof(whole));
+	d->parts = d->given_up = 0;
+	d->part_len = 0;
+	if (!given_up)
+		dgram_deliver(s, whole, n);
 }
 
 int
@@ -248,32 +301,27 @@ mux_dgram_data(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 {
 	struct mux		*m = s->mux;
 	struct mux_dgram	*d = s->dgram;
-	int			 parts = d->coming.len > 0;
 
 	if (flags & MUX_PART && (n == 0 || flags & MUX_FIN))
 		return (mux_fail(m, "empty part of a datagram"));
-	if (n > MUX_DGRAM_MAX - d->coming.len)
+	if (n > MUX_DGRAM_MAX - d->part_len)
 		return (mux_fail(m, "datagram too long"));
 	s->in += n;
 	m->in += n;
-	if ((flags & MUX_PART || parts) &&
-	    mux_queue_add(&d->coming, p, n) == -1)
-		goto fail;
-	if (flags & MUX_PART)
+	if (flags & MUX_PART || d->parts) {
+		d->part_len += n;
+		dgram_part(s, p, n);
+		if (flags & MUX_PART)
+			return (0);
+		dgram_whole(s);
+	} else if (n > 0 || !(flags & MUX_FIN))
+		/* FIN alone is no datagram. */
+		dgram_deliver(s, p, n);
+	if (s->flags & STREAM_DEAD)
 		return (0);
-	if (parts) {
-		n = mux_queue_read(&d->coming, whole, sizeof(whole));
-		p = whole;
-	}
-	/* FIN alone is no datagram. */
-	if ((n > 0 || parts || !(flags & MUX_FIN)) &&
-	    dgram_deliver(s, p, n) == -1)
-		goto fail;
-	if (flags & MUX_FIN && !(s->flags & STREAM_DEAD))
+	dgram_release(s);
+	if (flags & MUX_FIN)
 		mux_stream_fin(s);
-	return (0);
- fail:
-	mux_stream_abort(s, MUX_CODE_INTERNAL, "out of memory");
 	return (0);
 }
 
@@ -312,6 +360,7 @@ mux_dgram_drop(struct mux_stream *s)
 		return;
 	n = mux_queue_drain(&s->queue, DGRAM_HEAD + dgram_oldest(&s->queue));
 	s->mux->queued -= n;
+	dgram_release(s);
 	mux_stream_check_done(s);
 }
 

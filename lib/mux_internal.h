@@ -122,8 +122,10 @@ struct mux_dgram {
 	struct mux_queue	 out;		/* to be sent */
 	struct mux_queue	 going;		/* the rest of one: no length */
 	struct mux_queue	 coming;	/* the beginning of one, as well */
-	size_t			 limit;		/* of either queue of many */
-	int			 ending;	/* FIN when all is sent */
+	size_t			 part_len;	/* of the one that comes */
+	uint8_t			 ending;	/* FIN when all is sent */
+	uint8_t			 parts;		/* one comes in parts... */
+	uint8_t			 given_up;	/* and there is no room for it */
 	uint64_t		 lost_in;
 	uint64_t		 lost_out;
 };
@@ -215,6 +217,12 @@ void	 mux_stream_abort(struct mux_stream *, uint16_t, const char *);
 void	 mux_stream_arm(struct mux_stream *);
 void	 mux_stream_owe(struct mux_stream *, uint8_t);
 void	 mux_stream_check_done(struct mux_stream *);
+/*
+ * Of a datagram stream: have so many bytes reserved in all, or -1; no more
+ * than at its beginning.
+ */
+int	 mux_stream_reserve(struct mux_stream *, size_t);
+void	 mux_stream_release(struct mux_stream *);
 /* More allowance to send; -1: beyond all reason. */
 int	 mux_stream_allow(struct mux_stream *, uint32_t);
 /* DATA with its flags from the peer; -1: against the rules. */
@@ -227,8 +235,7 @@ uint32_t mux_stream_grant_accept(struct mux_stream *);
 uint32_t mux_stream_grant_more(struct mux_stream *);
 
 /* mux_dgram.c */
-/* Its state, with queues of so many bytes each; NULL without memory. */
-struct mux_dgram *mux_dgram_new(size_t);
+struct mux_dgram *mux_dgram_new(void);		/* NULL: no memory */
 void	 mux_dgram_clear(struct mux_dgram *);
 void	 mux_dgram_free(struct mux_dgram *);
 int	 mux_dgram_data(struct mux_stream *, const uint8_t *, size_t, int);

@@ -215,8 +215,8 @@ stream_new(struct mux *m, uint32_t id, uint32_t window, int dgram)
 		return (NULL);
 	s->mux = m;
 	s->id = id;
-	/* Of a datagram stream the window is both queues. */
-	if ((dgram && (s->dgram = mux_dgram_new(window / 2)) == NULL) ||
+	/* Of a datagram stream the window is what all its queues may hold. */
+	if ((dgram && (s->dgram = mux_dgram_new()) == NULL) ||
 	    mux_table_add(m, s) == -1) {
 		mux_dgram_free(s->dgram);
 		free(s);
@@ -237,6 +237,28 @@ window_new(struct mux *m, uint32_t most, uint32_t least)
 	return (reserve(m, least) == 0 ? least : 0);
 }
 
+int
+mux_stream_reserve(struct mux_stream *s, size_t n)
+{
+	if (n <= s->window)
+		return (0);
+	n = (n + MUX_DATA_MAX - 1) / MUX_DATA_MAX * MUX_DATA_MAX;
+	if ((n > MUX_DGRAM_SCARCE && !plenty(s->mux)) ||
+	    reserve(s->mux, n - s->window) == -1)
+		return (-1);
+	s->window = n;
+	return (0);
+}
+
+void
+mux_stream_release(struct mux_stream *s)
+{
+	if (s->window <= MUX_DGRAM_BASE)
+		return;
+	unreserve(s->mux, s->window - MUX_DGRAM_BASE);
+	s->window = MUX_DGRAM_BASE;
+}
+
 struct mux_stream *
 mux_stream_new_peer(struct mux *m, uint32_t id, const struct mux_open *open,
     uint16_t *code)
@@ -249,9 +271,8 @@ mux_stream_new_peer(struct mux *m, uint32_t id, const struct mux_open *open,
 	*code = MUX_CODE_LIMIT;
 	if (m->peer_count >= m->cfg.streams_max)
 		return (NULL);
-	window = dgram ? window_new(m, 2 * MUX_DGRAM_QUEUE,
-	    2 * MUX_DGRAM_QUEUE_MIN) :
-	    window_new(m, MUX_CREDIT_EARLY, MUX_CREDIT_EARLY);
+	window = dgram ? MUX_DGRAM_BASE : MUX_CREDIT_EARLY;
+	window = window_new(m, window, window);
 	if (window == 0)
 		return (NULL);
 	*code = MUX_CODE_INTERNAL;
@@ -288,8 +309,7 @@ mux_open_metered(struct mux *m, const struct mux_open *open,
 		return (NULL);
 	if (meter != NULL)
 		most = MINIMUM(most, meter_window(meter, m->rtt));
-	window = dgram ? window_new(m, 2 * MUX_DGRAM_QUEUE,
-	    2 * MUX_DGRAM_QUEUE_MIN) :
+	window = dgram ? window_new(m, MUX_DGRAM_BASE, MUX_DGRAM_BASE) :
 	    window_new(m, most, MINIMUM(most, MUX_CREDIT_EARLY));
 	if (window == 0)
 		return (NULL);

@@ -316,10 +316,13 @@ check_all(void)
 		check((s->flags & STREAM_DEAD) == 0);
 		check(s->queue.len + s->arriving + s->consumed <= s->window);
 		if (s->dgram != NULL) {
-			check(s->queue.len <= s->dgram->limit);
-			check(s->dgram->out.len <= s->dgram->limit);
+			check(s->queue.len <= MUX_DGRAM_QUEUE);
+			check(s->dgram->out.len <= MUX_DGRAM_QUEUE);
 			check(s->dgram->going.len < MUX_DGRAM_MAX);
 			check(s->dgram->coming.len <= MUX_DGRAM_MAX);
+			check(s->queue.len + s->dgram->out.len +
+			    s->dgram->going.len + s->dgram->coming.len <=
+			    s->window);
 		}
 		window += s->window;
 		queued += s->queue.len;

@@ -37,7 +37,7 @@
 #include "mux_peer.h"
 #include "mux_splice.h"
 
-#define LIMIT		(MUX_DGRAM_QUEUE - MUX_DGRAM_MAX)
+#define LIMIT		MUX_DGRAM_QUEUE
 
 static struct peer	 t, far;
 static int		 malloc_left = -1;	/* until it fails; -1: never */
@@ -614,30 +614,87 @@ reset_frees_all(void **state)
 	peer_free(&t);
 }
 
+/* A link with this budget is up, with one stream of ours, id 1. */
 static void
-budget(void **state)
+ours_budget(size_t limit)
 {
-	struct mux_stream	*s;
-	int			 i;
-
-	/* Whole queues, small ones from half on, and then none. */
+	memset(&saw, 0, sizeof(saw));
 	peer_init(&t, 1);
-	t.cfg.link_budget = 16 * MUX_DGRAM_QUEUE;
+	t.cfg.link_budget = limit;
 	peer_start(&t);
 	peer_hello(&t);
 	peer_expect(&t, MUX_CONTROL, 0);
 	assert_int_equal(peer_send_hello(&t, 0), 0);
-	for (i = 0; i < 12; i++) {
-		s = mux_open_stream(t.m, udp(), &ops, NULL);
-		assert_non_null(s);
-		assert_int_equal(s->dgram->limit, (i < 4 ? MUX_DGRAM_QUEUE :
-		    MUX_DGRAM_QUEUE_MIN) - MUX_DGRAM_MAX);
-	}
-	assert_null(mux_open_stream(t.m, udp(), &ops, NULL));
-	assert_int_equal(t.budget.used, 16 * MUX_DGRAM_QUEUE);
-	/* The largest still fits into a small one. */
-	assert_int_equal(mux_dgram_send(s, big, MUX_DGRAM_MAX), 0);
+	assert_non_null(saw.s = mux_open_stream(t.m, udp(), &ops, NULL));
+	peer_expect(&t, MUX_OPEN, 1);
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 0), 0);
+}
+
+static void
+memory_is_reserved_while_it_is_needed(void **state)
+{
+	int	 i;
+
+	ours_budget(16 << 20);
+	assert_int_equal(t.budget.used, MUX_DGRAM_BASE);
+	assert_int_equal(mux_dgram_send(saw.s, big, 4000), 0);
+	assert_int_equal(t.budget.used, MUX_DGRAM_BASE);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(mux_dgram_send(saw.s, big, 60000), 0);
+	assert_in_range(t.budget.used, 3 * 60000, MUX_DGRAM_QUEUE);
+	peer_flush(&t);
+	assert_int_equal(t.budget.used, MUX_DGRAM_BASE);
+	saw.refuse = 1;
+	assert_int_equal(data(MUX_PART, big, 16000), 0);
+	assert_int_equal(data(0, big, 16000), 0);
+	assert_in_range(t.budget.used, 32000, 65536);
+	mux_dgram_drop(saw.s);
+	assert_int_equal(t.budget.used, MUX_DGRAM_BASE);
 	peer_free(&t);
+}
+
+static void
+scarce_memory(void **state)
+{
+	uint64_t	 in, out;
+	size_t		 n;
+	int		 i;
+
+	/* From half on a stream has less, though enough for the largest. */
+	ours_budget(2 * MUX_DGRAM_SCARCE - 1);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(mux_dgram_send(saw.s, big, 10000), 0);
+	assert_in_range(t.budget.used, MUX_DGRAM_SCARCE / 2,
+	    MUX_DGRAM_SCARCE);
+	assert_int_equal(mux_dgram_send(saw.s, big, MUX_DGRAM_MAX), 0);
+	for (n = 0; peer_next(&t) == MUX_DATA; n += t.n)
+		continue;
+	assert_true(n >= MUX_DGRAM_MAX);
+	peer_free(&t);
+	/* With none at all what fits into the base still goes. */
+	ours_budget(MUX_DGRAM_BASE);
+	assert_null(mux_open_stream(t.m, udp(), &ops, NULL));
+	for (i = 0; i < 20; i++)
+		assert_int_equal(mux_dgram_send(saw.s, big, 1500), 0);
+	assert_int_equal(mux_dgram_send(saw.s, big, 9000), -1);
+	mux_dgram_lost(saw.s, &in, &out);
+	assert_int_equal(out, 21);
+	assert_int_equal(mux_dgram_send(saw.s, "last", 4), 0);
+	expect("last", 4, 0);
+	/* One in parts is given up as a whole, and the next one is not. */
+	assert_int_equal(data(MUX_PART, big, 8000), 0);
+	assert_int_equal(data(MUX_PART, big, 8000), 0);
+	assert_int_equal(data(0, big, 8000), 0);
+	assert_int_equal(saw.count, 0);
+	mux_dgram_lost(saw.s, &in, &out);
+	assert_int_equal(in, 1);
+	assert_int_equal(data(0, "next", 4), 0);
+	assert_int_equal(saw.count, 1);
+	/* Too long is too long. */
+	for (i = 0; i < 4; i++)
+		assert_int_equal(data(MUX_PART, big, MUX_DATA_MAX - 3), 0);
+	assert_int_equal(data(0, big, 4), -1);
+	assert_error("datagram too long");
 }
 
 static void
@@ -676,8 +733,9 @@ no_memory(void **state)
 	malloc_left = 0;
 	assert_int_equal(mux_input(t.m, frame, sizeof(frame), 0), 0);
 	malloc_left = -1;
-	assert_int_equal(saw.resets, 1);
-	peer_expect(&t, MUX_RESET, 1);
+	mux_dgram_lost(saw.s, &in, &out);
+	assert_int_equal(in, 1);
+	assert_int_equal(saw.resets, 0);
 	peer_free(&t);
 }
 
@@ -781,7 +839,8 @@ main(void)
 		cmocka_unit_test(fin_follows_what_is_queued),
 		cmocka_unit_test(done_waits_for_what_is_queued),
 		cmocka_unit_test(reset_frees_all),
-		cmocka_unit_test(budget),
+		cmocka_unit_test(memory_is_reserved_while_it_is_needed),
+		cmocka_unit_test(scarce_memory),
 		cmocka_unit_test(no_memory),
 		cmocka_unit_test(splice_carries_on_whole),
 	};
