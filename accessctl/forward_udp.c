@@ -16,8 +16,8 @@
 
 /*
  * The local UDP ports of accessctl forward: a session, and a stream, for each
- * source.  Datagrams wait a little for a link and are lost then; who sent
- * them will send them again.
+ * source.  A few datagrams wait a little, for a link and for a node, and are
+ * lost then; who sent them will send them again.
  */
 
 #include "compat.h"
@@ -31,6 +31,8 @@
 #include "log.h"
 #include "udp_sessions.h"
 
+#define RETRY_MS	500	/* between questions for a node */
+
 /* A bound socket; the list owns it. */
 struct udp_port {
 	struct udp_port		*next;
@@ -40,12 +42,18 @@ struct udp_port {
 };
 
 static struct udp_port	*ports;
+static struct event	*timer;		/* of the next question */
 
 static int	udp_begin(struct udp_session *, void *);
 static void	udp_end(struct udp_session *, void *, uint16_t, const char *);
+static int	udp_refused(struct udp_session *, void *, uint16_t,
+		    const char *);
 static void	udp_serve(struct udp_session *, void *);
+static void	udp_retry(evutil_socket_t, short, void *);
 
-static const struct udp_sessions_ops ops = { udp_begin, udp_end };
+static const struct udp_sessions_ops ops = {
+	udp_begin, udp_end, udp_refused
+};
 
 int
 forward_udp_add(struct event_base *base, struct forward *f, int fd,
@@ -53,6 +61,9 @@ forward_udp_add(struct event_base *base, struct forward *f, int fd,
 {
 	struct udp_port	*p;
 
+	if (timer == NULL &&
+	    (timer = evtimer_new(base, udp_retry, NULL)) == NULL)
+		return (-1);
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return (-1);
 	p->forward = f;
@@ -98,6 +109,9 @@ forward_udp_free(void)
 		close(p->fd);
 		free(p);
 	}
+	if (timer != NULL)
+		event_free(timer);
+	timer = NULL;
 }
 
 static int
@@ -119,6 +133,27 @@ udp_serve(struct udp_session *s, void *arg)
 {
 	if (udp_begin(s, arg) == -1)
 		udp_session_kill(s, MUX_CODE_CANCEL, "too many streams");
+}
+
+/* A node that is offline may be back in a moment. */
+static int
+udp_refused(struct udp_session *s, void *arg, uint16_t code, const char *text)
+{
+	struct timeval	 tv = { 0, RETRY_MS * 1000 };
+
+	if ((code != MUX_CODE_NODE_OFFLINE && code != MUX_CODE_NODE_GONE) ||
+	    !udp_session_waits(s))
+		return (0);
+	if (!evtimer_pending(timer, NULL))
+		evtimer_add(timer, &tv);
+	return (1);
+}
+
+static void
+udp_retry(evutil_socket_t fd, short what, void *arg)
+{
+	if (forward_link() != NULL)
+		forward_udp_up();
 }
 
 static void

@@ -220,7 +220,8 @@ relay_link_free(struct relay_link *r)
 struct link *
 relay_link_get(struct relay_link *r)
 {
-	return (r != NULL && r->up && !r->closing ? r->link : NULL);
+	return (r != NULL && r->up && !r->closing && r->link != NULL &&
+	    !link_ending(r->link) ? r->link : NULL);
 }
 
 const char *

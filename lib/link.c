@@ -696,6 +696,12 @@ link_rtt(const struct link *l)
 	return (l->rtt);
 }
 
+int
+link_ending(const struct link *l)
+{
+	return (l->closing || l->over || l->dead);
+}
+
 uint32_t
 link_idle_ms(const struct link *l)
 {

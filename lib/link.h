@@ -92,6 +92,8 @@ struct mux	*link_mux(struct link *);
 struct evtls	*link_conn(struct link *);
 uint32_t	 link_rtt(const struct link *);		/* us; 0: unknown */
 uint32_t	 link_idle_ms(const struct link *);	/* since last input */
+/* It is ending, or has: streams that are reset now are so for that. */
+int		 link_ending(const struct link *);
 /* For reply of state: monotonic us, one clock for all links. */
 uint64_t	 link_now(void);
 

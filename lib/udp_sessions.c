@@ -65,6 +65,7 @@ struct udp_session {
 	struct udp_key		 key;
 	struct sockaddr_storage	 source;
 	struct mux_stream	*stream;	/* NULL: it has none yet */
+	int			 accepted;	/* and nothing waits any more */
 	STAILQ_HEAD(, udp_waiting) waiting;
 	unsigned int		 nwaiting;
 	uint64_t		 active;	/* ms */
@@ -102,6 +103,8 @@ static void	sessions_idle(evutil_socket_t, short, void *);
 static void	session_active(struct udp_session *);
 static void	session_end(struct udp_session *, uint16_t, const char *);
 static void	session_wait(struct udp_session *, const uint8_t *, size_t);
+static void	session_forget(struct udp_session *);
+static void	session_accepted(struct mux_stream *, void *);
 static size_t	session_input(struct mux_stream *, void *, const uint8_t *,
 		    size_t);
 static void	session_reset(struct mux_stream *, void *, uint16_t,
@@ -112,6 +115,7 @@ static int	session_datagram(struct mux_stream *, void *, const uint8_t *,
 RB_GENERATE_STATIC(udp_tree, udp_session, by_key, key_cmp)
 
 const struct mux_stream_ops	 udp_session_ops = {
+	.accepted = session_accepted,
 	.input = session_input,
 	.reset = session_reset,
 	.datagram = session_datagram
@@ -423,12 +427,7 @@ session_new(struct udp_sessions *us, const struct udp_key *key,
 static void
 session_free(struct udp_session *s)
 {
-	struct udp_waiting	*w;
-
-	while ((w = STAILQ_FIRST(&s->waiting)) != NULL) {
-		STAILQ_REMOVE_HEAD(&s->waiting, entry);
-		free(w);
-	}
+	session_forget(s);
 	RB_REMOVE(udp_tree, &s->us->tree, s);
 	TAILQ_REMOVE(&s->us->list, s, entry);
 	s->us->n--;
@@ -460,13 +459,23 @@ udp_session_start(struct udp_session *s, struct mux_stream *stream)
 	uint64_t		 now = now_ms();
 
 	s->stream = stream;
-	while ((w = STAILQ_FIRST(&s->waiting)) != NULL) {
-		STAILQ_REMOVE_HEAD(&s->waiting, entry);
+	STAILQ_FOREACH(w, &s->waiting, entry) {
 		if (now - w->at < UDP_SESSION_WAIT_MS)
 			(void)mux_dgram_send(stream, w->data, w->len);
-		free(w);
 	}
-	s->nwaiting = 0;
+}
+
+int
+udp_session_waits(const struct udp_session *s)
+{
+	const struct udp_waiting	*w;
+	uint64_t			 now = now_ms();
+
+	STAILQ_FOREACH(w, &s->waiting, entry) {
+		if (now - w->at < UDP_SESSION_WAIT_MS)
+			return (1);
+	}
+	return (0);
 }
 
 int
@@ -515,7 +524,19 @@ udp_session_get(const struct udp_session *s)
 
 /* ---- From the socket ---------------------------------------------------- */
 
-/* For a stream that is to come. */
+static void
+session_forget(struct udp_session *s)
+{
+	struct udp_waiting	*w;
+
+	while ((w = STAILQ_FIRST(&s->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&s->waiting, entry);
+		free(w);
+	}
+	s->nwaiting = 0;
+}
+
+/* For a stream that is to come, or to come again. */
 static void
 session_wait(struct udp_session *s, const uint8_t *p, size_t n)
 {
@@ -557,7 +578,7 @@ sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
 	s->got += n;
 	if (s->stream != NULL)
 		(void)mux_dgram_send(s->stream, buffer, n);
-	else
+	if (!s->accepted)
 		session_wait(s, buffer, n);
 }
 
@@ -639,11 +660,23 @@ session_input(struct mux_stream *stream __unused, void *arg,
 }
 
 static void
+session_accepted(struct mux_stream *stream __unused, void *arg)
+{
+	struct udp_session	*s = arg;
+
+	s->accepted = 1;
+	session_forget(s);
+}
+
+static void
 session_reset(struct mux_stream *stream __unused, void *arg, uint16_t code,
     const char *text)
 {
 	struct udp_session	*s = arg;
 
 	s->stream = NULL;
+	if (!s->accepted && s->us->ops->refused != NULL &&
+	    s->us->ops->refused(s, s->us->arg, code, text))
+		return;
 	session_end(s, code, text);
 }

@@ -30,7 +30,8 @@
  * datagram stream.  It ends when nothing has come or gone for the idle time,
  * or when its stream does; the next datagram of that source begins another.
  * When there are as many as there may be, the one that has been idle longest
- * makes room.  A few datagrams wait for a session that has no stream yet.
+ * makes room.  A few datagrams wait for a session that has no stream yet, or
+ * whose stream was not accepted.
  */
 
 #define UDP_SESSION_WAITING	16	/* datagrams, the oldest give way */
@@ -51,6 +52,13 @@ struct udp_sessions_ops {
 	 * it was idle; else as reset of mux_stream_ops.
 	 */
 	void	(*end)(struct udp_session *, void *, uint16_t, const char *);
+	/*
+	 * Its stream was reset before it was accepted: 1 if it shall get
+	 * another one; what it was to carry waits.  Or else, and without this
+	 * member, it ends.
+	 */
+	int	(*refused)(struct udp_session *, void *, uint16_t,
+		    const char *);
 };
 
 /*
@@ -80,6 +88,8 @@ void		 udp_sessions_waiting(struct udp_sessions *,
  */
 extern const struct mux_stream_ops udp_session_ops;
 void		 udp_session_start(struct udp_session *, struct mux_stream *);
+/* Whether something waits that is not stale. */
+int		 udp_session_waits(const struct udp_session *);
 int		 udp_session_open(struct udp_session *, struct mux *,
 		    const struct mux_open *);
 /* Reset its stream; end() is called. */

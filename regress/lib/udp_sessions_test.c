@@ -59,12 +59,12 @@ static struct sockaddr_in	 us_addr;
 static int			 us_fd;
 
 /* What the owner was told. */
-static int	 begins, ends, idles, refuse, later;
+static int	 begins, ends, idles, refuse, later, refusals, patient;
 static uint16_t	 code;
 static struct udp_session *last;
 
 /* The far end: an echo, with a mark before. */
-static int	 opened, mute;
+static int	 opened, mute, deny;
 static struct mux_stream *far_last;
 
 static int
@@ -88,6 +88,10 @@ far_open(struct mux *m, void *arg, struct mux_stream *s,
 {
 	opened++;
 	far_last = s;
+	if (deny) {
+		mux_reset(s, MUX_CODE_NODE_OFFLINE, "offline");
+		return;
+	}
 	mux_stream_own(s, &far_ops, NULL);
 	mux_accept(s);
 }
@@ -116,7 +120,16 @@ on_end(struct udp_session *s, void *arg, uint16_t why, const char *text)
 	assert_null(udp_session_stream(s));
 }
 
-static const struct udp_sessions_ops ops = { on_begin, on_end };
+static int
+on_refused(struct udp_session *s, void *arg, uint16_t why, const char *text)
+{
+	assert_null(udp_session_stream(s));
+	assert_true(udp_session_waits(s));
+	refusals++;
+	return (patient);
+}
+
+static const struct udp_sessions_ops ops = { on_begin, on_end, on_refused };
 
 static struct mux *
 mux_make(const struct mux_ops *mo, int dialer)
@@ -144,6 +157,7 @@ setup(void **state)
 	near = mux_make(&near_mux_ops, 1);
 	far = mux_make(&far_mux_ops, 0);
 	begins = ends = idles = refuse = later = opened = mute = 0;
+	refusals = patient = deny = 0;
 	code = 0;
 	/* All addresses: answers have to come from the right one. */
 	us_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
@@ -373,6 +387,37 @@ refused_or_reset(void **state)
 }
 
 static void
+not_accepted_is_asked_again_with_all_that_waits(void **state)
+{
+	static const struct mux_open	 open = { .kind = MUX_KIND_UDP };
+	int				 a = client(1);
+
+	deny = patient = 1;
+	say(a, "x");
+	WAIT(refusals == 1);
+	assert_int_equal(ends, 0);
+	say(a, "y");
+	WAIT(udp_sessions_count(us) == 1);
+	deny = 0;
+	pass();
+	assert_int_equal(udp_session_open(last, near, &open), 0);
+	WAIT(hears(a, "<x"));
+	WAIT(hears(a, "<y"));
+	/* Once it was accepted nothing waits. */
+	assert_false(udp_session_waits(last));
+	mux_reset(far_last, MUX_CODE_NODE_GONE, "gone");
+	WAIT(ends == 1);
+	assert_int_equal(refusals, 1);
+	deny = 1;
+	patient = 0;
+	say(a, "z");
+	WAIT(ends == 2);
+	assert_int_equal(refusals, 2);
+	assert_int_equal(code, MUX_CODE_NODE_OFFLINE);
+	close(a);
+}
+
+static void
 paused(void **state)
 {
 	int	 a = client(1), i;
@@ -398,6 +443,7 @@ main(void)
 		TEST(the_one_idle_longest_makes_room),
 		TEST(what_comes_before_the_stream_waits),
 		TEST(refused_or_reset),
+		TEST(not_accepted_is_asked_again_with_all_that_waits),
 		TEST(paused),
 	};
 
