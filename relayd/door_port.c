@@ -147,7 +147,9 @@ static struct event		*wait_timer;
 static int			 paused;
 
 static const struct fdstream_ops visitor_ops = { NULL, visitor_closed };
-static const struct udp_sessions_ops udp_ops = { udp_begin, udp_end };
+static const struct udp_sessions_ops udp_ops = {
+	.begin = udp_begin, .end = udp_end
+};
 static const struct stream_record_ops record_ops = {
 	visitor_describe, visitor_bytes, visitor_kill
 };
