@@ -44,6 +44,10 @@
 #define MUX_CREDIT_MAX		(16 * 1024 * 1024)
 #define MUX_RTT_FLOOR		1000		/* us: windows grow to what is
 						   read within that, at least */
+#define MUX_RTT_SPARSE		150	/* us: the same beside streams that
+						   carry little, and wait for
+						   what is on the way */
+#define MUX_SPARSE_FOR		500000	/* us: after such a stream's data */
 #define MUX_GROW_AFTER		50000		/* us: of reading at that pace;
 						   a socket whose reader is
 						   stalled is quick at first */

@@ -87,6 +87,8 @@ struct mux_stream {
 	uint32_t		 sent;		/* in this turn, bytes */
 	uint32_t		 recent;	/* bytes, less what time forgives */
 	uint64_t		 sent_at;	/* data, the last time */
+	uint32_t		 recent_in;	/* the same, of what came */
+	uint64_t		 came_at;
 
 	/*
 	 * The receive window: what was reserved for this stream.  The three
@@ -174,6 +176,7 @@ struct mux {
 
 	unsigned int		 depth;		/* of calls, see above */
 	uint32_t		 rtt;		/* us */
+	uint64_t		 sparse_at;	/* data of a sparse stream came */
 	uint64_t		 now;		/* us */
 	uint64_t		 in;
 	uint64_t		 out;

@@ -561,10 +561,12 @@ static void
 stream_fit(struct mux_stream *s, uint32_t took)
 {
 	struct mux	*m = s->mux;
-	uint64_t	 trip = MAXIMUM(m->rtt, MUX_RTT_FLOOR), pace;
+	uint64_t	 trip, pace;
+	int		 sparse = m->now - m->sparse_at < MUX_SPARSE_FOR;
 	uint32_t	 max = stream_window_max(s), n;
 	int		 lags = s->queue.len > s->window / 4;
 
+	trip = MAXIMUM(m->rtt, sparse ? MUX_RTT_SPARSE : MUX_RTT_FLOOR);
 	/* Meters are run now and then, which is part of the way then. */
 	if (s->meter != NULL)
 		trip += 2 * METER_TICK_US;
@@ -584,7 +586,7 @@ stream_fit(struct mux_stream *s, uint32_t took)
 			s->quick_since = m->now;
 		}
 	}
-	if (pace > 4 * trip && lags &&
+	if (((pace > 4 * trip && lags) || (sparse && pace > trip)) &&
 	    s->window > MUX_CREDIT_INITIAL) {
 		n = MINIMUM(s->window / 2, s->window - MUX_CREDIT_INITIAL);
 		n = MINIMUM(n, took);
@@ -661,6 +663,20 @@ stream_queue(struct mux_stream *s, const uint8_t *p, size_t n)
 	return (ret);
 }
 
+/* Is it one of those that carry little, at the time? */
+static void
+stream_came(struct mux_stream *s, size_t n)
+{
+	struct mux	*m = s->mux;
+	uint64_t	 forgiven = (m->now - s->came_at) * MUX_SPARSE;
+
+	s->recent_in = forgiven < s->recent_in ? s->recent_in - forgiven : 0;
+	s->recent_in = MINIMUM(s->recent_in + n, 4 * MUX_TURN);
+	s->came_at = m->now;
+	if (s->recent_in < MUX_DATA_MAX)
+		m->sparse_at = m->now;
+}
+
 int
 mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 {
@@ -682,6 +698,7 @@ mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 	s->arriving -= n;
 	s->in += n;
 	m->in += n;
+	stream_came(s, n);
 	if (s->meter != NULL)
 		meter_came(s->meter, n, m->now);
 	if (n > 0 && s->queue.len == 0 && s->ops->input != NULL) {
