@@ -190,8 +190,8 @@ input_tls(struct evtls *c)
 }
 
 /*
- * Show each record, or some small ones together, while it is in the cache.
- * What the owner leaves stays in front of what comes.
+ * Open what has come, and show it to the owner together, who can pass it on
+ * together then.  What the owner leaves stays in front of what comes.
  */
 static enum end
 open_records(struct evtls *c, size_t *len)
@@ -207,7 +207,7 @@ open_records(struct evtls *c, size_t *len)
 			break;
 		*len += got;
 		fresh += got;
-		if (fresh >= EVTLS_RECORD) {
+		if (fresh >= EVTLS_RECV) {
 			*len = offer(c, *len);
 			fresh = 0;
 		}

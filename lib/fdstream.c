@@ -43,9 +43,6 @@
 
 #define FDSTREAM_LOWAT	(128 * 1024)	/* unsent bytes in the kernel */
 #define FDSTREAM_IOVS	16
-/* From this size on, what comes is gathered and written at the pass's end. */
-#define FDSTREAM_GATHER	(8 * 1024)
-#define FDSTREAM_AHEAD	(112 * 1024)	/* read at once, behind a frame */
 
 struct fdstream {
 	struct mux_stream	*stream;	/* the mux's; NULL: over */
@@ -68,28 +65,19 @@ struct fdstream {
 				 asked : 1,	/* mux_ready; not yet drained */
 				 held : 1,	/* rev is taken out */
 				 watched : 1,	/* wev is in */
-				 bulk : 1,	/* the last read was full */
 				 ended : 1,	/* the sink knows the end */
 				 over : 1;	/* closed was called */
 };
 
-/*
- * What a bulk source gave beyond the frame that was being filled.  There is
- * one for the process, lent to one source at a time until it is used up; the
- * others read a frame at a time meanwhile.
- */
-static struct {
-	struct fdstream	*owner;
-	size_t		 off, len;
-	int		 full;		/* there may be more to read */
-	uint8_t		 buf[FDSTREAM_AHEAD];
-} ahead;
-
 static void	fdstream_accepted(struct mux_stream *, void *);
 static size_t	fdstream_input(struct mux_stream *, void *, const uint8_t *,
 		    size_t);
+static size_t	fdstream_inputv(struct mux_stream *, void *, struct iovec *,
+		    int);
 static size_t	fdstream_pull(struct mux_stream *, void *, uint8_t *, size_t,
 		    enum mux_more *);
+static size_t	fdstream_pullv(struct mux_stream *, void *, struct iovec *,
+		    int, enum mux_more *);
 static void	fdstream_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static void	fdstream_done(struct mux_stream *, void *);
@@ -100,7 +88,9 @@ static void	fdstream_watch(struct fdstream *);
 static const struct mux_stream_ops	 fdstream_mux_ops = {
 	.accepted = fdstream_accepted,
 	.input = fdstream_input,
+	.inputv = fdstream_inputv,
 	.pull = fdstream_pull,
+	.pullv = fdstream_pullv,
 	.reset = fdstream_reset,
 	.done = fdstream_done
 };
@@ -258,8 +248,6 @@ fdstream_close(struct fdstream *f, int early, uint16_t code, const char *text)
 {
 	f->over = 1;
 	f->stream = NULL;
-	if (ahead.owner == f)
-		ahead.owner = NULL;
 	event_del(f->rev);
 	event_del(f->wev);
 	if (!early && f->rsock)
@@ -329,59 +317,6 @@ fdstream_drained(struct fdstream *f)
 	}
 }
 
-/* From what was read ahead. */
-static size_t
-fdstream_ahead(struct fdstream *f, uint8_t *buf, size_t cap,
-    enum mux_more *more)
-{
-	size_t	 n = ahead.len - ahead.off;
-
-	if (n > cap)
-		n = cap;
-	memcpy(buf, ahead.buf + ahead.off, n);
-	if ((ahead.off += n) < ahead.len)
-		*more = MUX_MORE;
-	else {
-		ahead.owner = NULL;
-		if (ahead.full || f->rfile)
-			*more = MUX_MORE;
-		else
-			fdstream_drained(f);
-	}
-	return (n);
-}
-
-/* Into the frame and, from a bulk source, ahead. */
-static ssize_t
-fdstream_take(struct fdstream *f, uint8_t *buf, size_t cap)
-{
-	struct iovec	 iov[2];
-	ssize_t		 n;
-	int		 niov = 1;
-
-	iov[0].iov_base = buf;
-	iov[0].iov_len = cap;
-	if (f->bulk && ahead.owner == NULL) {
-		iov[1].iov_base = ahead.buf;
-		iov[1].iov_len = sizeof(ahead.buf);
-		niov = 2;
-	}
-	do {
-		n = readv(f->rfd, iov, niov);
-	} while (n == -1 && errno == EINTR);
-	if (n <= 0)
-		return (n);
-	f->got += n;
-	f->bulk = (size_t)n >= cap && cap >= FDSTREAM_GATHER;
-	if ((size_t)n <= cap)
-		return (n);
-	ahead.owner = f;
-	ahead.off = 0;
-	ahead.len = (size_t)n - cap;
-	ahead.full = ahead.len == sizeof(ahead.buf);
-	return ((ssize_t)cap);
-}
-
 static size_t
 fdstream_pull_prefix(struct fdstream *f, uint8_t *buf, size_t cap,
     enum mux_more *more)
@@ -401,20 +336,26 @@ fdstream_pull_prefix(struct fdstream *f, uint8_t *buf, size_t cap,
 }
 
 static size_t
-fdstream_pull(struct mux_stream *s __unused, void *arg, uint8_t *buf,
-    size_t cap, enum mux_more *more)
+fdstream_pullv(struct mux_stream *s __unused, void *arg, struct iovec *iov,
+    int niov, enum mux_more *more)
 {
 	struct fdstream	*f = arg;
+	size_t		 room = 0;
 	ssize_t		 n;
+	int		 i;
 
 	if (f->prefix != NULL)
-		return (fdstream_pull_prefix(f, buf, cap, more));
-	if (ahead.owner == f)
-		return (fdstream_ahead(f, buf, cap, more));
-	n = fdstream_take(f, buf, cap);
+		return (fdstream_pull_prefix(f, iov->iov_base, iov->iov_len,
+		    more));
+	for (i = 0; i < niov; i++)
+		room += iov[i].iov_len;
+	do {
+		n = readv(f->rfd, iov, niov);
+	} while (n == -1 && errno == EINTR);
 	if (n > 0) {
+		f->got += n;
 		/* Less than there was room for: it is empty now. */
-		if ((size_t)n == cap || f->rfile)
+		if ((size_t)n == room || f->rfile)
 			*more = MUX_MORE;
 		else
 			fdstream_drained(f);
@@ -432,6 +373,15 @@ fdstream_pull(struct mux_stream *s __unused, void *arg, uint8_t *buf,
 	}
 	fdstream_fail(f, f->rsock, errno);
 	return (0);
+}
+
+static size_t
+fdstream_pull(struct mux_stream *s, void *arg, uint8_t *buf, size_t cap,
+    enum mux_more *more)
+{
+	struct iovec	 iov = { .iov_base = buf, .iov_len = cap };
+
+	return (fdstream_pullv(s, arg, &iov, 1, more));
 }
 
 /* ---- From the mux to the sink -------------------------------------------- */
@@ -497,30 +447,37 @@ fdstream_send(struct fdstream *f, struct iovec *iov, int niov)
 }
 
 static size_t
-fdstream_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
+fdstream_inputv(struct mux_stream *s __unused, void *arg, struct iovec *iov,
+    int niov)
 {
 	struct fdstream	*f = arg;
-	struct iovec	 iov;
+	size_t		 len = 0;
 	ssize_t		 n;
+	int		 i;
 
-	if (len == 0) {
-		if (mux_eof(s))
-			fdstream_end(f);
-		return (0);
-	}
-	if (len >= FDSTREAM_GATHER) {
-		event_active(f->wev, EV_WRITE, 1);
-		return (0);
-	}
-	iov.iov_base = __DECONST(void *, buf);
-	iov.iov_len = len;
-	if ((n = fdstream_send(f, &iov, 1)) == -1) {
+	for (i = 0; i < niov; i++)
+		len += iov[i].iov_len;
+	if ((n = fdstream_send(f, iov, niov)) == -1) {
 		fdstream_fail(f, f->wsock, errno);
 		return (0);
 	}
 	if ((size_t)n < len)
 		fdstream_watch(f);
 	return ((size_t)n);
+}
+
+static size_t
+fdstream_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
+{
+	struct iovec	 iov = { .iov_len = len };
+
+	if (len == 0) {
+		if (mux_eof(s))
+			fdstream_end(arg);
+		return (0);
+	}
+	iov.iov_base = __DECONST(void *, buf);
+	return (fdstream_inputv(s, arg, &iov, 1));
 }
 
 static void

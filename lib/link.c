@@ -46,6 +46,7 @@
 struct link {
 	struct evtls		*conn;
 	struct mux		*mux;
+	size_t			 data_max;	/* of a DATA frame of ours */
 	struct ws		 ws;
 	const struct link_ops	*ops;
 	void			*arg;
@@ -143,6 +144,7 @@ link_new(struct evtls *conn, const struct link_config *cfg)
 	mc.dialer = cfg->dialer;
 	mc.data_max = RECORD_LEN - MUX_HEAD_LEN -
 	    ws_head_len(RECORD_LEN, masked);
+	l->data_max = mc.data_max;
 	mc.streams_max = cfg->streams_max;
 	mc.link_budget = cfg->budget;
 	mc.budget = cfg->process_budget;
@@ -387,6 +389,7 @@ link_input(struct evtls *conn, void *arg, uint8_t *buf, size_t len)
 		if (l->failed)
 			off = len;
 	}
+	mux_input_end(l->mux);
 	link_leave(l);
 	return (off);
 }
@@ -530,14 +533,20 @@ static size_t
 link_output_frames(struct link *l, uint8_t *buf, size_t cap)
 {
 	uint64_t	 now = link_now();
-	size_t		 off = 0, gap, n;
+	size_t		 off = 0, gap, n, last;
+	int		 count;
 
 	gap = ws_head_len(MUX_FRAME_MAX, l->ws.role == WS_CLIENT);
 	while (!l->dead && cap - off >= gap + MUX_FRAME_MAX) {
-		n = mux_output(l->mux, buf + off + gap, cap - off - gap, now);
-		if (n == 0)
+		count = mux_output_run(l->mux, buf + off, cap - off, gap, now,
+		    &last);
+		if (count == 0)
 			break;
-		off += link_frame(l, buf + off, WS_BINARY, gap, n);
+		/* Full frames stay where they are: their heads fill the gap. */
+		for (; count > 0; count--) {
+			n = count > 1 ? MUX_HEAD_LEN + l->data_max : last;
+			off += link_frame(l, buf + off, WS_BINARY, gap, n);
+		}
 	}
 	return (off);
 }

@@ -172,6 +172,16 @@ mux_fail(struct mux *m, const char *error)
 	return (-1);
 }
 
+void
+mux_input_end(struct mux *m)
+{
+	if (m->loan == NULL)
+		return;
+	mux_enter(m);
+	mux_stream_settle(m);
+	mux_leave(m);
+}
+
 const char *
 mux_error(const struct mux *m)
 {
@@ -318,6 +328,10 @@ input_reset(struct mux *m, struct mux_stream *s, const uint8_t *p, size_t n)
 
 	if (mux_reset_get(p, n, &code, text) == -1)
 		return (mux_fail(m, "malformed reset"));
+	if (m->loan == s)
+		mux_stream_settle(m);
+	if (s->flags & STREAM_DEAD)
+		return (0);
 	mux_stream_kill(s);
 	if (s->ops->reset != NULL)
 		s->ops->reset(s, s->arg, code, text);

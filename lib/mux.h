@@ -123,6 +123,14 @@ struct mux_stream_ops {
 	 */
 	size_t	(*pull)(struct mux_stream *, void *, uint8_t *, size_t,
 		    enum mux_more *);
+	/*
+	 * Optional.  As input and pull, for several frames at once, in order;
+	 * pullv fills a piece before it begins the next.  inputv may keep
+	 * input waiting until mux_input_end.
+	 */
+	size_t	(*inputv)(struct mux_stream *, void *, struct iovec *, int);
+	size_t	(*pullv)(struct mux_stream *, void *, struct iovec *, int,
+		    enum mux_more *);
 	/* Ended early, by the peer or with the link. */
 	void	(*reset)(struct mux_stream *, void *, uint16_t, const char *);
 	/* Both directions ended, and all that came was taken. */
@@ -199,13 +207,27 @@ void		 mux_free(struct mux *, const char *);
  */
 int		 mux_input(struct mux *, const uint8_t *, size_t, uint64_t);
 const char	*mux_error(const struct mux *);
+/*
+ * mux_input_end: the buffers of the frames shown since the last time are
+ * about to go.  Streams whose owners have inputv are given what is left.
+ */
+void		 mux_input_end(struct mux *);
 
 /*
  * mux_output: write the next frame, at most cap (>= MUX_FRAME_MAX) bytes,
  * and return its length, or 0 if there is none.  Control frames go first,
- * then the ready streams round robin, one frame each.
+ * then the ready streams, a turn each.
  */
 size_t		 mux_output(struct mux *, uint8_t *, size_t, uint64_t);
+
+/*
+ * mux_output_run: the next frames, of one stream, as the buffer has room for.
+ * Each is led by gap bytes that are left free for the caller's head, and is
+ * MUX_HEAD_LEN + data_max long, but for the last one, whose length is in
+ * *last.  Returns how many there are.
+ */
+int		 mux_output_run(struct mux *, uint8_t *, size_t cap, size_t gap,
+		    uint64_t, size_t *last);
 
 /* The round-trip time of the link as measured, us. */
 void		 mux_set_rtt(struct mux *, uint32_t);

@@ -46,7 +46,10 @@
  * a frame: a keystroke does not wait for bulk.  But of such streams there may
  * be many, and they, too, only get so many frames in a row.
  */
-#define MUX_TURN	(128 * 1024)
+#define MUX_TURN	(120 * 1024)
+#define MUX_RUN_MAX	8		/* frames at once */
+#define MUX_LOAN_MIN	(8 * 1024)	/* bytes, to be worth it */
+#define MUX_LOAN_MAX	16		/* frames */
 #define MUX_SPARSE	4
 #define MUX_SPARSE_RUN	8
 
@@ -176,6 +179,7 @@ struct mux {
 
 	unsigned int		 depth;		/* of calls, see above */
 	uint32_t		 rtt;		/* us */
+	struct mux_stream	*loan;		/* its frames wait for others */
 	uint64_t		 sparse_at;	/* data of a sparse stream came */
 	uint64_t		 now;		/* us */
 	uint64_t		 in;
@@ -230,6 +234,8 @@ void	 mux_stream_release(struct mux_stream *);
 int	 mux_stream_allow(struct mux_stream *, uint32_t);
 /* DATA with its flags from the peer; -1: against the rules. */
 int	 mux_stream_data(struct mux_stream *, const uint8_t *, size_t, int);
+/* Give the owner what waited for more to come. */
+void	 mux_stream_settle(struct mux *);
 /* The peer will send no more. */
 void	 mux_stream_fin(struct mux_stream *);
 /* Credit for OPEN's far end, ACCEPT, and CREDIT (0: none); counted given. */

@@ -21,10 +21,20 @@
 
 #include "compat.h"
 
+#include <sys/uio.h>
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "mux_internal.h"
+
+/* Where frames go: so far apart, at most so many. */
+struct run {
+	uint8_t		*buf;
+	size_t		 stride;
+	int		 max;
+	size_t		 last;		/* length of the last one */
+};
 
 /*
  * Ask to be called, once: the owner then calls mux_output until there is
@@ -239,20 +249,45 @@ output_again(struct mux *m, struct mux_stream *s)
 	mux_ring_again(m, s);
 }
 
-/* Let one stream fill a DATA frame; 0 if it had nothing. */
+/* Have the stream fill frames, as many as it may; returns its bytes. */
 static size_t
-output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
+output_pull(struct mux *m, struct mux_stream *s, const struct run *run,
+    enum mux_more *more)
+{
+	struct iovec	 iov[MUX_RUN_MAX];
+	size_t		 left = m->cfg.data_max;
+	int		 n;
+
+	if (s->ops->pullv != NULL && (s->flags & STREAM_SPARSE) == 0)
+		left *= run->max;
+	if (left > s->allowance)
+		left = s->allowance;
+	if (s->pace != NULL && left > s->paced)
+		left = s->paced;
+	if (left > m->cfg.data_max) {
+		for (n = 0; left > 0; n++) {
+			iov[n].iov_base = run->buf + n * run->stride +
+			    MUX_HEAD_LEN;
+			iov[n].iov_len = left < m->cfg.data_max ? left :
+			    m->cfg.data_max;
+			left -= iov[n].iov_len;
+		}
+		return (s->ops->pullv(s, s->arg, iov, n, more));
+	}
+	return (s->ops->pull == NULL ? 0 : s->ops->pull(s, s->arg,
+	    run->buf + MUX_HEAD_LEN, left, more));
+}
+
+/* Let one stream fill DATA frames; 0 if it had nothing. */
+static int
+output_stream(struct mux *m, struct mux_stream *s, struct run *run)
 {
 	enum mux_more	 more = MUX_IDLE;
-	size_t		 n = m->cfg.data_max;
+	size_t		 n;
+	int		 i, count;
 
-	if (n > s->allowance)
-		n = s->allowance;
-	if (s->pace != NULL && n > s->paced)
-		n = s->paced;
 	s->flags &= ~STREAM_READY;
-	n = s->ops->pull == NULL ? 0 :
-	    s->ops->pull(s, s->arg, buf + MUX_HEAD_LEN, n, &more);
+	n = output_pull(m, s, run, &more);
 	if (s->flags & STREAM_DEAD)
 		return (0);
 	s->allowance -= n;
@@ -276,24 +311,30 @@ output_stream(struct mux *m, struct mux_stream *s, uint8_t *buf)
 		if (n == 0)
 			return (0);
 	}
-	mux_head_put(buf, MUX_DATA, more == MUX_LAST ? MUX_FIN : 0, s->id);
-	return (MUX_HEAD_LEN + n);
+	count = n == 0 ? 1 : (n - 1) / m->cfg.data_max + 1;
+	for (i = 0; i < count; i++)
+		mux_head_put(run->buf + i * run->stride, MUX_DATA,
+		    more == MUX_LAST && i == count - 1 ? MUX_FIN : 0, s->id);
+	run->last = MUX_HEAD_LEN + n - (count - 1) * m->cfg.data_max;
+	return (count);
 }
 
-static size_t
-output_data(struct mux *m, uint8_t *buf)
+static int
+output_data(struct mux *m, struct run *run)
 {
 	struct mux_stream	*s;
 	uint32_t		 turns = m->ring_count;
-	size_t			 n = 0;
+	int			 count = 0;
 
-	for (; n == 0 && turns > 0; turns--) {
+	for (; count == 0 && turns > 0; turns--) {
 		if ((s = ring_next(m)) == NULL)
 			break;
-		n = s->dgram != NULL ? mux_dgram_output(m, s, buf) :
-		    output_stream(m, s, buf);
+		if (s->dgram == NULL)
+			count = output_stream(m, s, run);
+		else if ((run->last = mux_dgram_output(m, s, run->buf)) > 0)
+			count = 1;
 	}
-	return (n);
+	return (count);
 }
 
 static int
@@ -305,11 +346,10 @@ output_pending(const struct mux *m)
 	    !TAILQ_EMPTY(&m->control) || m->ring_count > 0);
 }
 
+/* What goes before data; its length. */
 static size_t
-output_frame(struct mux *m, uint8_t *buf)
+output_first(struct mux *m, uint8_t *buf)
 {
-	size_t		 n;
-
 	if (!m->hello_done)
 		return (m->hello != NULL ? output_hello(m, buf) : 0);
 	if (m->goaway != NULL)
@@ -317,28 +357,55 @@ output_frame(struct mux *m, uint8_t *buf)
 		    m->goaway_len));
 	if (m->refused != NULL)
 		return (output_refused(m, buf));
-	if ((n = output_control(m, buf)) > 0)
-		return (n);
-	return (output_data(m, buf));
+	return (output_control(m, buf));
 }
 
-size_t
-mux_output(struct mux *m, uint8_t *buf, size_t cap, uint64_t now)
+static int
+output_run(struct mux *m, struct run *run, uint64_t now)
 {
-	size_t		 n;
+	int		 count = 1;
 
-	if (cap < MUX_FRAME_MAX || m->in_output || m->error != NULL)
+	if (m->in_output || m->error != NULL)
 		return (0);
 	if (now > m->now)
 		m->now = now;
 	mux_enter(m);
 	m->in_output = 1;
-	n = output_frame(m, buf);
+	if ((run->last = output_first(m, run->buf)) == 0)
+		count = m->hello_done ? output_data(m, run) : 0;
 	m->in_output = 0;
-	m->asked = n > 0;
+	m->asked = count > 0;
 	mux_leave(m);
 	/* Pulling may have made work for others whose turn was over. */
-	if (n == 0 && output_pending(m))
+	if (count == 0 && output_pending(m))
 		mux_want(m);
-	return (n);
+	return (count);
+}
+
+size_t
+mux_output(struct mux *m, uint8_t *buf, size_t cap, uint64_t now)
+{
+	struct run	 run = { .buf = buf, .max = 1 };
+
+	if (cap < MUX_FRAME_MAX || output_run(m, &run, now) == 0)
+		return (0);
+	return (run.last);
+}
+
+int
+mux_output_run(struct mux *m, uint8_t *buf, size_t cap, size_t gap,
+    uint64_t now, size_t *last)
+{
+	struct run	 run = { .buf = buf + gap };
+	int		 count;
+
+	if (cap < gap + MUX_FRAME_MAX)
+		return (0);
+	run.stride = gap + MUX_HEAD_LEN + m->cfg.data_max;
+	run.max = 1 + (cap - gap - MUX_FRAME_MAX) / run.stride;
+	if (run.max > MUX_RUN_MAX)
+		run.max = MUX_RUN_MAX;
+	count = output_run(m, &run, now);
+	*last = run.last;
+	return (count);
 }

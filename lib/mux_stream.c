@@ -361,6 +361,8 @@ mux_stream_kill(struct mux_stream *s)
 	if (s->flags & STREAM_DEAD)
 		return;
 	s->flags |= STREAM_DEAD;
+	if (m->loan == s)
+		m->loan = NULL;
 	mux_table_remove(m, s);
 	TAILQ_REMOVE(&m->streams, s, entry);
 	mux_ring_remove(m, s);
@@ -663,6 +665,58 @@ stream_queue(struct mux_stream *s, const uint8_t *p, size_t n)
 	return (ret);
 }
 
+/*
+ * Frames that came together wait for each other, where they are, until they
+ * are given to the owner at once.  There is one such stream at a time.
+ */
+static struct iovec	 loan[MUX_LOAN_MAX];
+static int		 nloan;
+
+void
+mux_stream_settle(struct mux *m)
+{
+	struct mux_stream	*s = m->loan;
+	size_t			 taken, len;
+	int			 i;
+
+	if (s == NULL)
+		return;
+	m->loan = NULL;
+	taken = s->ops->inputv(s, s->arg, loan, nloan);
+	if (s->flags & STREAM_DEAD)
+		return;
+	stream_took(s, taken);
+	for (i = 0; i < nloan; i++) {
+		len = MINIMUM(taken, loan[i].iov_len);
+		taken -= len;
+		if (len < loan[i].iov_len && stream_queue(s,
+		    (uint8_t *)loan[i].iov_base + len,
+		    loan[i].iov_len - len) == -1) {
+			mux_stream_abort(s, MUX_CODE_INTERNAL,
+			    "out of memory");
+			return;
+		}
+	}
+}
+
+static void
+stream_loan(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
+{
+	struct mux	*m = s->mux;
+
+	if (m->loan != s) {
+		mux_stream_settle(m);
+		m->loan = s;
+		nloan = 0;
+	}
+	loan[nloan].iov_base = __DECONST(void *, p);
+	loan[nloan++].iov_len = n;
+	if (nloan == MUX_LOAN_MAX || flags & MUX_FIN)
+		mux_stream_settle(m);
+	if (flags & MUX_FIN && (s->flags & STREAM_DEAD) == 0)
+		mux_stream_fin(s);
+}
+
 /* Is it one of those that carry little, at the time? */
 static void
 stream_came(struct mux_stream *s, size_t n)
@@ -683,6 +737,10 @@ mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 	struct mux	*m = s->mux;
 	size_t		 taken = 0;
 
+	if (m->loan == s && n < MUX_LOAN_MIN)
+		mux_stream_settle(m);
+	if (s->flags & STREAM_DEAD)
+		return (0);
 	if (s->flags & STREAM_FIN_IN)
 		return (mux_fail(m, "data after fin"));
 	if ((s->flags & (STREAM_OURS | STREAM_ACCEPTED)) == STREAM_OURS)
@@ -701,6 +759,10 @@ mux_stream_data(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 	stream_came(s, n);
 	if (s->meter != NULL)
 		meter_came(s->meter, n, m->now);
+	if (n >= MUX_LOAN_MIN && s->queue.len == 0 && s->ops->inputv != NULL) {
+		stream_loan(s, p, n, flags);
+		return (0);
+	}
 	if (n > 0 && s->queue.len == 0 && s->ops->input != NULL) {
 		taken = s->ops->input(s, s->arg, p, n);
 		if (s->flags & STREAM_DEAD)

@@ -286,7 +286,9 @@ step_frame(void)
 	memcpy(frame, in, len);
 	in += len;
 	in_len -= len;
-	return (mux_input(mux, frame, n, now));
+	len = mux_input(mux, frame, n, now);
+	mux_input_end(mux);
+	return ((int)len);
 }
 
 static void

@@ -23,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "mux_internal.h"
 #include "mux_wire.h"
 
 struct flow	 flows[FLOWS];
@@ -82,34 +83,52 @@ wire_free(struct wire *w)
 	mux_free(w->m[1], "wire cut");
 }
 
+static void
+wire_put(struct wire *w, int from, const uint8_t *buf, size_t n)
+{
+	struct wire_frame	*f;
+
+	assert_non_null(f = malloc(sizeof(*f) + n));
+	f->at = wire_now + w->delay;
+	f->n = n;
+	memcpy(f->data, buf, n);
+	STAILQ_INSERT_TAIL(&w->frames[from], f, entry);
+	w->bytes[from] += n;
+	w->sent[from]++;
+}
+
+#define GAP	16		/* before each frame of a run */
+#define RUN	8
+
 int
 wire_send(struct wire *w, int from, int max)
 {
-	uint8_t			 buf[MUX_FRAME_MAX];
-	struct wire_frame	*f;
-	size_t			 n;
-	int			 i;
+	static uint8_t	 buf[RUN * (GAP + MUX_FRAME_MAX)];
+	size_t		 n, full = MUX_HEAD_LEN + w->m[from]->cfg.data_max;
+	int		 i = 0, j, count, run;
 
-	for (i = 0; i < max; i++) {
-		if (w->room != 0 && w->bytes[from] >= w->room)
+	while (i < max && (w->room == 0 || w->bytes[from] < w->room)) {
+		run = max - i < RUN ? max - i : RUN;
+		run = run > 1 ? (int)(random() % run) + 1 : 1;
+		count = mux_output_run(w->m[from], buf,
+		    (run - 1) * (GAP + full) + GAP + MUX_FRAME_MAX, GAP,
+		    wire_now, &n);
+		assert_in_range(count, 0, run);
+		if (count == 0)
 			break;
-		n = mux_output(w->m[from], buf, sizeof(buf), wire_now);
-		if (n == 0)
-			break;
-		assert_non_null(f = malloc(sizeof(*f) + n));
-		f->at = wire_now + w->delay;
-		f->n = n;
-		memcpy(f->data, buf, n);
-		STAILQ_INSERT_TAIL(&w->frames[from], f, entry);
-		w->bytes[from] += n;
-		w->sent[from]++;
+		for (j = 0; j < count; j++)
+			wire_put(w, from, buf + GAP + j * (GAP + full),
+			    j < count - 1 ? full : n);
+		i += count;
 	}
 	return (i);
 }
 
+/* The bytes of frames that come together are there until the last of them. */
 int
 wire_deliver(struct wire *w, int from, int max)
 {
+	STAILQ_HEAD(, wire_frame) shown = STAILQ_HEAD_INITIALIZER(shown);
 	struct wire_frame	*f;
 	int			 i;
 
@@ -121,6 +140,14 @@ wire_deliver(struct wire *w, int from, int max)
 		w->bytes[from] -= f->n;
 		if (mux_input(w->m[!from], f->data, f->n, wire_now) == -1)
 			fail_msg("link: %s", mux_error(w->m[!from]));
+		STAILQ_INSERT_TAIL(&shown, f, entry);
+		if (random() % 4 == 0)
+			mux_input_end(w->m[!from]);
+	}
+	mux_input_end(w->m[!from]);
+	while ((f = STAILQ_FIRST(&shown)) != NULL) {
+		STAILQ_REMOVE_HEAD(&shown, entry);
+		memset(f->data, 0xa5, f->n);
 		free(f);
 	}
 	return (i);
@@ -219,6 +246,38 @@ end_pull(struct mux_stream *s, void *arg, uint8_t *buf, size_t cap,
 	return (n);
 }
 
+static size_t
+end_inputv(struct mux_stream *s, void *arg, struct iovec *iov, int niov)
+{
+	size_t		 n, total = 0;
+	int		 i;
+
+	for (i = 0; i < niov; i++) {
+		n = end_input(s, arg, iov[i].iov_base, iov[i].iov_len);
+		total += n;
+		if (n < iov[i].iov_len)
+			break;
+	}
+	return (total);
+}
+
+static size_t
+end_pullv(struct mux_stream *s, void *arg, struct iovec *iov, int niov,
+    enum mux_more *more)
+{
+	size_t		 n, total = 0;
+	int		 i;
+
+	for (i = 0; i < niov; i++) {
+		*more = MUX_IDLE;
+		n = end_pull(s, arg, iov[i].iov_base, iov[i].iov_len, more);
+		total += n;
+		if (n < iov[i].iov_len || *more == MUX_LAST)
+			break;
+	}
+	return (total);
+}
+
 static void
 end_reset(struct mux_stream *s, void *arg, uint16_t code, const char *text)
 {
@@ -248,7 +307,9 @@ end_done(struct mux_stream *s, void *arg)
 const struct mux_stream_ops end_ops = {
 	.accepted = end_accepted,
 	.input = end_input,
+	.inputv = end_inputv,
 	.pull = end_pull,
+	.pullv = end_pullv,
 	.reset = end_reset,
 	.done = end_done
 };
