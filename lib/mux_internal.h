@@ -48,6 +48,7 @@
  */
 #define MUX_TURN	(120 * 1024)
 #define MUX_RUN_MAX	8		/* frames at once */
+#define MUX_CREDIT_QUANTUM (512 * 1024)
 #define MUX_LOAN_MIN	(8 * 1024)	/* bytes, to be worth it */
 #define MUX_LOAN_MAX	16		/* frames */
 #define MUX_SPARSE	4
@@ -89,9 +90,9 @@ struct mux_stream {
 	uint32_t		 allowance;	/* we may still send */
 	uint32_t		 sent;		/* in this turn, bytes */
 	uint32_t		 recent;	/* bytes, less what time forgives */
-	uint64_t		 sent_at;	/* data, the last time */
+	uint32_t		 sent_at;	/* the low bits of when that was */
 	uint32_t		 recent_in;	/* the same, of what came */
-	uint64_t		 came_at;
+	uint32_t		 came_at;
 
 	/*
 	 * The receive window: what was reserved for this stream.  The three
@@ -101,7 +102,8 @@ struct mux_stream {
 	uint32_t		 arriving;	/* granted and not yet come */
 	uint32_t		 consumed;	/* taken, credit not yet sent */
 	struct mux_queue	 queue;
-	uint64_t		 credit_at;	/* when credit was sent last */
+	uint64_t		 fit_at;	/* when the window was looked at */
+	uint32_t		 fit_took;	/* bytes consumed since */
 	uint64_t		 quick_since;	/* the reader, for the window */
 
 	/*

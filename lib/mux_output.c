@@ -53,7 +53,8 @@ mux_want(struct mux *m)
 static uint32_t
 ring_recent(const struct mux *m, const struct mux_stream *s)
 {
-	uint64_t	 forgiven = (m->now - s->sent_at) * MUX_SPARSE;
+	uint64_t	 forgiven = (uint64_t)((uint32_t)m->now - s->sent_at) *
+			    MUX_SPARSE;
 
 	return (forgiven < s->recent ? s->recent - forgiven : 0);
 }
@@ -187,7 +188,7 @@ output_owed(struct mux *m, struct mux_stream *s, uint8_t *buf)
 
 	if (s->owe & OWE_OPEN) {
 		s->owe &= ~OWE_OPEN;
-		s->credit_at = s->quick_since = m->now;
+		s->fit_at = s->quick_since = m->now;
 		return (output_payload(buf, MUX_OPEN, s->id, &s->owed,
 		    s->owed_len));
 	}

@@ -78,6 +78,13 @@ stream_window_max(const struct mux_stream *s)
 	return (MINIMUM(meter_window(s->meter, s->mux->rtt), MUX_CREDIT_MAX));
 }
 
+/* So much is worth a CREDIT. */
+static uint32_t
+stream_quantum(const struct mux_stream *s)
+{
+	return (MINIMUM(s->window / 2, MUX_CREDIT_QUANTUM));
+}
+
 /* The meters let the peer have so much more. */
 static void
 stream_given(void *arg, uint32_t n)
@@ -186,7 +193,7 @@ mux_meter(struct mux_stream *s, struct meter_flow *f)
 		meter_gift(f, s->arriving);
 	else
 		meter_lend(f, s->arriving);
-	if (s->consumed >= s->window / 2)
+	if (s->consumed >= stream_quantum(s))
 		stream_ask(s);
 }
 
@@ -223,7 +230,7 @@ stream_new(struct mux *m, uint32_t id, uint32_t window, int dgram)
 		return (NULL);
 	}
 	s->window = window;
-	s->credit_at = s->quick_since = m->now;
+	s->fit_at = s->quick_since = m->now;
 	TAILQ_INSERT_TAIL(&m->streams, s, entry);
 	return (s);
 }
@@ -539,7 +546,7 @@ mux_stream_grant_accept(struct mux_stream *s)
 	struct mux	*m = s->mux;
 	uint32_t	 credit;
 
-	s->credit_at = s->quick_since = m->now;
+	s->fit_at = s->quick_since = m->now;
 	if (s->flags & STREAM_FIN_IN || s->dgram != NULL)
 		return (0);
 	if (s->meter != NULL)
@@ -556,14 +563,16 @@ mux_stream_grant_accept(struct mux_stream *s)
  * If the reader takes half a window or more in a round trip, and little is
  * waiting, and that goes on, the window is what holds the sender up, so it
  * doubles.  If it takes less than an eighth, and much is waiting, half the
- * window would do as well, and the rest is only memory.  took: what was
- * consumed since the last time.
+ * window would do as well, and the rest is only memory; beside streams that
+ * wait for what is on the way, less than a half will do.  took: what was
+ * consumed since the last time.  What comes in a round trip comes at once or
+ * spread over it, so less time than that says nothing.
  */
 static void
 stream_fit(struct mux_stream *s, uint32_t took)
 {
 	struct mux	*m = s->mux;
-	uint64_t	 trip, pace;
+	uint64_t	 trip, pace, time = m->now - s->fit_at;
 	int		 sparse = m->now - m->sparse_at < MUX_SPARSE_FOR;
 	uint32_t	 max = stream_window_max(s), n;
 	int		 lags = s->queue.len > s->window / 4;
@@ -572,10 +581,14 @@ stream_fit(struct mux_stream *s, uint32_t took)
 	/* Meters are run now and then, which is part of the way then. */
 	if (s->meter != NULL)
 		trip += 2 * METER_TICK_US;
+	s->fit_took += took;
+	if (time < trip)
+		return;
 	/* How long half a window takes, us. */
-	pace = MINIMUM(m->now - s->credit_at, UINT32_MAX) *
-	    (s->window / 2) / MAXIMUM(took, 1);
-	s->credit_at = m->now;
+	pace = MINIMUM(time, UINT32_MAX) * (s->window / 2) /
+	    MAXIMUM(s->fit_took, 1);
+	s->fit_at = m->now;
+	s->fit_took = 0;
 	if (pace > trip || lags)
 		s->quick_since = m->now;
 	else if (m->now - s->quick_since >= MUX_GROW_AFTER &&
@@ -584,9 +597,9 @@ stream_fit(struct mux_stream *s, uint32_t took)
 		if (plenty(m) && reserve(m, n) == 0) {
 			s->window += n;
 			s->consumed += n;
-			took += n;
 			s->quick_since = m->now;
 		}
+		return;
 	}
 	if (((pace > 4 * trip && lags) || (sparse && pace > trip)) &&
 	    s->window > MUX_CREDIT_INITIAL) {
@@ -615,8 +628,9 @@ mux_stream_grant_more(struct mux_stream *s)
 }
 
 /*
- * The owner took so many bytes.  Credit goes back by half windows: each
- * CREDIT costs a TLS record and its part of a system call.
+ * The owner took so many bytes.  Credit goes back by half windows, as each
+ * CREDIT costs a TLS record and its part of a system call; of large windows by
+ * less, or a sender far away would wait for it.
  */
 static void
 stream_took(struct mux_stream *s, size_t n)
@@ -631,9 +645,9 @@ stream_took(struct mux_stream *s, size_t n)
 	}
 	s->consumed += n;
 	if (s->meter != NULL) {
-		if (s->meter->want > 0 || stream_unasked(s) >= s->window / 2)
+		if (s->meter->want > 0 || stream_unasked(s) >= stream_quantum(s))
 			stream_ask(s);
-	} else if (s->consumed >= s->window / 2)
+	} else if (s->consumed >= stream_quantum(s))
 		mux_stream_owe(s, OWE_CREDIT);
 }
 
@@ -722,7 +736,8 @@ static void
 stream_came(struct mux_stream *s, size_t n)
 {
 	struct mux	*m = s->mux;
-	uint64_t	 forgiven = (m->now - s->came_at) * MUX_SPARSE;
+	uint64_t	 forgiven = (uint64_t)((uint32_t)m->now - s->came_at) *
+			    MUX_SPARSE;
 
 	s->recent_in = forgiven < s->recent_in ? s->recent_in - forgiven : 0;
 	s->recent_in = MINIMUM(s->recent_in + n, 4 * MUX_TURN);

@@ -342,7 +342,7 @@ bulk_streams_share_alike(void **state)
 	w.room = 128 * 1024;
 	for (i = 0; i < 8; i++)
 		assert_int_equal(flow_open(i, w.m[0], FLOW_ENDLESS, 0), 0);
-	for (i = 0; i < 20000; i++) {
+	for (i = 0; i < 60000; i++) {
 		/* The wire takes a frame in 30 us; answers are quicker. */
 		wire_now += 30;
 		wire_send(&w, 0, 20);
