@@ -522,6 +522,16 @@ mux_control_what(const uint8_t *p, size_t n)
 }
 
 const char *
+mux_kind_name(uint16_t kind)
+{
+	static const char *const names[] = {
+		"?", "tcp", "udp", "http", "ssh", "sftp", "api", "unix"
+	};
+
+	return (names[kind < nitems(names) ? kind : 0]);
+}
+
+const char *
 mux_code_name(uint16_t code)
 {
 	static const char *const names[] = {

@@ -179,6 +179,8 @@ int	mux_control_what(const uint8_t *, size_t);
 
 /* "refused", "unreachable", ...; never NULL. */
 const char	*mux_code_name(uint16_t);
+/* "tcp", "udp", ..., "?"; of enum mux_kind. */
+const char	*mux_kind_name(uint16_t);
 /*
  * A target for a person: "host:80", "[::1]:53/udp", "/run/x.sock".  Returns
  * the buffer.

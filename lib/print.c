@@ -34,6 +34,7 @@
 
 #include "ctl.h"
 #include "log.h"
+#include "mux_frame.h"
 #include "print.h"
 
 #define CELL_MAX	512	/* bytes shown of one value */
@@ -61,7 +62,6 @@ static json_t	*cell_json(const struct field *, const void *);
 static json_t	*text_json(const char *);
 static json_t	*list_json(const char *);
 static void	scopes_format(uint32_t, char *, size_t);
-static const char *kind_name(uint16_t);
 
 /* ---- values ---- */
 
@@ -96,16 +96,6 @@ static const char *
 get_text(const struct field *f, const void *rec)
 {
 	return ((const char *)rec + f->offset);
-}
-
-static const char *
-kind_name(uint16_t kind)
-{
-	static const char *const names[] = {
-		"?", "tcp", "udp", "http", "ssh", "sftp", "api", "unix"
-	};
-
-	return (names[kind < nitems(names) ? kind : 0]);
 }
 
 static void
@@ -258,7 +248,7 @@ cell_format(const struct field *f, const void *rec, char *buf, size_t size)
 		snprintf(buf, size, "%u", get16(f, rec));
 		break;
 	case FIELD_KIND:
-		strlcpy(buf, kind_name(get16(f, rec)), size);
+		strlcpy(buf, mux_kind_name(get16(f, rec)), size);
 		break;
 	case FIELD_NUMBER:
 		snprintf(buf, size, "%llu", (unsigned long long)get64(f, rec));
@@ -374,7 +364,7 @@ cell_json(const struct field *f, const void *rec)
 	case FIELD_PORT:
 		return (json_integer(get16(f, rec)));
 	case FIELD_KIND:
-		return (json_string(kind_name(get16(f, rec))));
+		return (json_string(mux_kind_name(get16(f, rec))));
 	case FIELD_NUMBER:
 	case FIELD_BYTES:
 		n = get64(f, rec);

@@ -126,6 +126,7 @@ enum auth_list {
 	AUTH_LIST_USERS, AUTH_LIST_TOKENS, AUTH_LIST_NODES,
 	AUTH_LIST_GRANTS,
 	AUTH_LIST_REACHABLE,	/* NODES_ENTRY ... NODES_END */
+	AUTH_LIST_ALL,		/* the same, of all users */
 	AUTH_LIST_PUBLISH,
 	AUTH_LIST_SYNC		/* PUBLICATION ... PUBLICATIONS */
 };
@@ -137,6 +138,9 @@ enum auth_list {
  * 0, or -1 when too many are on their way.
  */
 int	 auth_list_start(enum auth_list, uint32_t id, uint64_t session,
+	    const char *user_id, const char *nodes);
+/* The same for a question of a session, as far as it wants to know. */
+int	 auth_list_nodes(enum auth_list, uint32_t id, const struct nodes_ask *,
 	    const char *user_id, const char *nodes);
 int	 auth_list_tick(void);
 

@@ -43,32 +43,36 @@ struct list {
 	char			 nodes[CTL_TEXT_LEN];
 	char			 after[CTL_EMAIL_LEN];
 	char			 after_node[CTL_NAME_LEN];
+	uint32_t		 max, n;	/* of nodes; 0: all */
 	int64_t			 row;
 	uint32_t		 serial;
 };
 
+static struct list *list_new(enum auth_list, uint32_t, uint64_t,
+		    const char *, const char *);
 static int	list_put(uint32_t, uint32_t, const void *, size_t);
 static enum store_result list_users(struct list *, size_t *);
 static enum store_result list_tokens(struct list *, size_t *);
 static enum store_result list_nodes(struct list *, size_t *);
 static enum store_result list_grants(struct list *, size_t *);
 static enum store_result list_reachable(struct list *, size_t *);
+static enum store_result list_all(struct list *, size_t *);
 static enum store_result list_publications(struct list *, size_t *);
 static int	list_page(struct list *);
-static void	list_end(struct list *, enum store_result);
+static void	list_end(struct list *, enum store_result, int);
 
 static TAILQ_HEAD(, list)	 lists = TAILQ_HEAD_INITIALIZER(lists);
 static size_t			 nlists;
 static uint32_t			 last_serial;
 
-int
-auth_list_start(enum auth_list kind, uint32_t id, uint64_t session,
+static struct list *
+list_new(enum auth_list kind, uint32_t id, uint64_t session,
     const char *user_id, const char *nodes)
 {
 	struct list	*l;
 
 	if (nlists >= LISTS_MAX || (l = calloc(1, sizeof(*l))) == NULL)
-		return (-1);
+		return (NULL);
 	l->kind = kind;
 	l->id = id;
 	l->session = session;
@@ -77,6 +81,30 @@ auth_list_start(enum auth_list kind, uint32_t id, uint64_t session,
 	l->serial = ++last_serial;
 	TAILQ_INSERT_TAIL(&lists, l, entry);
 	nlists++;
+	return (l);
+}
+
+int
+auth_list_start(enum auth_list kind, uint32_t id, uint64_t session,
+    const char *user_id, const char *nodes)
+{
+	if (list_new(kind, id, session, user_id, nodes) == NULL)
+		return (-1);
+	if (auth_list_tick())
+		auth_soon();
+	return (0);
+}
+
+int
+auth_list_nodes(enum auth_list kind, uint32_t id, const struct nodes_ask *ask,
+    const char *user_id, const char *nodes)
+{
+	struct list	*l;
+
+	if ((l = list_new(kind, id, ask->session, user_id, nodes)) == NULL)
+		return (-1);
+	l->max = ask->max;
+	strlcpy(l->after, ask->after, sizeof(l->after));
 	if (auth_list_tick())
 		auth_soon();
 	return (0);
@@ -205,6 +233,33 @@ list_reachable(struct list *l, size_t *n)
 		strlcpy(e.targets, page[i].grant.targets, sizeof(e.targets));
 		(void)list_put(IMSG_NODES_ENTRY, l->id, &e,
 		    NODES_ENTRY_MIN + strlen(e.targets));
+		l->n++;
+	}
+	return (r);
+}
+
+/* What an administrator sees: every node, as its owner would. */
+static enum store_result
+list_all(struct list *l, size_t *n)
+{
+	struct store_node	 page[LIST_PAGE];
+	struct nodes_entry	 e;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_node_page(auth_store, NULL, l->after, page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		strlcpy(l->after, page[i].name, sizeof(l->after));
+		if (!store_nodes_allow(l->nodes, page[i].name))
+			continue;
+		memset(&e, 0, sizeof(e));
+		e.session = l->session;
+		e.since = page[i].last_seen_at;
+		strlcpy(e.node, page[i].name, sizeof(e.node));
+		strlcpy(e.node_id, page[i].id, sizeof(e.node_id));
+		strlcpy(e.owner, page[i].email, sizeof(e.owner));
+		(void)list_put(IMSG_NODES_ENTRY, l->id, &e, NODES_ENTRY_MIN);
+		l->n++;
 	}
 	return (r);
 }
@@ -234,7 +289,7 @@ list_publications(struct list *l, size_t *n)
 }
 
 static void
-list_end(struct list *l, enum store_result r)
+list_end(struct list *l, enum store_result r, int more)
 {
 	struct auth_request	 req = { l->id, "list", "" };
 	struct publications	 all = { .serial = l->serial, .begin = 0 };
@@ -249,9 +304,13 @@ list_end(struct list *l, enum store_result r)
 		else
 			auth_trouble("published ports are not known");
 		auth_publish_synced(r == STORE_OK);
-	} else if (l->kind == AUTH_LIST_REACHABLE) {
+	} else if (l->kind == AUTH_LIST_REACHABLE ||
+	    l->kind == AUTH_LIST_ALL) {
 		memset(&end, 0, sizeof(end));
 		end.session = l->session;
+		end.code = r == STORE_OK ? 0 : MUX_CODE_INTERNAL;
+		end.more = r == STORE_OK && more;
+		strlcpy(end.after, l->after, sizeof(end.after));
 		(void)list_put(IMSG_NODES_END, l->id, &end, sizeof(end));
 	} else if (r == STORE_OK) {
 		/* Looking is no change, and not in the audit log. */
@@ -284,6 +343,9 @@ list_page(struct list *l)
 	case AUTH_LIST_REACHABLE:
 		r = list_reachable(l, &n);
 		break;
+	case AUTH_LIST_ALL:
+		r = list_all(l, &n);
+		break;
 	case AUTH_LIST_PUBLISH:
 	case AUTH_LIST_SYNC:
 		r = list_publications(l, &n);
@@ -292,9 +354,9 @@ list_page(struct list *l)
 		r = list_nodes(l, &n);
 		break;
 	}
-	if (r == STORE_OK && n > 0)
+	if (r == STORE_OK && n > 0 && (l->max == 0 || l->n < l->max))
 		return (1);
-	list_end(l, r);
+	list_end(l, r, n > 0);
 	return (0);
 }
 

@@ -84,18 +84,31 @@ auth_recv_node_ask(struct proc_peer *peer, struct imsg *imsg)
 int
 auth_recv_nodes_ask(struct proc_peer *peer, struct imsg *imsg)
 {
+	enum auth_list		 kind = AUTH_LIST_REACHABLE;
 	struct nodes_ask	 ask;
 	struct store_token	 t;
 	const struct session	*s;
+	enum store_result	 r;
 
-	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1)
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
+	    memchr(ask.after, '\0', sizeof(ask.after)) == NULL)
 		return (-1);
-	s = auth_session_find(ask.session);
-	if (s != NULL && store_token_find(auth_store, s->token_id, &t) ==
-	    STORE_OK && auth_list_start(AUTH_LIST_REACHABLE,
-	    imsg_get_id(imsg), ask.session, t.user_id, t.nodes) == 0)
-		return (0);
-	log_debug("nodes of a session that is not known");
+	ask.more = 0;
+	if ((s = auth_session_find(ask.session)) == NULL) {
+		log_debug("nodes of a session that is not known");
+		ask.code = MUX_CODE_DENIED;
+	} else if ((r = store_token_find(auth_store, s->token_id, &t)) !=
+	    STORE_OK)
+		ask.code = r == STORE_NONE ? MUX_CODE_DENIED :
+		    MUX_CODE_INTERNAL;
+	else {
+		if (s->door == DOOR_API && (s->scopes & SCOPE_ADMIN) != 0)
+			kind = AUTH_LIST_ALL;
+		if (auth_list_nodes(kind, imsg_get_id(imsg), &ask, t.user_id,
+		    t.nodes) == 0)
+			return (0);
+		ask.code = MUX_CODE_LIMIT;
+	}
 	(void)proc_send(peer, IMSG_NODES_END, imsg_get_id(imsg), -1, &ask,
 	    sizeof(ask));
 	return (0);

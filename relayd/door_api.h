@@ -23,13 +23,16 @@
 #include "textbuf.h"
 
 /*
- * The api door over HTTP, between its files:
+ * The api door, between its files:
  *
+ *	door_api.c		on links: streams of the kind api
+ *	door_api_list.c		lists of nodes and streams, page by page
  *	door_api_http.c		requests, who may ask what
  *	door_api_stats.c	/stats and /metrics: from router
  *	door_api_text.c		... as text
  */
 
+struct api_list;
 struct api_path;
 
 /* A request that can't be answered at once; its connection owns it. */
@@ -39,9 +42,12 @@ struct api_request {
 	struct conn		*conn;
 	const struct api_path	*path;
 	int			 metrics;	/* not /stats */
+	struct api_list		*list;		/* or NULL */
+	int			 begun;		/* the head is on its way */
 };
 
 #define API_WAIT_MS	10000	/* for what others have to tell */
+#define API_STALL_MS	60000	/* for a client to take some of a list */
 
 /* It waits for something, during which the client is not read. */
 void	 api_wait(struct api_request *);
@@ -58,6 +64,23 @@ void	 api_stats_router_gone(void);
 /* From the begin of a configuration to its end: what certificates there are. */
 void	 api_stats_conf_begin(void);
 void	 api_stats_conf_end(int64_t);
+
+enum api_list_kind { API_NODES, API_CONNECTIONS };
+
+/*
+ * api_list_new: what a session may see, as JSON between begin and end, which
+ * have to live as long.  ready is called, later, when there is something to
+ * pull, with 0, or with a mux code when there never will be: the list is to
+ * be freed then.  NULL if router is away, or there are too many.
+ * api_list_pull: as much as there is, up to so many bytes; *last is set with
+ * the last of all.  Returns how many, 0 if ready will be called, or -1: it
+ * broke off.
+ */
+struct api_list	*api_list_new(enum api_list_kind, uint64_t, const char *,
+	    const char *, void (*)(void *, uint32_t), void *);
+void	 api_list_free(struct api_list *);
+ssize_t	 api_list_pull(struct api_list *, void *, size_t, int *);
+void	 api_lists_router_gone(void);
 
 /* The texts, from all there is to know. */
 struct api_figures {

@@ -17,7 +17,8 @@
 /*
  * The api door over HTTP: what the relay says of itself, and to whom.  Its
  * health and its name are anybody's business; its figures are that of those
- * whom the configuration names, and of administrators.
+ * whom the configuration names, and of administrators; nodes and streams are
+ * for whom they concern.
  */
 
 #include "compat.h"
@@ -31,6 +32,7 @@
 #include "door_api.h"
 #include "log.h"
 
+#define PIECE_MAX	65536	/* of an answer, at a time */
 #define METHODS		"Allow: GET, HEAD\r\n"
 #define BEARER		"WWW-Authenticate: Bearer realm=\"culvert\"\r\n"
 #define BEARER_BAD	"WWW-Authenticate: Bearer realm=\"culvert\", " \
@@ -38,7 +40,8 @@
 
 enum access {
 	ANYBODY,
-	MONITORS		/* and administrators */
+	MONITORS,		/* and administrators */
+	USERS
 };
 
 struct api_path {
@@ -53,6 +56,11 @@ static void	say_health(struct conn *, const struct http_head *);
 static void	say_version(struct conn *, const struct http_head *);
 static int	is_monitor(const struct conn *, const struct http_head *);
 static void	log_in(struct conn *, const struct http_head *);
+static void	list_nodes(struct api_request *);
+static void	list_connections(struct api_request *);
+static void	list_begin(struct api_request *, enum api_list_kind,
+		    const char *);
+static void	list_ready(void *, uint32_t);
 static struct api_request *request_new(struct conn *,
 		    const struct api_path *);
 
@@ -62,6 +70,8 @@ static const struct api_path paths[] = {
 	{ "/version", ANYBODY, say_version, NULL },
 	{ "/stats", MONITORS, NULL, api_stats },
 	{ "/metrics", MONITORS, NULL, api_metrics },
+	{ "/api/nodes", USERS, NULL, list_nodes },
+	{ "/api/connections", USERS, NULL, list_connections },
 };
 
 struct monitors {
@@ -149,6 +159,7 @@ door_api_forget(struct conn *c)
 	if (c->api == NULL)
 		return;
 	api_stats_forget(c->api);
+	api_list_free(c->api->list);
 	free(c->api);
 	c->api = NULL;
 }
@@ -234,6 +245,108 @@ api_later(struct conn *c)
 {
 	conn_error(c, NULL, 503, "the relay is starting: try again",
 	    "Retry-After: 1\r\n");
+}
+
+void
+door_api_router_gone(void)
+{
+	api_stats_router_gone();
+	api_lists_router_gone();
+}
+
+/* ---- lists ---- */
+
+static void
+list_nodes(struct api_request *r)
+{
+	list_begin(r, API_NODES, "{\"nodes\":[");
+}
+
+static void
+list_connections(struct api_request *r)
+{
+	list_begin(r, API_CONNECTIONS, "{\"connections\":[");
+}
+
+/* The session lasts until the list is complete. */
+static void
+list_begin(struct api_request *r, enum api_list_kind kind, const char *begin)
+{
+	struct conn	*c = r->conn;
+
+	if (c->bodiless) {
+		conn_unlink(c, "");
+		c->state = CONN_REQUEST;
+		if (conn_respond_begin(c, "application/json") == -1)
+			conn_free(c);
+		return;
+	}
+	r->list = api_list_new(kind, c->session->session, begin, "]}\n",
+	    list_ready, r);
+	if (r->list == NULL) {
+		conn_unlink(c, "");
+		api_later(c);
+	} else
+		api_wait(r);
+}
+
+static void
+list_ready(void *arg, uint32_t code)
+{
+	struct api_request	*r = arg;
+	struct conn		*c = r->conn;
+
+	if (code != 0 && r->begun) {
+		/* Cut: it must not look like a whole one. */
+		conn_free(c);
+		return;
+	}
+	if (code != 0) {
+		api_list_free(r->list);
+		r->list = NULL;
+		conn_unlink(c, "");
+		api_later(c);
+		return;
+	}
+	if (!r->begun) {
+		if (conn_respond_begin(c, "application/json") == -1) {
+			conn_free(c);
+			return;
+		}
+		r->begun = 1;
+		evtls_deadline(c->tls, API_STALL_MS);
+	}
+	evtls_want_output(c->tls);
+}
+
+ssize_t
+door_api_output(struct conn *c, uint8_t *buf, size_t cap)
+{
+	struct api_request	*r = c->api;
+	size_t			 front = c->minor > 0 ? HTTP_CHUNK_FRONT : 0;
+	size_t			 room = cap - front - HTTP_CHUNK_BACK;
+	ssize_t			 n;
+	int			 last;
+
+	if (r == NULL || !r->begun)
+		return (0);
+	if (room > PIECE_MAX)
+		room = PIECE_MAX;
+	if ((n = api_list_pull(r->list, buf + front, room, &last)) == -1) {
+		conn_free(c);
+		return (-1);
+	}
+	if (n > 0)
+		evtls_deadline(c->tls, API_STALL_MS);
+	if (c->minor > 0)
+		n = http_chunk((char *)buf, n, last);
+	if (last) {
+		api_list_free(r->list);
+		r->list = NULL;
+		conn_unlink(c, "");
+		c->state = CONN_REQUEST;
+	}
+	return (n);
 }
 
 /* ---- what anybody may know ---- */

@@ -153,6 +153,10 @@ const struct proc_rule listener_rules[] = {
 	    record_recv_stats, 0, 0 },
 	{ IMSG_NODES_ENTRY, PROC_ROUTER, NODES_ENTRY_MIN,
 	    door_api_recv_nodes, sizeof(struct nodes_entry), 0 },
+	{ IMSG_CONNS_ENTRY, PROC_ROUTER, sizeof(struct conns_entry),
+	    door_api_recv_conns, 0, 0 },
+	{ IMSG_CONNS_END, PROC_ROUTER, sizeof(struct conns_ask),
+	    door_api_recv_conns_end, 0, 0 },
 	{ IMSG_FIGURES, PROC_ROUTER, sizeof(struct figures),
 	    door_api_recv_figures, 0, 0 },
 	{ IMSG_NODES_END, PROC_ROUTER, sizeof(struct nodes_ask),
@@ -252,6 +256,8 @@ void
 listener_peer_up(struct proc_peer *peer)
 {
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
+		/* Auth may have told the old one, which told nobody. */
+		login_auth_gone();
 		routes_reset();
 		told.link = 0;
 		told.stream = told.port_stream = 0;
@@ -652,6 +658,7 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 {
 	struct conn	*c = arg;
 	size_t		 n;
+	ssize_t		 more;
 
 	if (c->out != NULL) {
 		n = c->outlen - c->outoff;
@@ -663,6 +670,12 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 			c->out = NULL;
 		}
 		return (n);
+	}
+	if (c->state == CONN_ANSWER) {
+		if ((more = door_api_output(c, buf, cap)) == -1)
+			return (0);
+		if (more > 0 || c->state == CONN_ANSWER)
+			return ((size_t)more);
 	}
 	/* All of it was sent. */
 	if (c->state == CONN_UPGRADE) {
@@ -704,6 +717,7 @@ conn_request(struct conn *c, const struct http_head *head)
 	c->keepalive = head->minor == 1 && !listener_drains() &&
 	    !http_field_has_token(head, "connection", "close");
 	c->bodiless = http_str_eq(&head->method, "HEAD");
+	c->minor = head->minor;
 	c->door = 0;
 	framing = http_body_length(head, &body, &status);
 	if (framing == -1) {
@@ -761,6 +775,27 @@ conn_respond(struct conn *c, int status, const char *type, const char *extra,
 	c->outoff = 0;
 	c->state = CONN_REQUEST;
 	evtls_want_output(c->tls);
+}
+
+int
+conn_respond_begin(struct conn *c, const char *type)
+{
+	char	*buf;
+	int	 len;
+
+	len = asprintf(&buf, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+	    "%sCache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n%s\r\n", type,
+	    c->minor > 0 ? "Transfer-Encoding: chunked\r\n" : "",
+	    c->keepalive ? "" : "Connection: close\r\n");
+	if (len == -1)
+		return (-1);
+	free(c->out);
+	c->out = buf;
+	c->outlen = len;
+	c->outoff = 0;
+	evtls_want_output(c->tls);
+	return (0);
 }
 
 void

@@ -128,6 +128,7 @@ struct conn {
 	size_t			 outlen, outoff;
 	int			 keepalive;
 	int			 bodiless;	/* of a HEAD: no body */
+	int			 minor;		/* of its HTTP/1.minor */
 	struct api_request	*api;		/* or NULL */
 	int			 is_waiting;
 	/* of a log-in */
@@ -171,6 +172,11 @@ const char	*conn_addr(const struct conn *);
  */
 void		 conn_respond(struct conn *, int, const char *, const char *,
 		    const char *);
+/*
+ * The head of a response whose body follows piece by piece: in chunks, or,
+ * to HTTP/1.0, until the connection ends.
+ */
+int		 conn_respond_begin(struct conn *, const char *);
 /* A short error, as JSON or, for browsers, HTML. */
 void		 conn_error(struct conn *, const struct http_head *, int,
 		    const char *, const char *);
@@ -329,6 +335,13 @@ int	 door_api_monitor(const struct addr_prefix *);
 void	 door_api_conf_end(const struct conf_begin *);
 int	 door_api_recv_cert(struct proc_peer *, struct imsg *);
 int	 door_api_recv_figures(struct proc_peer *, struct imsg *);
+int	 door_api_recv_conns(struct proc_peer *, struct imsg *);
+int	 door_api_recv_conns_end(struct proc_peer *, struct imsg *);
+/*
+ * More of an answer, as evtls asks for it: 0 if there is none now, or all of
+ * it was taken (the state is CONN_REQUEST then), or -1: c is gone.
+ */
+ssize_t	 door_api_output(struct conn *, uint8_t *, size_t);
 void	 door_api_open(struct conn *, struct mux_stream *,
 	    const struct mux_open *);
 int	 door_api_recv_nodes(struct proc_peer *, struct imsg *);

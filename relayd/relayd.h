@@ -215,6 +215,10 @@ enum imsg_type {
 	IMSG_NODES_ASK,		/* struct nodes_ask; id: the asker's */
 	IMSG_NODES_ENTRY,	/* struct nodes_entry */
 	IMSG_NODES_END,		/* struct nodes_ask */
+	/* the streams a user may see: listener -> router and back */
+	IMSG_CONNS_ASK,		/* struct conns_ask; id: the asker's */
+	IMSG_CONNS_ENTRY,	/* struct conns_entry */
+	IMSG_CONNS_END,		/* struct conns_ask */
 	/*
 	 * Published ports.  Auth says which there are, from the store and
 	 * the rules; the parent opens them, if its rules say so too; the
@@ -566,8 +570,15 @@ struct figures {
 	struct process_usage		 usage[FIGURES_USAGE];
 };
 
+/* The question, and the end of its answer. */
 struct nodes_ask {
 	uint64_t		 session;
+	uint32_t		 max;		/* about so many; 0: all */
+	uint32_t		 code;		/* end: 0, or enum mux_code:
+						   it broke off */
+	uint32_t		 more;		/* end: ask again for them */
+	uint32_t		 pad;
+	char			 after[CTL_NAME_LEN];	/* behind this node */
 };
 
 struct nodes_entry {
@@ -582,6 +593,22 @@ struct nodes_entry {
 	char			 targets[TARGETS_LEN];	/* sent to its NUL */
 };
 #define NODES_ENTRY_MIN	(offsetof(struct nodes_entry, targets) + 1)
+
+/* Streams that a session may see; the question, and the end of its answer. */
+struct conns_ask {
+	uint64_t		 session;
+	uint64_t		 after;		/* behind this stream */
+	uint32_t		 max;
+	uint32_t		 code;		/* end: 0, or enum mux_code */
+	uint32_t		 more;		/* end: ask again for them */
+	uint32_t		 pad;
+};
+#define CONNS_ASK_MAX	64
+
+struct conns_entry {
+	uint64_t		 session;
+	struct ctl_conn		 conn;
+};
 
 enum revoke_what {
 	REVOKE_USER = 1, REVOKE_TOKEN, REVOKE_NODE,

@@ -137,6 +137,8 @@ const struct proc_rule router_rules[] = {
 	    stream_recv_bytes, 0, 0 },
 	{ IMSG_LINK_STATS, PROC_LISTENER, sizeof(struct link_stats),
 	    link_recv_stats, 0, 0 },
+	{ IMSG_CONNS_ASK, PROC_LISTENER, sizeof(struct conns_ask),
+	    conns_recv_ask, 0, 0 },
 	{ IMSG_FIGURES_ASK, PROC_LISTENER, sizeof(struct ctl_id),
 	    figures_recv_ask, 0, 0 },
 	{ IMSG_STATS, PROC_LISTENER, sizeof(struct listener_stats),
@@ -243,6 +245,7 @@ router_peer_down(struct proc_peer *peer)
 		ends_listener_down(i);
 		stats_listener_down(i);
 		figures_listener_down(i);
+		conns_listener_down(i);
 	}
 }
 

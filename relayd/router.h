@@ -36,6 +36,7 @@
  *	router_stream.c		the list of streams
  *	router_stats.c		asking the listeners for figures
  *	router_figures.c	all there is to count, for listeners
+ *	router_conns.c		streams that a user may see
  *	router_audit.c		what auth is to write down
  *	control_req.c	what is asked at the control socket
  *	control_audit.c		the audit log, read at the control socket
@@ -259,6 +260,13 @@ uint32_t	 streams_of(const struct router_session *);
 void		 streams_session_gone(struct router_session *, const char *);
 /* The first stream with an id above this.  0, or -1: there is none. */
 int		 stream_next(uint64_t, struct ctl_conn *);
+/*
+ * The next one behind this that a session may see, having looked at so many
+ * at most.  Moves the first forward and the second down.  0, 1: that was
+ * enough for now, or -1: there is none.
+ */
+int		 stream_next_shown(const struct router_session *, uint64_t *,
+		    uint32_t *, struct ctl_conn *);
 /* Have it ended; control_stream_down follows.  0, or -1: no such stream. */
 int		 stream_kill(uint64_t);
 int		 stream_recv_up(struct proc_peer *, struct imsg *);
@@ -289,6 +297,10 @@ const struct conf_cert_end *figures_cert(size_t);
 int		 figures_recv_cert(struct proc_peer *, struct imsg *);
 int		 figures_recv_usage(struct proc_peer *, struct imsg *);
 int		 figures_recv_ask(struct proc_peer *, struct imsg *);
+
+/* router_conns.c */
+void		 conns_listener_down(int);
+int		 conns_recv_ask(struct proc_peer *, struct imsg *);
 
 /* router_audit.c */
 /* An event, now; what belongs to a session is filled in, if there is one. */

@@ -67,8 +67,10 @@ struct router_ask {
 							   be back soon */
 	struct router_ticket		*ticket;	/* awaited, or NULL */
 	struct grant			*grant;		/* auth's word; NULL */
-	char				 node[CTL_NAME_LEN];
+	char				 node[CTL_NAME_LEN];	/* or the
+						   last that is known */
 	char				 node_id[USER_ID_LEN + 4];
+	uint32_t			 max, more;	/* of nodes */
 };
 
 static int	ticket_cmp(struct router_ticket *, struct router_ticket *);
@@ -83,7 +85,7 @@ static void	grant_tell(int, const struct grant *);
 static struct grant *grant_copy(const struct grant *);
 static void	ticket_tell_drop(int, uint64_t);
 static int	ask_new(enum ask_what, struct router_session *, uint32_t,
-		    const char *);
+		    const char *, uint32_t);
 static struct router_ask *ask_find(uint32_t, enum ask_what, uint64_t);
 static void	ask_go(struct router_ask *);
 static void	ask_again(struct router_ask *);
@@ -322,7 +324,7 @@ tickets_expire(uint64_t now)
 
 static int
 ask_new(enum ask_what what, struct router_session *rs, uint32_t their_id,
-    const char *node)
+    const char *node, uint32_t max)
 {
 	struct router_ask	*a;
 
@@ -330,6 +332,7 @@ ask_new(enum ask_what what, struct router_session *rs, uint32_t their_id,
 	    (a = calloc(1, sizeof(*a))) == NULL)
 		return (-1);
 	a->what = what;
+	a->max = max;
 	a->rs = rs;
 	a->their_id = their_id;
 	a->until_ms = router_ms() + ROUTE_MS;
@@ -389,7 +392,10 @@ ask_go(struct router_ask *a)
 	    (a->what == ASK_NODES && !a->rs->told))
 		return;
 	if (a->what == ASK_NODES) {
+		memset(&nodes, 0, sizeof(nodes));
 		nodes.session = a->rs->s.session;
+		nodes.max = a->max;
+		strlcpy(nodes.after, a->node, sizeof(nodes.after));
 		a->sent = proc_send(router_auth(), IMSG_NODES_ASK, a->id, -1,
 		    &nodes, sizeof(nodes)) == 0;
 		return;
@@ -495,7 +501,11 @@ ask_answer(struct router_ask *a, uint32_t code)
 	struct route		 r;
 
 	if (a->what == ASK_NODES) {
+		memset(&nodes, 0, sizeof(nodes));
 		nodes.session = a->rs->s.session;
+		nodes.code = code;
+		nodes.more = a->more;
+		strlcpy(nodes.after, a->node, sizeof(nodes.after));
 		(void)proc_send(peer, IMSG_NODES_END, a->their_id, -1, &nodes,
 		    sizeof(nodes));
 		ask_free(a);
@@ -621,7 +631,7 @@ route_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);
 	else if (ask.node[0] == '\0')
 		route_refuse(peer, conn, &ask, MUX_CODE_NO_NODE);
-	else if (ask_new(ASK_ROUTE, rs, conn, ask.node) == -1)
+	else if (ask_new(ASK_ROUTE, rs, conn, ask.node, 0) == -1)
 		route_refuse(peer, conn, &ask, MUX_CODE_LIMIT);
 	return (0);
 }
@@ -633,12 +643,20 @@ route_recv_nodes_ask(struct proc_peer *peer, struct imsg *imsg)
 	struct nodes_ask	 ask;
 
 	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
+	    !ROUTER_STR(ask.after) ||
 	    session_of(ask.session, peer, 0, &rs) == -1)
 		return (-1);
-	if (rs == NULL || rs->kill_sent || rs->s.door != DOOR_ACCESS ||
-	    ask_new(ASK_NODES, rs, imsg_get_id(imsg), "") == -1)
-		(void)proc_send(peer, IMSG_NODES_END, imsg_get_id(imsg), -1,
-		    &ask, sizeof(ask));
+	ask.more = 0;
+	ask.code = MUX_CODE_DENIED;
+	if (rs != NULL && !rs->kill_sent && (rs->s.door == DOOR_ACCESS ||
+	    rs->s.door == DOOR_API)) {
+		if (ask_new(ASK_NODES, rs, imsg_get_id(imsg), ask.after,
+		    ask.max) == 0)
+			return (0);
+		ask.code = MUX_CODE_LIMIT;
+	}
+	(void)proc_send(peer, IMSG_NODES_END, imsg_get_id(imsg), -1, &ask,
+	    sizeof(ask));
 	return (0);
 }
 
@@ -729,10 +747,14 @@ route_recv_nodes_end(struct proc_peer *peer, struct imsg *imsg)
 	struct nodes_ask	 end;
 	struct router_ask	*a;
 
-	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1 ||
+	    !ROUTER_STR(end.after) || end.code > UINT16_MAX)
 		return (-1);
 	a = ask_find(imsg_get_id(imsg), ASK_NODES, end.session);
-	if (a != NULL)
-		ask_answer(a, 0);
+	if (a == NULL)
+		return (0);
+	a->more = end.more;
+	strlcpy(a->node, end.after, sizeof(a->node));
+	ask_answer(a, end.code);
 	return (0);
 }

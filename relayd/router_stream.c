@@ -203,16 +203,9 @@ streams_of(const struct router_session *rs)
 	return (n);
 }
 
-int
-stream_next(uint64_t after, struct ctl_conn *c)
+static void
+stream_tell(const struct router_stream *st, struct ctl_conn *c)
 {
-	struct router_stream	 key, *st;
-
-	if (after == UINT64_MAX)
-		return (-1);
-	key.id = after + 1;
-	if ((st = RB_NFIND(router_stream_table, &streams, &key)) == NULL)
-		return (-1);
 	memset(c, 0, sizeof(*c));
 	c->id = st->id;
 	strlcpy(c->email, st->client->s.email, sizeof(c->email));
@@ -224,7 +217,65 @@ stream_next(uint64_t after, struct ctl_conn *c)
 	c->since = st->since;
 	c->in = st->in;
 	c->out = st->out;
+}
+
+int
+stream_next(uint64_t after, struct ctl_conn *c)
+{
+	struct router_stream	 key, *st;
+
+	if (after == UINT64_MAX)
+		return (-1);
+	key.id = after + 1;
+	if ((st = RB_NFIND(router_stream_table, &streams, &key)) == NULL)
+		return (-1);
+	stream_tell(st, c);
 	return (0);
+}
+
+/*
+ * Whether somebody may know of a stream: administrators; whose token opened
+ * it; and, unless that is for some nodes only, the user, and whoever owns
+ * the node that it leads to.
+ */
+static int
+stream_shown(const struct router_stream *st, const struct router_session *rs)
+{
+	const struct router_session	*node;
+
+	if (strcmp(st->client->s.token_id, rs->s.token_id) == 0 &&
+	    rs->s.token_id[0] != '\0')
+		return (1);
+	if (rs->s.restricted)
+		return (0);
+	if ((rs->s.scopes & SCOPE_ADMIN) != 0 ||
+	    strcmp(st->client->s.user_id, rs->s.user_id) == 0)
+		return (1);
+	return ((node = stream_node(st)) != NULL &&
+	    strcmp(node->s.user_id, rs->s.user_id) == 0);
+}
+
+int
+stream_next_shown(const struct router_session *rs, uint64_t *after,
+    uint32_t *look, struct ctl_conn *c)
+{
+	struct router_stream	 key, *st;
+
+	if (*after == UINT64_MAX)
+		return (-1);
+	key.id = *after + 1;
+	for (st = RB_NFIND(router_stream_table, &streams, &key); st != NULL;
+	    st = RB_NEXT(router_stream_table, &streams, st)) {
+		if (*look == 0)
+			return (1);
+		(*look)--;
+		*after = st->id;
+		if (stream_shown(st, rs)) {
+			stream_tell(st, c);
+			return (0);
+		}
+	}
+	return (-1);
 }
 
 int

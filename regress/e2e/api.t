@@ -17,90 +17,10 @@ relay.start()
 relay.user_add("ann@example.org")
 relay.user_add("bob@example.org")
 relay.ctl("user", "add", "root@example.org", "--admin", "--no-password")
-ctx = client_context()
 
 
-# ---- HTTP by hand ----
-class Http:
-    def __init__(self, src=STRANGER):
-        s = socket.create_connection(("127.0.0.1", relay.port), 30, (src, 0))
-        self.s = ctx.wrap_socket(s, server_hostname="localhost")
-        self.buf = b""
-
-    def send(self, path, method="GET", token=None, fields=(), version="1.1",
-             body=b""):
-        head = ["%s %s HTTP/%s" % (method, path, version), "Host: localhost"]
-        if token is not None:
-            head.append("Authorization: Bearer " + token)
-        self.s.sendall("\r\n".join(head + list(fields) + ["", ""]).encode() +
-                       body)
-
-    def more(self):
-        b = self.s.recv(65536)
-        self.buf += b
-        return b
-
-    def take(self, n):
-        while len(self.buf) < n:
-            if not self.more():
-                raise EOFError("cut")
-        b, self.buf = self.buf[:n], self.buf[n:]
-        return b
-
-    def line(self):
-        while b"\r\n" not in self.buf:
-            if not self.more():
-                raise EOFError("cut")
-        line, self.buf = self.buf.split(b"\r\n", 1)
-        return line.decode()
-
-    def answer(self, head=False):
-        """(status, fields, body); strict about how the body is framed."""
-        m = re.fullmatch(r"HTTP/1\.1 (\d\d\d) [A-Za-z -]+", self.line())
-        st, f = int(m[1]), {}
-        while True:
-            line = self.line()
-            if line == "":
-                break
-            name, value = line.split(": ", 1)
-            assert name.lower() not in f, line
-            f[name.lower()] = value
-        body = b""
-        if head:
-            pass
-        elif f.get("transfer-encoding") == "chunked":
-            assert "content-length" not in f
-            while True:
-                n = int(self.line(), 16)
-                body += self.take(n)
-                assert self.take(2) == b"\r\n"
-                if n == 0:
-                    break
-        elif "content-length" in f:
-            body = self.take(int(f["content-length"]))
-        else:
-            while self.more():
-                pass
-            body, self.buf = self.buf, b""
-        return st, f, body
-
-    def closed(self):
-        try:
-            return self.buf == b"" and self.s.recv(1) == b""
-        except OSError:
-            return True
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *a):
-        self.s.close()
-
-
-def get(path, token=None, src=STRANGER, method="GET", **kw):
-    with Http(src) as h:
-        h.send(path, method, token, **kw)
-        return h.answer(method == "HEAD")
+def get(path, token=None, src=STRANGER, **kw):
+    return http_get(relay.port, path, token, src=src, **kw)
 
 
 def status(path, token=None, **kw):
@@ -127,7 +47,7 @@ ok(st == 200 and f["content-type"].startswith("text/html") and
 eq(json.loads(get("/health")[2]), {"status": "ok"}, "/health is JSON")
 eq(json.loads(get("/version")[2])["name"], "culvert", "/version is JSON")
 eq(status("/api/nothing"), 404, "there is no more")
-with Http() as h:
+with Http(relay.port, STRANGER) as h:
     for path in ("/health", "/", "/version", "/nothing", "/health"):
         h.send(path)
     got = [h.answer()[0] for _ in range(5)]
@@ -139,7 +59,7 @@ with Http() as h:
     h.send("/health", fields=["Connection: close"])
     st, f, _ = h.answer()
     ok(f.get("connection") == "close" and h.closed(), "until one says close")
-with Http() as h:
+with Http(relay.port, STRANGER) as h:
     h.send("/health", version="1.0")
     st, f, _ = h.answer()
     ok(st == 200 and h.closed(), "HTTP/1.0")
@@ -284,6 +204,14 @@ labels = {k[1] for k in metrics()}
 ok(not any("pi" == v or "@" in v or "127.0" in v for x in labels
            for v in re.findall('"([^"]*)"', x)),
    "no label is a user, a node or an address", labels)
+
+for path in ("/", "/health", "/version", "/stats", "/metrics"):
+    for args in ([], ["--head"], ["--http1.0"]):
+        r = run(["curl", "-sS", "--fail", "--noproxy", "*", "--cacert",
+                 make_ca(), "--interface", MONITOR, *args,
+                 "https://localhost:%d%s" % (relay.port, path)])
+        ok(r.returncode == 0 and r.stdout, "curl %s %s" % (
+            " ".join(args), path), r.stderr)
 
 # ---- certificates that end ----
 left = m[("culvert_certificate_expires_seconds",

@@ -650,3 +650,95 @@ class Forward(Proc):
         if wait and not self.wait_line("forwarding", 20):
             self.show()
             raise SystemExit("accessctl forward did not start")
+
+
+# ---- HTTP by hand ----
+
+class Http:
+    """A connection, from this address of loopback; rcvbuf makes its window
+    small.  Strict about what comes back."""
+
+    def __init__(self, port, src="127.0.0.1", rcvbuf=None):
+        s = socket.socket()
+        if rcvbuf is not None:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+        s.settimeout(60)
+        s.bind((src, 0))
+        s.connect(("127.0.0.1", port))
+        self.s = client_context().wrap_socket(s, server_hostname="localhost")
+        self.buf = b""
+
+    def send(self, path, method="GET", token=None, fields=(), version="1.1",
+             body=b""):
+        head = ["%s %s HTTP/%s" % (method, path, version), "Host: localhost"]
+        if token is not None:
+            head.append("Authorization: Bearer " + token)
+        self.s.sendall("\r\n".join(head + list(fields) + ["", ""]).encode() +
+                       body)
+
+    def more(self):
+        b = self.s.recv(16384)
+        self.buf += b
+        return b
+
+    def take(self, n):
+        while len(self.buf) < n:
+            if not self.more():
+                raise EOFError("cut")
+        b, self.buf = self.buf[:n], self.buf[n:]
+        return b
+
+    def line(self):
+        while b"\r\n" not in self.buf:
+            if not self.more():
+                raise EOFError("cut")
+        line, self.buf = self.buf.split(b"\r\n", 1)
+        return line.decode()
+
+    def answer(self, head=False):
+        """(status, fields, body); head: there is no body."""
+        m = re.fullmatch(r"HTTP/1\.1 (\d\d\d) [A-Za-z -]+", self.line())
+        st, f = int(m[1]), {}
+        while True:
+            line = self.line()
+            if line == "":
+                break
+            name, value = line.split(": ", 1)
+            assert name.lower() not in f, line
+            f[name.lower()] = value
+        body = b""
+        if head:
+            pass
+        elif f.get("transfer-encoding") == "chunked":
+            assert "content-length" not in f
+            while True:
+                n = int(self.line(), 16)
+                body += self.take(n)
+                assert self.take(2) == b"\r\n"
+                if n == 0:
+                    break
+        elif "content-length" in f:
+            body = self.take(int(f["content-length"]))
+        else:
+            while self.more():
+                pass
+            body, self.buf = self.buf, b""
+        return st, f, body
+
+    def closed(self):
+        try:
+            return self.buf == b"" and self.s.recv(1) == b""
+        except OSError:
+            return True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *a):
+        self.s.close()
+
+
+def http_get(port, path, token=None, src="127.0.0.1", method="GET", **kw):
+    with Http(port, src) as h:
+        h.send(path, method, token, **kw)
+        return h.answer(method == "HEAD")

@@ -22,7 +22,7 @@
 /*
  * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
  * relayd/router_end.c relayd/router_node.c relayd/router_route.c
- * relayd/router_session.c relayd/router_figures.c
+ * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
  * relayd/router_stats.c relayd/router_stream.c
  * relayd/control_req.c relayd/control_audit.c lib/control.c
  * relayd/router_publish.c lib/publish.c lib/addr.c
