@@ -6,7 +6,8 @@ import threading
 sys.path.insert(0, "regress/e2e")
 from culvert import *
 
-RULES = "publish ports 20000-31999 on 127.0.0.1 by \"you@example.org\"\n"
+RULES = ("publish ports 20000-31999 on 127.0.0.1 by \"you@example.org\"\n"
+         "publish ports 20000-31999 on ::1 by any\n")
 relay = Relay(prefork=2, extra=RULES)
 relay.user_add()
 relay.user_add("other@example.org")
@@ -109,7 +110,7 @@ for spec, why, text, *to in (
          "pi:10-20"),
         ("127.0.0.2:20000", "on another address", "relayd.conf"),
         ("20000", "on all addresses", "relayd.conf"),
-        ("[::1]:20000", "of another family", "relayd.conf"),
+        ("[::]:20000", "on all addresses of IPv6", "relayd.conf"),
         ("127.0.0.1:%d" % p, "that is published", "published already"),
         ("127.0.0.1:%d-%d" % (p - 2, p + 2), "in a range with one that is",
          "published already", "pi:10-14"),
@@ -263,6 +264,15 @@ with visit(pv) as s:
     eq(heard[0].decode(), "PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n" %
        (s.getsockname()[1], pv), "and is what it says")
 remove(pv)
+v6 = free_port(socket.AF_INET6)
+r = add("[::1]:%d/tcp" % v6, "pi:%d" % first.port, "--proxy", "v1", "--from",
+        "::1")
+ok("[::1]:%d/tcp leads to" % v6 in r.stdout, "a port of IPv6", said(r))
+with socket.create_connection(("::1", v6), 20) as s:
+    eq(s.recv(10), b"ok", "leads to its target")
+    eq(heard[-1].decode(), "PROXY TCP6 ::1 ::1 %d %d\r\n" %
+       (s.getsockname()[1], v6), "and so does the header")
+eq(remove("[::1]:%d" % v6).returncode, 0, "and is removed by its name")
 r = add(free_port(), None, "--proxy", "v3")
 eq(r.returncode, 2, "there is no v3")
 

@@ -125,6 +125,33 @@ name_in_json(const char *name)
 	return (buf);
 }
 
+/* A limit of 0 is none, for those who read; a program gets the number. */
+static void
+nothing_has_a_word_of_its_own(void **state)
+{
+	static const struct field	 limit[] = {
+		{ "bytes", "BYTES", FIELD_BYTES,
+		    offsetof(struct thing, number), "any" },
+	};
+	struct thing			 t;
+	json_t				*j;
+
+	memset(&t, 0, sizeof(t));
+	print(limit, 1, 0, 0, &t, 1);
+	assert_string_equal(text, "BYTES\n  any\n");
+	t.number = 5;
+	print(limit, 1, 0, 0, &t, 1);
+	assert_string_equal(text, "BYTES\n    5\n");
+	t.number = 0;
+	print(limit, 1, 0, 1, &t, 1);
+	j = parsed();
+	assert_int_equal(json_integer_value(json_object_get(
+	    json_array_get(j, 0), "bytes")), 0);
+	assert_true(json_is_integer(json_object_get(json_array_get(j, 0),
+	    "bytes")));
+	json_decref(j);
+}
+
 static void
 json_escapes(void **state)
 {
@@ -324,6 +351,7 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(nothing_has_a_word_of_its_own),
 		cmocka_unit_test(json_escapes),
 		cmocka_unit_test(json_of_what_is_no_utf8),
 		cmocka_unit_test(json_of_every_type),
