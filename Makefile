@@ -48,7 +48,7 @@ MODULE_CFLAGS =	$(foreach m,$(MODULES),$($(m)_CFLAGS))
 BASE_LIBS =	$(libevent_LIBS) $(libtls_LIBS) $(libssl_LIBS) \
 		$(libcrypto_LIBS) $(libseccomp_LIBS) $(libbsd_LIBS)
 relayd_LIBS =	$(sqlite3_LIBS) $(crypt_LIBS) $(BASE_LIBS)
-agentd_LIBS =	$(BASE_LIBS)
+agentd_LIBS =	$(jansson_LIBS) $(BASE_LIBS)
 accessctl_LIBS = $(sqlite3_LIBS) $(jansson_LIBS) $(crypt_LIBS) $(BASE_LIBS)
 cmocka_LIBS =	-lcmocka
 

@@ -27,6 +27,7 @@
 #include <event2/event.h>
 
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <imsg.h>
@@ -40,6 +41,7 @@
 
 #include "agentd.h"
 #include "conflex.h"
+#include "control.h"
 #include "egress_helper.h"
 #include "link_client.h"
 #include "log.h"
@@ -52,9 +54,11 @@ static void	agentd_configure(struct proc_peer *);
 static void	agentd_reload(void);
 static void	agentd_up(void);
 static void	agentd_prepare(void);
+static void	agentd_down(void);
+static int	control_open(void);
 static void	agentd_reap(evutil_socket_t, short, void *);
 static void	send_conf(struct proc_peer *);
-static void	send_helper(struct proc_peer *);
+static void	send_fd(struct proc_peer *, uint32_t, int);
 static void	send_ca(struct proc_peer *);
 static int	agentd_recv_sign(struct proc_peer *, struct imsg *);
 static int	agentd_recv_unix(struct proc_peer *, struct imsg *);
@@ -70,6 +74,7 @@ static struct {
 	char	*pin;
 	char	*proxy;
 	char	*helper;
+	char	*control;
 	int	 plaintext;
 } flags;
 
@@ -81,6 +86,8 @@ static int			 verbose_min;	/* by -v */
 static uint64_t			 epoch;
 static int			 helper_fd = -1;
 static pid_t			 helper_pid;
+static int			 control_fd = -1;
+static char			 control_path[SOCKET_MAX];
 
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_SIGN, PROC_TUNNEL, sizeof(struct sign_ask),
@@ -108,13 +115,14 @@ static struct proc_def agentd_defs[] = {
 
 static const struct proc_daemon agentd_daemon = {
 	.name = "agentd", .defs = agentd_defs, .ndefs = nitems(agentd_defs),
-	.prepare = agentd_prepare, .configure = agentd_configure, .up = agentd_up,
+	.prepare = agentd_prepare, .configure = agentd_configure,
+	.up = agentd_up, .down = agentd_down,
 	.reload = agentd_reload,
 };
 
 enum long_option {
 	OPT_RELAY = 256, OPT_NAME, OPT_TOKEN, OPT_TOKEN_FILE, OPT_CA, OPT_PIN,
-	OPT_PROXY, OPT_HELPER, OPT_PLAINTEXT, OPT_VERSION, OPT_HELP
+	OPT_PROXY, OPT_HELPER, OPT_CONTROL, OPT_PLAINTEXT, OPT_VERSION, OPT_HELP
 };
 
 static const struct option	 longopts[] = {
@@ -128,6 +136,7 @@ static const struct option	 longopts[] = {
 	{ "pin",		required_argument, NULL, OPT_PIN },
 	{ "proxy",		required_argument, NULL, OPT_PROXY },
 	{ "proxy-helper",	required_argument, NULL, OPT_HELPER },
+	{ "control",		required_argument, NULL, OPT_CONTROL },
 	{ "allow-plaintext",	no_argument, NULL, OPT_PLAINTEXT },
 	{ "version",		no_argument, NULL, OPT_VERSION },
 	{ "help",		no_argument, NULL, OPT_HELP },
@@ -142,7 +151,9 @@ usage(void)
 	    "[--name name]\n"
 	    "              [--token-file file] [--ca file] [--pin pin] "
 	    "[--allow-plaintext]\n"
-	    "              [--proxy url | --proxy-helper program]\n"
+	    "              [--proxy url | --proxy-helper program] "
+	    "[--control socket]\n"
+	    "       agentd status [-f file] [-j] [-s socket]\n"
 	    "       agentd login --relay url --name name [--ca file] "
 	    "[--pin pin]\n"
 	    "              [--from-file file | --from-stdin] [--no-check] "
@@ -228,6 +239,9 @@ parse_options(int argc, char **argv, struct proc_options *opt)
 		case OPT_HELPER:
 			config_string(&flags.helper, optarg);
 			break;
+		case OPT_CONTROL:
+			config_string(&flags.control, optarg);
+			break;
 		case OPT_PLAINTEXT:
 			flags.plaintext = 1;
 			break;
@@ -251,6 +265,8 @@ main(int argc, char **argv)
 	agentd_defs[PROC_PROXY].nrules = proxy_nrules;
 	if (argc > 1 && strcmp(argv[1], "login") == 0)
 		return (agentd_login(argc - 1, argv + 1));
+	if (argc > 1 && strcmp(argv[1], "status") == 0)
+		return (agentd_status(argc - 1, argv + 1));
 	parse_options(argc, argv, &opt);
 	if (opt.verbose > LOG_LEVEL_DEBUG)
 		opt.verbose = LOG_LEVEL_DEBUG;
@@ -282,6 +298,8 @@ main(int argc, char **argv)
 		verbose = opt.verbose = conf->log_level;
 	opt.log_dest = conf->log_dest;
 	opt.log_facility = conf->log_facility;
+	if (control_open() == -1)
+		return (1);
 	return (proc_parent(&agentd_daemon, &opt));
 }
 
@@ -318,6 +336,7 @@ agentd_load(void)
 		goto fail;
 	if (from_environment->nrelays > 0)
 		config_relay(c, from_environment->relays[0]);
+	config_string(&c->control, from_environment->control);
 	config_string(&c->name, from_environment->name);
 	config_string(&c->token, from_environment->token);
 	if (from_environment->ping_ms != 0)
@@ -327,6 +346,7 @@ agentd_load(void)
 	config_string(&c->name, flags.name);
 	config_string(&c->ca, flags.ca);
 	config_string(&c->pin, flags.pin);
+	config_string(&c->control, flags.control);
 	if (flags.helper != NULL)
 		config_helper(c, flags.helper);
 	if (flags.proxy != NULL)
@@ -362,6 +382,14 @@ agentd_reload(void)
 		config_free(new);
 		return;
 	}
+	if ((new->control == NULL) != (conf->control == NULL) ||
+	    (new->control != NULL &&
+	    strcmp(new->control, conf->control) != 0)) {
+		log_warnx("reload: control changes only with a restart: the "
+		    "old configuration stays");
+		config_free(new);
+		return;
+	}
 	if (new->helper != NULL && (conf->helper == NULL ||
 	    strcmp(new->helper, conf->helper) != 0)) {
 		log_warnx("reload: proxy helper changes only with a restart: "
@@ -379,6 +407,44 @@ agentd_reload(void)
 	if (proc_peer(PROC_TUNNEL, 0) != NULL)
 		send_conf(proc_peer(PROC_TUNNEL, 0));
 	log_info("configuration reloaded");
+}
+
+/*
+ * The control socket.  Somebody who answers there is most likely the same
+ * agentd, started before: two of them would take their name from each other.
+ */
+static int
+control_open(void)
+{
+	const char	*path = conf->control;
+
+	if (path != NULL && strcmp(path, "none") == 0)
+		return (0);
+	if (path == NULL && config_control(control_path,
+	    sizeof(control_path)) == -1) {
+		log_warnx("no place for a control socket, so agentd status "
+		    "will not work: \"control\" in agentd.conf names one");
+		return (0);
+	}
+	if (path != NULL)
+		strlcpy(control_path, path, sizeof(control_path));
+	control_fd = control_bind("agentd", control_path, NULL);
+	if (control_fd != -1)
+		return (0);
+	if (errno == EADDRINUSE) {
+		log_warnx("agentd status shows how it is; one beside it takes "
+		    "a \"control\" of its own in agentd.conf");
+		return (-1);
+	}
+	log_warnx("so agentd status will not work");
+	return (0);
+}
+
+static void
+agentd_down(void)
+{
+	if (control_fd != -1)
+		(void)unlink(control_path);
 }
 
 /* Nothing in a sandbox, which helpers would inherit, starts one. */
@@ -418,6 +484,10 @@ agentd_up(void)
 static void
 agentd_configure(struct proc_peer *p)
 {
+	if (proc_peer_kind(p) == PROC_TUNNEL)
+		send_fd(p, IMSG_CONF_CONTROL, control_fd);
+	else
+		send_fd(p, IMSG_CONF_HELPER, helper_fd);
 	send_conf(p);
 }
 
@@ -460,23 +530,22 @@ send_conf(struct proc_peer *p)
 				proc_send(p, IMSG_CONF_RULE, 0, -1, &e->rule,
 				    sizeof(e->rule));
 		}
-		send_helper(p);
 	} else
 		send_ca(p);
 	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
 }
 
+/* A copy, for a process that may have to be started again. */
 static void
-send_helper(struct proc_peer *p)
+send_fd(struct proc_peer *p, uint32_t type, int fd)
 {
 	struct conf_end	 end = { 0 };
-	int		 fd;
 
-	if (helper_fd == -1)
+	if (fd == -1)
 		return;
-	if ((fd = fcntl(helper_fd, F_DUPFD_CLOEXEC, 3)) == -1)
-		fatal("proxy helper");
-	proc_send(p, IMSG_CONF_HELPER, 0, fd, &end, sizeof(end));
+	if ((fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)) == -1)
+		fatal("descriptors");
+	proc_send(p, type, 0, fd, &end, sizeof(end));
 }
 
 static void

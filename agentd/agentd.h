@@ -46,6 +46,7 @@ enum agentd_kind {
 #define RELAYS_MAX	16
 #define RULES_MAX	1024
 #define NONCE_LEN	128
+#define SOCKET_MAX	104	/* a path, as the shortest system has it */
 
 /* ---- the configuration ---- */
 
@@ -83,6 +84,8 @@ struct agentd_conf {
 	int		 plaintext;	/* ws:// to anywhere */
 	char		*proxy;		/* a secret; a URL or "none"... */
 	char		*helper;	/* ...or a path, or neither */
+	char		*control;	/* the control socket's path, "none", or
+					   NULL: where it usually is */
 	uint32_t	 ping_ms;
 	uint32_t	 streams_max;
 	enum log_dest	 log_dest;
@@ -112,8 +115,12 @@ void		 config_relay(struct agentd_conf *, const char *);
 void		 config_proxy(struct agentd_conf *, const char *);
 void		 config_helper(struct agentd_conf *, const char *);
 
-/* login.c: `agentd login`. */
+/* Where that is for who runs this: 0, or -1 if there is no such place. */
+int		 config_control(char *, size_t);
+
+/* login.c: `agentd login`.  status.c: `agentd status`. */
 int		 agentd_login(int, char **);
+int		 agentd_status(int, char **);
 
 /* ---- messages ---- */
 
@@ -124,6 +131,8 @@ enum imsg_type {
 	IMSG_CONF_CA,		/* struct conf_chunk; to tunnel */
 	IMSG_CONF_RULE,		/* struct rule; to proxy */
 	IMSG_CONF_HELPER,	/* struct conf_end, fd; to proxy */
+	IMSG_CONF_CONTROL,	/* struct conf_end, fd: the control socket, to
+				   accept on; to tunnel */
 	IMSG_CONF_END,		/* struct conf_end */
 	/* tunnel -> parent and back */
 	IMSG_SIGN,		/* struct sign_ask */

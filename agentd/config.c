@@ -21,6 +21,8 @@
 
 #include "compat.h"
 
+#include <sys/stat.h>
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +66,7 @@ config_free(struct agentd_conf *conf)
 	if (conf->token != NULL)
 		freezero(conf->token, strlen(conf->token));
 	config_proxy(conf, NULL);
+	free(conf->control);
 	free(conf->ca);
 	free(conf->pin);
 	free(conf->ca_pem);
@@ -112,6 +115,8 @@ config_environment(struct agentd_conf *conf)
 		config_relay(conf, p);
 	if ((p = getenv("RELAY_URL")) != NULL && p[0] != '\0')
 		config_relay(conf, p);
+	if ((p = getenv("CULVERT_AGENTD_SOCKET")) != NULL && p[0] != '\0')
+		config_string(&conf->control, p);
 	if ((p = getenv("HTTP_NETWORK_RELAY_NAME")) != NULL && p[0] != '\0')
 		config_string(&conf->name, p);
 	for (i = nitems(env_secrets); i > 0; i--) {
@@ -167,6 +172,30 @@ config_helper(struct agentd_conf *conf, const char *path)
 {
 	config_proxy(conf, NULL);
 	config_string(&conf->helper, path);
+}
+
+int
+config_control(char *path, size_t size)
+{
+	struct stat	 st;
+	const char	*dir;
+	char		 run[64];
+	int		 n;
+
+	snprintf(run, sizeof(run), "/run/user/%u", geteuid());
+	if (geteuid() == 0)
+		n = snprintf(path, size, "%s/agentd.sock", CULVERT_RUNDIR);
+	else if ((dir = getenv("XDG_RUNTIME_DIR")) != NULL && dir[0] == '/')
+		n = snprintf(path, size, "%s/culvert/agentd.sock", dir);
+	else if (stat(run, &st) == 0 && st.st_uid == geteuid())
+		n = snprintf(path, size, "%s/culvert/agentd.sock", run);
+	else if ((dir = getenv("HOME")) != NULL && dir[0] == '/' &&
+	    strcmp(dir, "/") != 0)
+		n = snprintf(path, size, "%s/.config/culvert/agentd.sock",
+		    dir);
+	else
+		return (-1);
+	return (n < 0 || (size_t)n >= size ? -1 : 0);
 }
 
 /* ---- checks ---- */
@@ -250,6 +279,11 @@ config_load(struct agentd_conf *conf)
 	}
 	if (conf->helper != NULL && access(conf->helper, X_OK) == -1) {
 		log_warn("proxy helper %s", conf->helper);
+		bad = 1;
+	}
+	if (conf->control != NULL && strlen(conf->control) >= SOCKET_MAX) {
+		log_warnx("control %s: longer than %d characters",
+		    conf->control, SOCKET_MAX - 1);
 		bad = 1;
 	}
 	if (conf->token == NULL) {

@@ -45,6 +45,7 @@ static void	set_ping(const char *);
 static void	set_streams(const char *);
 static void	set_log(const char *, const char *);
 static void	set_log_level(const char *);
+static void	set_control(const char *);
 static void	set_proxy(const char *);
 static void	set_helper(const char *);
 static void	add_relay(const char *);
@@ -68,7 +69,7 @@ static int			 relays_cleared, nrules;
 
 %token	INCLUDE RELAY NAME TOKEN FILENAME CA PIN ALLOW PLAINTEXT PING
 %token	INTERVAL LIMIT STREAMS PASS BLOCK QUICK TO PORT TCP UDP UNIX LOG
-%token	FACILITY PROXY HELPER ERROR
+%token	FACILITY PROXY HELPER CONTROL ERROR
 %token	<text>	TEXT
 %type	<number> action quick kind
 %type	<text>	port
@@ -98,6 +99,7 @@ statement	: TEXT '=' TEXT {
 		| CA TEXT			{ set_path(&conf->ca, $2, "ca"); }
 		| PIN TEXT			{ set_string(&conf->pin, $2, "pin"); }
 		| ALLOW PLAINTEXT		{ conf->plaintext = 1; }
+		| CONTROL TEXT			{ set_control($2); }
 		| PROXY TEXT			{ set_proxy($2); }
 		| PROXY HELPER TEXT		{ set_helper($3); }
 		| PING INTERVAL TEXT		{ set_ping($3); }
@@ -139,6 +141,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "allow",	ALLOW },
 	{ "block",	BLOCK },
 	{ "ca",		CA },
+	{ "control",	CONTROL },
 	{ "facility",	FACILITY },
 	{ "file",	FILENAME },
 	{ "helper",	HELPER },
@@ -215,6 +218,15 @@ set_token_file(const char *file)
 		config_string(&conf->token, token);
 		freezero(token, strlen(token));
 	}
+}
+
+static void
+set_control(const char *path)
+{
+	if (strcmp(path, "none") == 0)
+		config_string(&conf->control, path);
+	else
+		set_path(&conf->control, path, "control");
 }
 
 static void

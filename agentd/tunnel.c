@@ -33,9 +33,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backoff.h"
+#include "ctl.h"
 #include "link_client.h"
 #include "log.h"
 #include "tunnel.h"
@@ -85,6 +87,15 @@ static unsigned int		 round_ms;	/* the least to wait after
 						   a round of all relays */
 static int			 from_first;	/* of the list, next */
 static uint64_t			 up_since;
+static uint64_t			 next_due;	/* us: of the next attempt */
+/* Of the link: what it leads to, and how. */
+static struct {
+	char	 relay[RELAY_URL_MAX];
+	char	 way[EGRESS_NAME_MAX];
+	char	 software[MUX_TEXT_MAX + 1];
+	char	 tls[128];
+	int64_t	 since;
+} up;
 static int			 ending, serving;
 
 static int	tunnel_recv_begin(struct proc_peer *, struct imsg *);
@@ -94,6 +105,7 @@ static int	tunnel_recv_end(struct proc_peer *, struct imsg *);
 static int	tunnel_recv_signed(struct proc_peer *, struct imsg *);
 static void	tunnel_try(evutil_socket_t, short, void *);
 static void	tunnel_again(const char *, unsigned int);
+static void	tunnel_retry(const char *, unsigned int);
 static void	tunnel_sign(struct link_client *, void *,
 		    const struct token_challenge *);
 static void	tunnel_login_done(struct link_client *, void *,
@@ -128,6 +140,8 @@ const struct proc_rule tunnel_rules[] = {
 	    tunnel_recv_ca, 0, 0 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
 	    tunnel_recv_end, 0, 0 },
+	{ IMSG_CONF_CONTROL, PROC_PARENT, sizeof(struct conf_end),
+	    status_recv_control, 0, 1 },
 	{ IMSG_SIGNED, PROC_PARENT, sizeof(struct sign_answer),
 	    tunnel_recv_signed, 0, 0 },
 	{ IMSG_CONNECTED, PROC_PROXY, sizeof(struct conf_end),
@@ -160,6 +174,7 @@ tunnel_serve(void)
 	backoff_init(&backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
 	if ((timer = evtimer_new(proc_base(), tunnel_try, NULL)) == NULL)
 		fatal("event");
+	status_serve();
 	serving = 1;
 	/* proxy may not be there yet: its coming starts the first attempt. */
 }
@@ -314,7 +329,19 @@ tunnel_wait(unsigned int ms)
 	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
 
 	state = TUNNEL_WAITING;
+	next_due = link_now() + ms * 1000ULL;
 	evtimer_add(timer, &tv);
+}
+
+/* An attempt has failed. */
+static void
+tunnel_again(const char *why, unsigned int at_least)
+{
+	char	 way[EGRESS_NAME_MAX];
+
+	egress_name(&conf.ways[relay], way);
+	status_note("failed", relay_name(), way, why);
+	tunnel_retry(why, at_least);
 }
 
 /*
@@ -322,7 +349,7 @@ tunnel_wait(unsigned int ms)
  * would have us, the first again after a while.
  */
 static void
-tunnel_again(const char *why, unsigned int at_least)
+tunnel_retry(const char *why, unsigned int at_least)
 {
 	unsigned int	 ms;
 
@@ -453,19 +480,21 @@ tunnel_login_failed(struct link_client *lc, void *arg, enum link_fail fail,
 static void
 tunnel_up(struct link *link, void *arg, const struct mux_hello *h)
 {
-	char	 tls[128], way[EGRESS_NAME_MAX];
-
 	if (link != link_next)
 		return;
 	link_next = NULL;
 	state = TUNNEL_LINK;
 	up_since = link_now();
 	round_ms = 0;
-	evtls_describe(link_conn(link), tls, sizeof(tls));
-	egress_name(&conf.ways[relay], way);
+	up.since = time(NULL);
+	evtls_describe(link_conn(link), up.tls, sizeof(up.tls));
+	egress_name(&conf.ways[relay], up.way);
+	strlcpy(up.relay, relay_name(), sizeof(up.relay));
+	strlcpy(up.software, h->software, sizeof(up.software));
+	status_note("up", up.relay, up.way, "");
 	log_info("node %s: link to %s is up (%s, %s)%s%s", conf.begin.name,
-	    relay_name(), h->software, tls, way[0] != '\0' ? " through " :
-	    "", way);
+	    up.relay, up.software, up.tls, up.way[0] != '\0' ?
+	    " through " : "", up.way);
 	if (link_now_up != NULL)
 		tunnel_leave(link_now_up);
 	link_now_up = link;
@@ -524,8 +553,12 @@ tunnel_down(struct link *link, void *arg, int code, const char *text)
 	}
 	if (was_up)
 		up_since = 0;
-	if (was_next || (was_up && state == TUNNEL_LINK))
+	if (was_up)
+		status_note("ended", up.relay, up.way, text);
+	if (was_next)
 		tunnel_again(text, 0);
+	else if (was_up && state == TUNNEL_LINK)
+		tunnel_retry(text, 0);
 	else if (was_up)
 		/* It said before that it would; the next is on its way. */
 		log_info("relay %s: link ended: %s", relay_name(), text);
@@ -573,4 +606,39 @@ tunnel_close(int code, const char *text)
 		link_close(link_next, code, text);
 	if (link_now_up != NULL)
 		link_close(link_now_up, code, text);
+}
+
+/* ---- status ---- */
+
+void
+tunnel_state(struct ctl_agent *a)
+{
+	static const char *const states[] = {
+		[TUNNEL_WAITING] = "waiting", [TUNNEL_DIALLING] = "dialling",
+		[TUNNEL_LOGIN] = "logging in", [TUNNEL_LINK] = "connected"
+	};
+	uint64_t		 now = link_now();
+
+	strlcpy(a->name, conf.begin.name, sizeof(a->name));
+	a->links = nleft;
+	if (link_now_up != NULL) {
+		a->connected = 1;
+		strlcpy(a->state, "connected", sizeof(a->state));
+		strlcpy(a->relay, up.relay, sizeof(a->relay));
+		strlcpy(a->way, up.way, sizeof(a->way));
+		strlcpy(a->software, up.software, sizeof(a->software));
+		strlcpy(a->tls, up.tls, sizeof(a->tls));
+		a->since = up.since;
+		a->rtt_us = link_rtt(link_now_up);
+	} else
+		strlcpy(a->state, states[state], sizeof(a->state));
+	if (state == TUNNEL_LINK || conf.nrelays == 0)
+		return;
+	/* What is tried now counts as the next one. */
+	strlcpy(a->next_relay, relay_name(), sizeof(a->next_relay));
+	if (a->way[0] == '\0' && !a->connected)
+		egress_name(&conf.ways[relay], a->way);
+	a->has_next = 1;
+	if (state == TUNNEL_WAITING && next_due > now)
+		a->next_ms = (next_due - now) / 1000;
 }

@@ -27,7 +27,11 @@
  *
  *	tunnel.c	configuration; the link and its return
  *	tunnel_link.c	streams: asked for by the relay, connected by proxy
+ *	tunnel_status.c	what is asked at the control socket
  */
+
+struct ctl_agent;
+struct ctl_agent_stream;
 
 /* tunnel.c */
 extern struct mux_budget	 budget;
@@ -39,11 +43,23 @@ int	 target_recv_connected(struct proc_peer *, struct imsg *);
 int	 target_recv_failed(struct proc_peer *, struct imsg *);
 /* proxy is gone: what it was connecting will not be. */
 void	 targets_proxy_gone(void);
-uint32_t target_count(void);
+/* Fill in what concerns streams: open ones, totals. */
+void	 target_totals(struct ctl_agent *);
+/* The stream with the lowest id above this; -1: no more. */
+int	 target_next(uint32_t, struct ctl_agent_stream *);
 
 /* tunnel.c: the answer to IMSG_DIAL; fd -1: it failed (enum mux_code). */
 void	 tunnel_dialled(uint32_t, int, uint16_t, const char *);
 int	 tunnel_is_dial(uint32_t);
 uint32_t tunnel_next_id(void);
+/* Fill in what concerns the link. */
+void	 tunnel_state(struct ctl_agent *);
+
+/* tunnel_status.c */
+/* The event loop is about to run. */
+void	 status_serve(void);
+int	 status_recv_control(struct proc_peer *, struct imsg *);
+/* "up", "failed" or "ended": a relay, the way to it, and why. */
+void	 status_note(const char *, const char *, const char *, const char *);
 
 #endif /* TUNNEL_H */

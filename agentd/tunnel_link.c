@@ -29,8 +29,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "ctl.h"
 #include "dgramstream.h"
 #include "fdstream.h"
 #include "log.h"
@@ -40,38 +42,51 @@
  * A stream and its target.  While that is being connected, the tree owns it;
  * then its end at the target's socket does.
  */
-struct target {
-	RB_ENTRY(target)	 by_id;
+struct served {
+	RB_ENTRY(served)	 by_id;
+	RB_ENTRY(served)	 in_all;
 	uint32_t		 id;
-	struct mux_stream	*stream;
+	struct mux_stream	*stream;	/* while it is waiting, then... */
+	struct fdstream		*bytes;		/* ...one of these */
+	struct dgramstream	*datagrams;
 	uint64_t		 since;		/* us */
-	char			*who;		/* "A from B to C", for the log */
+	int64_t			 at;		/* the same, s since 1970 */
+	uint16_t		 kind;
+	char			*user, *client, *target;
 };
 
 static int
-target_cmp(struct target *a, struct target *b)
+target_cmp(struct served *a, struct served *b)
 {
 	return (a->id < b->id ? -1 : a->id > b->id);
 }
 
-static RB_HEAD(target_tree, target) waiting = RB_INITIALIZER(&waiting);
-RB_GENERATE_STATIC(target_tree, target, by_id, target_cmp)
+static RB_HEAD(target_tree, served) waiting = RB_INITIALIZER(&waiting);
+RB_GENERATE_STATIC(target_tree, served, by_id, target_cmp)
+
+/* The same, and those that are connected. */
+static RB_HEAD(target_all, served) targets = RB_INITIALIZER(&targets);
+RB_GENERATE_STATIC(target_all, served, in_all, target_cmp)
 
 static uint32_t	 nstreams;
+static uint64_t	 nstreams_total, bytes_in, bytes_out;	/* that ended */
 
-static char	*target_who(const struct mux_open *);
-static struct target *target_find(uint32_t);
-static void	target_unconnected(struct target *, const char *);
-static void	target_free(struct target *);
+static struct served *target_new(struct mux_stream *,
+		    const struct mux_open *);
+static const char *target_who(const struct served *);
+static void	target_bytes(const struct served *, uint64_t *, uint64_t *);
+static struct served *target_find(uint32_t);
+static void	target_unconnected(struct served *, const char *);
+static void	target_free(struct served *);
 static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static int	target_ask(uint32_t, const struct mux_open *);
-static int	target_serve(struct target *, int);
+static int	target_serve(struct served *, int);
 static void	target_closed(struct fdstream *, void *, uint16_t,
 		    const char *);
 static void	target_dgram_closed(struct dgramstream *, void *, uint16_t,
 		    const char *);
-static void	target_down(struct target *, uint64_t, uint64_t, uint16_t,
+static void	target_down(struct served *, uint64_t, uint64_t, uint16_t,
 		    const char *);
 
 /* Early data waits in the stream's window or queue. */
@@ -84,16 +99,10 @@ static const struct dgramstream_ops target_dgram_ops = {
 	.closed = target_dgram_closed
 };
 
-uint32_t
-target_count(void)
-{
-	return (nstreams);
-}
-
 void
 target_open(struct mux_stream *s, const struct mux_open *open)
 {
-	struct target	*t;
+	struct served	*t;
 	int		 path = open->kind == MUX_KIND_UNIX;
 
 	if (open->kind != MUX_KIND_TCP && open->kind != MUX_KIND_UDP &&
@@ -107,19 +116,8 @@ target_open(struct mux_stream *s, const struct mux_open *open)
 		mux_reset(s, MUX_CODE_PROTOCOL, "no target");
 		return;
 	}
-	if ((t = calloc(1, sizeof(*t))) == NULL ||
-	    (t->who = target_who(open)) == NULL) {
-		free(t);
+	if ((t = target_new(s, open)) == NULL) {
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
-		return;
-	}
-	t->id = tunnel_next_id();
-	t->stream = s;
-	t->since = link_now();
-	if (RB_INSERT(target_tree, &waiting, t) != NULL) {
-		free(t->who);
-		free(t);
-		mux_reset(s, MUX_CODE_INTERNAL, "identifiers ran out");
 		return;
 	}
 	mux_stream_own(s, &waiting_ops, t);
@@ -151,41 +149,72 @@ target_ask(uint32_t id, const struct mux_open *open)
 	    sizeof(c)));
 }
 
-/* By whom, from where, to what. */
-static char *
-target_who(const struct mux_open *open)
+static struct served *
+target_new(struct mux_stream *s, const struct mux_open *open)
 {
-	const char	*user = open->user[0] == '\0' ? "?" : open->user;
-	const char	*client = open->client[0] == '\0' ? "?" : open->client;
-	char		 target[MUX_TARGET_LEN], *who;
+	struct served	*t;
+	char		 target[MUX_TARGET_LEN];
 
-	if (asprintf(&who, "%s from %s to %s", user, client,
-	    mux_target(open->kind, open->host, open->port, target)) == -1)
+	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return (NULL);
+	t->id = tunnel_next_id();
+	t->stream = s;
+	t->since = link_now();
+	t->at = time(NULL);
+	t->kind = open->kind;
+	t->user = strdup(open->user[0] == '\0' ? "?" : open->user);
+	t->client = strdup(open->client[0] == '\0' ? "?" : open->client);
+	t->target = strdup(mux_target(open->kind, open->host, open->port,
+	    target));
+	/* The number may be that of one which is still there. */
+	if (t->user == NULL || t->client == NULL || t->target == NULL ||
+	    RB_INSERT(target_all, &targets, t) != NULL) {
+		free(t->user);
+		free(t->client);
+		free(t->target);
+		free(t);
+		return (NULL);
+	}
+	(void)RB_INSERT(target_tree, &waiting, t);
+	return (t);
+}
+
+/* By whom, from where, to what: for the log. */
+static const char *
+target_who(const struct served *t)
+{
+	static char	 who[2 * MUX_TEXT_MAX + MUX_TARGET_LEN + 16];
+
+	snprintf(who, sizeof(who), "%s from %s to %s", t->user, t->client,
+	    t->target);
 	return (who);
 }
 
-static struct target *
+static struct served *
 target_find(uint32_t id)
 {
-	struct target	 key;
+	struct served	 key;
 
 	key.id = id;
 	return (RB_FIND(target_tree, &waiting, &key));
 }
 
 static void
-target_unconnected(struct target *t, const char *why)
+target_unconnected(struct served *t, const char *why)
 {
-	log_verbose("stream %u: not connected: %s: %s", t->id, t->who, why);
+	log_verbose("stream %u: not connected: %s: %s", t->id, target_who(t),
+	    why);
 	RB_REMOVE(target_tree, &waiting, t);
 	target_free(t);
 }
 
 static void
-target_free(struct target *t)
+target_free(struct served *t)
 {
-	free(t->who);
+	RB_REMOVE(target_all, &targets, t);
+	free(t->user);
+	free(t->client);
+	free(t->target);
 	free(t);
 }
 
@@ -194,7 +223,7 @@ waiting_reset(struct mux_stream *s, void *arg, uint16_t code,
     const char *text)
 {
 	struct conf_end	 end = { 0 };
-	struct target	*t = arg;
+	struct served	*t = arg;
 
 	(void)proc_send(proc_peer(PROC_PROXY, 0), IMSG_CANCEL, t->id, -1,
 	    &end, sizeof(end));
@@ -203,22 +232,24 @@ waiting_reset(struct mux_stream *s, void *arg, uint16_t code,
 
 /* The target's socket becomes the stream's end; -1 without memory. */
 static int
-target_serve(struct target *t, int fd)
+target_serve(struct served *t, int fd)
 {
 	struct mux_stream	*s = t->stream;
 
 	if (mux_stream_dgram(s))
-		return (dgramstream_new(proc_base(), fd, fd, s,
-		    &target_dgram_ops, t) == NULL ? -1 : 0);
-	return (fdstream_new(proc_base(), fd, fd, s, &target_ops, t) ==
-	    NULL ? -1 : 0);
+		t->datagrams = dgramstream_new(proc_base(), fd, fd, s,
+		    &target_dgram_ops, t);
+	else
+		t->bytes = fdstream_new(proc_base(), fd, fd, s, &target_ops,
+		    t);
+	return (t->datagrams == NULL && t->bytes == NULL ? -1 : 0);
 }
 
 int
 target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct mux_stream	*s;
-	struct target		*t;
+	struct served		*t;
 	int			 fd;
 
 	if ((fd = imsg_get_fd(imsg)) == -1)
@@ -242,7 +273,8 @@ target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 	RB_REMOVE(target_tree, &waiting, t);
 	t->stream = NULL;
 	nstreams++;
-	log_verbose("stream %u: up: %s", t->id, t->who);
+	nstreams_total++;
+	log_verbose("stream %u: up: %s", t->id, target_who(t));
 	mux_accept(s);
 	return (0);
 }
@@ -251,7 +283,7 @@ int
 target_recv_failed(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct connect_failed	 f;
-	struct target		*t;
+	struct served		*t;
 
 	if (imsg_get_data(imsg, &f, sizeof(f)) == -1 ||
 	    f.code > UINT16_MAX ||
@@ -271,7 +303,7 @@ target_recv_failed(struct proc_peer *peer, struct imsg *imsg)
 void
 targets_proxy_gone(void)
 {
-	struct target	*t, *tmp;
+	struct served	*t, *tmp;
 
 	RB_FOREACH_SAFE(t, target_tree, &waiting, tmp) {
 		mux_reset(t->stream, MUX_CODE_INTERNAL,
@@ -301,15 +333,68 @@ target_dgram_closed(struct dgramstream *d, void *arg, uint16_t code,
 }
 
 static void
-target_down(struct target *t, uint64_t in, uint64_t out, uint16_t code,
+target_down(struct served *t, uint64_t in, uint64_t out, uint16_t code,
     const char *text)
 {
 	log_verbose("stream %u: down: %s after %llu ms, %llu bytes in, %llu "
-	    "bytes out: %s", t->id, t->who,
+	    "bytes out: %s", t->id, target_who(t),
 	    (unsigned long long)(link_now() - t->since) / 1000,
 	    (unsigned long long)in, (unsigned long long)out,
 	    text != NULL && text[0] != '\0' ? text : code != 0 ?
 	    mux_code_name(code) : "ended");
 	nstreams--;
+	bytes_in += in;
+	bytes_out += out;
 	target_free(t);
+}
+
+/* ---- status ---- */
+
+static void
+target_bytes(const struct served *t, uint64_t *in, uint64_t *out)
+{
+	*in = *out = 0;
+	if (t->bytes != NULL)
+		fdstream_bytes(t->bytes, in, out);
+	else if (t->datagrams != NULL)
+		dgramstream_bytes(t->datagrams, in, out);
+}
+
+void
+target_totals(struct ctl_agent *a)
+{
+	struct served	*t;
+	uint64_t	 in, out;
+
+	a->streams = nstreams;
+	a->streams_total = nstreams_total;
+	a->in = bytes_in;
+	a->out = bytes_out;
+	RB_FOREACH(t, target_all, &targets) {
+		target_bytes(t, &in, &out);
+		a->in += in;
+		a->out += out;
+	}
+}
+
+int
+target_next(uint32_t above, struct ctl_agent_stream *s)
+{
+	struct served	 key, *t;
+
+	memset(s, 0, sizeof(*s));
+	if (above == UINT32_MAX)
+		return (-1);
+	key.id = above + 1;
+	if ((t = RB_NFIND(target_all, &targets, &key)) == NULL)
+		return (-1);
+	s->id = t->id;
+	s->kind = t->kind;
+	s->connected = t->stream == NULL;
+	s->since = t->at;
+	strlcpy(s->user, t->user, sizeof(s->user));
+	strlcpy(s->addr, t->client, sizeof(s->addr));
+	strlcpy(s->target, t->target, sizeof(s->target));
+	target_bytes(t, &s->in, &s->out);
+	return (0);
 }

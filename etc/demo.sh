@@ -132,6 +132,7 @@ relay "$url"
 name "pi"
 token file "$dir/node.token"
 ca "$dir/tls/ca.pem"
+control "$dir/agentd.sock"
 EOT
 "$obj/agentd" -d -f "$dir/agentd.conf" 2>"$dir/agentd.log" &
 pids="$! $pids"

@@ -90,6 +90,13 @@ struct control_ops {
 	const char *unknown;		/* what such a client is told */
 };
 
+/*
+ * control_bind: for the parent, of the daemon of this name: a socket of mode
+ * 0600, or 0660 for a group that is given (else NULL); one that lies there
+ * and where nobody answers is replaced.  Returns it, or -1 (logged), with
+ * EADDRINUSE if somebody does.
+ */
+int		 control_bind(const char *, const char *, const char *);
 /* The socket to accept on, which is taken over. */
 void		 control_listen(int);
 /* The event loop is about to run: accept.  The ops must live on. */

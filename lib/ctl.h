@@ -19,12 +19,15 @@
 
 #include <stdint.h>
 
+#include "egress.h"
 #include "mux_frame.h"
+#include "relay_url.h"
 #include "target.h"
 #include "token.h"
 
 /*
- * What accessctl and relayd say to each other over the control socket:
+ * What accessctl and relayd, and agentd status and agentd, say to each other
+ * over a control socket:
  * imsgs with these payloads, one request at a time, answered by any number
  * of records and then CTL_OK or CTL_ERROR.  Strings are NUL-terminated and
  * zero-padded.  Passwords and token secrets never cross it: accessctl sends
@@ -97,7 +100,15 @@ enum ctl_type {
 	CTL_COPY,		/* struct ctl_copy */
 	/* ends */
 	CTL_OK,			/* struct ctl_end */
-	CTL_ERROR		/* struct ctl_end */
+	CTL_ERROR,		/* struct ctl_end */
+	/* requests, answered by agentd's tunnel: struct ctl_name, empty */
+	CTL_AGENT_STATUS = 1200,
+	CTL_AGENT_TRIES,
+	CTL_AGENT_STREAMS,
+	/* records */
+	CTL_AGENT,		/* struct ctl_agent */
+	CTL_AGENT_TRY,		/* struct ctl_agent_try */
+	CTL_AGENT_STREAM	/* struct ctl_agent_stream */
 };
 
 struct ctl_name {
@@ -235,6 +246,49 @@ struct ctl_audit {
 struct ctl_copy {
 	uint64_t	 done, total;		/* pages */
 	uint64_t	 bytes;			/* of all, when it is whole */
+};
+
+/* How agentd is; the relay and the way to it: of the link, if there is one. */
+struct ctl_agent {
+	char		 name[CTL_NAME_LEN];
+	char		 state[16];		/* "connected", "waiting", ... */
+	uint32_t	 connected;
+	char		 relay[RELAY_URL_MAX];
+	char		 way[EGRESS_NAME_MAX];	/* empty: straight */
+	char		 software[CTL_TEXT_LEN];	/* of the relay */
+	char		 tls[128];
+	int64_t		 since;			/* of the link */
+	uint32_t	 rtt_us;
+	uint32_t	 links;			/* that were left, and still
+						   carry streams */
+	char		 next_relay[RELAY_URL_MAX];	/* without a link */
+	uint32_t	 has_next;		/* a time... */
+	uint32_t	 next_ms;		/* ...until it is tried */
+	int64_t		 started;		/* counters begin then */
+	uint64_t	 times_up, times_failed;
+	uint32_t	 streams;		/* open */
+	uint64_t	 streams_total;
+	uint64_t	 in, out;		/* bytes from and to targets */
+};
+
+/* What became of an attempt or a link. */
+struct ctl_agent_try {
+	int64_t		 at;
+	char		 what[16];		/* "up", "failed", "ended" */
+	char		 relay[RELAY_URL_MAX];
+	char		 way[EGRESS_NAME_MAX];
+	char		 text[CTL_TEXT_LEN];	/* why */
+};
+
+struct ctl_agent_stream {
+	uint64_t	 id;
+	char		 user[CTL_TEXT_LEN];
+	char		 addr[CTL_TEXT_LEN];	/* of the client */
+	char		 target[MUX_TARGET_LEN];
+	uint16_t	 kind;			/* enum mux_kind */
+	uint16_t	 connected;		/* or: being connected */
+	int64_t		 since;
+	uint64_t	 in, out;		/* bytes from and to the target */
 };
 
 enum ctl_code {

@@ -22,19 +22,17 @@
 #include "compat.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <errno.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "addr.h"
+#include "control.h"
 #include "listen.h"
 #include "log.h"
 #include "relayd.h"
@@ -48,7 +46,6 @@
 static socklen_t	sockaddr_len(const struct sockaddr_storage *);
 static struct listen_addr *listen_find(struct relayd_conf *,
 			    const struct listen_addr *);
-static int		listen_live(const char *);
 
 static socklen_t
 sockaddr_len(const struct sockaddr_storage *ss)
@@ -174,77 +171,8 @@ listen_open(struct relayd_conf *conf, struct relayd_conf *old)
 	return (0);
 }
 
-/* Whether somebody answers on a control socket that lies there. */
-static int
-listen_live(const char *path)
-{
-	struct sockaddr_un	 sun;
-	int			 fd, live;
-
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
-		return (0);
-	live = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0;
-	close(fd);
-	return (live);
-}
-
 int
 listen_control(const struct relayd_conf *conf)
 {
-	struct sockaddr_un	 sun;
-	struct group		*gr;
-	mode_t			 mode = 0600, mask;
-	char			*dir, *slash;
-	int			 fd;
-
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlcpy(sun.sun_path, conf->control, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path)) {
-		log_warnx("control socket %s: the path is too long",
-		    conf->control);
-		return (-1);
-	}
-	if ((dir = strdup(conf->control)) == NULL)
-		fatal("control socket");
-	if ((slash = strrchr(dir, '/')) != NULL && slash != dir) {
-		*slash = '\0';
-		if (mkdir(dir, 0755) == -1 && errno != EEXIST)
-			log_warn("control socket: mkdir %s", dir);
-	}
-	free(dir);
-	if (listen_live(conf->control)) {
-		log_warnx("control socket %s: another relayd is running",
-		    conf->control);
-		return (-1);
-	}
-	(void)unlink(conf->control);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1) {
-		log_warn("control socket");
-		return (-1);
-	}
-	mask = umask(0177);
-	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
-	    listen(fd, 16) == -1) {
-		log_warn("control socket %s", conf->control);
-		umask(mask);
-		close(fd);
-		return (-1);
-	}
-	umask(mask);
-	if (conf->control_group != NULL) {
-		if ((gr = getgrnam(conf->control_group)) == NULL ||
-		    chown(conf->control, (uid_t)-1, gr->gr_gid) == -1)
-			log_warnx("control socket: no group %s",
-			    conf->control_group);
-		else
-			mode = 0660;
-	}
-	if (chmod(conf->control, mode) == -1)
-		log_warn("control socket %s", conf->control);
-	return (fd);
+	return (control_bind("relayd", conf->control, conf->control_group));
 }

@@ -58,6 +58,7 @@ build() {
 	    libbsd_CFLAGS="-isystem $root/usr/include/bsd -DLIBBSD_OVERLAY" \
 	    libevent_LIBS=-levent_core libtls_LIBS=-ltls libssl_LIBS=-lssl \
 	    libcrypto_LIBS="-lcrypto $atomic" libseccomp_LIBS=-lseccomp \
+	    jansson_LIBS=-ljansson \
 	    libbsd_LIBS="-lbsd -lmd" "$obj/agentd" 2>"$obj/log" || {
 		cat "$obj/log" >&2
 		return 1

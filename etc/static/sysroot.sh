@@ -7,7 +7,7 @@ set -eu
 arch=$1
 dir=$2
 packages="libevent-dev libtls-dev libssl-dev libbsd-dev libmd-dev
-    libseccomp-dev linux-libc-dev"
+    libseccomp-dev libjansson-dev linux-libc-dev"
 
 [ ! -e "$dir/complete" ] || exit 0
 rm -rf "$dir"

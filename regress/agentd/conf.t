@@ -15,7 +15,7 @@ fi
 token=culv_exampleexam0_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_8be6bae5
 unset RELAY_URL RELAY_TOKEN HTTP_NETWORK_RELAY_URL HTTP_NETWORK_RELAY_NAME \
     HTTP_NETWORK_RELAY_SECRET SERVER_HOST SERVER_PORT PAT_TOKEN PING_INTERVAL
-unset https_proxy HTTPS_PROXY http_proxy all_proxy ALL_PROXY no_proxy NO_PROXY
+unset CULVERT_AGENTD_SOCKET https_proxy HTTPS_PROXY http_proxy all_proxy ALL_PROXY no_proxy NO_PROXY
 HOME=$T/home XDG_CONFIG_HOME=$T/home/config
 export HOME XDG_CONFIG_HOME
 

@@ -102,6 +102,7 @@ def work():
         os.chmod(_dir, 0o711)
         os.environ["XDG_CONFIG_HOME"] = _dir + "/home"
         os.environ["HOME"] = _dir + "/home"
+        os.environ["CULVERT_AGENTD_SOCKET"] = _dir + "/agentd.sock"
         os.mkdir(_dir + "/home", 0o700)
         for v in ("RELAY_URL", "RELAY_TOKEN", "PAT_TOKEN", "SERVER_HOST",
                   "SERVER_PORT", "HTTP_NETWORK_RELAY_URL",
@@ -463,14 +464,16 @@ class Agent:
             lines.append("ca \"%s\"" % make_ca())
         self.conf = write(d + "/agentd.conf",
                           "\n".join(lines + [extra]) + "\n")
+        self.socket = path(d + "/agentd.sock")
         if ROOT and user is not None:
             shutil.chown(tokfile, user)
+            shutil.chown(path(d), user)
         self.start(wait)
 
     def start(self, wait=True):
-        env = None
+        env = dict(os.environ, CULVERT_AGENTD_SOCKET=self.socket)
         if self.user is not None:
-            env = dict(os.environ, HOME="/", XDG_CONFIG_HOME="/nonexistent")
+            env.update(HOME="/", XDG_CONFIG_HOME="/nonexistent")
         self.proc = Proc("agentd-" + self.name, [
             *self.program, "-d", "-f", self.conf, *self.args],
             user=self.user, env=env)
@@ -482,6 +485,18 @@ class Agent:
 
     def children(self):
         return self.proc.children()
+
+    def status(self, *args):
+        return run([OBJ + "/agentd", "status", "-s", self.socket, *args],
+                   user=self.user)
+
+    def status_json(self):
+        """(exit status, what it shows or None)"""
+        r = self.status("--json")
+        try:
+            return r.returncode, json.loads(r.stdout)
+        except ValueError:
+            return r.returncode, None
 
     def stop(self):
         return self.proc.stop()

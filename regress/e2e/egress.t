@@ -56,7 +56,7 @@ class Inside(Agent):
     """A node in there."""
 
     def __init__(self, relay, name, extra="", env=None, hosts=None, **kw):
-        self.env, self.hosts = environment(**(env or {})), hosts
+        self.env, self.hosts = env or {}, hosts
         self.extra = extra
         super().__init__(relay, name, extra=extra, **kw)
 
@@ -68,7 +68,8 @@ class Inside(Agent):
             argv = INSIDE + ["unshare", "-m", "sh", "-c", "mount --bind "
                              '"$0" /etc/hosts && exec "$@"', self.hosts,
                              *argv[len(INSIDE):]]
-        self.proc = Proc("agentd-" + self.name, argv, env=self.env)
+        self.proc = Proc("agentd-" + self.name, argv, env=environment(
+            CULVERT_AGENTD_SOCKET=self.socket, **self.env))
         if wait and not self.proc.wait_line("link to .* is up", 30):
             self.proc.show()
             raise SystemExit("agentd did not get its link")
@@ -147,11 +148,21 @@ ok(a.proc.lines("is up .*through http://%s:%d$" % (OUT, http_port)),
    "CONNECT: a link, and the log says which way", a.proc.text())
 ok(passes("http"), "CONNECT: streams pass")
 ok(quiet(a.proc, "s3cre", "me:"), "CONNECT: nobody sees the password")
+code, s = a.status_json()
+eq((code, s["agent"]["through"], "s3cre" in str(s)),
+   (0, "http://%s:%d" % (OUT, http_port), False),
+   "agentd status: the way, and no password")
 http.kill()
 http.p.wait()
 ok(a.said("proxy http://%s:%d: .*Connection refused; next attempt" %
           (OUT, http_port)), "the proxy dies: it is told that it was the "
    "proxy", a.proc.text())
+code, s = a.status_json()
+ok(code == 1 and s["agent"]["next_relay"] == relay.url and
+   s["agent"]["through"] == "http://%s:%d" % (OUT, http_port) and
+   [t for t in s["attempts"] if t["what"] == "ended"] and
+   "Connection refused" in s["attempts"][-1]["why"],
+   "agentd status: not connected, why, and what is next", s)
 http = tinyproxy(http_port, ("me", "s3cret"))
 ok(a.up(2), "the proxy comes back, and the link")
 ok(passes("http"), "and streams")
@@ -164,6 +175,11 @@ ok(a.said(r"does not accept this user and password \(40.\): correct them .*"
           r"next attempt in 1\d"), "CONNECT: a wrong password, told and "
    "tried again, but not at once", a.proc.text())
 ok(quiet(a.proc, "guess"), "and not seen")
+code, s = a.status_json()
+ok(code == 1 and "does not accept this user and password" in
+   s["attempts"][-1]["why"] and s["agent"]["next_in_ms"] > 0 and
+   "guess" not in str(s), "agentd status: why, and when it is tried again",
+   s)
 a.reconfigure("me:guess", "me:s3cret")
 ok(a.up(), "corrected, and read again: a link")
 a.stop()
@@ -264,6 +280,8 @@ helper = write("helper", "#!/bin/sh\necho \"helps to reach $1 $2\" >&2\n"
                "proxyauth=me:s3cret\n" % (OUT, http_port), 0o755)
 a = Inside(relay, "helper", token=token, extra='proxy helper "%s"' % helper)
 ok(passes("helper"), "a helper", a.proc.text())
+eq(a.status_json()[1]["agent"]["through"], "helper " + helper,
+   "agentd status: by which helper")
 ok(a.proc.lines("helps to reach localhost %d" % relay.port),
    "it is told where to, and its complaints are in our log")
 h = a.children().get("helper")
@@ -306,6 +324,10 @@ a = Inside(relay, "two", token=token, extra='proxy "%s"\nrelay "wss://'
            url="wss://localhost:%d" % free_port())
 ok(a.proc.lines("relay wss://localhost:%d: .*next attempt in 0\\." % dead),
    "the first relays are dead: soon the next one", a.proc.text())
+code, s = a.status_json()
+ok(code == 0 and s["agent"]["relay"] == relay.url and
+   [t["what"] for t in s["attempts"]] == ["failed", "failed", "up"],
+   "agentd status: what was tried before", s)
 first = Relay("first", prefork=1, port=dead)
 first.user_add()
 relay.stop()
@@ -314,6 +336,8 @@ write("agentd-two.d/token", t + "\n", 0o600)
 a.proc.kill(signal.SIGHUP)
 ok(wait_for(lambda: node_online(first, "two"), 60),
    "another of the list comes back when that one is gone", a.proc.text())
+code, s = a.status_json()
+eq((code, s["agent"]["relay"]), (0, first.url), "agentd status: which one")
 first.stop()
 relay.start()
 a.stop()
