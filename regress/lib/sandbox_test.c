@@ -218,7 +218,7 @@ static const struct {
 	{ SANDBOX_LISTENER, { SYS_bind, 2 }, -1 },
 	{ SANDBOX_LISTENER, { SYS_listen, 2 }, -1 },
 	{ SANDBOX_LISTENER, { SYS_socketpair, AF_UNIX, SOCK_STREAM }, -1 },
-	{ SANDBOX_TUNNEL, { SYS_accept4, 2 }, -1 },
+	{ SANDBOX_TUNNEL, { SYS_accept4, 2 }, ENOTSOCK },
 	{ SANDBOX_TUNNEL, { SYS_getsockopt, 2 }, ENOTSOCK },
 	{ SANDBOX_ROUTER, { SYS_accept4, 2 }, ENOTSOCK },
 	{ SANDBOX_ROUTER, { SYS_setsockopt, 2, SOL_SOCKET }, -1 },
