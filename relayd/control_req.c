@@ -478,6 +478,7 @@ control_stats(struct control *c)
 	control_stat(c, "refused", l.refused);
 	control_stat(c, "buffered_bytes", l.buffered);
 	control_stat(c, "credit_bytes", l.credit);
+	control_stat(c, "datagrams_lost", l.lost);
 	control_stat(c, "bytes_from_targets", n->stream_in);
 	control_stat(c, "bytes_to_targets", n->stream_out);
 	for (k = 0; (cert = figures_cert(k)) != NULL; k++) {

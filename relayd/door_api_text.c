@@ -79,9 +79,9 @@ json_listener(struct textbuf *t, const struct api_figures *a, int i)
 	textbuf_add(t, "{\"listener\":%d,\"connections\":%" PRIu64
 	    ",\"accepted\":%" PRIu64 ",\"refused\":%" PRIu64
 	    ",\"handshakes_failed\":%" PRIu64 ",\"buffered_bytes\":%" PRIu64
-	    ",\"credit_bytes\":%" PRIu64 ",\"requests\":{", i,
-	    l->connections, l->accepted, l->refused, l->handshakes_failed,
-	    l->buffered, l->credit);
+	    ",\"credit_bytes\":%" PRIu64 ",\"datagrams_lost\":%" PRIu64
+	    ",\"requests\":{", i, l->connections, l->accepted, l->refused,
+	    l->handshakes_failed, l->buffered, l->credit, l->lost);
 	for (d = 0; d < DOORS; d++) {
 		if (doors[d] != NULL)
 			textbuf_add(t, "%s\"%s\":%" PRIu64, d > 0 ? "," : "",
@@ -266,6 +266,9 @@ static const struct {
 	{ "credit_bytes", "gauge",
 	    "Memory that is reserved for the windows of streams.",
 	    offsetof(struct listener_stats, credit) },
+	{ "datagrams_lost_total", "counter",
+	    "Datagrams that gave way to newer ones, or were over a limit.",
+	    offsetof(struct listener_stats, lost) },
 };
 
 static void

@@ -152,6 +152,7 @@ RB_PROTOTYPE(conn_table, conn, by_id, conn_cmp)
 
 struct listener_counts {
 	uint64_t	 connections, accepted, handshakes_failed, refused;
+	uint64_t	 lost;		/* datagrams, on links that have ended */
 	uint64_t	 requests[DOORS], denied[LOGIN_STATUSES];
 };
 
@@ -230,6 +231,8 @@ int	 conn_link(struct conn *);
 /* Its link is over: tell router, routes and streams. */
 void	 conn_unlink(struct conn *, const char *);
 struct link	*peer_link(int);
+/* Datagrams lost on the links between listeners, since they are up. */
+uint64_t	 peers_lost(void);
 int	 link_recv_listener(struct proc_peer *, struct imsg *);
 int	 link_recv_kill(struct proc_peer *, struct imsg *);
 int	 links_announce(uint32_t *);

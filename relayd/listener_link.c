@@ -178,6 +178,7 @@ conn_unlink(struct conn *c, const char *why)
 		mux_get_stats(link_mux(c->link), &stats);
 		down.in = stats.in;
 		down.out = stats.out;
+		counts.lost += stats.lost;
 		link_free(c->link);
 		c->link = NULL;
 	}
@@ -365,6 +366,22 @@ peer_link_down(struct link *link, void *arg, int code, const char *text)
 	link_free(link);
 	if (p->link == link)
 		p->link = NULL;
+}
+
+uint64_t
+peers_lost(void)
+{
+	struct mux_stats	 stats;
+	uint64_t		 lost = 0;
+	int			 i;
+
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (peer_link(i) == NULL)
+			continue;
+		mux_get_stats(link_mux(peer_link(i)), &stats);
+		lost += stats.lost;
+	}
+	return (lost);
 }
 
 struct link *

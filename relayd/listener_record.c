@@ -163,6 +163,7 @@ record_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 		ls.streams = m.streams;
 		ls.rtt_us = link_rtt(c->link);
 		st.buffered += m.queued;
+		st.lost += m.lost;
 		(void)proc_send(peer, IMSG_LINK_STATS, c->id, -1, &ls,
 		    sizeof(ls));
 	}
@@ -172,6 +173,7 @@ record_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 	st.handshakes_failed = counts.handshakes_failed;
 	st.refused = counts.refused;
 	st.credit = budget.used;
+	st.lost += counts.lost + peers_lost();
 	memcpy(st.requests, counts.requests, sizeof(st.requests));
 	memcpy(st.denied, counts.denied, sizeof(st.denied));
 	(void)proc_send(peer, IMSG_STATS, 0, -1, &st, sizeof(st));

@@ -536,6 +536,7 @@ struct listener_stats {
 	uint64_t		 refused;	/* at a limit */
 	uint64_t		 buffered;	/* bytes in connections */
 	uint64_t		 credit;	/* bytes reserved for windows */
+	uint64_t		 lost;		/* datagrams, since start */
 	uint64_t		 requests[DOORS];	/* HTTP, by door */
 	uint64_t		 denied[LOGIN_STATUSES];
 };

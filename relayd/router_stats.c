@@ -154,6 +154,7 @@ stats_sum(struct listener_stats *sum)
 		sum->refused += latest[i].refused;
 		sum->buffered += latest[i].buffered;
 		sum->credit += latest[i].credit;
+		sum->lost += latest[i].lost;
 	}
 }
 

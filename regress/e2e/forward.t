@@ -262,6 +262,47 @@ for extra, name in ([], "there"), (["-R"], "and back"):
 r = run(["iperf3", "-c", "127.0.0.1", "-p", str(liperf), "-u", "-b", "400M",
          "-l", "8000", "-t", "2", "-J"], timeout=90)
 eq(r.returncode, 0, "a flood of datagrams")
+# A node that stands still: its datagrams are lost, and nothing else waits.
+tunnel = agent.children()["tunnel"]
+os.kill(tunnel, signal.SIGSTOP)
+lost = relay.stat("datagrams_lost")
+
+
+def flood():
+    for _ in range(2000):
+        c.send(b"f" * 8000)
+    return relay.stat("datagrams_lost") > lost + 100
+
+
+c.setblocking(False)
+flooded = False
+end = time.monotonic() + 60
+while not flooded and time.monotonic() < end:
+    try:
+        flooded = flood()
+    except BlockingIOError:
+        pass
+ok(flooded, "a node that stands still: datagrams are lost, and counted",
+   relay.stat("datagrams_lost"))
+r = run([OBJ + "/accessctl", "nodes", "--json"], env=env)
+eq(r.returncode, 0, "others come in meanwhile")
+os.kill(tunnel, signal.SIGCONT)
+c.settimeout(20)
+
+
+def fresh():
+    c.send(b"fresh")
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        try:
+            if c.recv(70000) == b"5:fresh":
+                return True
+        except OSError:
+            return False
+    return False
+
+
+ok(wait_for(fresh, 60), "and when it goes on, so does the session")
 eq(dig("printer.home").stdout, "192.0.2.7\n", "others go on behind it")
 
 # Unix sockets

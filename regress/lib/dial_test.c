@@ -186,6 +186,8 @@ done(struct dial *d, void *arg, int fd, enum dial_error error,
 		dial_free(d);
 }
 
+static int	 dgram;		/* dial datagrams */
+
 static struct dial *
 begin(struct result *r, const char *host, unsigned int timeout,
     int (*filter)(void *, const struct sockaddr *))
@@ -193,7 +195,7 @@ begin(struct result *r, const char *host, unsigned int timeout,
 	struct dial_config	 conf = { .base = base, .host = host,
 				    .port = port, .timeout_ms = timeout,
 				    .filter = filter, .done = done,
-				    .arg = r };
+				    .arg = r, .dgram = dgram };
 	struct dial		*d;
 
 	r->fd = -1;
@@ -230,6 +232,36 @@ number_connects(void **state __unused)
 	getsockopt(r.fd, IPPROTO_TCP, TCP_NODELAY, &on, &len);
 	assert_int_not_equal(on, 0);
 	close(r.fd);
+}
+
+static int
+deny(void *arg, const struct sockaddr *sa)
+{
+	return (0);
+}
+
+static void
+datagrams_are_only_pointed_there(void **state __unused)
+{
+	struct sockaddr_in	 sin;
+	struct result		 r;
+	socklen_t		 len = sizeof(sin);
+	socklen_t		 tlen = sizeof(int);
+	int			 type = 0;
+
+	dgram = 1;
+	/* 127.0.0.2 comes first, and whether anybody is there is not known. */
+	dial(&r, "second.test", 5000, NULL);
+	assert_int_equal(r.error, DIAL_OK);
+	getsockopt(r.fd, SOL_SOCKET, SO_TYPE, &type, &tlen);
+	assert_int_equal(type, SOCK_DGRAM);
+	assert_int_equal(getpeername(r.fd, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(ntohl(sin.sin_addr.s_addr), INADDR_LOOPBACK + 1);
+	assert_true(fcntl(r.fd, F_GETFL) & O_NONBLOCK);
+	close(r.fd);
+	dial(&r, "good.test", 5000, deny);
+	assert_int_equal(r.error, DIAL_DENIED);
+	dgram = 0;
 }
 
 static void
@@ -521,6 +553,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(number_connects),
+		cmocka_unit_test(datagrams_are_only_pointed_there),
 		cmocka_unit_test(names_connect),
 		cmocka_unit_test(refusal_names_what_was_tried),
 		cmocka_unit_test(refusal_says_more_than_no_route),

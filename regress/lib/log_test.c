@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -332,6 +333,33 @@ status_of(int how)
 	return (status);
 }
 
+static int	 diverted_level;
+static char	 diverted[2048];
+
+static void
+divert(int level, const char *line)
+{
+	diverted_level = level;
+	strlcpy(diverted, line, sizeof(diverted));
+}
+
+static void
+lines_may_go_elsewhere(void **state)
+{
+	catch();
+	log_init("t", LOG_STYLE_COMMAND, 0);
+	log_divert(divert);
+	errno = EPERM;
+	log_warn("x%d\n", 1);
+	log_divert(NULL);
+	assert_string_equal(caught(), "");
+	assert_int_equal(diverted_level, LOG_WARNING);
+	assert_string_equal(diverted, "x1\\n: Operation not permitted");
+	catch();
+	log_info("here");
+	assert_string_equal(caught(), "t: here\n");
+}
+
 static void
 fatal_exits_1(void **state)
 {
@@ -369,6 +397,7 @@ main(void)
 		cmocka_unit_test(one_write_for_a_line),
 		cmocka_unit_test(full_pipe_does_not_stop_us),
 		cmocka_unit_test(no_descriptor_is_needed),
+		cmocka_unit_test(lines_may_go_elsewhere),
 		cmocka_unit_test(fatal_exits_1),
 	};
 
