@@ -38,6 +38,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http.h"
 #include "log.h"
 #include "relayd.h"
 
@@ -74,7 +75,10 @@ config_new(void)
 		fatal("configuration");
 	conf->backups = 3;
 	conf->limits.handshake_ms = 10000;
+	conf->limits.idle_ms = 60000;
 	conf->limits.head_bytes = 16384;
+	conf->limits.head_fields = HTTP_FIELDS_MAX;
+	conf->limits.request_line = HTTP_LINE_MAX;
 	conf->limits.connections = 0;		/* what descriptors allow */
 	conf->limits.connections_per_addr = 1024;
 	conf->limits.handshakes = 1024;

@@ -621,6 +621,17 @@ conn_ready(struct evtls *tls, void *arg)
 	c->state = CONN_REQUEST;
 }
 
+/* What the parser takes, but the configuration does not: a status, or 0. */
+static int
+head_too_large(const struct http_head *head)
+{
+	/* "GET / HTTP/1.1": what is between, and around them. */
+	if (head->method.len + head->target.len + sizeof("  HTTP/1.1") - 1 >
+	    limits.request_line)
+		return (414);
+	return (head->nfields > limits.head_fields ? 431 : 0);
+}
+
 static size_t
 conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 {
@@ -633,6 +644,11 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 		return (len);
 	if (c->state != CONN_REQUEST || c->out != NULL)
 		return (0);
+	if (c->idle) {
+		/* The head of the next request, however slowly it comes. */
+		c->idle = 0;
+		evtls_deadline(tls, limits.handshake_ms);
+	}
 	/* A byte at a time must not cost a parse for each byte. */
 	if (len < limits.head_bytes && buf[len - 1] != '\n' &&
 	    memmem(buf, len, "\n\r\n", 3) == NULL)
@@ -641,10 +657,11 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 	    &head, &status);
 	if (n == 0)
 		return (0);
-	if (n == -1) {
+	if (n == -1 || (status = head_too_large(&head)) != 0) {
 		c->bodiless = 0;
-		conn_error(c, NULL, status, "the request can't be understood",
-		    NULL);
+		conn_error(c, NULL, status, status == 431 || status == 414 ?
+		    "the request is too long" :
+		    "the request can't be understood", NULL);
 		return (len);
 	}
 	conn_request(c, &head);
@@ -686,7 +703,8 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 		evtls_resume(tls);
 		evtls_close(tls);
 	} else if (c->state == CONN_REQUEST) {
-		evtls_deadline(tls, limits.handshake_ms);
+		c->idle = 1;
+		evtls_deadline(tls, limits.idle_ms);
 		evtls_resume(tls);
 	}
 	return (0);

@@ -127,6 +127,8 @@ struct conn {
 	char			*out;		/* a response, or NULL */
 	size_t			 outlen, outoff;
 	int			 keepalive;
+	int			 idle;		/* nothing of the next request
+						   has come */
 	int			 bodiless;	/* of a HEAD: no body */
 	int			 minor;		/* of its HTTP/1.minor */
 	struct api_request	*api;		/* or NULL */

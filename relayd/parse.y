@@ -32,6 +32,7 @@
 #include "addr.h"
 #include "conflex.h"
 #include "forwarded.h"
+#include "http.h"
 #include "log.h"
 #include "relayd.h"
 
@@ -268,7 +269,12 @@ static const struct {
 } limit_names[] = {
 	{ "handshake timeout", LIMIT_TIME, LIMIT32(handshake_ms),
 	    100, 3600000 },
+	{ "head fields", LIMIT_COUNT, LIMIT32(head_fields),
+	    1, HTTP_FIELDS_MAX },
 	{ "head size", LIMIT_SIZE, LIMIT32(head_bytes), 512, 65536 },
+	{ "request line", LIMIT_SIZE, LIMIT32(request_line),
+	    64, HTTP_LINE_MAX },
+	{ "idle timeout", LIMIT_TIME, LIMIT32(idle_ms), 100, 3600000 },
 	{ "connections", LIMIT_COUNT, LIMIT32(connections), 1, 1000000 },
 	{ "connections per address", LIMIT_COUNT,
 	    LIMIT32(connections_per_addr), 1, 1000000 },

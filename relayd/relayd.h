@@ -61,13 +61,17 @@ enum relayd_kind {
 
 struct relayd_limits {
 	uint32_t	 handshake_ms;		/* TLS and head, together */
+	uint32_t	 idle_ms;		/* between requests */
 	uint32_t	 head_bytes;		/* of a request head */
+	uint32_t	 head_fields;
+	uint32_t	 request_line;		/* bytes */
 	uint32_t	 connections;		/* per listener; 0: by rlimit */
 	uint32_t	 connections_per_addr;	/* per listener */
 	uint32_t	 handshakes;		/* in flight, per listener */
 	uint32_t	 links_per_user;
 	uint32_t	 streams_per_link;
 	uint32_t	 udp_idle_ms;		/* of published ports */
+	uint32_t	 pad;
 	uint64_t	 credit_per_link;	/* bytes */
 	uint64_t	 credit_total;		/* bytes, per listener */
 };
