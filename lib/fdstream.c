@@ -215,18 +215,39 @@ struct fdstream *
 fdstream_open(struct event_base *base, int rfd, int wfd, struct mux *mux,
     const struct mux_open *open, const struct fdstream_ops *ops, void *arg)
 {
+	return (fdstream_metered(base, rfd, wfd, mux, open, ops, arg, NULL,
+	    NULL));
+}
+
+struct fdstream *
+fdstream_metered(struct event_base *base, int rfd, int wfd, struct mux *mux,
+    const struct mux_open *open, const struct fdstream_ops *ops, void *arg,
+    struct meter_flow *from, struct meter_flow *to)
+{
 	struct fdstream		*f;
 	struct mux_stream	*s;
 
 	if ((f = fdstream_alloc(base, rfd, wfd, ops, arg)) == NULL)
 		return (NULL);
-	s = mux_open_stream(mux, open, &fdstream_mux_ops, f);
+	s = mux_open_metered(mux, open, &fdstream_mux_ops, f, to);
 	if (s == NULL) {
 		fdstream_destroy(f);
 		return (NULL);
 	}
+	if (from != NULL)
+		mux_pace(s, from);
 	fdstream_begin(f, s);
 	return (f);
+}
+
+void
+fdstream_meter(struct fdstream *f, struct meter_flow *from,
+    struct meter_flow *to)
+{
+	if (f->stream == NULL)
+		return;
+	mux_pace(f->stream, from);
+	mux_meter(f->stream, to);
 }
 
 int

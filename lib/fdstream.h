@@ -35,6 +35,7 @@
 
 struct event_base;
 struct fdstream;
+struct meter_flow;
 
 struct fdstream_ops {
 	/* The far end is connected (only when we opened the stream). */
@@ -61,6 +62,16 @@ struct fdstream	*fdstream_new(struct event_base *, int, int,
 struct fdstream	*fdstream_open(struct event_base *, int, int, struct mux *,
 		    const struct mux_open *, const struct fdstream_ops *,
 		    void *);
+/*
+ * fdstream_metered: the same, with limits of bandwidth (or NULL) on what is
+ * read from the source, and on what comes for the sink.  fdstream_meter:
+ * others from now on.
+ */
+struct fdstream	*fdstream_metered(struct event_base *, int, int, struct mux *,
+		    const struct mux_open *, const struct fdstream_ops *,
+		    void *, struct meter_flow *, struct meter_flow *);
+void		 fdstream_meter(struct fdstream *, struct meter_flow *,
+		    struct meter_flow *);
 /*
  * fdstream_prefix: send these bytes before what the source says; to be called
  * right after fdstream_open, once.  0, or -1 without memory.

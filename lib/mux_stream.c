@@ -191,8 +191,10 @@ mux_meter(struct mux_stream *s, struct meter_flow *f)
 	f->arg = s;
 	if (s->flags & (STREAM_OURS | STREAM_ACCEPTED))
 		meter_gift(f, s->arriving);
-	else
-		meter_lend(f, s->arriving);
+	else {
+		meter_lend(f, s->arriving + s->queue.len);
+		meter_came(f, s->queue.len, s->mux->now);
+	}
 	if (s->consumed >= stream_quantum(s))
 		stream_ask(s);
 }

@@ -491,6 +491,16 @@ udp_session_open(struct udp_session *s, struct mux *mux,
 	return (0);
 }
 
+void
+udp_session_meter(struct udp_session *s, struct meter_flow *from,
+    struct meter_flow *to)
+{
+	if (s->stream == NULL)
+		return;
+	mux_pace(s->stream, from);
+	mux_meter(s->stream, to);
+}
+
 struct mux_stream *
 udp_session_stream(struct udp_session *s)
 {
@@ -575,9 +585,10 @@ sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
 		return;
 	}
 	session_active(s);
+	/* What a limit does not let through was not carried. */
+	if (s->stream != NULL && mux_dgram_send(s->stream, buffer, n) == -1)
+		return;
 	s->got += n;
-	if (s->stream != NULL)
-		(void)mux_dgram_send(s->stream, buffer, n);
 	if (!s->accepted)
 		session_wait(s, buffer, n);
 }

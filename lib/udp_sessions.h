@@ -92,6 +92,9 @@ void		 udp_session_start(struct udp_session *, struct mux_stream *);
 int		 udp_session_waits(const struct udp_session *);
 int		 udp_session_open(struct udp_session *, struct mux *,
 		    const struct mux_open *);
+/* Limits of bandwidth, or NULL, on what comes from its source, and for it. */
+void		 udp_session_meter(struct udp_session *, struct meter_flow *,
+		    struct meter_flow *);
 /* Reset its stream; end() is called. */
 void		 udp_session_kill(struct udp_session *, uint16_t,
 		    const char *);

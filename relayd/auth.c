@@ -56,6 +56,9 @@ struct store		*auth_store;
 struct throttle		*auth_throttle;
 struct names		 auth_names = TAILQ_HEAD_INITIALIZER(auth_names);
 
+struct relayd_bandwidth	 auth_bandwidth;
+
+static struct relayd_bandwidth new_bandwidth;
 static struct names	 new_names = TAILQ_HEAD_INITIALIZER(new_names);
 static char		 state[1024];
 static struct event	*tick, *soon, *grant;
@@ -91,6 +94,10 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_grant_used, 0, 0 },
 	{ IMSG_REVOKED, PROC_ROUTER, sizeof(struct ctl_end),
 	    auth_recv_revoked, 0, 0 },
+	{ IMSG_METER_ASK, PROC_ROUTER, sizeof(struct meter_id),
+	    auth_recv_meter_ask, 0, 0 },
+	{ IMSG_TRAFFIC, PROC_ROUTER, sizeof(struct traffic),
+	    auth_recv_traffic, 0, 0 },
 	{ IMSG_NODE_STATE, PROC_ROUTER, sizeof(struct node_state),
 	    auth_recv_node_state, 0, 0 },
 	{ IMSG_PUBLISH_TRIED, PROC_ROUTER, sizeof(struct publish_result),
@@ -138,6 +145,7 @@ auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	names_clear(&new_names);
 	auth_publish_conf_begin();
+	new_bandwidth = c.bandwidth;
 	/* It changes only with a restart. */
 	if (state[0] == '\0')
 		strlcpy(state, c.state, sizeof(state));
@@ -169,6 +177,8 @@ auth_recv_conf_end(struct proc_peer *peer, struct imsg *imsg)
 	names_clear(&auth_names);
 	TAILQ_CONCAT(&auth_names, &new_names, entry);
 	auth_publish_conf_end();
+	auth_bandwidth = new_bandwidth;
+	auth_limits_changed();
 	return (0);
 }
 
@@ -210,6 +220,7 @@ void
 auth_stop(void)
 {
 	auth_audit_flush();
+	auth_traffic_stop();
 	store_free(auth_store);
 	auth_store = NULL;
 }
@@ -286,6 +297,7 @@ auth_open(void)
 	auth_session_nodes_up();
 	auth_grant_ask();
 	auth_publish_sync();
+	auth_limits_changed();
 }
 
 /*
@@ -317,6 +329,7 @@ auth_ticks(void)
 	more |= auth_list_tick();
 	more |= auth_audit_tick();
 	more |= auth_backup_tick();
+	more |= auth_traffic_tick();
 	if (more && !evtimer_pending(soon, NULL))
 		evtimer_add(soon, &tv);
 }

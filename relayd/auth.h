@@ -41,6 +41,7 @@ struct imsg;
 extern struct store	*auth_store;
 extern struct throttle	*auth_throttle;
 extern struct names	 auth_names;	/* that this relay goes by */
+extern struct relayd_bandwidth auth_bandwidth;	/* as configured */
 
 /* s and ms since 1970; ms of a clock that only goes forward. */
 int64_t	 auth_wall(void);
@@ -193,6 +194,24 @@ int	 auth_admin_publish_remove(const struct auth_request *, const char *);
 /* A record of one, as far as auth knows it. */
 void	 auth_admin_publication(const struct store_publication *,
 	    struct ctl_publish *);
+
+/* ---- auth_traffic.c: bytes that were carried, and may be ---- */
+
+/* What counts, with the configuration behind it: rate and month. */
+void	 auth_limit_effective(uint32_t what, const struct store_limit *,
+	    uint64_t *, uint64_t *);
+/* In a month: in and out. */
+enum store_result auth_traffic_of(uint32_t month, uint32_t what,
+	    const char *id, uint64_t *, uint64_t *);
+/* Tell router, of one or of all. */
+void	 auth_limit_changed(uint32_t what, const char *id);
+void	 auth_limits_changed(void);
+int	 auth_recv_meter_ask(struct proc_peer *, struct imsg *);
+int	 auth_recv_traffic(struct proc_peer *, struct imsg *);
+/* Write what is due; all that goes into one batch; everything.  1: more. */
+int	 auth_traffic_tick(void);
+int	 auth_traffic_flush(void);
+void	 auth_traffic_stop(void);
 
 /* ---- auth_audit.c: what is written behind, in batches ---- */
 

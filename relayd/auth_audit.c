@@ -145,7 +145,7 @@ auth_recv_audit(struct proc_peer *peer, struct imsg *imsg)
 	struct audit_event	 e;
 
 	if (imsg_get_data(imsg, &e, sizeof(e)) == -1 ||
-	    e.what < AUDIT_LOGIN || e.what > AUDIT_ADMIN || e.at < 0 ||
+	    e.what < AUDIT_LOGIN || e.what > AUDIT_QUOTA || e.at < 0 ||
 	    memchr(e.email, '\0', sizeof(e.email)) == NULL ||
 	    memchr(e.token_id, '\0', sizeof(e.token_id)) == NULL ||
 	    memchr(e.node, '\0', sizeof(e.node)) == NULL ||

@@ -237,6 +237,40 @@ enum store_result store_publication_remove(struct store *, const char *id);
 enum store_result store_publication_page(struct store *, int64_t after,
 		    struct store_publication *, size_t *n);
 
+/* ---- bandwidth and traffic ---- */
+
+/* what: enum meter_what, here and below. */
+struct store_limit {
+	char		 name[CTL_EMAIL_LEN];	/* of it, for people */
+	int		 has_rate, has_month;	/* else the configuration's */
+	uint64_t	 rate;			/* bytes/s each way; 0: any */
+	uint64_t	 month;			/* bytes; 0: any */
+};
+
+struct store_traffic {
+	uint32_t	 what;
+	char		 id[USER_ID_LEN + 4];
+	char		 name[CTL_EMAIL_LEN];	/* empty: it is gone */
+	uint64_t	 in, out;
+};
+
+/* STORE_NONE: there is no such user, node or port. */
+enum store_result store_limit_find(struct store *, uint32_t what,
+		    const char *id, struct store_limit *);
+enum store_result store_limit_set(struct store *, uint32_t what,
+		    const char *id, const struct store_limit *);
+/* So many bytes more, in this month (202611). */
+enum store_result store_traffic_add(struct store *, uint32_t month,
+		    uint32_t what, const char *id, uint64_t in, uint64_t out);
+/* Never STORE_NONE: nothing is nothing. */
+enum store_result store_traffic_find(struct store *, uint32_t month,
+		    uint32_t what, const char *id, uint64_t *in,
+		    uint64_t *out);
+/* By what and id; after: the last of the page before, or zeroed. */
+enum store_result store_traffic_page(struct store *, uint32_t month,
+		    const struct store_traffic *after,
+		    struct store_traffic *, size_t *n);
+
 /* ---- audit log ---- */
 
 enum store_result store_audit_add(struct store *, const struct audit_event *);

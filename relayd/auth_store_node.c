@@ -165,7 +165,8 @@ audit_name(uint32_t what)
 		[AUDIT_REVOKE] = "revoke",
 		[AUDIT_ADMIN] = "admin",
 		[AUDIT_GRANT] = "grant",
-		[AUDIT_GRANT_EXPIRED] = "grant expired"
+		[AUDIT_GRANT_EXPIRED] = "grant expired",
+		[AUDIT_QUOTA] = "quota"
 	};
 
 	if (what >= nitems(names) || names[what] == NULL)

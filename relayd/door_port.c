@@ -138,6 +138,8 @@ static void	visitor_describe(const struct stream_record *,
 static void	visitor_bytes(const struct stream_record *, uint64_t *,
 		    uint64_t *);
 static void	visitor_kill(struct stream_record *, uint16_t, const char *);
+static void	visitor_meter(struct stream_record *, struct meter_flow *,
+		    struct meter_flow *);
 
 RB_HEAD(port_table, port_entry);
 RB_PROTOTYPE_STATIC(port_table, port_entry, by_id, port_cmp)
@@ -151,7 +153,7 @@ static const struct udp_sessions_ops udp_ops = {
 	.begin = udp_begin, .end = udp_end
 };
 static const struct stream_record_ops record_ops = {
-	visitor_describe, visitor_bytes, visitor_kill
+	visitor_describe, visitor_bytes, visitor_kill, visitor_meter
 };
 
 static int
@@ -790,8 +792,12 @@ visitor_open(struct visitor *v, const struct route *route, uint16_t *code)
 	static struct mux_open	 open;
 	struct port_entry	*e = v->port;
 	struct link		*link;
+	const char		*why;
 
 	memset(&open, 0, sizeof(open));
+	*code = MUX_CODE_LIMIT;
+	if (record_limit(&v->record, route, &why) == -1)
+		return (why);
 	v->record.ticket = route->ticket;
 	*code = MUX_CODE_NODE_OFFLINE;
 	if ((link = route_link(route, &open.ticket)) == NULL)
@@ -805,9 +811,13 @@ visitor_open(struct visitor *v, const struct route *route, uint16_t *code)
 	if (v->udp != NULL) {
 		if (udp_session_open(v->udp, link_mux(link), &open) == -1)
 			return ("too many streams to this node");
+		udp_session_meter(v->udp, record_flow(&v->record, WAY_OUT),
+		    record_flow(&v->record, WAY_IN));
 	} else {
-		v->stream = fdstream_open(proc_base(), v->fd, v->fd,
-		    link_mux(link), &open, &visitor_ops, v);
+		v->stream = fdstream_metered(proc_base(), v->fd, v->fd,
+		    link_mux(link), &open, &visitor_ops, v,
+		    record_flow(&v->record, WAY_OUT),
+		    record_flow(&v->record, WAY_IN));
 		if (v->stream == NULL)
 			return ("too many streams to this node");
 	}
@@ -914,4 +924,16 @@ visitor_kill(struct stream_record *r, uint16_t code, const char *text)
 		visitor_unwait(v);
 		visitor_refuse(v, code, text);
 	}
+}
+
+static void
+visitor_meter(struct stream_record *r, struct meter_flow *out,
+    struct meter_flow *in)
+{
+	struct visitor	*v = (struct visitor *)r;
+
+	if (v->stream != NULL)
+		fdstream_meter(v->stream, out, in);
+	else if (v->udp != NULL)
+		udp_session_meter(v->udp, out, in);
 }

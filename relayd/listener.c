@@ -78,6 +78,7 @@ struct relayd_limits	 limits;
 struct mux_budget	 budget;
 struct listener_counts	 counts;
 struct nonce_key	 nonce_key;
+int			 listener_prefork;
 
 static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
 /* Connections nobody has logged in on, oldest first. */
@@ -149,6 +150,8 @@ const struct proc_rule listener_rules[] = {
 	{ IMSG_GRANTS_ASK, PROC_ROUTER, 0, listener_recv_grants_ask, 0, 0 },
 	{ IMSG_STREAM_KILL, PROC_ROUTER, sizeof(struct stream_kill),
 	    record_recv_kill, 0, 0 },
+	{ IMSG_SHARE, PROC_ROUTER, sizeof(struct share_set),
+	    share_recv_set, 0, 0 },
 	{ IMSG_STATS_ASK, PROC_ROUTER, sizeof(struct ctl_id),
 	    record_recv_stats, 0, 0 },
 	{ IMSG_NODES_ENTRY, PROC_ROUTER, NODES_ENTRY_MIN,
@@ -223,6 +226,7 @@ listener_serve(void)
 		log_info("room for %u connections in each listener",
 		    limits.connections);
 	links_init();
+	shares_init();
 	accept_go_on(-1, 0, NULL);
 }
 
@@ -288,8 +292,10 @@ listener_announce(void)
 	if (!told.done) {
 		if (!links_announce(&told.link))
 			return;
-		if (told.stream == 0)
+		if (told.stream == 0) {
 			routes_ask_again();
+			shares_announce();
+		}
 		if (!records_announce(&told.stream, 0))
 			return;
 		told.done = 1;

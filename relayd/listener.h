@@ -41,14 +41,18 @@
  *	listener_route.c	which link leads to a node: routes and tickets
  *	listener_record.c	streams on record, whoever carries them
  *	listener_grant.c	what others' nodes may be used for
+ *	listener_share.c	limits of bandwidth that they rest on
  *	listener_stream.c	streams from a client's link to a node's
  *	listener_drain.c	the end of a listener that has a successor
  *	door_*.c		one protocol of clients each
  */
 
 struct api_request;
+struct meter_flow;
 struct route;
 struct route_entry;
+struct share;
+struct share_flows;
 struct stream_record;
 TAILQ_HEAD(stream_records, stream_record);
 SLIST_HEAD(route_entries, route_entry);
@@ -85,6 +89,12 @@ struct stream_record_ops {
 		    uint64_t *);
 	/* End it early: it is gone then. */
 	void	(*kill)(struct stream_record *, uint16_t, const char *);
+	/*
+	 * From now on there are these limits on what goes to the node, and
+	 * on what comes from it; NULL: none any more.
+	 */
+	void	(*meter)(struct stream_record *, struct meter_flow *,
+		    struct meter_flow *);
 };
 
 struct stream_record {
@@ -96,6 +106,9 @@ struct stream_record {
 	uint64_t			 ticket;	/* of its route */
 	int64_t				 since;
 	int				 told;		/* router knows it */
+	uint64_t			 in, out;	/* and of these bytes */
+	struct share			*shares[STREAM_METERS];
+	struct share_flows		*flows;		/* NULL: no limit */
 };
 
 enum conn_state {
@@ -164,6 +177,7 @@ extern struct relayd_limits	 limits;
 extern struct mux_budget	 budget;
 extern struct listener_counts	 counts;
 extern struct nonce_key		 nonce_key;
+extern int			 listener_prefork;
 
 uint64_t	 listener_ms(void);		/* monotonic */
 struct conn	*conn_find(uint32_t);
@@ -311,6 +325,31 @@ void	 record_end(struct stream_record *);
 int	 records_announce(uint64_t *, int);
 int	 record_recv_kill(struct proc_peer *, struct imsg *);
 int	 record_recv_stats(struct proc_peer *, struct imsg *);
+
+/* The one behind this, NULL: the first; NULL if there is none. */
+struct stream_record *record_next(struct stream_record *);
+
+/* listener_share.c */
+void	 shares_init(void);
+/*
+ * record_limit: before a stream is opened to a node, by whichever door: it
+ * rests on the limits that its route names.  0; or -1: it is not to be, with
+ * a reason for people (MUX_CODE_LIMIT).
+ * record_flow: the limit on one of its ways (WAY_OUT: to the node), NULL if
+ * there is none, for mux_open_metered, mux_meter and mux_pace.  From then on
+ * ops->meter tells of changes.  It goes with record_end.
+ */
+int	 record_limit(struct stream_record *, const struct route *,
+	    const char **);
+struct meter_flow *record_flow(const struct stream_record *, int);
+void	 record_unlimit(struct stream_record *);
+/*
+ * The early data of those before it, which nobody can withhold, was more
+ * than they allow: a stream that may bring some has to wait.
+ */
+int	 record_owes(const struct stream_record *);
+void	 shares_announce(void);
+int	 share_recv_set(struct proc_peer *, struct imsg *);
 
 /* listener_stream.c */
 void	 stream_new(struct conn *, struct mux_stream *,

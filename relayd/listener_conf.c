@@ -131,6 +131,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	memcpy(nonce_key.key, next.begin.nonce_key, sizeof(nonce_key.key));
 	proxy_conf_end();
 	door_api_conf_end(&next.begin);
+	listener_prefork = next.begin.prefork;
 	listener_set_limits(&next.begin.limits);
 	log_setverbose(next.begin.verbose);
 	listener_accept_sweep(1);

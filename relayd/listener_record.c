@@ -23,12 +23,16 @@
 
 #include "compat.h"
 
+#include <event2/event.h>
 #include <imsg.h>
 
 #include <string.h>
 #include <time.h>
 
 #include "listener.h"
+#include "log.h"
+
+#define TELL_S		5	/* router hears of bytes so often */
 
 static int
 record_cmp(struct stream_record *a, struct stream_record *b)
@@ -40,7 +44,12 @@ static RB_HEAD(record_table, stream_record) records =
     RB_INITIALIZER(&records);
 RB_GENERATE_STATIC(record_table, stream_record, by_id, record_cmp)
 
-static uint64_t	 last_id;
+static void	record_bytes(struct stream_record *);
+static void	records_tell(evutil_socket_t, short, void *);
+static void	records_tell_later(void);
+
+static uint64_t		 last_id;
+static struct event	*teller;
 
 void
 record_new(struct stream_record *r, struct stream_owner *o,
@@ -54,9 +63,17 @@ record_new(struct stream_record *r, struct stream_owner *o,
 	RB_INSERT(record_table, &records, r);
 }
 
+struct stream_record *
+record_next(struct stream_record *r)
+{
+	return (r == NULL ? RB_MIN(record_table, &records) :
+	    RB_NEXT(record_table, &records, r));
+}
+
 void
 record_end(struct stream_record *r)
 {
+	record_unlimit(r);
 	TAILQ_REMOVE(&r->owner->streams, r, entry);
 	RB_REMOVE(record_table, &records, r);
 }
@@ -71,8 +88,11 @@ record_up(struct stream_record *r)
 	up.session = r->owner->session;
 	up.ticket = r->ticket;
 	up.since = r->since;
+	up.in = r->in;
+	up.out = r->out;
 	r->ops->describe(r, &up);
 	r->told = 1;
+	records_tell_later();
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_STREAM_UP, 0, -1, &up,
 	    sizeof(up));
 }
@@ -90,6 +110,56 @@ record_down(struct stream_record *r, uint16_t code, const char *text)
 		strlcpy(down.text, text, sizeof(down.text));
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_STREAM_DOWN, 0, -1,
 	    &down, sizeof(down));
+}
+
+/* How many bytes it has carried, if that is news. */
+static void
+record_bytes(struct stream_record *r)
+{
+	struct stream_bytes	 b;
+
+	memset(&b, 0, sizeof(b));
+	b.id = r->id;
+	r->ops->bytes(r, &b.in, &b.out);
+	if ((b.in == r->in && b.out == r->out) ||
+	    proc_send(proc_peer(PROC_ROUTER, 0), IMSG_STREAM_BYTES, 0, -1, &b,
+	    sizeof(b)) == -1)
+		return;
+	r->in = b.in;
+	r->out = b.out;
+}
+
+/*
+ * Now and then, while there are streams: what router counts for a month is
+ * never far behind, whoever dies.
+ */
+static void
+records_tell(evutil_socket_t fd, short what, void *arg)
+{
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct stream_record	*r;
+
+	RB_FOREACH(r, record_table, &records) {
+		/* What it has no room for now is told the next time. */
+		if (router == NULL || proc_queued(router) > PROC_QUEUE_HIGH)
+			break;
+		if (r->told)
+			record_bytes(r);
+	}
+	if (!RB_EMPTY(&records))
+		records_tell_later();
+}
+
+static void
+records_tell_later(void)
+{
+	const struct timeval	 tv = { TELL_S, 0 };
+
+	if (teller == NULL && (teller = evtimer_new(proc_base(), records_tell,
+	    NULL)) == NULL)
+		fatal("event");
+	if (!evtimer_pending(teller, NULL))
+		evtimer_add(teller, &tv);
 }
 
 int
@@ -118,11 +188,12 @@ record_recv_kill(struct proc_peer *peer, struct imsg *imsg)
 	struct stream_kill	 kill;
 
 	if (imsg_get_data(imsg, &kill, sizeof(kill)) == -1 ||
-	    kill.code > UINT16_MAX)
+	    kill.code > UINT16_MAX ||
+	    memchr(kill.text, '\0', sizeof(kill.text)) == NULL)
 		return (-1);
 	key.id = kill.id;
 	if ((r = RB_FIND(record_table, &records, &key)) != NULL)
-		r->ops->kill(r, kill.code, "ended by the administrator");
+		r->ops->kill(r, kill.code, kill.text);
 	return (0);
 }
 
@@ -131,7 +202,6 @@ record_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct listener_stats	 st;
 	struct stream_record	*r;
-	struct stream_bytes	 b;
 	struct mux_stats	 m;
 	struct link_stats	 ls;
 	struct ctl_id		 ask;
@@ -142,12 +212,8 @@ record_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	memset(&st, 0, sizeof(st));
 	RB_FOREACH(r, record_table, &records) {
-		if (!r->told)
-			continue;
-		memset(&b, 0, sizeof(b));
-		b.id = r->id;
-		r->ops->bytes(r, &b.in, &b.out);
-		(void)proc_send(peer, IMSG_STREAM_BYTES, 0, -1, &b, sizeof(b));
+		if (r->told)
+			record_bytes(r);
 	}
 	RB_FOREACH(c, conn_table, &conns) {
 		conn = c->link == NULL ? c->tls : link_conn(c->link);

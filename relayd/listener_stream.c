@@ -21,6 +21,8 @@
 
 #include "compat.h"
 
+#include <event2/event.h>
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,8 @@
 #include "listener.h"
 #include "log.h"
 #include "mux_splice.h"
+
+#define HELD_MS		20
 
 /* The connection of the client that opened it owns it. */
 struct client_stream {
@@ -37,6 +41,8 @@ struct client_stream {
 	struct mux_open			*open;		/* likewise */
 	struct mux_splice		*splice;
 	struct grant_use		*use;		/* or NULL */
+	TAILQ_ENTRY(client_stream)	 wait;		/* while it is held */
+	int				 held;
 	uint16_t			 port;
 	uint8_t				 kind;
 	char				*host;
@@ -49,8 +55,13 @@ struct relay {
 	struct grant_use	*use;		/* or NULL */
 };
 
+TAILQ_HEAD(client_streams, client_stream);
+
 static void	stream_go(struct client_stream *, const struct route *,
 		    const struct mux_open *);
+static int	stream_hold(struct client_stream *, const struct mux_open *);
+static void	streams_go_on(evutil_socket_t, short, void *);
+static void	stream_find(struct client_stream *, const struct mux_open *);
 static void	stream_refuse(struct client_stream *, uint16_t, const char *);
 static void	stream_free(struct client_stream *);
 static void	stream_describe(const struct stream_record *,
@@ -58,6 +69,8 @@ static void	stream_describe(const struct stream_record *,
 static void	stream_bytes(const struct stream_record *, uint64_t *,
 		    uint64_t *);
 static void	stream_kill(struct stream_record *, uint16_t, const char *);
+static void	stream_meter(struct stream_record *, struct meter_flow *,
+		    struct meter_flow *);
 static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static void	stream_closed(struct mux_splice *, void *, uint16_t,
@@ -75,15 +88,18 @@ static const struct mux_stream_ops waiting_ops = {
 static const struct mux_splice_ops splice_ops = { NULL, stream_closed };
 static const struct mux_splice_ops relay_ops = { NULL, relay_closed };
 static const struct stream_record_ops record_ops = {
-	stream_describe, stream_bytes, stream_kill
+	stream_describe, stream_bytes, stream_kill, stream_meter
 };
+
+/* Limits of bandwidth make them wait. */
+static struct client_streams	 held = TAILQ_HEAD_INITIALIZER(held);
+static uint32_t			 nheld;
+static struct event		*go_on;
 
 void
 stream_new(struct conn *c, struct mux_stream *s, const struct mux_open *open)
 {
 	struct client_stream	*cs;
-	const struct route	*route;
-	uint32_t		 code;
 	size_t			 i;
 
 	if ((cs = calloc(1, sizeof(*cs))) == NULL ||
@@ -100,7 +116,16 @@ stream_new(struct conn *c, struct mux_stream *s, const struct mux_open *open)
 		cs->node[i] = tolower((unsigned char)open->node[i]);
 	record_new(&cs->record, &c->owner, &record_ops);
 	mux_stream_own(s, &waiting_ops, cs);
-	switch (route_find(&c->owner, cs->node, &route, &code)) {
+	stream_find(cs, open);
+}
+
+static void
+stream_find(struct client_stream *cs, const struct mux_open *open)
+{
+	const struct route	*route;
+	uint32_t		 code;
+
+	switch (route_find(&cs->conn->owner, cs->node, &route, &code)) {
 	case 0:
 		stream_go(cs, route, open);
 		break;
@@ -127,7 +152,8 @@ stream_routed(struct stream_owner *o, const char *node,
 
 	TAILQ_FOREACH_SAFE(r, &o->streams, entry, tmp) {
 		cs = (struct client_stream *)r;
-		if (cs->open == NULL || strcmp(cs->node, node) != 0)
+		if (cs->open == NULL || cs->held ||
+		    strcmp(cs->node, node) != 0)
 			continue;
 		if (route == NULL) {
 			stream_refuse(cs, code, stream_why(code));
@@ -167,6 +193,14 @@ stream_go(struct client_stream *cs, const struct route *route,
 	strlcpy(out.client, conn_addr(cs->conn), sizeof(out.client));
 	strlcpy(out.user, cs->conn->session->email, sizeof(out.user));
 	strlcpy(out.node, cs->node, sizeof(out.node));
+	if (record_limit(&cs->record, route, &why) == -1) {
+		stream_refuse(cs, MUX_CODE_LIMIT, why);
+		return;
+	}
+	if (record_owes(&cs->record) && stream_hold(cs, open) == 0)
+		return;
+	if (record_flow(&cs->record, WAY_OUT) != NULL)
+		mux_meter(cs->stream, record_flow(&cs->record, WAY_OUT));
 	cs->record.ticket = route->ticket;
 	if ((link = route_link(route, &out.ticket)) == NULL) {
 		stream_refuse(cs, MUX_CODE_NODE_OFFLINE,
@@ -178,8 +212,8 @@ stream_go(struct client_stream *cs, const struct route *route,
 		stream_refuse(cs, MUX_CODE_DENIED, why);
 		return;
 	}
-	cs->splice = mux_splice_new(cs->stream, link_mux(link), &out,
-	    &splice_ops, cs);
+	cs->splice = mux_splice_metered(cs->stream, link_mux(link), &out,
+	    &splice_ops, cs, record_flow(&cs->record, WAY_IN));
 	if (cs->splice == NULL) {
 		stream_refuse(cs, MUX_CODE_LIMIT,
 		    "too many streams to this node");
@@ -187,6 +221,52 @@ stream_go(struct client_stream *cs, const struct route *route,
 	}
 	cs->stream = NULL;
 	record_up(&cs->record);
+}
+
+/* Later: the early data waits in its window.  -1: no memory for that. */
+static int
+stream_hold(struct client_stream *cs, const struct mux_open *open)
+{
+	const struct timeval	 tv = { 0, HELD_MS * 1000 };
+
+	if (go_on == NULL && (go_on = evtimer_new(proc_base(), streams_go_on,
+	    NULL)) == NULL)
+		return (-1);
+	if ((cs->open = malloc(sizeof(*open))) == NULL)
+		return (-1);
+	*cs->open = *open;
+	cs->held = 1;
+	TAILQ_INSERT_TAIL(&held, cs, wait);
+	nheld++;
+	if (!evtimer_pending(go_on, NULL))
+		evtimer_add(go_on, &tv);
+	return (0);
+}
+
+/* Those that were held, in the order they came; some are held again. */
+static void
+streams_go_on(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval	 tv = { 0, HELD_MS * 1000 };
+	struct client_stream	*cs;
+	struct mux_open		*open;
+	uint32_t		 n;
+
+	for (n = nheld; n > 0 && (cs = TAILQ_FIRST(&held)) != NULL; n--) {
+		TAILQ_REMOVE(&held, cs, wait);
+		if (record_owes(&cs->record)) {
+			TAILQ_INSERT_TAIL(&held, cs, wait);
+			continue;
+		}
+		nheld--;
+		open = cs->open;
+		cs->open = NULL;
+		cs->held = 0;
+		stream_find(cs, open);
+		free(open);
+	}
+	if (nheld > 0)
+		evtimer_add(go_on, &tv);
 }
 
 static void
@@ -203,6 +283,10 @@ stream_free(struct client_stream *cs)
 {
 	record_end(&cs->record);
 	grant_release(cs->use);
+	if (cs->held) {
+		TAILQ_REMOVE(&held, cs, wait);
+		nheld--;
+	}
 	free(cs->open);
 	free(cs->host);
 	free(cs);
@@ -264,6 +348,16 @@ stream_kill(struct stream_record *r, uint16_t code, const char *text)
 		mux_splice_kill(cs->splice, code, text);
 	else
 		stream_refuse(cs, code, text);
+}
+
+static void
+stream_meter(struct stream_record *r, struct meter_flow *out,
+    struct meter_flow *in)
+{
+	struct client_stream	*cs = (struct client_stream *)r;
+
+	if (cs->splice != NULL)
+		mux_splice_meter(cs->splice, out, in);
 }
 
 /* ---- for other listeners' clients ---- */

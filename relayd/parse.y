@@ -34,7 +34,9 @@
 #include "forwarded.h"
 #include "http.h"
 #include "log.h"
+#include "rate.h"
 #include "relayd.h"
+
 
 
 static int	yylex(void);
@@ -58,6 +60,7 @@ static void	add_publish(const char *, const char *, const char *,
 		    const char *);
 static void	limit_word(const char *);
 static void	limit_end(void);
+static void	bandwidth_end(void);
 
 static struct relayd_conf	*conf;
 /* A limit as far as it has been read: "handshake timeout", "10s". */
@@ -77,7 +80,7 @@ static struct network		*first_proxy;
 }
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
-%token	CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP OFF
+%token	BANDWIDTH CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP OFF
 %token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY
 %token	METRICS ALLOW TOKEN ERROR
 %token	<text>	TEXT USER
@@ -137,6 +140,9 @@ statement	: TEXT '=' TEXT {
 		| LIMIT limit
 		| LIMIT '{' limits '}'
 		| LIMIT '{' limits limit '}'
+		| BANDWIDTH bandwidth
+		| BANDWIDTH '{' bandwidths '}'
+		| BANDWIDTH '{' bandwidths bandwidth '}'
 		;
 
 proto		: /* empty */	{ $$ = NULL; }
@@ -187,6 +193,15 @@ limits		: /* empty */
 limit		: limitwords			{ limit_end(); }
 		;
 
+bandwidths	: /* empty */
+		| bandwidths '\n'
+		| bandwidths bandwidth '\n'
+		| bandwidths error '\n'		{ yyerrok; }
+		;
+
+bandwidth	: limitwords			{ bandwidth_end(); }
+		;
+
 /* "handshake timeout 10s": some words, the last of which is the value. */
 limitwords	: limitword limitword {
 			limit_name[0] = '\0';
@@ -225,6 +240,7 @@ proxylist	: /* empty */
 static const struct conflex_keyword keywords[] = {
 	{ "allow",		ALLOW },
 	{ "backup",		BACKUP },
+	{ "bandwidth",		BANDWIDTH },
 	{ "by",			BY },
 	{ "certificate",	CERTIFICATE },
 	{ "control",		CONTROL },
@@ -604,6 +620,48 @@ limit_end(void)
 	memcpy((char *)&conf->limits + limit_names[i].offset,
 	    limit_names[i].width == 4 ? (void *)&v32 : (void *)&v,
 	    limit_names[i].width);
+}
+
+/* "per user 10M", "month per node 100G". */
+static void
+bandwidth_end(void)
+{
+	static const struct {
+		const char	*name;
+		size_t		 offset;
+		int		 month;
+	} names[] = {
+		{ "per user", offsetof(struct relayd_bandwidth, user_rate),
+		    0 },
+		{ "per node", offsetof(struct relayd_bandwidth, node_rate),
+		    0 },
+		{ "month per user",
+		    offsetof(struct relayd_bandwidth, user_month), 1 },
+		{ "month per node",
+		    offsetof(struct relayd_bandwidth, node_month), 1 },
+	};
+	uint64_t	 v;
+	size_t		 i;
+
+	for (i = 0; i < nitems(names); i++) {
+		if (strcmp(names[i].name, limit_name) == 0)
+			break;
+	}
+	if (i == nitems(names)) {
+		conflex_error("bandwidth %s: per user, per node, month per "
+		    "user or month per node", limit_name);
+		return;
+	}
+	if (names[i].month && rate_quota(limit_value, &v) == -1)
+		conflex_error("bandwidth %s %s: a size like 500G, from 1M to "
+		    "1024T, or none", limit_name, limit_value);
+	else if (!names[i].month && rate_parse(limit_value, &v) == -1)
+		conflex_error("bandwidth %s %s: bytes a second like 10M, or "
+		    "bits like 80Mbit, from 1K to 1024G, or none",
+		    limit_name, limit_value);
+	else
+		memcpy((char *)&conf->bandwidth + names[i].offset, &v,
+		    sizeof(v));
 }
 
 int

@@ -331,6 +331,7 @@ send_conf(struct proc_peer *p)
 
 	memset(&begin, 0, sizeof(begin));
 	begin.limits = conf->limits;
+	begin.bandwidth = conf->bandwidth;
 	if (conf->domain != NULL)
 		strlcpy(begin.domain, conf->domain, sizeof(begin.domain));
 	if (kind == PROC_AUTH)

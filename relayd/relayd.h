@@ -76,6 +76,12 @@ struct relayd_limits {
 	uint64_t	 credit_total;		/* bytes, per listener */
 };
 
+/* What users and nodes get without a word of their own; 0: no limit. */
+struct relayd_bandwidth {
+	uint64_t	 user_rate, node_rate;	/* bytes/s each way */
+	uint64_t	 user_month, node_month;	/* bytes, both ways */
+};
+
 struct listen_addr {
 	TAILQ_ENTRY(listen_addr) entry;
 	struct sockaddr_storage	 ss;
@@ -136,6 +142,7 @@ struct relayd_conf {
 	int			 backups;	/* that are kept, a day each */
 	struct relayd_limits	 limits;
 	struct publish_rules	 publish;
+	struct relayd_bandwidth	 bandwidth;
 };
 
 /*
@@ -261,6 +268,15 @@ enum imsg_type {
 	IMSG_GRANT_USED,	/* struct grant, as it is known there; listener
 				   -> router -> auth, which says REVOKE of what
 				   has changed */
+	/* bandwidth and traffic: of users, nodes, published ports */
+	IMSG_METER_ASK,		/* struct meter_id; router -> auth */
+	IMSG_METER,		/* struct meter_info; the answer, and again
+				   when it changes */
+	IMSG_METERS_AGAIN,	/* struct conf_end; auth -> router: ask again
+				   about all */
+	IMSG_TRAFFIC,		/* struct traffic; router -> auth */
+	IMSG_SHARE,		/* struct share_set; router -> listener */
+	IMSG_SHARE_USE,		/* struct share_use; listener -> router */
 	/* router -> auth */
 	IMSG_NODE_STATE,	/* struct node_state */
 	IMSG_AUDIT,		/* struct audit_event */
@@ -279,6 +295,7 @@ enum imsg_type {
 
 struct conf_begin {
 	struct relayd_limits	 limits;
+	struct relayd_bandwidth	 bandwidth;
 	char			 domain[DOMAIN_LEN];
 	char			 state[1024];	/* to auth only */
 	char			 user[CTL_NAME_LEN];
@@ -485,6 +502,19 @@ struct ticket_id {
 	uint64_t		 ticket;
 };
 
+/* Who or what carries bytes, and may carry so many. */
+enum meter_what { METER_USER = 1, METER_NODE, METER_PORT };
+#define METER_NAMES	{ "?", "user", "node", "port" }
+
+struct meter_id {
+	uint32_t		 what;		/* 0: none */
+	char			 id[USER_ID_LEN + 4];
+};
+
+/* Its ways: to the node, and from it. */
+enum { WAY_OUT, WAY_IN, WAYS };
+#define STREAM_METERS	3	/* that a stream rests on, at most */
+
 struct route {
 	uint64_t		 session;
 	uint32_t		 code;		/* 0, or enum mux_code */
@@ -493,6 +523,7 @@ struct route {
 	uint32_t		 conn;		/* the node's link there */
 	char			 node[CTL_NAME_LEN];
 	char			 grant[USER_ID_LEN + 4];	/* or "" */
+	struct meter_id		 meters[STREAM_METERS];
 };
 
 struct stream_up {
@@ -500,6 +531,8 @@ struct stream_up {
 	uint64_t		 session;
 	uint64_t		 ticket;
 	int64_t			 since;
+	uint64_t		 in, out;	/* told already, to a router
+						   before */
 	uint16_t		 kind;
 	uint16_t		 port;
 	char			 host[MUX_HOST_MAX + 1];
@@ -523,6 +556,36 @@ struct stream_bytes {
 struct stream_kill {
 	uint64_t		 id;
 	uint32_t		 code;		/* enum mux_code */
+	char			 text[CTL_TEXT_LEN];
+};
+
+struct meter_info {
+	struct meter_id		 meter;
+	char			 name[CTL_EMAIL_LEN];	/* for people */
+	uint64_t		 rate;		/* bytes/s each way; 0: any */
+	uint64_t		 quota;		/* bytes a month; 0: any */
+	uint64_t		 used;		/* of it */
+	uint32_t		 month;		/* 202611, in UTC */
+};
+
+struct traffic {
+	struct meter_id		 meter;
+	uint64_t		 in, out;	/* bytes more */
+};
+
+/* What a listener may use of a limit. */
+struct share_set {
+	struct meter_id		 meter;
+	uint64_t		 rate[WAYS];	/* bytes/s; 0: any */
+	uint32_t		 full;		/* no streams: its quota of the
+						   month is used up */
+};
+
+struct share_use {
+	struct meter_id		 meter;
+	uint64_t		 used[WAYS];	/* bytes since the last time */
+	uint32_t		 lack[WAYS];	/* streams it held up */
+	uint32_t		 ms;		/* how long that is */
 };
 
 struct link_stats {
@@ -709,7 +772,7 @@ struct port {
 enum audit_what {
 	AUDIT_LOGIN = 1, AUDIT_DENIED, AUDIT_LINK_UP, AUDIT_LINK_DOWN,
 	AUDIT_STREAM, AUDIT_STREAM_DENIED, AUDIT_REVOKE, AUDIT_ADMIN,
-	AUDIT_GRANT, AUDIT_GRANT_EXPIRED
+	AUDIT_GRANT, AUDIT_GRANT_EXPIRED, AUDIT_QUOTA
 };
 
 struct audit_event {
@@ -737,6 +800,11 @@ struct audit_page {
 	uint32_t		 more;		/* there is more already */
 	uint32_t		 failed;	/* the store can't be read */
 };
+
+/* The month that it is, in UTC: 202611; and as text. */
+#define MONTH_LEN	8
+uint32_t		 month_of(int64_t);
+void			 month_text(uint32_t, char[MONTH_LEN]);
 
 /* ---- the processes ---- */
 

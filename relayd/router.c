@@ -43,7 +43,7 @@ static void	router_tick(evutil_socket_t, short, void *);
 
 struct relayd_limits	 router_limits;
 struct router_counts	 router_counts;
-int			 router_prefork;
+int			 router_prefork = 1;
 
 static struct conf_begin next;		/* being taken in */
 static int		 next_open;
@@ -109,6 +109,11 @@ const struct proc_rule router_rules[] = {
 	{ CTL_ERROR, PROC_AUTH, sizeof(struct ctl_end),
 	    control_recv_end, 0, 0 },
 
+	{ IMSG_METER, PROC_AUTH, sizeof(struct meter_info),
+	    tally_recv_meter, 0, 0 },
+	{ IMSG_METERS_AGAIN, PROC_AUTH, sizeof(struct conf_end),
+	    tally_recv_again, 0, 0 },
+
 	{ IMSG_LINK_AGAIN, PROC_LISTENER, sizeof(struct session),
 	    session_recv_again, 0, 0 },
 	{ IMSG_LINK_UP, PROC_LISTENER, sizeof(struct link_up),
@@ -135,6 +140,8 @@ const struct proc_rule router_rules[] = {
 	    stream_recv_down, 0, 0 },
 	{ IMSG_STREAM_BYTES, PROC_LISTENER, sizeof(struct stream_bytes),
 	    stream_recv_bytes, 0, 0 },
+	{ IMSG_SHARE_USE, PROC_LISTENER, sizeof(struct share_use),
+	    tally_recv_use, 0, 0 },
 	{ IMSG_LINK_STATS, PROC_LISTENER, sizeof(struct link_stats),
 	    link_recv_stats, 0, 0 },
 	{ IMSG_CONNS_ASK, PROC_LISTENER, sizeof(struct conns_ask),
@@ -226,6 +233,8 @@ router_peer_up(struct proc_peer *peer)
 	}
 	if (proc_peer_kind(peer) != PROC_AUTH)
 		return;
+	/* Limits are known before anything is decided by them. */
+	tallies_auth_up();
 	sessions_auth_up();
 	routes_auth_up();
 	/* And what was to be written down meanwhile. */
@@ -246,6 +255,7 @@ router_peer_down(struct proc_peer *peer)
 		stats_listener_down(i);
 		figures_listener_down(i);
 		conns_listener_down(i);
+		tallies_listener_down(i);
 	}
 }
 
@@ -296,7 +306,7 @@ router_recv_end(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	next_open = 0;
 	router_limits = next.limits;
-	router_prefork = next.prefork;
+	router_prefork = next.prefork < 1 ? 1 : next.prefork;
 	figures_conf_end();
 	log_setverbose(next.verbose);
 	return (0);

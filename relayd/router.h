@@ -37,6 +37,7 @@
  *	router_stats.c		asking the listeners for figures
  *	router_figures.c	all there is to count, for listeners
  *	router_conns.c		streams that a user may see
+ *	router_tally.c		what users and nodes carry, and may carry
  *	router_audit.c		what auth is to write down
  *	control_req.c	what is asked at the control socket
  *	control_audit.c		the audit log, read at the control socket
@@ -49,6 +50,7 @@ struct router_publication;
 struct router_stream;
 struct router_ticket;
 struct router_user;
+struct tally;
 
 LIST_HEAD(router_tickets, router_ticket);
 TAILQ_HEAD(router_asks, router_ask);
@@ -74,6 +76,9 @@ struct router_session {
 	struct router_port		*port;		/* of such */
 	struct router_publication	*publication;	/* while that is there
 							   and unchanged */
+	struct tally			*tally;		/* of the user */
+	struct tally			*node_tally;	/* or NULL */
+	struct tally			*port_tally;	/* or NULL */
 	struct session			 s;
 	uint64_t			 serial;	/* order of arrival */
 	int				 checking;	/* auth has not yet
@@ -269,6 +274,8 @@ int		 stream_next_shown(const struct router_session *, uint64_t *,
 		    uint32_t *, struct ctl_conn *);
 /* Have it ended; control_stream_down follows.  0, or -1: no such stream. */
 int		 stream_kill(uint64_t);
+/* Have all ended that count there, with this; how many there are. */
+uint32_t	 streams_end(const struct tally *, uint32_t, const char *);
 int		 stream_recv_up(struct proc_peer *, struct imsg *);
 int		 stream_recv_down(struct proc_peer *, struct imsg *);
 int		 stream_recv_bytes(struct proc_peer *, struct imsg *);
@@ -301,6 +308,26 @@ int		 figures_recv_ask(struct proc_peer *, struct imsg *);
 /* router_conns.c */
 void		 conns_listener_down(int);
 int		 conns_recv_ask(struct proc_peer *, struct imsg *);
+
+/* router_tally.c */
+/* Of this user, node or port (enum meter_what); for tally_unref. */
+struct tally	*tally_ref(uint32_t, const char *);
+struct tally	*tally_again(struct tally *);
+void		 tally_unref(struct tally *);
+const struct meter_id *tally_id(const struct tally *);
+/* Its limits may be others now. */
+void		 tally_changed(uint32_t, const char *);
+/* It has carried so many bytes more, from the target and to it. */
+void		 tally_count(struct tally *, uint64_t, uint64_t);
+/* This listener may get streams that rest on it, at once. */
+void		 tally_tell(struct tally *, int);
+/* All that was counted goes to auth now. */
+void		 tallies_flush(void);
+void		 tallies_auth_up(void);
+void		 tallies_listener_down(int);
+int		 tally_recv_meter(struct proc_peer *, struct imsg *);
+int		 tally_recv_again(struct proc_peer *, struct imsg *);
+int		 tally_recv_use(struct proc_peer *, struct imsg *);
 
 /* router_audit.c */
 /* An event, now; what belongs to a session is filled in, if there is one. */

@@ -266,6 +266,7 @@ publish_recv_publication(struct proc_peer *peer, struct imsg *imsg)
 		publication_ask(rp);
 	} else if (memcmp(&rp->p, &p, sizeof(p)) != 0) {
 		publication_end_sessions(rp, "it has changed");
+		tally_changed(METER_PORT, p.id);
 		rp->p = p;
 		publication_ask(rp);
 	} else if (rp->state == PUBLISH_WAITS)

@@ -93,6 +93,8 @@ static void	ask_resolve(struct router_ask *);
 static void	ask_park(struct router_ask *);
 static void	ask_answer(struct router_ask *, uint32_t);
 static void	ask_free(struct router_ask *);
+static void	ask_meter(const struct router_ask *, struct tally *,
+		    struct meter_id *);
 static void	route_refuse(struct proc_peer *, uint32_t,
 		    const struct route_ask *, uint32_t);
 
@@ -492,6 +494,16 @@ routes_node_up(const struct router_session *node)
 	}
 }
 
+/* Its streams count there: the listener hears of limits before the route. */
+static void
+ask_meter(const struct router_ask *a, struct tally *t, struct meter_id *id)
+{
+	if (t == NULL)
+		return;
+	tally_tell(t, a->rs->s.listener);
+	*id = *tally_id(t);
+}
+
 /* 0: by the ticket it has; else enum mux_code. */
 static void
 ask_answer(struct router_ask *a, uint32_t code)
@@ -516,6 +528,9 @@ ask_answer(struct router_ask *a, uint32_t code)
 	r.code = code;
 	strlcpy(r.node, a->node, sizeof(r.node));
 	if (code == 0) {
+		ask_meter(a, a->rs->tally, &r.meters[0]);
+		ask_meter(a, a->ticket->node->node_tally, &r.meters[1]);
+		ask_meter(a, a->rs->port_tally, &r.meters[2]);
 		r.ticket = a->ticket->id;
 		r.listener = a->ticket->node->s.listener;
 		r.conn = a->ticket->node->s.conn;

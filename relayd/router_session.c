@@ -196,6 +196,9 @@ session_new_port(const struct publication *p, int listener)
 	if ((rs->port = calloc(1, sizeof(*rs->port))) == NULL)
 		fatal("session");
 	strlcpy(rs->port->id, p->id, sizeof(rs->port->id));
+	/* What its visitors carry counts as its owner's. */
+	rs->tally = tally_ref(METER_USER, p->user_id);
+	rs->port_tally = tally_ref(METER_PORT, p->id);
 	publish_spec_format(&p->spec, rs->port->spec);
 	rs->serial = ++last_serial;
 	rs->told = 1;
@@ -224,6 +227,9 @@ session_user_set(struct router_session *rs)
 	}
 	rs->user = u;
 	u->n++;
+	rs->tally = tally_ref(METER_USER, rs->s.user_id);
+	if (rs->s.door == DOOR_NODE)
+		rs->node_tally = tally_ref(METER_NODE, rs->s.node_id);
 	return (0);
 }
 
@@ -233,6 +239,9 @@ session_user_clear(struct router_session *rs)
 	struct router_user	*u = rs->user;
 
 	rs->user = NULL;
+	tally_unref(rs->tally);
+	tally_unref(rs->node_tally);
+	rs->tally = rs->node_tally = NULL;
 	if (--u->n == 0) {
 		RB_REMOVE(router_users, &users, u);
 		free(u);
@@ -251,9 +260,11 @@ session_drop(struct router_session *rs, const char *why)
 	if (!rs->told)
 		TAILQ_REMOVE(&untold, rs, untold);
 	RB_REMOVE(router_sessions, &router_sessions, rs);
-	if (rs->s.door == DOOR_PORT)
+	if (rs->s.door == DOOR_PORT) {
 		publish_session_gone(rs);
-	else {
+		tally_unref(rs->tally);
+		tally_unref(rs->port_tally);
+	} else {
 		session_end(rs->s.session);
 		RB_REMOVE(router_conns, &by_conn, rs);
 		session_user_clear(rs);

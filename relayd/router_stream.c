@@ -44,6 +44,7 @@ struct router_stream {
 	int64_t				 since;
 	uint64_t			 up_ms;
 	uint64_t			 in, out;
+	struct tally			*tallies[STREAM_METERS];
 	uint16_t			 kind, port;
 	char				*node, *addr;	/* within text */
 	char				 text[];	/* host, node, addr */
@@ -55,7 +56,10 @@ static struct router_session *stream_node(const struct router_stream *);
 static struct router_stream *stream_new(struct router_session *,
 		    const struct stream_up *);
 static const char *stream_addr(const struct router_stream *);
-static void	stream_bytes(struct router_stream *, uint64_t, uint64_t);
+static void	stream_tally_node(struct router_stream *);
+static void	stream_count(struct router_stream *, uint64_t, uint64_t);
+static void	stream_send_kill(const struct router_stream *, uint32_t,
+		    const char *);
 static void	stream_end(struct router_stream *, uint32_t, const char *);
 
 RB_HEAD(router_stream_table, router_stream);
@@ -113,9 +117,63 @@ stream_new(struct router_session *rs, const struct stream_up *up)
 	st->up_ms = router_ms_since(up->since);
 	st->kind = up->kind;
 	st->port = up->port;
+	st->in = up->in;
+	st->out = up->out;
 	if ((node = ticket_node(up->ticket)) != NULL)
 		st->node_session = node->s.session;
+	st->tallies[0] = tally_again(rs->tally);
+	st->tallies[2] = tally_again(rs->port_tally);
+	tally_tell(st->tallies[0], rs->s.listener);
+	tally_tell(st->tallies[2], rs->s.listener);
+	stream_tally_node(st);
 	return (st);
+}
+
+/* A node that came back after us may be known later. */
+static void
+stream_tally_node(struct router_stream *st)
+{
+	struct router_session	*node;
+
+	if (st->tallies[1] != NULL || (node = stream_node(st)) == NULL)
+		return;
+	st->tallies[1] = tally_again(node->node_tally);
+	tally_tell(st->tallies[1], st->client->s.listener);
+}
+
+/* It has carried so much by now. */
+static void
+stream_count(struct router_stream *st, uint64_t in, uint64_t out)
+{
+	uint64_t	 more_in = in > st->in ? in - st->in : 0;
+	uint64_t	 more_out = out > st->out ? out - st->out : 0;
+	int		 i;
+
+	router_counts.stream_in += more_in;
+	router_counts.stream_out += more_out;
+	st->in = in;
+	st->out = out;
+	stream_tally_node(st);
+	for (i = 0; i < STREAM_METERS; i++)
+		tally_count(st->tallies[i], more_in, more_out);
+}
+
+uint32_t
+streams_end(const struct tally *t, uint32_t code, const char *text)
+{
+	struct router_stream	*st;
+	uint32_t		 n = 0;
+	int			 i;
+
+	RB_FOREACH(st, router_stream_table, &streams) {
+		for (i = 0; i < STREAM_METERS; i++) {
+			if (st->tallies[i] != t)
+				continue;
+			stream_send_kill(st, code, text);
+			n++;
+		}
+	}
+	return (n);
 }
 
 /* Where its client is. */
@@ -132,10 +190,11 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	struct audit_event	 a;
 	const char		*why = text;
 	uint64_t		 id = st->id;
-	int			 denied;
+	int			 denied, i;
 
 	denied = (code == MUX_CODE_DENIED || code == MUX_CODE_NO_NODE ||
-	    code == MUX_CODE_NODE_OFFLINE) && st->in == 0 && st->out == 0;
+	    code == MUX_CODE_NODE_OFFLINE || code == MUX_CODE_LIMIT) &&
+	    st->in == 0 && st->out == 0;
 	audit_init(&a, denied ? AUDIT_STREAM_DENIED : AUDIT_STREAM,
 	    st->client);
 	strlcpy(a.node, st->node, sizeof(a.node));
@@ -157,6 +216,8 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	    a.email, a.addr, a.node, a.target, (unsigned long long)a.ms,
 	    (unsigned long long)a.in, (unsigned long long)a.out,
 	    a.text[0] == '\0' ? "ended" : a.text);
+	for (i = 0; i < STREAM_METERS; i++)
+		tally_unref(st->tallies[i]);
 	TAILQ_REMOVE(&st->client->streams, st, of_session);
 	RB_REMOVE(router_stream_table, &streams, st);
 	router_counts.streams--;
@@ -278,19 +339,28 @@ stream_next_shown(const struct router_session *rs, uint64_t *after,
 	return (-1);
 }
 
+static void
+stream_send_kill(const struct router_stream *st, uint32_t code,
+    const char *text)
+{
+	struct stream_kill	 kill;
+
+	memset(&kill, 0, sizeof(kill));
+	kill.id = st->id;
+	kill.code = code;
+	strlcpy(kill.text, text, sizeof(kill.text));
+	(void)proc_send(router_listener(st->client->s.listener),
+	    IMSG_STREAM_KILL, 0, -1, &kill, sizeof(kill));
+}
+
 int
 stream_kill(uint64_t id)
 {
 	struct router_stream	*st;
-	struct stream_kill	 kill;
 
 	if ((st = stream_find(id)) == NULL)
 		return (-1);
-	memset(&kill, 0, sizeof(kill));
-	kill.id = id;
-	kill.code = MUX_CODE_KILLED;
-	(void)proc_send(router_listener(st->client->s.listener),
-	    IMSG_STREAM_KILL, 0, -1, &kill, sizeof(kill));
+	stream_send_kill(st, MUX_CODE_KILLED, "ended by the administrator");
 	return (0);
 }
 
@@ -335,17 +405,6 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
-static void
-stream_bytes(struct router_stream *st, uint64_t in, uint64_t out)
-{
-	if (in > st->in)
-		router_counts.stream_in += in - st->in;
-	if (out > st->out)
-		router_counts.stream_out += out - st->out;
-	st->in = in;
-	st->out = out;
-}
-
 int
 stream_recv_down(struct proc_peer *peer, struct imsg *imsg)
 {
@@ -361,7 +420,7 @@ stream_recv_down(struct proc_peer *peer, struct imsg *imsg)
 		    (unsigned long long)down.id);
 		return (0);
 	}
-	stream_bytes(st, down.in, down.out);
+	stream_count(st, down.in, down.out);
 	stream_end(st, down.code, down.text);
 	return (0);
 }
@@ -376,6 +435,6 @@ stream_recv_bytes(struct proc_peer *peer, struct imsg *imsg)
 	    b.id >> 56 != (uint64_t)proc_peer_instance(peer))
 		return (-1);
 	if ((st = stream_find(b.id)) != NULL)
-		stream_bytes(st, b.in, b.out);
+		stream_count(st, b.in, b.out);
 	return (0);
 }

@@ -101,12 +101,13 @@ CREATE TABLE publications (
 
 CREATE INDEX publications_node ON publications(node_id);
 
--- Bytes per second each way, and per month both ways together.  0: no limit.
+-- Bytes per second each way, and per month both ways together.  0: no limit;
+-- NULL: what the configuration says.
 CREATE TABLE bandwidth (
 	what		TEXT NOT NULL,		-- 'user' or 'node'
 	id		TEXT NOT NULL,
-	bytes_second	INTEGER NOT NULL DEFAULT 0,
-	bytes_month	INTEGER NOT NULL DEFAULT 0,
+	bytes_second	INTEGER,
+	bytes_month	INTEGER,
 	PRIMARY KEY (what, id)
 ) WITHOUT ROWID;
 
