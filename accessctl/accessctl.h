@@ -36,7 +36,7 @@
  *	spec.c		durations, dates, scopes, ids as people type them
  *	admin.c		what its commands share; connections, stats, reload
  *	admin_user.c admin_token.c admin_node.c admin_grant.c
- *	admin_publish.c password.c
+ *	admin_publish.c admin_traffic.c password.c
  *	admin_audit.c	the audit log
  *	admin_backup.c store_check.c	copies of the store
  *	login.c		logging a laptop in
@@ -270,6 +270,10 @@ int	cmd_node_show(int, char **);
 int	cmd_node_rename(int, char **);
 int	cmd_node_remove(int, char **);
 int	cmd_node_kick(int, char **);
+int	cmd_user_show(int, char **);
+int	cmd_user_limit(int, char **);
+int	cmd_node_limit(int, char **);
+int	cmd_traffic(int, char **);
 int	cmd_grant(int, char **);
 int	cmd_grant_list(int, char **);
 int	cmd_grant_revoke(int, char **);

@@ -50,6 +50,11 @@ static const struct field	 node_fields[] = {
 	    NULL },
 	{ "created", NULL, FIELD_TIME, offsetof(struct ctl_node, created_at),
 	    NULL },
+	{ "bandwidth", NULL, FIELD_RATE, offsetof(struct ctl_node, rate),
+	    NULL },
+	{ "quota", NULL, FIELD_QUOTA, offsetof(struct ctl_node, quota),
+	    NULL },
+	{ "month", NULL, FIELD_BYTES, offsetof(struct ctl_node, used), NULL },
 };
 
 /* The same, all of it, for one. */
@@ -77,6 +82,12 @@ static const struct field	 show_fields[] = {
 	    offsetof(struct ctl_node, in), NULL },
 	{ "bytes_out", "bytes to it", FIELD_BYTES,
 	    offsetof(struct ctl_node, out), NULL },
+	{ "bandwidth", "bandwidth each way", FIELD_RATE,
+	    offsetof(struct ctl_node, rate), "no limit" },
+	{ "quota", "quota a month", FIELD_QUOTA,
+	    offsetof(struct ctl_node, quota), "no limit" },
+	{ "month", "carried this month", FIELD_BYTES,
+	    offsetof(struct ctl_node, used), NULL },
 };
 
 static void	node_row(const void *, void *);

@@ -54,6 +54,45 @@ static const struct field	 user_fields[] = {
 	    NULL },
 	{ "created", "CREATED", FIELD_TIME,
 	    offsetof(struct ctl_user, created_at), NULL },
+	{ "bandwidth", "BANDWIDTH", FIELD_RATE,
+	    offsetof(struct ctl_user, rate), NULL },
+	{ "quota", "QUOTA", FIELD_QUOTA, offsetof(struct ctl_user, quota),
+	    NULL },
+	{ "month", "MONTH", FIELD_BYTES, offsetof(struct ctl_user, used),
+	    NULL },
+};
+
+/* The same, all of it, for one. */
+static const struct field	 show_fields[] = {
+	{ "email", "email", FIELD_TEXT, offsetof(struct ctl_user, email),
+	    NULL },
+	{ "username", "name", FIELD_TEXT, offsetof(struct ctl_user, username),
+	    NULL },
+	{ "enabled", "enabled", FIELD_BOOL, offsetof(struct ctl_user, enabled),
+	    NULL },
+	{ "admin", "admin", FIELD_BOOL, offsetof(struct ctl_user, admin),
+	    NULL },
+	{ "password", "password", FIELD_BOOL,
+	    offsetof(struct ctl_user, has_password), NULL },
+	{ "tokens", "tokens", FIELD_COUNT, offsetof(struct ctl_user, tokens),
+	    NULL },
+	{ "nodes", "nodes", FIELD_COUNT, offsetof(struct ctl_user, nodes),
+	    NULL },
+	{ "created", "created", FIELD_TIME,
+	    offsetof(struct ctl_user, created_at), NULL },
+	{ "bandwidth", "bandwidth each way", FIELD_RATE,
+	    offsetof(struct ctl_user, rate), "no limit" },
+	{ "quota", "quota a month", FIELD_QUOTA,
+	    offsetof(struct ctl_user, quota), "no limit" },
+	{ "month", "carried this month", FIELD_BYTES,
+	    offsetof(struct ctl_user, used), NULL },
+};
+
+/* A row of a list to be shown alone. */
+struct user_show {
+	const char	*email;
+	struct table	*table;
+	int		 found;
 };
 
 static const struct option	 password_options[] = {
@@ -67,6 +106,7 @@ static const struct option	 password_options[] = {
 
 static int	user_write(int, char **, uint32_t, const char **, int *);
 static void	user_count(const void *, void *);
+static void	user_row(const void *, void *);
 
 int
 cmd_user_list(int argc, char **argv)
@@ -75,6 +115,47 @@ cmd_user_list(int argc, char **argv)
 		return (EXIT_USAGE);
 	return (admin_list(CTL_USER_LIST, "", CTL_USER,
 	    sizeof(struct ctl_user), user_fields, nitems(user_fields)));
+}
+
+static void
+user_row(const void *rec, void *arg)
+{
+	struct user_show	*show = arg;
+	struct ctl_user		 u;
+
+	memcpy(&u, rec, sizeof(u));
+	if (strcasecmp(u.email, show->email) != 0)
+		return;
+	table_add(show->table, rec);
+	show->found = 1;
+}
+
+int
+cmd_user_show(int argc, char **argv)
+{
+	struct user_show	 show;
+	struct ctl_end		 end;
+	char			**args;
+
+	if ((args = admin_args(argc, argv, 1)) == NULL)
+		return (EXIT_USAGE);
+	memset(&show, 0, sizeof(show));
+	show.email = args[0];
+	if ((show.table = table_one(show_fields, nitems(show_fields), json,
+	    stdout)) == NULL)
+		fatal("user");
+	if (control_ask_name(CTL_USER_LIST, "", CTL_USER,
+	    sizeof(struct ctl_user), user_row, &show, &end) == -1) {
+		table_free(show.table);
+		return (EXIT_OTHER);
+	}
+	if (!show.found) {
+		log_warnx("no user %s: accessctl user list shows them",
+		    args[0]);
+		table_free(show.table);
+		return (EXIT_OTHER);
+	}
+	return (table_end(show.table) == -1 ? EXIT_OTHER : EXIT_OK);
 }
 
 /*

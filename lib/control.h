@@ -42,6 +42,8 @@ union control_payload {
 	struct ctl_audit_ask	 audit;
 	struct ctl_grant	 grant;
 	struct ctl_publish	 publish;
+	struct ctl_limit	 limit;
+	struct ctl_traffic	 traffic;
 };
 
 /* What the answer to a request waits for. */

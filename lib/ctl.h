@@ -78,6 +78,10 @@ enum ctl_type {
 	CTL_BACKUP,		/* struct ctl_name: empty; answered by
 				   CTL_COPY, the last with a descriptor */
 	CTL_CHECK,		/* the same, for who wants to look at it */
+	CTL_USER_LIMIT,		/* struct ctl_limit */
+	CTL_NODE_LIMIT,		/* struct ctl_limit */
+	CTL_TRAFFIC_LIST,	/* struct ctl_traffic: month, or empty: this
+				   one; what and name, or empty: all */
 	/* requests, answered by router */
 	CTL_NODE_KICK,		/* struct ctl_name */
 	CTL_CONN_LIST,		/* struct ctl_name: empty */
@@ -98,6 +102,7 @@ enum ctl_type {
 	CTL_GRANT,		/* struct ctl_grant */
 	CTL_PUBLISH,		/* struct ctl_publish */
 	CTL_COPY,		/* struct ctl_copy */
+	CTL_TRAFFIC,		/* struct ctl_traffic */
 	/* ends */
 	CTL_OK,			/* struct ctl_end */
 	CTL_ERROR,		/* struct ctl_end */
@@ -134,6 +139,8 @@ struct ctl_user {
 	uint32_t	 has_password;
 	uint32_t	 tokens, nodes;		/* in records: how many */
 	int64_t		 created_at;		/* s since 1970 */
+	uint64_t	 rate, quota;		/* in records: what counts */
+	uint64_t	 used;			/* bytes of this month */
 };
 
 struct ctl_token {
@@ -160,6 +167,8 @@ struct ctl_node {
 	char		 software[CTL_TEXT_LEN];
 	uint32_t	 rtt_us;
 	uint64_t	 in, out;		/* bytes from and to the node */
+	uint64_t	 rate, quota;		/* limits that count */
+	uint64_t	 used;			/* bytes of this month */
 };
 
 struct ctl_grant {
@@ -212,6 +221,27 @@ struct ctl_publish {
 	uint32_t	 streams;		/* open now */
 	uint32_t	 online;		/* the node is */
 	char		 text[CTL_TEXT_LEN];	/* why it is not open */
+};
+
+/* Limits of bandwidth and of bytes a month, of a user or a node. */
+enum ctl_limit_set { CTL_LIMIT_KEEP, CTL_LIMIT_SET, CTL_LIMIT_DEFAULT };
+
+struct ctl_limit {
+	char		 name[CTL_EMAIL_LEN];	/* email or node */
+	uint32_t	 rate_set;		/* enum ctl_limit_set */
+	uint32_t	 quota_set;
+	uint64_t	 rate;			/* bytes/s each way; 0: none */
+	uint64_t	 quota;			/* bytes; 0: none */
+};
+
+struct ctl_traffic {
+	char		 month[8];		/* "2026-11", in UTC */
+	char		 what[8];		/* "user", "node" or "port" */
+	char		 name[CTL_EMAIL_LEN];
+	/* in records: */
+	uint64_t	 in, out;		/* bytes from and to nodes */
+	uint64_t	 quota;			/* of this month; 0: none */
+	uint64_t	 rest;			/* of it; UINT64_MAX: no quota */
 };
 
 struct ctl_stat {

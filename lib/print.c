@@ -258,6 +258,17 @@ cell_format(const struct field *f, const void *rec, char *buf, size_t size)
 		print_bytes(n, buf, size);
 		n |= f->none == NULL;
 		break;
+	case FIELD_REST:
+		print_bytes(get64(f, rec), buf, size);
+		n = get64(f, rec) != UINT64_MAX;
+		break;
+	case FIELD_RATE:
+	case FIELD_QUOTA:
+		n = get64(f, rec);
+		print_bytes(n, buf, size);
+		if (f->type == FIELD_RATE)
+			strlcat(buf, "/s", size);
+		break;
 	case FIELD_ID:
 		snprintf(buf, size, "%llx", (unsigned long long)get64(f, rec));
 		break;
@@ -365,6 +376,15 @@ cell_json(const struct field *f, const void *rec)
 		return (json_integer(get16(f, rec)));
 	case FIELD_KIND:
 		return (json_string(mux_kind_name(get16(f, rec))));
+	case FIELD_REST:
+		if (get64(f, rec) == UINT64_MAX)
+			return (json_null());
+		return (json_integer((int64_t)get64(f, rec)));
+	case FIELD_RATE:
+	case FIELD_QUOTA:
+		if (get64(f, rec) == 0)
+			return (json_null());
+		/* FALLTHROUGH */
 	case FIELD_NUMBER:
 	case FIELD_BYTES:
 		n = get64(f, rec);
@@ -500,7 +520,9 @@ static int
 right_aligned(enum field_type type)
 {
 	return (type == FIELD_COUNT || type == FIELD_PORT ||
-	    type == FIELD_NUMBER || type == FIELD_BYTES || type == FIELD_MS);
+	    type == FIELD_NUMBER || type == FIELD_BYTES || type == FIELD_MS ||
+	    type == FIELD_RATE || type == FIELD_QUOTA ||
+	    type == FIELD_REST);
 }
 
 /* One line (without cells: the head); what is last on it is not padded. */

@@ -36,6 +36,9 @@ enum field_type {
 	FIELD_KIND,		/* uint16_t: enum mux_kind */
 	FIELD_NUMBER,		/* uint64_t */
 	FIELD_BYTES,		/* uint64_t */
+	FIELD_RATE,		/* uint64_t, bytes/s; 0: none */
+	FIELD_QUOTA,		/* uint64_t, bytes; 0: none */
+	FIELD_REST,		/* uint64_t, bytes; UINT64_MAX: none */
 	FIELD_ID,		/* uint64_t, in hex */
 	FIELD_TIME,		/* int64_t, s since 1970; 0: none */
 	FIELD_AGE,		/* the same; how long ago, for people */

@@ -129,6 +129,9 @@ const struct proc_rule auth_rules[] = {
 	CTL_RULE(CTL_PUBLISH_ADD, ctl_publish, auth_recv_ctl_publish),
 	CTL_RULE(CTL_PUBLISH_LIST, ctl_name, auth_recv_ctl_name),
 	CTL_RULE(CTL_PUBLISH_REMOVE, ctl_name, auth_recv_ctl_name),
+	CTL_RULE(CTL_USER_LIMIT, ctl_limit, auth_recv_ctl_limit),
+	CTL_RULE(CTL_NODE_LIMIT, ctl_limit, auth_recv_ctl_limit),
+	CTL_RULE(CTL_TRAFFIC_LIST, ctl_traffic, auth_recv_ctl_traffic),
 };
 const size_t	 auth_nrules = nitems(auth_rules);
 

@@ -126,6 +126,7 @@ int	 auth_revoke_tick(void);
 enum auth_list {
 	AUTH_LIST_USERS, AUTH_LIST_TOKENS, AUTH_LIST_NODES,
 	AUTH_LIST_GRANTS,
+	AUTH_LIST_TRAFFIC,
 	AUTH_LIST_REACHABLE,	/* NODES_ENTRY ... NODES_END */
 	AUTH_LIST_ALL,		/* the same, of all users */
 	AUTH_LIST_PUBLISH,
@@ -143,6 +144,8 @@ int	 auth_list_start(enum auth_list, uint32_t id, uint64_t session,
 /* The same for a question of a session, as far as it wants to know. */
 int	 auth_list_nodes(enum auth_list, uint32_t id, const struct nodes_ask *,
 	    const char *user_id, const char *nodes);
+/* The same, of what was carried in a month. */
+int	 auth_list_traffic(uint32_t id, uint32_t month);
 int	 auth_list_tick(void);
 
 /* ---- auth_admin.c, auth_admin_token.c: what accessctl asks ---- */
@@ -172,6 +175,10 @@ int	 auth_admin_revoke(const struct auth_request *, uint32_t what,
 int	 auth_admin_token_revoke(const struct auth_request *, const char *);
 int	 auth_admin_node_show(const struct auth_request *, const char *);
 int	 auth_admin_node_remove(const struct auth_request *, const char *);
+int	 auth_recv_ctl_limit(struct proc_peer *, struct imsg *);
+int	 auth_recv_ctl_traffic(struct proc_peer *, struct imsg *);
+void	 auth_traffic_record(uint32_t month, const struct store_traffic *,
+	    struct ctl_traffic *);
 /* A record of a node, as far as auth knows it. */
 void	 auth_admin_node(const struct store_node *, struct ctl_node *);
 
@@ -199,6 +206,9 @@ void	 auth_admin_publication(const struct store_publication *,
 
 /* What counts, with the configuration behind it: rate and month. */
 void	 auth_limit_effective(uint32_t what, const struct store_limit *,
+	    uint64_t *, uint64_t *);
+/* And what is used: rate, quota, used; 0 each if it is not known. */
+void	 auth_limit_figures(uint32_t what, const char *id, uint64_t *,
 	    uint64_t *, uint64_t *);
 /* In a month: in and out. */
 enum store_result auth_traffic_of(uint32_t month, uint32_t what,

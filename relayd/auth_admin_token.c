@@ -159,6 +159,7 @@ auth_admin_node(const struct store_node *n, struct ctl_node *c)
 	strlcpy(c->token_id, n->token_id, sizeof(c->token_id));
 	c->created_at = n->created_at;
 	c->since = n->last_seen_at;
+	auth_limit_figures(METER_NODE, n->id, &c->rate, &c->quota, &c->used);
 }
 
 /* 0, or -1 when there is none and that was answered. */

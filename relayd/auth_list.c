@@ -46,6 +46,8 @@ struct list {
 	uint32_t		 max, n;	/* of nodes; 0: all */
 	int64_t			 row;
 	uint32_t		 serial;
+	uint32_t		 month;		/* of traffic */
+	struct store_traffic	 after_traffic;
 };
 
 static struct list *list_new(enum auth_list, uint32_t, uint64_t,
@@ -58,6 +60,7 @@ static enum store_result list_grants(struct list *, size_t *);
 static enum store_result list_reachable(struct list *, size_t *);
 static enum store_result list_all(struct list *, size_t *);
 static enum store_result list_publications(struct list *, size_t *);
+static enum store_result list_traffic(struct list *, size_t *);
 static int	list_page(struct list *);
 static void	list_end(struct list *, enum store_result, int);
 
@@ -110,6 +113,19 @@ auth_list_nodes(enum auth_list kind, uint32_t id, const struct nodes_ask *ask,
 	return (0);
 }
 
+int
+auth_list_traffic(uint32_t id, uint32_t month)
+{
+	struct list	*l;
+
+	if ((l = list_new(AUTH_LIST_TRAFFIC, id, 0, "", "")) == NULL)
+		return (-1);
+	l->month = month;
+	if (auth_list_tick())
+		auth_soon();
+	return (0);
+}
+
 static int
 list_put(uint32_t type, uint32_t id, const void *data, size_t len)
 {
@@ -135,6 +151,8 @@ list_users(struct list *l, size_t *n)
 		u.tokens = page[i].tokens;
 		u.nodes = page[i].nodes;
 		u.created_at = page[i].created_at;
+		auth_limit_figures(METER_USER, page[i].id, &u.rate, &u.quota,
+		    &u.used);
 		(void)list_put(CTL_USER, l->id, &u, sizeof(u));
 		strlcpy(l->after, u.email, sizeof(l->after));
 	}
@@ -203,6 +221,24 @@ list_grants(struct list *l, size_t *n)
 		(void)list_put(CTL_GRANT, l->id, &c, sizeof(c));
 		strlcpy(l->after, c.email, sizeof(l->after));
 		strlcpy(l->after_node, c.node, sizeof(l->after_node));
+	}
+	return (r);
+}
+
+static enum store_result
+list_traffic(struct list *l, size_t *n)
+{
+	struct store_traffic	 page[LIST_PAGE];
+	struct ctl_traffic	 c;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_traffic_page(auth_store, l->month, &l->after_traffic, page,
+	    n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		auth_traffic_record(l->month, &page[i], &c);
+		(void)list_put(CTL_TRAFFIC, l->id, &c, sizeof(c));
+		l->after_traffic = page[i];
 	}
 	return (r);
 }
@@ -339,6 +375,9 @@ list_page(struct list *l)
 		break;
 	case AUTH_LIST_GRANTS:
 		r = list_grants(l, &n);
+		break;
+	case AUTH_LIST_TRAFFIC:
+		r = list_traffic(l, &n);
 		break;
 	case AUTH_LIST_REACHABLE:
 		r = list_reachable(l, &n);

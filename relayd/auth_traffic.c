@@ -141,6 +141,24 @@ meter_get(const struct meter_id *id, struct meter_info *info)
 	return (0);
 }
 
+void
+auth_limit_figures(uint32_t what, const char *id, uint64_t *rate,
+    uint64_t *quota, uint64_t *used)
+{
+	struct meter_info	 info;
+	struct meter_id		 key;
+
+	*rate = *quota = *used = 0;
+	memset(&key, 0, sizeof(key));
+	key.what = what;
+	strlcpy(key.id, id, sizeof(key.id));
+	if (meter_get(&key, &info) == -1)
+		return;
+	*rate = info.rate;
+	*quota = info.quota;
+	*used = info.used;
+}
+
 static void
 meter_send(const struct meter_info *info)
 {

@@ -48,6 +48,8 @@ static int	check_user(const union control_payload *);
 static int	check_token(const union control_payload *);
 static int	check_grant(const union control_payload *);
 static int	check_publish(const union control_payload *);
+static int	check_limit(const union control_payload *);
+static int	check_traffic(const union control_payload *);
 static void	run_auth(struct control *);
 static void	run_auth_with_stats(struct control *);
 static void	run_kick(struct control *);
@@ -65,6 +67,7 @@ static void	control_kicked(uint32_t, const struct ctl_end *);
 static void	control_stats(struct control *);
 static void	control_stat(struct control *, const char *, uint64_t);
 static void	control_node(struct ctl_node *);
+static void	control_limit(const struct ctl_limit *, char *, size_t);
 static void	control_subject(const struct control *, struct audit_event *,
 		    char *, size_t);
 
@@ -111,6 +114,12 @@ static const struct control_request requests[] = {
 	    NULL },
 	{ CTL_PUBLISH_REMOVE, sizeof(struct ctl_name), check_name, run_auth,
 	    "unpublish" },
+	{ CTL_USER_LIMIT, sizeof(struct ctl_limit), check_limit, run_auth,
+	    "limit user" },
+	{ CTL_NODE_LIMIT, sizeof(struct ctl_limit), check_limit, run_auth,
+	    "limit node" },
+	{ CTL_TRAFFIC_LIST, sizeof(struct ctl_traffic), check_traffic,
+	    run_auth_with_stats, NULL },
 	{ CTL_NODE_KICK, sizeof(struct ctl_name), check_name, run_kick,
 	    "kick node" },
 	{ CTL_CONN_LIST, sizeof(struct ctl_name), check_name, run_conn_list,
@@ -172,6 +181,19 @@ check_publish(const union control_payload *p)
 	    ROUTER_STR(p->publish.target) && ROUTER_STR(p->publish.from) &&
 	    ROUTER_STR(p->publish.email) && ROUTER_STR(p->publish.node) &&
 	    ROUTER_STR(p->publish.text));
+}
+
+static int
+check_limit(const union control_payload *p)
+{
+	return (ROUTER_STR(p->limit.name));
+}
+
+static int
+check_traffic(const union control_payload *p)
+{
+	return (ROUTER_STR(p->traffic.month) &&
+	    ROUTER_STR(p->traffic.what) && ROUTER_STR(p->traffic.name));
 }
 
 static int
@@ -258,6 +280,10 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		break;
 	case CTL_GRANT:
 		if (!check_grant(&p))
+			return (-1);
+		break;
+	case CTL_TRAFFIC:
+		if (!check_traffic(&p))
 			return (-1);
 		break;
 	case CTL_NODE:
@@ -400,6 +426,9 @@ control_have_stats(uint32_t id)
 	switch (c->req->type) {
 	case CTL_NODE_LIST:
 	case CTL_NODE_SHOW:
+	case CTL_TRAFFIC_LIST:
+		/* What the listeners have just told counts, too. */
+		tallies_flush();
 		run_auth(c);
 		break;
 	case CTL_CONN_LIST:
@@ -515,6 +544,25 @@ control_stream_down(uint64_t id)
 
 /* ---- the audit log ---- */
 
+/* "pi: 1048576 bytes/s, default of the month" */
+static void
+control_limit(const struct ctl_limit *l, char *what, size_t size)
+{
+	char	 rate[64] = "", quota[64] = "";
+
+	if (l->rate_set == CTL_LIMIT_SET)
+		snprintf(rate, sizeof(rate), ", %llu bytes/s",
+		    (unsigned long long)l->rate);
+	else if (l->rate_set == CTL_LIMIT_DEFAULT)
+		strlcpy(rate, ", default bandwidth", sizeof(rate));
+	if (l->quota_set == CTL_LIMIT_SET)
+		snprintf(quota, sizeof(quota), ", %llu bytes a month",
+		    (unsigned long long)l->quota);
+	else if (l->quota_set == CTL_LIMIT_DEFAULT)
+		strlcpy(quota, ", default quota", sizeof(quota));
+	snprintf(what, size, "%.100s%s%s", l->name, rate, quota);
+}
+
 /* Whom or what a request is about. */
 static void
 control_subject(const struct control *c, struct audit_event *a, char *what,
@@ -561,6 +609,14 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 	case CTL_BACKUP:
 	case CTL_CHECK:
 		strlcpy(what, "the store", size);
+		break;
+	case CTL_USER_LIMIT:
+	case CTL_NODE_LIMIT:
+		if (c->req->type == CTL_USER_LIMIT)
+			strlcpy(a->email, p->limit.name, sizeof(a->email));
+		else
+			strlcpy(a->node, p->limit.name, sizeof(a->node));
+		control_limit(&p->limit, what, size);
 		break;
 	case CTL_LOG:
 	case CTL_PUBLISH_REMOVE:

@@ -43,3 +43,22 @@ month_text(uint32_t month, char text[MONTH_LEN])
 	(void)snprintf(text, MONTH_LEN, "%04u-%02u", month / 100 % 10000,
 	    month % 100);
 }
+
+int
+month_parse(const char *text, uint32_t *month)
+{
+	uint32_t	 v = 0;
+	size_t		 i;
+
+	for (i = 0; i < 7; i++) {
+		if (i == 4 ? text[i] != '-' :
+		    text[i] < '0' || text[i] > '9')
+			return (-1);
+		if (i != 4)
+			v = v * 10 + (text[i] - '0');
+	}
+	if (text[i] != '\0' || v % 100 < 1 || v % 100 > 12)
+		return (-1);
+	*month = v;
+	return (0);
+}

@@ -805,6 +805,8 @@ struct audit_page {
 #define MONTH_LEN	8
 uint32_t		 month_of(int64_t);
 void			 month_text(uint32_t, char[MONTH_LEN]);
+/* 0, or -1: it is none. */
+int			 month_parse(const char *, uint32_t *);
 
 /* ---- the processes ---- */
 

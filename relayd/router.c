@@ -104,6 +104,8 @@ const struct proc_rule router_rules[] = {
 	    control_recv_record, 0, 0 },
 	{ CTL_PUBLISH, PROC_AUTH, sizeof(struct ctl_publish),
 	    control_recv_record, 0, 0 },
+	{ CTL_TRAFFIC, PROC_AUTH, sizeof(struct ctl_traffic),
+	    control_recv_record, 0, 0 },
 	{ CTL_OK, PROC_AUTH, sizeof(struct ctl_end),
 	    control_recv_end, 0, 0 },
 	{ CTL_ERROR, PROC_AUTH, sizeof(struct ctl_end),

@@ -20,7 +20,8 @@
  * whether they are read as values, too.
  */
 
-/* link: lib/conflex.c lib/addr.c lib/publish.c relayd/parse.y relayd/config.c */
+/* link: lib/conflex.c lib/addr.c lib/publish.c lib/rate.c relayd/parse.y
+ * relayd/config.c */
 /* libs: libevent libtls libcrypto */
 
 #include "compat.h"

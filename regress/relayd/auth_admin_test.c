@@ -20,8 +20,10 @@
  *	relayd/auth_audit_list.c
  *	relayd/auth_publish.c relayd/auth_store_publish.c lib/publish.c
  *	relayd/auth_admin.c relayd/auth_admin_token.c relayd/auth_names.c
+ *	relayd/auth_admin_traffic.c relayd/auth_traffic.c
  *	relayd/auth_throttle.c relayd/auth_store.c relayd/auth_store_user.c
  *	relayd/auth_store_node.c relayd/auth_store_grant.c
+ *	relayd/auth_store_traffic.c relayd/month.c
  *	relayd/auth_grant.c lib/target.c relayd/auth_upgrade.c
  *	relayd/auth_store_copy.c
  *	regress/relayd/auth_fake.c lib/addr.c lib/token.c lib/log.c lib/log_limit.c

@@ -47,6 +47,7 @@ static struct proc_peer	 peer_listeners[4] = {
 struct store		*auth_store;
 struct throttle		*auth_throttle;
 struct names		 auth_names = TAILQ_HEAD_INITIALIZER(auth_names);
+struct relayd_bandwidth	 auth_bandwidth;
 
 struct fake_sent	 fake_sent[FAKE_SENT_MAX];
 size_t			 fake_nsent;
