@@ -153,8 +153,7 @@ const struct command	 commands[] = {
 	    "connect standard input and output to a target",
 	    STREAM_ERRORS, cmd_connect },
 	{ "forward", "[-fnv] [--udp-idle seconds] " RELAY_ARGS
-	    " -L [bind:]port:node:[host:]hostport[/udp] "
-	    "| -L port|/path:node:target|/path ...",
+	    " -L [bind:]port|/path:node:[host:]hostport[/udp]|/path ...",
 	    "lead local ports and sockets to targets",
 	    "5 denied, 9 protocol error, 1 a local port is taken, other",
 	    cmd_forward },
