@@ -126,6 +126,9 @@ const struct command	 commands[] = {
 	    "1 no such user or node", cmd_traffic },
 	{ "stats", "[--json]", "show counters of the relay", ADMIN_ERRORS,
 	    cmd_stats },
+	{ "show memory", "[--all] [--json]",
+	    "show what the relay's memory is taken for", ADMIN_ERRORS,
+	    cmd_show_memory },
 	{ "audit", "[--since time | all] [--user email] [--node name] "
 	    "[--follow] [--json]",
 	    "show the audit log", ADMIN_ERRORS, cmd_audit },

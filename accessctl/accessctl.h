@@ -39,6 +39,7 @@
  *	admin_publish.c admin_traffic.c password.c
  *	admin_audit.c	the audit log
  *	admin_backup.c store_check.c	copies of the store
+ *	admin_memory.c	what memory the relay takes
  *	login.c		logging a laptop in
  *	relay.c		which relay, as whom
  *	link.c		the link to the relay
@@ -284,6 +285,7 @@ int	cmd_connection_list(int, char **);
 int	cmd_connection_kill(int, char **);
 int	cmd_stats(int, char **);
 int	cmd_audit(int, char **);
+int	cmd_show_memory(int, char **);
 int	cmd_backup(int, char **);
 int	cmd_check(int, char **);
 int	cmd_reload(int, char **);

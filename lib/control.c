@@ -292,6 +292,18 @@ control_send_fd(struct control *c, uint32_t type, const void *data,
 		close(fd);
 }
 
+size_t
+control_queued(uint32_t *n)
+{
+	struct control	*c;
+	size_t		 total = 0;
+
+	TAILQ_FOREACH(c, &clients, entry)
+		total += imsgbuf_queued_bytes(&c->ibuf);
+	*n = nclients;
+	return (total);
+}
+
 int
 control_room(const struct control *c)
 {

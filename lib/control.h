@@ -40,6 +40,7 @@ union control_payload {
 	struct ctl_token	 token;
 	struct ctl_node		 node;
 	struct ctl_audit_ask	 audit;
+	struct ctl_memory_ask	 memory;
 	struct ctl_grant	 grant;
 	struct ctl_publish	 publish;
 	struct ctl_limit	 limit;
@@ -56,7 +57,8 @@ enum control_wait {
 	CONTROL_STREAM,		/* a stream to end */
 	CONTROL_READER,		/* the client, to take what is there */
 	CONTROL_AUDIT,		/* a page of the audit log */
-	CONTROL_FOLLOW		/* time, until there may be more of it */
+	CONTROL_FOLLOW,		/* time, until there may be more of it */
+	CONTROL_MEMORY		/* a page of what a process takes */
 };
 
 struct control_request;
@@ -116,6 +118,8 @@ void		 control_send(struct control *, uint32_t, const void *,
 /* The same with a descriptor, which is taken over. */
 void		 control_send_fd(struct control *, uint32_t, const void *,
 		    size_t, int);
+/* What waits for all clients, bytes; and how many they are. */
+size_t		 control_queued(uint32_t *);
 /* May more of a list be sent now? */
 int		 control_room(const struct control *);
 /* The end of a request. */

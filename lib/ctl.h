@@ -89,6 +89,7 @@ enum ctl_type {
 	CTL_STATS,		/* struct ctl_name: empty */
 	/* answered by router, from what auth knows */
 	CTL_AUDIT,		/* struct ctl_audit_ask; no end if follow */
+	CTL_MEMORY,		/* struct ctl_memory_ask: zeros */
 	/* answered by the parent */
 	CTL_RELOAD,		/* struct ctl_name: empty */
 	CTL_LOG,		/* struct ctl_name: level; empty: which? */
@@ -103,6 +104,7 @@ enum ctl_type {
 	CTL_PUBLISH,		/* struct ctl_publish */
 	CTL_COPY,		/* struct ctl_copy */
 	CTL_TRAFFIC,		/* struct ctl_traffic */
+	CTL_MEMORY_LINE,	/* struct ctl_memory */
 	/* ends */
 	CTL_OK,			/* struct ctl_end */
 	CTL_ERROR,		/* struct ctl_end */
@@ -270,6 +272,44 @@ struct ctl_audit {
 	uint64_t	 ms;			/* how long */
 	uint64_t	 in, out;		/* bytes */
 	char		 text[CTL_TEXT_LEN];
+};
+
+/* What memory is taken for what.  The request is where relayd is in it. */
+struct ctl_memory_ask {
+	uint32_t	 process;
+	uint32_t	 part;
+	uint64_t	 after;
+};
+
+enum ctl_memory_kind {
+	MEMORY_PROCESS = 1,	/* what the system says of a process */
+	MEMORY_THINGS,		/* so many things of one kind */
+	MEMORY_LINK,		/* a connection, and its link if it has one */
+	MEMORY_STREAM		/* a stream, where it passes a listener */
+};
+
+struct ctl_memory {
+	uint32_t	 kind;			/* enum ctl_memory_kind */
+	uint32_t	 pad;
+	char		 process[24];		/* "listener 0" */
+	uint64_t	 id;			/* pid, connection, stream */
+	char		 what[32];		/* "sessions"; "node", ... */
+	char		 email[CTL_EMAIL_LEN];	/* whose; empty: nobody's */
+	char		 node[CTL_NAME_LEN];
+	char		 addr[CTL_ADDR_LEN];
+	char		 target[MUX_HOST_MAX + 8];
+	uint64_t	 count;			/* things, streams of a link */
+	uint64_t	 state;			/* bytes of structures... */
+	uint64_t	 buffers;		/* ...and what waits to leave or to
+						   be looked at */
+	/*
+	 * Data of streams: what waits, in blocks of so many bytes, and what
+	 * is reserved for more.  Of a stream, to the node and from it.
+	 */
+	uint64_t	 queued[2];
+	uint64_t	 held[2];
+	uint64_t	 window[2];
+	uint64_t	 rss, pss, own;		/* of a process */
 };
 
 /* How far a copy of the store is. */

@@ -344,3 +344,21 @@ evtls_buffered(const struct evtls *c)
 {
 	return (c->in.len + c->left.len + c->out.len);
 }
+
+size_t
+evtls_memory(const struct evtls *c)
+{
+	size_t	 n = 2;
+
+	if (c->timer != NULL)
+		n++;
+	return (sizeof(*c) + n * event_get_struct_event_size() +
+	    (c->host != NULL ? strlen(c->host) + 1 : 0) +
+	    (c->text != NULL ? strlen(c->text) + 1 : 0));
+}
+
+size_t
+evtls_memory_shared(void)
+{
+	return (evtls_bufs() == NULL ? 0 : sizeof(struct evtls_bufs));
+}

@@ -175,6 +175,12 @@ int		 evtls_is_tls(const struct evtls *);
 const char	*evtls_servername(const struct evtls *);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256" into the buffer, or "plain". */
 void		 evtls_describe(const struct evtls *, char *, size_t);
+/*
+ * What a connection takes besides, of ours: its TLS state is the library's,
+ * which does not tell.  And what all connections of the process share.
+ */
+size_t		 evtls_memory(const struct evtls *);
+size_t		 evtls_memory_shared(void);
 /* Bytes that wait in this connection's own buffers, both ways. */
 size_t		 evtls_buffered(const struct evtls *);
 

@@ -305,6 +305,13 @@ fdstream_stream(struct fdstream *f)
 	return (f->stream);
 }
 
+size_t
+fdstream_memory(const struct fdstream *f)
+{
+	return (sizeof(*f) + f->prefix_len +
+	    2 * event_get_struct_event_size());
+}
+
 void
 fdstream_bytes(const struct fdstream *f, uint64_t *got, uint64_t *given)
 {

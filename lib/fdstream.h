@@ -18,6 +18,7 @@
 #define FDSTREAM_H
 
 #include <stddef.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mux.h"
@@ -80,6 +81,8 @@ int		 fdstream_prefix(struct fdstream *, const uint8_t *, size_t);
 /* Reset the stream, close the descriptors; closed() is called. */
 void		 fdstream_kill(struct fdstream *, uint16_t, const char *);
 struct mux_stream *fdstream_stream(struct fdstream *);
+/* What it takes besides its stream, bytes. */
+size_t		 fdstream_memory(const struct fdstream *);
 /* Bytes read from the source and written to the sink; in closed(), too. */
 void		 fdstream_bytes(const struct fdstream *, uint64_t *,
 		    uint64_t *);

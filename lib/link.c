@@ -716,3 +716,16 @@ link_idle_ms(const struct link *l)
 {
 	return ((link_now() - l->heard) / 1000);
 }
+
+void
+link_memory(const struct link *l, struct link_memory *m)
+{
+	m->state = sizeof(*l) + event_get_struct_event_size() +
+	    (l->close_text != NULL ? strlen(l->close_text) + 1 : 0);
+	m->buffers = l->ws.msg_size + (l->pong != NULL ? WS_CONTROL_MAX : 0);
+	if (l->conn != NULL) {
+		m->state += evtls_memory(l->conn);
+		m->buffers += evtls_buffered(l->conn);
+	}
+	mux_memory(l->mux, &m->mux);
+}

@@ -94,6 +94,13 @@ uint32_t	 link_rtt(const struct link *);		/* us; 0: unknown */
 uint32_t	 link_idle_ms(const struct link *);	/* since last input */
 /* It is ending, or has: streams that are reset now are so for that. */
 int		 link_ending(const struct link *);
+/* What a link takes, with its connection and streams, bytes. */
+struct link_memory {
+	size_t			 state;
+	size_t			 buffers;	/* bytes on their way */
+	struct mux_memory	 mux;
+};
+void		 link_memory(const struct link *, struct link_memory *);
 /* For reply of state: monotonic us, one clock for all links. */
 uint64_t	 link_now(void);
 

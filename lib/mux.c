@@ -204,6 +204,50 @@ mux_get_stats(const struct mux *m, struct mux_stats *st)
 	st->lost = m->lost;
 }
 
+void
+mux_stream_memory(const struct mux_stream *s, struct mux_memory *m)
+{
+	const struct mux_dgram	*d = s->dgram;
+
+	m->state = sizeof(*s) + s->owed_len;
+	m->queued = s->queue.len;
+	m->held = mux_queue_held(&s->queue);
+	m->window = s->window;
+	if (d == NULL)
+		return;
+	m->state += sizeof(*d);
+	m->queued += d->out.len + d->going.len + d->coming.len;
+	m->held += mux_queue_held(&d->out) + mux_queue_held(&d->going) +
+	    mux_queue_held(&d->coming);
+}
+
+void
+mux_memory(const struct mux *m, struct mux_memory *all)
+{
+	const struct mux_stream	*s;
+	struct mux_memory	 one;
+
+	memset(all, 0, sizeof(*all));
+	all->state = sizeof(*m) + m->hello_len + m->goaway_len;
+	if (m->table != NULL)
+		all->state += sizeof(m->table[0]) << m->bits;
+	if (m->refused != NULL)
+		all->state += MUX_REFUSED_MAX * sizeof(m->refused[0]);
+	TAILQ_FOREACH(s, &m->streams, entry) {
+		mux_stream_memory(s, &one);
+		all->state += one.state;
+		all->queued += one.queued;
+		all->held += one.held;
+	}
+	all->window = m->reserved;
+}
+
+size_t
+mux_memory_spare(void)
+{
+	return (mux_queue_spare());
+}
+
 int
 mux_send_hello(struct mux *m, const struct mux_hello *hello)
 {

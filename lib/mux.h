@@ -181,6 +181,14 @@ struct mux_stats {
 	uint64_t	 lost;			/* datagrams, both ways */
 };
 
+/* What a link's streams, or one of them, take, bytes. */
+struct mux_memory {
+	size_t		 state;		/* structures, and frames that wait */
+	size_t		 queued;	/* data that waits... */
+	size_t		 held;		/* ...in blocks of so many */
+	size_t		 window;	/* reserved for what may come */
+};
+
 /* mux_new: NULL without memory.  The config is copied. */
 struct mux	*mux_new(const struct mux_config *);
 /*
@@ -232,6 +240,12 @@ int		 mux_output_run(struct mux *, uint8_t *, size_t cap, size_t gap,
 /* The round-trip time of the link as measured, us. */
 void		 mux_set_rtt(struct mux *, uint32_t);
 void		 mux_get_stats(const struct mux *, struct mux_stats *);
+/* As long as there are streams to look at; with all of them, and itself. */
+void		 mux_memory(const struct mux *, struct mux_memory *);
+void		 mux_stream_memory(const struct mux_stream *,
+		    struct mux_memory *);
+/* What all links of the process keep for the next that needs it. */
+size_t		 mux_memory_spare(void);
 
 /*
  * Send hello or goaway; copied.  Nothing leaves before hello.  Its version

@@ -148,6 +148,23 @@ mux_queue_clear(struct mux_queue *q)
 	mux_queue_drain(q, q->len);
 }
 
+size_t
+mux_queue_held(const struct mux_queue *q)
+{
+	struct mux_block	*b;
+	size_t			 total = 0;
+
+	for (b = q->head; b != NULL; b = b->next)
+		total += sizeof(*b) + b->size;
+	return (total);
+}
+
+size_t
+mux_queue_spare(void)
+{
+	return (nspare * (sizeof(struct mux_block) + MUX_BLOCK_LARGE));
+}
+
 void
 mux_queue_trim(void)
 {

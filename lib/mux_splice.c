@@ -293,3 +293,17 @@ mux_splice_bytes(const struct mux_splice *sp, uint64_t *out, uint64_t *back)
 	*out = sp->bytes[FROM];
 	*back = sp->bytes[TO];
 }
+
+void
+mux_splice_memory(const struct mux_splice *sp, struct mux_memory *there,
+    struct mux_memory *back)
+{
+	memset(there, 0, sizeof(*there));
+	memset(back, 0, sizeof(*back));
+	if (sp->side[FROM] != NULL)
+		mux_stream_memory(sp->side[FROM], there);
+	if (sp->side[TO] != NULL)
+		mux_stream_memory(sp->side[TO], back);
+	there->state = sizeof(*sp);
+	back->state = 0;
+}

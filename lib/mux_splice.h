@@ -22,6 +22,7 @@
 struct meter_flow;
 struct mux_open;
 struct mux;
+struct mux_memory;
 struct mux_stream;
 
 /*
@@ -69,5 +70,11 @@ void			 mux_splice_kill(struct mux_splice *, uint16_t,
 /* Bytes from the opener to the far side, and back. */
 void			 mux_splice_bytes(const struct mux_splice *,
 			    uint64_t *, uint64_t *);
+/*
+ * What waits between them: from the opener's side to the far one, and back.
+ * The state is that of the splice alone; its streams are their links'.
+ */
+void			 mux_splice_memory(const struct mux_splice *,
+			    struct mux_memory *, struct mux_memory *);
 
 #endif /* MUX_SPLICE_H */

@@ -67,6 +67,7 @@ static const struct proc_rule proc_parent_rules[] = {
 	{ IMSG_PROC_PONG, -1, 0, proc_recv_pong, 0, 0 },
 	{ IMSG_PROC_OWNED, -1, sizeof(struct proc_who), proc_recv_owned,
 	    0, 0 },
+	{ IMSG_PROC_FILE, -1, 0, proc_recv_file, 0, 1 },
 };
 
 struct proc_state	 proc_state;

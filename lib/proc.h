@@ -216,12 +216,19 @@ void		 proc_log_level(int);
  * is to be none of these.  What can't be found out is 0.
  */
 struct proc_usage {
-	uint64_t	 rss;		/* resident memory, bytes */
+	pid_t		 pid;		/* 0: it is not running now */
+	uint64_t	 rss;		/* resident memory, bytes... */
+	uint64_t	 pss;		/* ...its part of what is shared, and
+					   what is its own; 0: not asked */
+	uint64_t	 own;		/* its own alone; likewise */
 	uint64_t	 cpu_us;
 	int64_t		 started;	/* s since 1970 */
 	unsigned int	 starts;	/* of it, so far */
 };
 int		 proc_usage(int kind, int instance, struct proc_usage *);
+/* The same with pss and own, which may take some milliseconds. */
+int		 proc_usage_memory(int kind, int instance,
+		    struct proc_usage *);
 
 /*
  * proc_send: queue a message; fd -1 or a descriptor, which is taken over and

@@ -352,6 +352,7 @@ proc_child_events(void)
 	proc_self.bad = proc_child_bad;
 	proc_self.quit = proc_child_quit;
 	proc_peer_new(PROC_PARENT, 0, PROC_FD_PARENT);
+	proc_usage_send();
 }
 
 static void

@@ -55,9 +55,22 @@ enum proc_imsg {
 	IMSG_PROC_OWNED,	/* that process sent a bad message */
 	/* from the parent again */
 	IMSG_PROC_LOG,		/* struct proc_level: log so much */
+	/* to the parent, before READY */
+	IMSG_PROC_FILE,		/* fd; id: enum proc_file */
 	/* Finish, there is another, as in struct proc_def: */
 	IMSG_PROC_DRAIN = 32,	/* from the parent: struct proc_drain */
 	IMSG_PROC_QUIET		/* to the parent */
+};
+
+/*
+ * What proc(5) says of a process.  It opens these itself, of itself, as its
+ * parent may not see it there: that has given up the right to look into
+ * others, and their entries may be hidden (hidepid=).
+ */
+enum proc_file {
+	PROC_FILE_STAT,		/* /proc/self/stat */
+	PROC_FILE_SMAPS,	/* /proc/self/smaps_rollup */
+	PROC_FILES
 };
 
 /*
@@ -128,6 +141,7 @@ struct proc_kid {
 	char			 name[PROC_NAME_MAX];
 	pid_t			 pid;		/* 0: there is none now */
 	int			 report;	/* of forbidden calls, or -1 */
+	int			 files[PROC_FILES];	/* or -1 */
 	struct proc_log		*log;
 	int			 ready;
 	long long		 ready_at;
@@ -212,6 +226,11 @@ void	 proc_detached(int);
 /* Make the empty folder children are shut into; find it. */
 void	 proc_empty_make(void);
 const char *proc_empty(void);
+
+/* proc_usage.c */
+/* In a child: open what the parent is to read, and send it. */
+void	 proc_usage_send(void);
+int	 proc_recv_file(struct proc_peer *, struct imsg *);
 
 /* proc_log.c */
 struct proc_log;

@@ -92,12 +92,15 @@ void
 proc_kid_new(int kind, int instance)
 {
 	struct proc_kid	*k;
+	int		 i;
 
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		fatal("calloc");
 	k->kind = kind;
 	k->instance = instance;
 	k->report = -1;
+	for (i = 0; i < PROC_FILES; i++)
+		k->files[i] = -1;
 	k->delay_ms = proc_times.backoff_ms;
 	proc_name(kind, instance, k->name, sizeof(k->name));
 	k->again = evtimer_new(proc_self.base, proc_kid_again, k);
@@ -249,6 +252,7 @@ proc_kid_ended(struct proc_kid *k, int status)
 {
 	struct proc_peer	*p;
 	char			 why[80];
+	int			 i;
 
 	proc_kid_why(k, status, why, sizeof(why));
 	proc_log_free(k->log);
@@ -260,6 +264,11 @@ proc_kid_ended(struct proc_kid *k, int status)
 		proc_peer_close(p);
 	close(k->report);
 	k->report = -1;
+	for (i = 0; i < PROC_FILES; i++) {
+		if (k->files[i] != -1)
+			close(k->files[i]);
+		k->files[i] = -1;
+	}
 	k->pid = 0;
 	event_del(k->late);
 	event_del(k->kill);

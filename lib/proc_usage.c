@@ -15,8 +15,9 @@
  */
 
 /*
- * What the processes take, as their parent sees it from outside: none of
- * them has to be asked, and even one that hangs is seen.
+ * What the processes take, as their parent reads it from descriptors that
+ * they gave it when they started: none of them has to be asked, and even one
+ * that hangs is seen.
  */
 
 #include "compat.h"
@@ -30,30 +31,70 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <imsg.h>
+
 #include "proc_internal.h"
 
-static int	proc_usage_read(pid_t, struct proc_usage *);
+static int	proc_usage_stat(int, struct proc_usage *);
+static int	proc_usage_smaps(int, struct proc_usage *);
+static int	proc_usage_any(int, int, struct proc_usage *, int);
+static uint64_t	proc_usage_line(const char *, const char *);
+static ssize_t	proc_usage_text(int, char *, size_t);
 
-#ifdef __linux__
-/* proc(5): the fields of stat, behind the name, which may hold anything. */
-static int
-proc_usage_read(pid_t pid, struct proc_usage *u)
+static const char *const proc_files[PROC_FILES] = {
+	[PROC_FILE_STAT] = "/proc/self/stat",
+	[PROC_FILE_SMAPS] = "/proc/self/smaps_rollup"
+};
+
+void
+proc_usage_send(void)
 {
-	char			 name[64], buf[1024], *p;
-	unsigned long long	 utime, stime;
-	long long		 rss;
-	ssize_t			 n;
-	int			 fd;
+	int	 fd, i;
 
-	snprintf(name, sizeof(name), "/proc/%ld/stat", (long)pid);
-	if ((fd = open(name, O_RDONLY | O_CLOEXEC)) == -1)
+	for (i = 0; i < PROC_FILES; i++) {
+		/* Where there is none, there is nothing to be told. */
+		if ((fd = open(proc_files[i], O_RDONLY | O_CLOEXEC)) != -1)
+			(void)proc_send(proc_peer(PROC_PARENT, 0),
+			    IMSG_PROC_FILE, i, fd, NULL, 0);
+	}
+}
+
+int
+proc_recv_file(struct proc_peer *p, struct imsg *imsg)
+{
+	struct proc_kid	*k = proc_kid_find(p->kind, p->instance);
+	uint32_t	 which = imsg_get_id(imsg);
+
+	/* Whoever serves has told already. */
+	if (k == NULL || k->ready || which >= PROC_FILES ||
+	    k->files[which] != -1)
 		return (-1);
-	n = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	if (n <= 0)
+	k->files[which] = imsg_get_fd(imsg);
+	return (0);
+}
+
+/* All of it, read anew. */
+static ssize_t
+proc_usage_text(int fd, char *buf, size_t size)
+{
+	ssize_t	 n;
+
+	if (fd == -1 || (n = pread(fd, buf, size - 1, 0)) <= 0)
 		return (-1);
 	buf[n] = '\0';
-	if ((p = strrchr(buf, ')')) == NULL ||
+	return (n);
+}
+
+/* proc(5): the fields of stat, behind the name, which may hold anything. */
+static int
+proc_usage_stat(int fd, struct proc_usage *u)
+{
+	char			 buf[1024], *p;
+	unsigned long long	 utime, stime;
+	long long		 rss;
+
+	if (proc_usage_text(fd, buf, sizeof(buf)) == -1 ||
+	    (p = strrchr(buf, ')')) == NULL ||
 	    sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
 	    "%llu %llu %*d %*d %*d %*d %*d %*d %*u %*u %lld", &utime, &stime,
 	    &rss) != 3)
@@ -62,19 +103,40 @@ proc_usage_read(pid_t pid, struct proc_usage *u)
 	u->cpu_us = (utime + stime) * (1000000 / sysconf(_SC_CLK_TCK));
 	return (0);
 }
-#else
-static int
-proc_usage_read(pid_t pid, struct proc_usage *u)
-{
-	return (-1);
-}
-#endif
 
-int
-proc_usage(int kind, int instance, struct proc_usage *u)
+/* "Pss:   1234 kB", bytes. */
+static uint64_t
+proc_usage_line(const char *text, const char *name)
+{
+	const char		*p;
+	unsigned long long	 kb;
+
+	if ((p = strstr(text, name)) == NULL ||
+	    sscanf(p + strlen(name), "%llu kB", &kb) != 1)
+		return (0);
+	return (kb * 1024);
+}
+
+static int
+proc_usage_smaps(int fd, struct proc_usage *u)
+{
+	char	 buf[2048];
+
+	if (proc_usage_text(fd, buf, sizeof(buf)) == -1)
+		return (-1);
+	u->pss = proc_usage_line(buf, "\nPss:");
+	u->own = proc_usage_line(buf, "\nPrivate_Clean:") +
+	    proc_usage_line(buf, "\nPrivate_Dirty:");
+	return (0);
+}
+
+/* Descriptors of our own are opened each time: that costs little. */
+static int
+proc_usage_any(int kind, int instance, struct proc_usage *u, int memory)
 {
 	static int64_t	 since;
 	struct proc_kid	*k;
+	int		 fd;
 
 	memset(u, 0, sizeof(*u));
 	if (kind == PROC_PARENT) {
@@ -82,7 +144,16 @@ proc_usage(int kind, int instance, struct proc_usage *u)
 			since = time(NULL);
 		u->starts = 1;
 		u->started = since;
-		(void)proc_usage_read(getpid(), u);
+		u->pid = getpid();
+		fd = open(proc_files[PROC_FILE_STAT], O_RDONLY | O_CLOEXEC);
+		(void)proc_usage_stat(fd, u);
+		if (fd != -1)
+			close(fd);
+		fd = !memory ? -1 : open(proc_files[PROC_FILE_SMAPS],
+		    O_RDONLY | O_CLOEXEC);
+		(void)proc_usage_smaps(fd, u);
+		if (fd != -1)
+			close(fd);
 		return (0);
 	}
 	if ((k = proc_kid_find(kind, instance)) == NULL)
@@ -90,7 +161,22 @@ proc_usage(int kind, int instance, struct proc_usage *u)
 	u->starts = k->starts;
 	if (k->pid == 0)
 		return (0);
+	u->pid = k->pid;
 	u->started = k->started;
-	(void)proc_usage_read(k->pid, u);
+	(void)proc_usage_stat(k->files[PROC_FILE_STAT], u);
+	if (memory)
+		(void)proc_usage_smaps(k->files[PROC_FILE_SMAPS], u);
 	return (0);
+}
+
+int
+proc_usage(int kind, int instance, struct proc_usage *u)
+{
+	return (proc_usage_any(kind, instance, u, 0));
+}
+
+int
+proc_usage_memory(int kind, int instance, struct proc_usage *u)
+{
+	return (proc_usage_any(kind, instance, u, 1));
 }

@@ -691,3 +691,14 @@ session_reset(struct mux_stream *stream __unused, void *arg, uint16_t code,
 		return;
 	session_end(s, code, text);
 }
+
+size_t
+udp_session_memory(const struct udp_session *s)
+{
+	struct udp_waiting	*w;
+	size_t			 total = sizeof(*s);
+
+	STAILQ_FOREACH(w, &s->waiting, entry)
+		total += sizeof(*w) + w->len;
+	return (total);
+}

@@ -99,6 +99,8 @@ void		 udp_session_meter(struct udp_session *, struct meter_flow *,
 void		 udp_session_kill(struct udp_session *, uint16_t,
 		    const char *);
 struct mux_stream *udp_session_stream(struct udp_session *);
+/* What it takes besides its stream, with the datagrams that wait for one. */
+size_t		 udp_session_memory(const struct udp_session *);
 const struct sockaddr *udp_session_source(const struct udp_session *);
 /* Bytes that came from the source, and went to it; in end(), too. */
 void		 udp_session_bytes(const struct udp_session *, uint64_t *,

@@ -46,6 +46,7 @@
 static int	auth_recv_conf_begin(struct proc_peer *, struct imsg *);
 static int	auth_recv_conf_name(struct proc_peer *, struct imsg *);
 static int	auth_recv_conf_end(struct proc_peer *, struct imsg *);
+static int	auth_recv_memory(struct proc_peer *, struct imsg *);
 static void	auth_ticks(void);
 static void	auth_tick(evutil_socket_t, short, void *);
 static void	auth_soon_tick(evutil_socket_t, short, void *);
@@ -104,6 +105,8 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_publish_tried, 0, 0 },
 	{ IMSG_AUDIT, PROC_ROUTER, sizeof(struct audit_event),
 	    auth_recv_audit, 0, 0 },
+	{ IMSG_MEMORY_ASK, PROC_ROUTER, sizeof(struct memory_page),
+	    auth_recv_memory, 0, 0 },
 	{ IMSG_COPY_CANCEL, PROC_ROUTER, sizeof(struct ctl_name),
 	    auth_recv_copy_cancel, 0, 0 },
 	CTL_RULE(CTL_BACKUP, ctl_name, auth_recv_copy),
@@ -182,6 +185,30 @@ auth_recv_conf_end(struct proc_peer *peer, struct imsg *imsg)
 	auth_publish_conf_end();
 	auth_bandwidth = new_bandwidth;
 	auth_limits_changed();
+	return (0);
+}
+
+/* ---- what it takes ---- */
+
+static int
+auth_recv_memory(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct memory_page	 page;
+	uint32_t		 id = imsg_get_id(imsg);
+	size_t			 bytes, n;
+
+	if (imsg_get_data(imsg, &page, sizeof(page)) == -1)
+		return (-1);
+	bytes = auth_session_memory(&n);
+	memory_things(peer, id, PROC_AUTH, 0, "sessions", n, bytes);
+	bytes = throttle_memory(auth_throttle, &n);
+	memory_things(peer, id, PROC_AUTH, 0, "throttled", n, bytes);
+	bytes = auth_audit_memory(&n);
+	memory_things(peer, id, PROC_AUTH, 0, "to be written", n, bytes);
+	memory_things(peer, id, PROC_AUTH, 0, "store", 1,
+	    store_memory(auth_store));
+	memset(&page, 0, sizeof(page));
+	(void)proc_send(peer, IMSG_MEMORY_PAGE, id, -1, &page, sizeof(page));
 	return (0);
 }
 

@@ -61,6 +61,8 @@ int	 auth_session_new(struct session *);
 /* NULL if there is none. */
 const struct session *auth_session_find(uint64_t);
 void	 auth_session_forget(uint64_t);
+/* What all of them take, bytes, and how many they are. */
+size_t	 auth_session_memory(size_t *);
 /* Is there one of this node with this token? */
 int	 auth_session_of(const char *node_id, const char *token_id);
 /* Forget all that rest on this (enum revoke_what). */
@@ -241,6 +243,8 @@ int	 auth_audit_tick(void);
 /* Write all there is: the end. */
 void	 auth_audit_flush(void);
 int	 auth_recv_audit(struct proc_peer *, struct imsg *);
+/* What waits, bytes, and how many that is. */
+size_t	 auth_audit_memory(size_t *);
 /* Write now what can be written of what waits, to be read. */
 void	 auth_audit_settle(void);
 

@@ -351,3 +351,11 @@ auth_audit_flush(void)
 	while (nlines + nusages > 0 && batch_write() == 0)
 		;
 }
+
+size_t
+auth_audit_memory(size_t *n)
+{
+	*n = nlines + nusages;
+	return (nlines * sizeof(struct line) +
+	    nusages * sizeof(struct usage));
+}

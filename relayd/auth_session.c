@@ -318,3 +318,10 @@ auth_recv_session_known(struct proc_peer *peer, struct imsg *imsg)
 		auth_node_state(s.node_id, 1, 0);
 	return (0);
 }
+
+size_t
+auth_session_memory(size_t *n)
+{
+	*n = nsessions;
+	return (nsessions * sizeof(struct entry));
+}

@@ -469,3 +469,11 @@ store_uuid(char out[USER_ID_LEN + 1])
 	    b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
 	    b[13], b[14], b[15]);
 }
+
+uint64_t
+store_memory(const struct store *s)
+{
+	sqlite3_int64	 n = sqlite3_memory_used();
+
+	return (n < 0 ? 0 : n);
+}

@@ -286,6 +286,9 @@ enum store_result store_audit_last(struct store *, uint64_t *id);
 enum store_result store_audit_trim(struct store *, int64_t before, int max,
 		    int *n);
 
+/* What the engine has allocated, bytes. */
+uint64_t	 store_memory(const struct store *);
+
 /* ---- copies ---- */
 
 /*

@@ -248,3 +248,10 @@ throttle_passed(struct throttle *t, const struct sockaddr *sa,
 	if ((token = entry_get(t, &tk)) != NULL)
 		token->good = nk;
 }
+
+size_t
+throttle_memory(const struct throttle *t, size_t *n)
+{
+	*n = t->count;
+	return (sizeof(*t) + t->count * sizeof(struct entry));
+}

@@ -54,5 +54,7 @@ void		 throttle_failed(struct throttle *, const struct sockaddr *,
 		    const char *token_id, uint64_t now);
 void		 throttle_passed(struct throttle *, const struct sockaddr *,
 		    const char *token_id, uint64_t now);
+/* What it takes, bytes, and how many it knows. */
+size_t	throttle_memory(const struct throttle *, size_t *);
 
 #endif /* AUTH_THROTTLE_H */

@@ -131,6 +131,8 @@ static const struct control_request requests[] = {
 	    "copy" },
 	{ CTL_CHECK, sizeof(struct ctl_name), check_name, run_auth,
 	    "check" },
+	{ CTL_MEMORY, sizeof(struct ctl_memory_ask), control_memory_check,
+	    control_memory_run, NULL },
 	{ CTL_AUDIT, sizeof(struct ctl_audit_ask), control_audit_check,
 	    control_audit_run, NULL },
 	{ CTL_RELOAD, sizeof(struct ctl_name), check_name, run_parent,
@@ -451,6 +453,10 @@ control_go_on(struct control *c)
 		control_audit_go_on(c);
 		return;
 	}
+	if (c->req->type == CTL_MEMORY) {
+		control_memory_go_on(c);
+		return;
+	}
 	while (control_room(c)) {
 		if (stream_next(c->cursor, &conn) == -1) {
 			control_done(c, CTL_CODE_OK, "");
@@ -521,6 +527,10 @@ control_stats(struct control *c)
 static void
 control_expired(struct control *c)
 {
+	if (c->wait == CONTROL_MEMORY) {
+		control_memory_late(c);
+		return;
+	}
 	if (c->wait == CONTROL_AUDIT || c->wait == CONTROL_FOLLOW) {
 		control_audit_go_on(c);
 		return;

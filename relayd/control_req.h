@@ -45,4 +45,12 @@ void	control_audit_go_on(struct control *);
 int	control_audit_line(struct proc_peer *, struct imsg *);
 int	control_audit_page(struct proc_peer *, struct imsg *);
 
+/* control_memory.c: one process after the other, page by page. */
+int	control_memory_check(const union control_payload *);
+void	control_memory_run(struct control *);
+void	control_memory_go_on(struct control *);
+void	control_memory_late(struct control *);
+int	control_memory_line(struct proc_peer *, struct imsg *);
+int	control_memory_page(struct proc_peer *, struct imsg *);
+
 #endif /* CONTROL_REQ_H */

@@ -140,6 +140,8 @@ static void	visitor_bytes(const struct stream_record *, uint64_t *,
 static void	visitor_kill(struct stream_record *, uint16_t, const char *);
 static void	visitor_meter(struct stream_record *, struct meter_flow *,
 		    struct meter_flow *);
+static void	visitor_memory(const struct stream_record *,
+		    struct mux_memory *, struct mux_memory *);
 
 RB_HEAD(port_table, port_entry);
 RB_PROTOTYPE_STATIC(port_table, port_entry, by_id, port_cmp)
@@ -153,7 +155,8 @@ static const struct udp_sessions_ops udp_ops = {
 	.begin = udp_begin, .end = udp_end
 };
 static const struct stream_record_ops record_ops = {
-	visitor_describe, visitor_bytes, visitor_kill, visitor_meter
+	visitor_describe, visitor_bytes, visitor_kill, visitor_meter,
+	visitor_memory
 };
 
 static int
@@ -936,4 +939,26 @@ visitor_meter(struct stream_record *r, struct meter_flow *out,
 		fdstream_meter(v->stream, out, in);
 	else if (v->udp != NULL)
 		udp_session_meter(v->udp, out, in);
+}
+
+static void
+visitor_memory(const struct stream_record *r, struct mux_memory *there,
+    struct mux_memory *back)
+{
+	const struct visitor	*v = (const struct visitor *)r;
+	struct mux_stream	*s = NULL;
+
+	memset(there, 0, sizeof(*there));
+	memset(back, 0, sizeof(*back));
+	there->state = sizeof(*v);
+	if (v->udp != NULL) {
+		there->state += udp_session_memory(v->udp);
+		s = udp_session_stream(v->udp);
+	} else if (v->stream != NULL) {
+		there->state += fdstream_memory(v->stream);
+		s = fdstream_stream(v->stream);
+	}
+	if (s != NULL)
+		mux_stream_memory(s, back);
+	back->state = 0;
 }

@@ -152,6 +152,8 @@ const struct proc_rule listener_rules[] = {
 	    record_recv_kill, 0, 0 },
 	{ IMSG_SHARE, PROC_ROUTER, sizeof(struct share_set),
 	    share_recv_set, 0, 0 },
+	{ IMSG_MEMORY_ASK, PROC_ROUTER, sizeof(struct memory_page),
+	    memory_recv_ask, 0, 0 },
 	{ IMSG_STATS_ASK, PROC_ROUTER, sizeof(struct ctl_id),
 	    record_recv_stats, 0, 0 },
 	{ IMSG_NODES_ENTRY, PROC_ROUTER, NODES_ENTRY_MIN,

@@ -40,6 +40,7 @@
  *	listener_link.c		links: of nodes, of clients, between listeners
  *	listener_route.c	which link leads to a node: routes and tickets
  *	listener_record.c	streams on record, whoever carries them
+ *	listener_memory.c	what memory is taken, for whom
  *	listener_grant.c	what others' nodes may be used for
  *	listener_share.c	limits of bandwidth that they rest on
  *	listener_stream.c	streams from a client's link to a node's
@@ -95,6 +96,10 @@ struct stream_record_ops {
 	 */
 	void	(*meter)(struct stream_record *, struct meter_flow *,
 		    struct meter_flow *);
+	/* What it takes: towards the node, and back; the state of its mux
+	   streams is not in it, that is their links'. */
+	void	(*memory)(const struct stream_record *, struct mux_memory *,
+		    struct mux_memory *);
 };
 
 struct stream_record {
@@ -311,6 +316,16 @@ int	 grants_announce(char [USER_ID_LEN + 4]);
 int	 grant_recv_grant(struct proc_peer *, struct imsg *);
 int	 grant_recv_end(struct proc_peer *, struct imsg *);
 
+/*
+ * listener_stream.c: the first stream of another listener's client with an id
+ * above this: whose it is and what it takes.  -1: there is none.
+ */
+int	 relay_next(uint64_t, uint64_t *, struct ctl_memory *,
+	    struct mux_memory *, struct mux_memory *);
+
+/* listener_memory.c */
+int	 memory_recv_ask(struct proc_peer *, struct imsg *);
+
 /* listener_record.c */
 void	 record_new(struct stream_record *, struct stream_owner *,
 	    const struct stream_record_ops *);
@@ -318,6 +333,8 @@ void	 record_new(struct stream_record *, struct stream_owner *,
 void	 record_up(struct stream_record *);
 void	 record_down(struct stream_record *, uint16_t, const char *);
 void	 record_end(struct stream_record *);
+/* The first with an id above this, or NULL. */
+struct stream_record *record_after(uint64_t);
 /*
  * To a new router, as links_announce: those of ports (1), whose sessions it
  * makes anew, or all others.

@@ -181,6 +181,17 @@ records_announce(uint64_t *from, int of_ports)
 	return (1);
 }
 
+struct stream_record *
+record_after(uint64_t after)
+{
+	struct stream_record	 key;
+
+	if (after == UINT64_MAX)
+		return (NULL);
+	key.id = after + 1;
+	return (RB_NFIND(record_table, &records, &key));
+}
+
 int
 record_recv_kill(struct proc_peer *peer, struct imsg *imsg)
 {

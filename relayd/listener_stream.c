@@ -24,6 +24,7 @@
 #include <event2/event.h>
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,11 +52,28 @@ struct client_stream {
 
 /* One that comes from another listener; its splice owns it. */
 struct relay {
+	RB_ENTRY(relay)		 by_id;
+	uint64_t		 id;		/* to go through them */
 	struct mux_splice	*splice;
 	struct grant_use	*use;		/* or NULL */
+	uint16_t		 port;
+	char			*host;		/* within text */
+	char			*node;		/* likewise */
+	char			*client;
+	char			 text[];	/* whose: user, and those */
 };
 
 TAILQ_HEAD(client_streams, client_stream);
+static int
+relay_cmp(struct relay *a, struct relay *b)
+{
+	return (a->id < b->id ? -1 : a->id > b->id);
+}
+
+static RB_HEAD(relay_table, relay) relays = RB_INITIALIZER(&relays);
+RB_GENERATE_STATIC(relay_table, relay, by_id, relay_cmp)
+
+static uint64_t	 next_relay;
 
 static void	stream_go(struct client_stream *, const struct route *,
 		    const struct mux_open *);
@@ -71,11 +89,15 @@ static void	stream_bytes(const struct stream_record *, uint64_t *,
 static void	stream_kill(struct stream_record *, uint16_t, const char *);
 static void	stream_meter(struct stream_record *, struct meter_flow *,
 		    struct meter_flow *);
+static void	stream_memory(const struct stream_record *,
+		    struct mux_memory *, struct mux_memory *);
 static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
 static void	stream_closed(struct mux_splice *, void *, uint16_t,
 		    const char *);
 static void	stream_ungranted(void *, uint16_t, const char *);
+static struct relay *relay_new(const struct mux_open *);
+static void	relay_free(struct relay *);
 static void	relay_closed(struct mux_splice *, void *, uint16_t,
 		    const char *);
 static void	relay_ungranted(void *, uint16_t, const char *);
@@ -88,7 +110,8 @@ static const struct mux_stream_ops waiting_ops = {
 static const struct mux_splice_ops splice_ops = { NULL, stream_closed };
 static const struct mux_splice_ops relay_ops = { NULL, relay_closed };
 static const struct stream_record_ops record_ops = {
-	stream_describe, stream_bytes, stream_kill, stream_meter
+	stream_describe, stream_bytes, stream_kill, stream_meter,
+	stream_memory
 };
 
 /* Limits of bandwidth make them wait. */
@@ -360,6 +383,25 @@ stream_meter(struct stream_record *r, struct meter_flow *out,
 		mux_splice_meter(cs->splice, out, in);
 }
 
+static void
+stream_memory(const struct stream_record *r, struct mux_memory *there,
+    struct mux_memory *back)
+{
+	const struct client_stream	*cs = (const struct client_stream *)r;
+
+	memset(there, 0, sizeof(*there));
+	memset(back, 0, sizeof(*back));
+	if (cs->splice != NULL)
+		mux_splice_memory(cs->splice, there, back);
+	else if (cs->stream != NULL) {
+		mux_stream_memory(cs->stream, there);
+		there->state = 0;
+	}
+	there->state += sizeof(*cs) + strlen(cs->host) + 1;
+	if (cs->open != NULL)
+		there->state += sizeof(*cs->open);
+}
+
 /* ---- for other listeners' clients ---- */
 
 void
@@ -375,14 +417,14 @@ stream_relay(int from, struct mux_stream *s, const struct mux_open *open)
 		    "the node has just gone offline");
 		return;
 	}
-	if ((r = calloc(1, sizeof(*r))) == NULL) {
+	if ((r = relay_new(open)) == NULL) {
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
 		return;
 	}
 	/* The other one has looked as well; but it is not ours to trust. */
 	if (grant_use(grant, open, 1, relay_ungranted, r, &r->use, &why) ==
 	    -1) {
-		free(r);
+		relay_free(r);
 		mux_reset(s, MUX_CODE_DENIED, why);
 		return;
 	}
@@ -392,9 +434,58 @@ stream_relay(int from, struct mux_stream *s, const struct mux_open *open)
 	    r);
 	if (r->splice == NULL) {
 		grant_release(r->use);
-		free(r);
+		relay_free(r);
 		mux_reset(s, MUX_CODE_LIMIT, "too many streams to this node");
 	}
+}
+
+static struct relay *
+relay_new(const struct mux_open *open)
+{
+	size_t		 user = strlen(open->user) + 1;
+	size_t		 host = strlen(open->host) + 1;
+	size_t		 node = strlen(open->node) + 1;
+	size_t		 client = strlen(open->client) + 1;
+	struct relay	*r;
+
+	if ((r = calloc(1, sizeof(*r) + user + host + node + client)) == NULL)
+		return (NULL);
+	memcpy(r->text, open->user, user);
+	r->host = memcpy(r->text + user, open->host, host);
+	r->node = memcpy(r->host + host, open->node, node);
+	r->client = memcpy(r->node + node, open->client, client);
+	r->port = open->port;
+	r->id = ++next_relay;
+	RB_INSERT(relay_table, &relays, r);
+	return (r);
+}
+
+static void
+relay_free(struct relay *r)
+{
+	RB_REMOVE(relay_table, &relays, r);
+	free(r);
+}
+
+int
+relay_next(uint64_t after, uint64_t *id, struct ctl_memory *m,
+    struct mux_memory *there, struct mux_memory *back)
+{
+	struct relay	 key, *r;
+
+	key.id = after + 1;
+	if ((r = RB_NFIND(relay_table, &relays, &key)) == NULL)
+		return (-1);
+	*id = r->id;
+	strlcpy(m->email, r->text, sizeof(m->email));
+	strlcpy(m->node, r->node, sizeof(m->node));
+	strlcpy(m->addr, r->client, sizeof(m->addr));
+	(void)snprintf(m->target, sizeof(m->target),
+	    strchr(r->host, ':') != NULL ? "[%s]:%u" : "%s:%u", r->host,
+	    r->port);
+	mux_splice_memory(r->splice, there, back);
+	there->state += sizeof(*r);
+	return (0);
 }
 
 static void
@@ -404,7 +495,7 @@ relay_closed(struct mux_splice *splice, void *arg, uint16_t code,
 	struct relay	*r = arg;
 
 	grant_release(r->use);
-	free(r);
+	relay_free(r);
 }
 
 static void

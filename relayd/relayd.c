@@ -61,6 +61,8 @@ static int	relayd_recv_keys(struct proc_peer *, struct imsg *);
 static int	relayd_recv_reload(struct proc_peer *, struct imsg *);
 static int	relayd_recv_log(struct proc_peer *, struct imsg *);
 static void	relayd_log_level(int);
+static int	relayd_recv_memory(struct proc_peer *, struct imsg *);
+static void	relayd_tell_memory(struct proc_peer *, uint32_t, int, int);
 static void	send_conf(struct proc_peer *);
 static void	send_listens(struct proc_peer *);
 static void	send_metrics(struct conf_begin *);
@@ -95,6 +97,8 @@ static const struct proc_rule parent_rules[] = {
 	    publish_recv_close, 0, 0 },
 	{ IMSG_PUBLISH_END, PROC_ROUTER, sizeof(struct conf_end),
 	    publish_recv_end, 0, 0 },
+	{ IMSG_MEMORY_ASK, PROC_ROUTER, sizeof(struct memory_page),
+	    relayd_recv_memory, 0, 0 },
 	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),
 	    relayd_recv_keys, 0, 0 },
 };
@@ -641,5 +645,53 @@ relayd_recv_log(struct proc_peer *p, struct imsg *imsg)
 	}
 	(void)proc_send(p, IMSG_RELOADED, imsg_get_id(imsg), -1, &end,
 	    sizeof(end));
+	return (0);
+}
+
+/* ---- what the processes take ---- */
+
+static void
+relayd_tell_memory(struct proc_peer *p, uint32_t id, int kind, int instance)
+{
+	struct ctl_memory	 m;
+	struct proc_usage	 u;
+
+	if (proc_usage_memory(kind, instance, &u) == -1 || u.pid == 0)
+		return;
+	memory_line(&m, MEMORY_PROCESS, kind, instance);
+	m.id = u.pid;
+	m.rss = u.rss;
+	m.pss = u.pss;
+	m.own = u.own;
+	(void)proc_send(p, CTL_MEMORY_LINE, id, -1, &m, sizeof(m));
+}
+
+static int
+relayd_recv_memory(struct proc_peer *p, struct imsg *imsg)
+{
+	struct memory_page	 page;
+	struct certificate	*cert;
+	uint32_t		 id = imsg_get_id(imsg);
+	uint64_t		 n = 0, bytes = 0;
+	int			 i;
+
+	if (imsg_get_data(imsg, &page, sizeof(page)) == -1)
+		return (-1);
+	relayd_tell_memory(p, id, PROC_PARENT, 0);
+	relayd_tell_memory(p, id, PROC_KEYS, 0);
+	relayd_tell_memory(p, id, PROC_AUTH, 0);
+	relayd_tell_memory(p, id, PROC_ROUTER, 0);
+	for (i = 0; i < PROC_INSTANCES_MAX; i++)
+		relayd_tell_memory(p, id, PROC_LISTENER, i);
+	TAILQ_FOREACH(cert, &conf->certs, entry) {
+		n++;
+		bytes += strlen(cert->key) + strlen(cert->chain);
+	}
+	/* keys has what it was given, and nobody else may ask it. */
+	memory_things(p, id, PROC_PARENT, 0, "certificates and keys", n,
+	    bytes);
+	memory_things(p, id, PROC_KEYS, 0, "keys", n, bytes);
+	memset(&page, 0, sizeof(page));
+	(void)proc_send(p, IMSG_MEMORY_PAGE, id, -1, &page, sizeof(page));
 	return (0);
 }

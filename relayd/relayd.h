@@ -284,6 +284,10 @@ enum imsg_type {
 	IMSG_AUDIT_ASK,		/* struct audit_ask; router -> auth, which
 				   sends CTL_AUDIT_LINE, then */
 	IMSG_AUDIT_PAGE,	/* struct audit_page */
+	/* what memory is taken; id: control client */
+	IMSG_MEMORY_ASK,	/* struct memory_page; router -> parent, auth,
+				   listeners, which send CTL_MEMORY_LINE, then */
+	IMSG_MEMORY_PAGE,	/* struct memory_page: where to go on */
 	/* a copy of the store; id: control client */
 	IMSG_COPY_FILE,		/* struct ctl_copy, fd; auth -> router */
 	IMSG_COPY_CANCEL,	/* struct ctl_name: empty; router -> auth */
@@ -795,6 +799,12 @@ struct audit_ask {
 	char			 node[CTL_NAME_LEN];
 };
 
+struct memory_page {
+	uint32_t		 part;		/* 0: the first */
+	uint32_t		 more;		/* 0: that was all */
+	uint64_t		 after;		/* of that part */
+};
+
 struct audit_page {
 	uint64_t		 after;		/* where to go on */
 	uint32_t		 more;		/* there is more already */
@@ -815,6 +825,15 @@ extern const struct proc_rule	 keys_rules[], auth_rules[], router_rules[],
 				 listener_rules[];
 extern const size_t		 keys_nrules, auth_nrules, router_nrules,
 				 listener_nrules;
+
+/*
+ * The head of a line about a process of ours, and about a number of things of
+ * one kind in it (memory.c).
+ */
+void	memory_line(struct ctl_memory *, uint32_t kind, int process,
+	    int instance);
+void	memory_things(struct proc_peer *, uint32_t id, int process,
+	    int instance, const char *what, uint64_t count, uint64_t bytes);
 
 void	keys_start(void);
 void	keys_serve(void);

@@ -41,6 +41,7 @@
  *	router_audit.c		what auth is to write down
  *	control_req.c	what is asked at the control socket
  *	control_audit.c		the audit log, read at the control socket
+ *	control_memory.c	what memory the processes take
  */
 
 struct imsg;
@@ -279,6 +280,15 @@ uint32_t	 streams_end(const struct tally *, uint32_t, const char *);
 int		 stream_recv_up(struct proc_peer *, struct imsg *);
 int		 stream_recv_down(struct proc_peer *, struct imsg *);
 int		 stream_recv_bytes(struct proc_peer *, struct imsg *);
+
+/* Whose a stream is; NULL: it is not known. */
+const struct router_session *stream_client(uint64_t);
+/* How large one is; and one of the tickets, lines and asks below. */
+size_t		 stream_size(void);
+size_t		 ticket_size(void);
+size_t		 ask_size(void);
+/* Lines that wait for auth, bytes. */
+size_t		 audit_waiting(uint32_t *);
 
 /* router_stats.c */
 #define STATS_MS	1000	/* for listeners to answer */

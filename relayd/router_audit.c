@@ -107,3 +107,10 @@ audit_flush(void)
 	}
 	return (0);
 }
+
+size_t
+audit_waiting(uint32_t *n)
+{
+	*n = nlines;
+	return (nlines * sizeof(struct audit_line));
+}

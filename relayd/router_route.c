@@ -773,3 +773,15 @@ route_recv_nodes_end(struct proc_peer *peer, struct imsg *imsg)
 	ask_answer(a, end.code);
 	return (0);
 }
+
+size_t
+ticket_size(void)
+{
+	return (sizeof(struct router_ticket));
+}
+
+size_t
+ask_size(void)
+{
+	return (sizeof(struct router_ask));
+}

@@ -438,3 +438,17 @@ stream_recv_bytes(struct proc_peer *peer, struct imsg *imsg)
 		stream_count(st, b.in, b.out);
 	return (0);
 }
+
+size_t
+stream_size(void)
+{
+	return (sizeof(struct router_stream));
+}
+
+const struct router_session *
+stream_client(uint64_t id)
+{
+	struct router_stream	*st = stream_find(id);
+
+	return (st == NULL ? NULL : st->client);
+}

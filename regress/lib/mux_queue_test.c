@@ -91,8 +91,14 @@ small_arrivals_share_a_block(void **state)
 	assert_int_equal(blocks, 2);
 	add(&q, &at, 32768);
 	assert_int_equal(blocks, 4);
+	/* Of one small and three large. */
+	assert_in_range(mux_queue_held(&q), 1000 + 3 * 16384,
+	    1000 + 3 * 16384 + 4 * 32);
 	mux_queue_clear(&q);
+	assert_int_equal(mux_queue_held(&q), 0);
+	assert_in_range(mux_queue_spare(), 3 * 16384, 3 * (16384 + 32));
 	mux_queue_trim();
+	assert_int_equal(mux_queue_spare(), 0);
 	assert_int_equal(blocks, 0);
 }
 

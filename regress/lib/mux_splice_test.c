@@ -389,6 +389,7 @@ static void
 stalled_reader_holds_its_own_sender_only(void **state)
 {
 	struct mux_stats st;
+	struct mux_memory all, there, back;
 	uint64_t	 got[6];
 	int		 i, j;
 
@@ -419,6 +420,18 @@ stalled_reader_holds_its_own_sender_only(void **state)
 	assert_in_range(st.queued, MUX_CREDIT_INITIAL / 2,
 	    MUX_CREDIT_INITIAL);
 	assert_int_equal(relay_budget.used, MUX_CREDIT_INITIAL);
+	/* And that is what it is said to take. */
+	mux_splice_memory(told[0].sp, &there, &back);
+	mux_memory(wires[CLIENT].m[1], &all);
+	assert_int_equal(there.queued, st.queued);
+	assert_int_equal(there.window, MUX_CREDIT_INITIAL);
+	assert_in_range(there.held, there.queued, there.queued + 2 * 16500);
+	assert_int_equal(back.queued, 0);
+	assert_int_equal(back.held, 0);
+	assert_int_equal(all.queued, there.queued);
+	assert_int_equal(all.held, there.held);
+	assert_int_equal(all.window, MUX_CREDIT_INITIAL);
+	assert_true(all.state > 0 && all.state < 16384);
 	end_listen(&flows[0].end[1]);
 	turns(1000);
 	assert_true(flows[0].end[1].got > 4 * MUX_CREDIT_INITIAL);

@@ -25,7 +25,8 @@
  * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
  * relayd/router_stats.c relayd/router_stream.c
  * relayd/router_tally.c relayd/month.c
- * relayd/control_req.c relayd/control_audit.c lib/control.c
+ * relayd/control_req.c relayd/control_audit.c
+ * relayd/control_memory.c relayd/memory.c lib/control.c
  * relayd/router_publish.c lib/publish.c lib/addr.c
  * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
  */
@@ -629,6 +630,137 @@ clients_are_limited(void **state)
 			hang_up(&c[i]);
 }
 
+/* ---- memory ---- */
+
+#define P	PROC_PARENT
+
+static void
+tell(int kind, int instance, uint32_t id, uint32_t what, uint64_t thing,
+    uint32_t part, uint64_t after, uint32_t more)
+{
+	struct ctl_memory	 m;
+	struct memory_page	 page;
+
+	memory_line(&m, what, kind, instance);
+	m.id = thing;
+	assert_int_equal(fake_say(kind, instance, CTL_MEMORY_LINE, id, &m,
+	    sizeof(m)), 0);
+	memset(&page, 0, sizeof(page));
+	page.part = part;
+	page.after = after;
+	page.more = more;
+	assert_int_equal(fake_say(kind, instance, IMSG_MEMORY_PAGE, id, &page,
+	    sizeof(page)), 0);
+}
+
+static void
+expect_taken(struct imsgbuf *c, const char *process, uint64_t thing,
+    const char *email)
+{
+	struct ctl_memory	 m;
+	uint32_t		 type;
+
+	do {
+		assert_int_equal(hear(c, &type, &m, sizeof(m)), 1);
+		assert_int_equal(type, CTL_MEMORY_LINE);
+	} while (strcmp(m.process, "router") == 0);
+	assert_string_equal(m.process, process);
+	assert_int_equal(m.id, thing);
+	assert_string_equal(m.email, email);
+}
+
+static int
+asked_memory(int kind, int instance, uint32_t *id, struct memory_page *page)
+{
+	return (fake_took(kind, instance, IMSG_MEMORY_ASK, id, page,
+	    sizeof(*page)));
+}
+
+static void
+memory_is_asked_of_one_after_the_other(void **state)
+{
+	struct ctl_memory_ask	 ask;
+	struct memory_page	 page;
+	struct imsgbuf		 c;
+	uint32_t		 id;
+
+	fake_up(L, 1);
+	busy(1);
+	dial(&c);
+	memset(&ask, 0, sizeof(ask));
+	say(&c, CTL_MEMORY, &ask, sizeof(ask));
+	assert_true(asked_memory(P, 0, &id, &page));
+	assert_false(asked_memory(A, 0, &id, &page));
+	tell(P, 0, id, MEMORY_PROCESS, 5, 0, 0, 0);
+	assert_true(asked_memory(A, 0, &id, &page));
+	/* What comes out of turn is nobody's. */
+	tell(L, 0, id, MEMORY_LINK, 77, 3, 0, 0);
+	tell(A, 0, id, MEMORY_THINGS, 6, 0, 0, 0);
+	assert_true(asked_memory(L, 0, &id, &page));
+	assert_int_equal(page.part, 0);
+	tell(L, 0, id, MEMORY_LINK, 7, 1, 42, 1);
+	assert_true(asked_memory(L, 0, &id, &page));
+	assert_int_equal(page.part, 1);
+	assert_int_equal(page.after, 42);
+	/* Whose the stream is router knows. */
+	tell(L, 0, id, MEMORY_STREAM, 1, 5, 0, 0);
+	assert_true(asked_memory(L, 1, &id, &page));
+	assert_int_equal(page.part, 0);
+	tell(L, 1, id, MEMORY_STREAM, 99, 0, 0, 0);
+	expect_taken(&c, "parent", 5, "");
+	expect_taken(&c, "auth", 6, "");
+	expect_taken(&c, "listener 0", 7, "");
+	expect_taken(&c, "listener 0", 1, "ann@example.org");
+	expect_taken(&c, "listener 1", 99, "");
+	expect_end(&c, CTL_OK, CTL_CODE_OK);
+	hang_up(&c);
+	fake_down(L, 1);
+}
+
+static void
+memory_does_not_wait_for_who_is_silent(void **state)
+{
+	struct ctl_memory_ask	 ask;
+	struct memory_page	 page;
+	struct ctl_memory	 m;
+	struct imsgbuf		 c;
+	uint32_t		 id, type;
+	int			 i;
+
+	fake_down(A, 0);
+	dial(&c);
+	memset(&ask, 0, sizeof(ask));
+	say(&c, CTL_MEMORY, &ask, sizeof(ask));
+	assert_true(asked_memory(P, 0, &id, &page));
+	tell(P, 0, id, MEMORY_PROCESS, 5, 0, 0, 0);
+	/* Auth is away, and the listener hangs. */
+	assert_true(asked_memory(L, 0, &id, &page));
+	fake_run(3500);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(hear(&c, &type, &m, sizeof(m)), 1);
+		if (type == CTL_OK)
+			break;
+	}
+	assert_int_equal(type, CTL_OK);
+	tell(L, 0, id, MEMORY_LINK, 7, 1, 42, 1);
+	hang_up(&c);
+	fake_up(A, 0);
+}
+
+static void
+memory_requests_are_checked(void **state)
+{
+	struct ctl_memory_ask	 ask;
+	struct imsgbuf		 c;
+
+	dial(&c);
+	memset(&ask, 0, sizeof(ask));
+	ask.process = 3;
+	say(&c, CTL_MEMORY, &ask, sizeof(ask));
+	expect_end(&c, CTL_ERROR, CTL_CODE_INVALID);
+	expect_hang_up(&c);
+}
+
 /* ---- the audit log ---- */
 
 static void
@@ -833,6 +965,9 @@ main(void)
 		T(figures_are_told),
 		T(figures_do_not_wait_for_ever),
 		T(reload_is_the_parents),
+		T(memory_is_asked_of_one_after_the_other),
+		T(memory_does_not_wait_for_who_is_silent),
+		T(memory_requests_are_checked),
 		T(audit_log_comes_in_pages),
 		T(audit_log_is_followed_past_a_new_auth),
 		T(audit_log_is_not_asked_of_nobody_for_ever),

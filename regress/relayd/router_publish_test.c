@@ -25,7 +25,8 @@
  * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
  * relayd/router_stats.c relayd/router_stream.c
  * relayd/router_tally.c relayd/month.c
- * relayd/control_req.c relayd/control_audit.c lib/control.c
+ * relayd/control_req.c relayd/control_audit.c
+ * relayd/control_memory.c relayd/memory.c lib/control.c
  * relayd/router_publish.c lib/publish.c lib/addr.c
  * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
  */
