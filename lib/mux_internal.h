@@ -183,6 +183,7 @@ struct mux {
 	uint32_t		 rtt;		/* us */
 	struct mux_stream	*loan;		/* its frames wait for others */
 	uint64_t		 sparse_at;	/* data of a sparse stream came */
+	uint32_t		 sparse_id;	/* which was this */
 	uint64_t		 now;		/* us */
 	uint64_t		 in;
 	uint64_t		 out;

@@ -566,16 +566,17 @@ mux_stream_grant_accept(struct mux_stream *s)
  * waiting, and that goes on, the window is what holds the sender up, so it
  * doubles.  If it takes less than an eighth, and much is waiting, half the
  * window would do as well, and the rest is only memory; beside streams that
- * wait for what is on the way, less than a half will do.  took: what was
+ * wait for what is on the way, less than a quarter will do.  took: what was
  * consumed since the last time.  What comes in a round trip comes at once or
- * spread over it, so less time than that says nothing.
+ * spread over it, so much less time than that says nothing.
  */
 static void
 stream_fit(struct mux_stream *s, uint32_t took)
 {
 	struct mux	*m = s->mux;
 	uint64_t	 trip, pace, time = m->now - s->fit_at;
-	int		 sparse = m->now - m->sparse_at < MUX_SPARSE_FOR;
+	int		 sparse = m->now - m->sparse_at < MUX_SPARSE_FOR &&
+			    m->sparse_id != s->id;
 	uint32_t	 max = stream_window_max(s), n;
 	int		 lags = s->queue.len > s->window / 4;
 
@@ -584,14 +585,15 @@ stream_fit(struct mux_stream *s, uint32_t took)
 	if (s->meter != NULL)
 		trip += 2 * METER_TICK_US;
 	s->fit_took += took;
-	if (time < trip)
+	if (time < trip - trip / 4)
 		return;
 	/* How long half a window takes, us. */
 	pace = MINIMUM(time, UINT32_MAX) * (s->window / 2) /
 	    MAXIMUM(s->fit_took, 1);
 	s->fit_at = m->now;
 	s->fit_took = 0;
-	if (pace > trip || lags)
+	/* A window that has just doubled shows in the next round trip. */
+	if (pace > trip + m->rtt / 4 || lags)
 		s->quick_since = m->now;
 	else if (m->now - s->quick_since >= MUX_GROW_AFTER &&
 	    s->window < max) {
@@ -603,7 +605,7 @@ stream_fit(struct mux_stream *s, uint32_t took)
 		}
 		return;
 	}
-	if (((pace > 4 * trip && lags) || (sparse && pace > trip)) &&
+	if (((pace > 4 * trip && lags) || (sparse && pace > 2 * trip)) &&
 	    s->window > MUX_CREDIT_INITIAL) {
 		n = MINIMUM(s->window / 2, s->window - MUX_CREDIT_INITIAL);
 		n = MINIMUM(n, took);
@@ -744,8 +746,10 @@ stream_came(struct mux_stream *s, size_t n)
 	s->recent_in = forgiven < s->recent_in ? s->recent_in - forgiven : 0;
 	s->recent_in = MINIMUM(s->recent_in + n, 4 * MUX_TURN);
 	s->came_at = m->now;
-	if (s->recent_in < MUX_DATA_MAX)
+	if (s->recent_in < MUX_DATA_MAX) {
 		m->sparse_at = m->now;
+		m->sparse_id = s->id;
+	}
 }
 
 int

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""make bench: what a stream through relayd, agentd and accessctl forward
-costs, beside a plain connection.  SECS seconds a sample, ROUNDS rounds."""
+"""make bench: what a stream costs beside a plain connection, through relayd,
+agentd and accessctl forward, and through a published port, which is without
+accessctl; then over a wire of 100 ms, beside TCP over the same wire.  SECS
+seconds a sample, ROUNDS rounds; WIRE megabytes a second on the long wire."""
 import os
 import statistics
 import sys
@@ -14,12 +16,19 @@ LOAD = OBJ + "/regress/bench/load"
 
 target = Proc("target", [LOAD, "target"])
 port = int(wait_for(lambda: target.text().strip()))
-relay = Relay(prefork=int(os.environ.get("PREFORK", "1")))
+relay = Relay(prefork=int(os.environ.get("PREFORK", "1")),
+              extra="publish ports 1024-65535 on 127.0.0.1 by any")
 relay.user_add("bench@example.org")
 agent = Agent(relay, "bench", token=relay.token("node", "bench@example.org"))
 env = login(relay, relay.token("connect", "bench@example.org"))
 fwd = free_port()
 forward = Forward(env, "127.0.0.1:%d:bench:127.0.0.1:%d" % (fwd, port))
+published = free_port()
+r = relay.ctl("publish", "add", "127.0.0.1:%d/tcp" % published,
+              "bench:127.0.0.1:%d" % port)
+if r.returncode != 0:
+    raise SystemExit(r.stderr)
+WAYS = {"direct": port, "forward": fwd, "port": published}
 
 
 def tree():
@@ -64,7 +73,7 @@ def sample(what, to):
 rows = {}
 for rnd in range(ROUNDS):
     for what in ("down", "up", "echo", "conn"):
-        for name, to in (("direct", port), ("culvert", fwd)):
+        for name, to in WAYS.items():
             v, c = sample(what, to)
             if not v:
                 raise SystemExit("%s through %s failed" % (what, name))
@@ -73,21 +82,49 @@ for rnd in range(ROUNDS):
 UNITS = {"down": "MB/s to the laptop", "up": "MB/s to the device",
          "echo": "us, 64 bytes there and back, p50 (p99)",
          "conn": "new streams a second, one at a time"}
-print("%-44s %12s %12s %14s" % ("", "direct", "culvert", "CPU"))
-for what in ("down", "up", "echo", "conn"):
-    med = {n: [statistics.median(s[0][i] for s in rows[what, n])
-               for i in range(len(rows[what, n][0][0]))]
-           for n in ("direct", "culvert")}
-    c = statistics.median(s[1] for s in rows[what, "culvert"])
+
+
+def cost(what, name, med):
+    c = statistics.median(x[1] for x in rows[what, name])
+    if name == "direct" or what == "echo":
+        return ""
     if what in ("down", "up"):
-        cost = "%.2f s/GB" % (c / (med["culvert"][0] * (SECS + 0.3) / 1e3))
-    elif what == "conn":
-        cost = "%.0f us each" % (c / (med["culvert"][0] * SECS) * 1e6)
-    else:
-        cost = ""
-    f = (lambda m: "%.0f (%.0f)" % tuple(m)) if what == "echo" else \
-        (lambda m: "%.0f" % m[0])
-    print("%-44s %12s %12s %14s" % (UNITS[what], f(med["direct"]),
-                                    f(med["culvert"]), cost))
+        return "%.2f s/GB" % (c / (med * (SECS + 0.3) / 1e3))
+    return "%.0f us each" % (c / (med * SECS) * 1e6)
+
+
+print("%-42s" % "" + "".join("%22s" % n for n in WAYS))
+for what in ("down", "up", "echo", "conn"):
+    line = "%-42s" % UNITS[what]
+    for name in WAYS:
+        med = [statistics.median(x[0][i] for x in rows[what, name])
+               for i in range(len(rows[what, name][0][0]))]
+        v = "%.0f (%.0f)" % tuple(med) if what == "echo" else "%.0f" % med[0]
+        line += "%22s" % (v + "  " + cost(what, name, med[0])).rstrip()
+    print(line)
 for role, pids in tree().items():
-    print("%-44s %38d KiB" % (role + ", all processes (PSS)", pss(pids)))
+    print("%-42s %17d KiB" % (role + ", all processes (PSS)", pss(pids)))
+
+
+# ---- a long wire between agent and relay ----
+
+WIRE = os.environ.get("WIRE", "50")
+DELAY = OBJ + "/regress/bench/delay"
+
+
+def wire(to):
+    p = Proc("wire-%d" % to, [DELAY, str(to), "50", WIRE])
+    return int(wait_for(lambda: p.text().strip()))
+
+
+far = Agent(relay, "far", token=relay.token("node", "bench@example.org"),
+            url="wss://localhost:%d" % wire(relay.port))
+fwd = free_port()
+Forward(env, "127.0.0.1:%d:far:127.0.0.1:%d" % (fwd, port))
+SECS = 10
+for what in ("down", "up"):
+    plain = sample(what, wire(port))[0][0]
+    ours = sample(what, fwd)[0][0]
+    print("%-42s%22.1f%22.1f%22s" % (
+        "MB/s, %s, 100 ms round trip" % what, plain, ours,
+        "%.0f %%" % (100 * ours / plain)))

@@ -313,7 +313,7 @@ window_does_not_grow_slowly_or_late(void **state)
 	t.now = 1000000000;
 	st = theirs(1, 0);
 	for (i = 0; i < 100; i++) {
-		t.now += 100001;
+		t.now += 125001;
 		credit = fill_and_drain(st, credit);
 		assert_int_equal(credit, MUX_CREDIT_INITIAL);
 		assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
