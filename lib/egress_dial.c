@@ -513,7 +513,7 @@ way_readable(evutil_socket_t fd, short what, void *arg)
 static void
 way_ended(struct way *w, ssize_t n)
 {
-	if (n == 0)
+	if (n == 0 || errno == ECONNRESET)
 		way_fail(w, DIAL_UNREACHABLE, "it closed the connection "
 		    "without an answer: is it a proxy of this kind?");
 	else if (errno != EAGAIN && errno != EINTR)
