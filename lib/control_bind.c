@@ -70,6 +70,7 @@ int
 control_bind(const char *daemon_name, const char *path, const char *group)
 {
 	struct sockaddr_un	 sun;
+	struct stat		 st;
 	struct group		*gr;
 	mode_t			 mode = 0600, mask;
 	int			 fd, error;
@@ -87,6 +88,12 @@ control_bind(const char *daemon_name, const char *path, const char *group)
 		log_warnx("control socket %s: another %s is running", path,
 		    daemon_name);
 		errno = EADDRINUSE;
+		return (-1);
+	}
+	/* A path that was mistyped may be that of something dear. */
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		log_warnx("control socket %s: there is something else", path);
+		errno = EEXIST;
 		return (-1);
 	}
 	(void)unlink(path);

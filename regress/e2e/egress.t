@@ -328,18 +328,21 @@ code, s = a.status_json()
 ok(code == 0 and s["agent"]["relay"] == relay.url and
    [t["what"] for t in s["attempts"]] == ["failed", "failed", "up"],
    "agentd status: what was tried before", s)
-first = Relay("first", prefork=1, port=dead)
-first.user_add()
 relay.stop()
-t = first.token("node")
-write("agentd-two.d/token", t + "\n", 0o600)
-a.proc.kill(signal.SIGHUP)
-ok(wait_for(lambda: node_online(first, "two"), 60),
-   "another of the list comes back when that one is gone", a.proc.text())
-code, s = a.status_json()
-eq((code, s["agent"]["relay"]), (0, first.url), "agentd status: which one")
-first.stop()
+relay.listen = ["listen on 127.0.0.1 port %d tls" % dead]
+relay.write_conf()
 relay.start()
+ok(a.up(2), "that one goes, the first comes back: the link is there",
+   a.proc.text())
+code, s = a.status_json()
+eq((code, s["agent"]["relay"]), (0, "wss://localhost:%d" % dead),
+   "agentd status: which one")
+relay.stop()
+relay.listen = None
+relay.write_conf()
+relay.start()
+ok(a.up(3) and a.status_json()[1]["agent"]["relay"] == relay.url,
+   "and back to the last")
 a.stop()
 
 # ---- an address that does not answer, of two families ----

@@ -214,6 +214,12 @@ a.stop()
 a = Agent(relay, "none", args=["--control", "none"])
 ok(not os.path.exists(a.socket), "--control none")
 a.stop()
+with open(path("dear"), "w") as f:
+    f.write("dear")
+a = Agent(relay, "dear", args=["--control", path("dear")])
+ok(a.proc.lines("there is something else") and open(path("dear")).read() ==
+   "dear", "a file is not taken for an old socket")
+a.stop()
 a = Agent(relay, "bad", args=["--control", path("no/such/folder/x.sock")])
 ok(a.proc.lines("agentd status will not work"),
    "a socket that can't be made is no reason not to connect")
