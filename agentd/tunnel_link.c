@@ -46,7 +46,7 @@ struct served {
 	RB_ENTRY(served)	 by_id;
 	RB_ENTRY(served)	 in_all;
 	uint32_t		 id;
-	struct mux_stream	*stream;	/* while it is waiting, then... */
+	struct mux_stream	*stream;	/* while it waits, then... */
 	struct fdstream		*bytes;		/* ...one of these */
 	struct dgramstream	*datagrams;
 	uint64_t		 since;		/* us */

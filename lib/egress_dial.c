@@ -94,7 +94,8 @@ static void	egress_straight(struct dial *, void *, int, enum dial_error,
 static void	egress_resolved(void *, int, int, const struct addrinfo *);
 static int	egress_helper(struct egress_dial *);
 static void	egress_helped(evutil_socket_t, short, void *);
-static int	way_start(struct egress_dial *, const struct sockaddr_storage *);
+static int	way_start(struct egress_dial *,
+		    const struct sockaddr_storage *);
 static void	way_free(struct way *);
 static void	way_fail(struct way *, enum dial_error, const char *);
 static void	way_dialled(struct dial *, void *, int, enum dial_error,
