@@ -35,6 +35,7 @@
  *	accessctl.c	main, the table of commands, usage
  *	spec.c		durations, dates, scopes, ids as people type them
  *	admin.c		what its commands share; connections, stats, reload
+ *	admin_upgrade.c	a new relayd in the place of the old
  *	admin_user.c admin_token.c admin_node.c admin_grant.c
  *	admin_publish.c admin_traffic.c password.c
  *	admin_audit.c	the audit log
@@ -289,6 +290,7 @@ int	cmd_show_memory(int, char **);
 int	cmd_backup(int, char **);
 int	cmd_check(int, char **);
 int	cmd_reload(int, char **);
+int	cmd_upgrade(int, char **);
 int	cmd_log(int, char **);
 int	cmd_login(int, char **);
 int	cmd_logout(int, char **);

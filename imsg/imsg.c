@@ -427,6 +427,12 @@ imsgbuf_queuelen(const struct imsgbuf *b)
 }
 
 size_t
+imsgbuf_unread(const struct imsgbuf *b)
+{
+	return (b->rend - b->rpos);
+}
+
+size_t
 imsgbuf_queued_bytes(const struct imsgbuf *b)
 {
 	return (b->wbytes);

@@ -251,6 +251,8 @@ int	 imsgbuf_flush(struct imsgbuf *);
 /* Messages, and bytes with headers, that are still to be sent. */
 uint32_t imsgbuf_queuelen(const struct imsgbuf *);
 size_t	 imsgbuf_queued_bytes(const struct imsgbuf *);
+/* Bytes that were read and not yet handed out. */
+size_t	 imsgbuf_unread(const struct imsgbuf *);
 
 /*
  * Queue a message: type, peer id, pid (0: this process), descriptor (or -1),

@@ -89,6 +89,8 @@ static const struct {
 	STRING(CTL_MEMORY_LINE, ctl_memory, node),
 	STRING(CTL_MEMORY_LINE, ctl_memory, addr),
 	STRING(CTL_MEMORY_LINE, ctl_memory, target),
+	STRING(CTL_UPGRADE_RECORD, ctl_upgrade, version),
+	STRING(CTL_UPGRADE_RECORD, ctl_upgrade, from),
 	STRING(CTL_AUDIT_LINE, ctl_audit, what),
 	STRING(CTL_AUDIT_LINE, ctl_audit, email),
 	STRING(CTL_AUDIT_LINE, ctl_audit, token_id),
@@ -116,6 +118,7 @@ static int		 received = -1;		/* a descriptor */
 static enum sandbox_profile profile = SANDBOX_ADMIN;
 static const struct sandbox_path *paths;
 static size_t		 npaths;
+static int		 outlive;	/* they may hang up */
 static int		 patience = CONTROL_WAIT_MS;
 
 static int	control_open(void);
@@ -152,6 +155,24 @@ control_fd(void)
 
 	received = -1;
 	return (fd);
+}
+
+void
+control_outlive(void)
+{
+	outlive = 1;
+}
+
+/* They hung up: 1 if there may be others, or -1. */
+static int
+control_gone(void)
+{
+	if (!outlive)
+		return (-1);
+	imsgbuf_clear(&ibuf);
+	close(sock);
+	sock = -1;
+	return (1);
 }
 
 static void
@@ -206,7 +227,7 @@ control_open(void)
 	}
 	imsgbuf_allow_fdpass(&ibuf);
 	/* Nothing but this conversation is left to do. */
-	if (sandbox_enter(profile, paths, npaths, -1) == -1)
+	if (!outlive && sandbox_enter(profile, paths, npaths, -1) == -1)
 		log_debug("no sandbox: %s", strerror(errno));
 	return (0);
  fail:
@@ -228,10 +249,12 @@ control_wait(void)
 		log_warnx("%s does not answer", daemon_asked->name);
 		return (-1);
 	}
-	if (n == -1 || (n = imsgbuf_read(&ibuf)) == -1) {
+	if (n == -1 || ((n = imsgbuf_read(&ibuf)) == -1 && !outlive)) {
 		log_warn("control socket");
 		return (-1);
 	}
+	if (n < 1 && outlive)
+		return (control_gone());
 	if (n == 0) {
 		log_warnx("%s hung up: it ended, or this user is not "
 		    "allowed to ask (see its log)", daemon_asked->name);
@@ -312,6 +335,8 @@ control_ask(uint32_t request, const void *data, size_t len, uint32_t type,
 		return (-1);
 	if (imsg_compose(&ibuf, request, 0, 0, -1, data, len) == -1 ||
 	    imsgbuf_flush(&ibuf) == -1) {
+		if (outlive)
+			return (control_gone());
 		/* Who is not welcome is hung up on. */
 		if (errno == EPIPE || errno == ECONNRESET)
 			log_warnx("%s hung up: this user is not allowed "
@@ -331,7 +356,7 @@ control_ask(uint32_t request, const void *data, size_t len, uint32_t type,
 			log_warn("control socket");
 			return (-1);
 		}
-		if (control_wait() == -1)
-			return (-1);
+		if ((n = control_wait()) != 0)
+			return (n);
 	}
 }

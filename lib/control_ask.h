@@ -51,6 +51,12 @@ void	control_sandbox(enum sandbox_profile, const struct sandbox_path *,
 /* The descriptor that the last answer brought, now the caller's, or -1. */
 int	control_fd(void);
 /*
+ * control_outlive: who is asked may be replaced by another meanwhile.  Then
+ * control_ask returns 1, without a word, and the next question goes to the
+ * other.  To be called before the first question.
+ */
+void	control_outlive(void);
+/*
  * control_ask: connect if need be, send one request, hand every record of
  * the given type and size to the callback (NULL if none is expected).  0
  * when the daemon says it is done, with *end filled in; -1 (logged) if not.

@@ -55,6 +55,17 @@
 #define SCOPE_NAMES	{ "node", "connect", "http", "ssh", "mesh", "admin" }
 
 enum ctl_type {
+	/*
+	 * Neither these numbers nor what goes with them, struct ctl_end
+	 * included, ever change: by them the accessctl of a new version asks
+	 * the relayd of an old one to be replaced.
+	 */
+	CTL_UPGRADE = 1000,	/* struct ctl_name: empty; answered by the
+				   parent, or, if all goes well, not at all */
+	CTL_UPGRADE_STATE,	/* struct ctl_name: empty; by router */
+	CTL_UPGRADE_RECORD,	/* struct ctl_upgrade */
+	CTL_OK = 1008,		/* struct ctl_end */
+	CTL_ERROR,		/* struct ctl_end */
 	/* requests, answered by auth */
 	CTL_USER_ADD = 1024,	/* struct ctl_user */
 	CTL_USER_LIST,		/* struct ctl_name: empty */
@@ -105,9 +116,6 @@ enum ctl_type {
 	CTL_COPY,		/* struct ctl_copy */
 	CTL_TRAFFIC,		/* struct ctl_traffic */
 	CTL_MEMORY_LINE,	/* struct ctl_memory */
-	/* ends */
-	CTL_OK,			/* struct ctl_end */
-	CTL_ERROR,		/* struct ctl_end */
 	/* requests, answered by agentd's tunnel: struct ctl_name, empty */
 	CTL_AGENT_STATUS = 1200,
 	CTL_AGENT_TRIES,
@@ -359,6 +367,18 @@ struct ctl_agent_stream {
 	uint16_t	 connected;		/* or: being connected */
 	int64_t		 since;
 	uint64_t	 in, out;		/* bytes from and to the target */
+};
+
+struct ctl_upgrade {
+	uint64_t	 upgrades;		/* that this relayd has seen */
+	uint32_t	 listeners;		/* that drain */
+	uint32_t	 nodes;			/* that have yet to come over */
+	uint32_t	 links;			/* old ones that are left */
+	uint32_t	 streams;		/* that use them */
+	int64_t		 until;			/* when these are ended; s since
+						   1970; 0: there are none */
+	char		 version[32];		/* of what serves now */
+	char		 from[32];		/* and of what served before */
 };
 
 enum ctl_code {

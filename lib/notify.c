@@ -35,6 +35,18 @@
 
 static int	 notify_fd = -1;
 
+int
+notify_descriptor(void)
+{
+	return (notify_fd);
+}
+
+void
+notify_take(int fd)
+{
+	notify_fd = fd;
+}
+
 void
 notify_open(void)
 {

@@ -29,6 +29,9 @@
  * before the sandbox closes.
  */
 void	 notify_open(void);
+/* Its descriptor, or -1; and the same one, from before, for notify_open. */
+int	 notify_descriptor(void);
+void	 notify_take(int);
 /* Say this: "READY=1", "STOPPING=1", ...  Never blocks. */
 void	 notify_send(const char *);
 

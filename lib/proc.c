@@ -52,7 +52,8 @@ static void	proc_parent_bad(struct proc_peer *);
 static void	proc_parent_quit(int);
 static int	proc_alive(void);
 static void	proc_kill_all(void);
-static void	proc_reap(evutil_socket_t, short, void *);
+static void	proc_ended(evutil_socket_t, short, void *);
+static int	proc_recv_quiet(struct proc_peer *, struct imsg *);
 static void	proc_signal(evutil_socket_t, short, void *);
 static void	proc_ping(evutil_socket_t, short, void *);
 static void	proc_impatient(evutil_socket_t, short, void *);
@@ -68,6 +69,7 @@ static const struct proc_rule proc_parent_rules[] = {
 	{ IMSG_PROC_OWNED, -1, sizeof(struct proc_who), proc_recv_owned,
 	    0, 0 },
 	{ IMSG_PROC_FILE, -1, 0, proc_recv_file, 0, 1 },
+	{ IMSG_PROC_QUIET, -1, 0, proc_recv_quiet, 0, 0 },
 };
 
 struct proc_state	 proc_state;
@@ -96,7 +98,14 @@ proc_recv_ready(struct proc_peer *p, struct imsg *imsg)
 		if (!k->ready)
 			return (0);
 	proc_state.up = 1;
-	if (proc_self.daemon->up != NULL)
+	if (proc_self.opts.rehearse) {
+		proc_quit(0);
+		return (0);
+	}
+	if (proc_takes_over()) {
+		proc_stay();
+		proc_self.daemon->takeover();
+	} else if (proc_self.daemon->up != NULL)
 		proc_self.daemon->up();
 	notify_send("READY=1");
 	proc_log_quiet();
@@ -112,6 +121,15 @@ proc_recv_pong(struct proc_peer *p, struct imsg *imsg)
 	if ((k = proc_kid_find(p->kind, p->instance)) == NULL || !k->ready)
 		return (-1);
 	k->unanswered = 0;
+	return (0);
+}
+
+static int
+proc_recv_quiet(struct proc_peer *p, struct imsg *imsg)
+{
+	if (proc_is_old(p->kind, p->instance) &&
+	    proc_self.daemon->old != NULL)
+		proc_self.daemon->old(p->kind, p->instance, 1);
 	return (0);
 }
 
@@ -133,8 +151,11 @@ proc_recv_owned(struct proc_peer *p, struct imsg *imsg)
 		return (-1);
 	if (defs[who.kind].rank > defs[p->kind].rank)
 		return (-1);
-	if ((k = proc_kid_find(who.kind, who.instance)) == NULL)
+	if (who.instance >= PROC_INSTANCES_MAX)
 		return (-1);
+	/* Of those that drain there may be one less by now. */
+	if ((k = proc_kid_find(who.kind, who.instance)) == NULL)
+		return (0);
 	if (defs[who.kind].rank == defs[p->kind].rank) {
 		log_warnx("%s and %s are out of step", p->name, k->name);
 		return (0);
@@ -173,16 +194,36 @@ proc_parent_bad(struct proc_peer *p)
  * End, of one and of all.
  */
 
-static void
-proc_reap(evutil_socket_t sig, short what, void *arg)
+void
+proc_reap(void)
 {
-	struct proc_kid	*k;
+	struct proc_kid	*k, *tmp;
+	pid_t		 pid;
 	int		 status;
 
-	TAILQ_FOREACH(k, &proc_kids, entry)
-		if (k->pid != 0 &&
-		    waitpid(k->pid, &status, WNOHANG) == k->pid)
+	/* Those that the one before may have back are not ours yet. */
+	if (proc_may_go_back()) {
+		TAILQ_FOREACH_SAFE(k, &proc_kids, entry, tmp)
+			if (k->pid != 0 && !k->held &&
+			    waitpid(k->pid, &status, WNOHANG) == k->pid)
+				proc_kid_ended(k, status);
+		return;
+	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		TAILQ_FOREACH(k, &proc_kids, entry)
+			if (k->pid == pid)
+				break;
+		if (k != NULL)
 			proc_kid_ended(k, status);
+		else
+			proc_rehearsed(pid, status);
+	}
+}
+
+static void
+proc_ended(evutil_socket_t sig, short what, void *arg)
+{
+	proc_reap();
 }
 
 static int
@@ -213,6 +254,9 @@ proc_parent_quit(int status)
 
 	if (proc_state.stopping)
 		return;
+	if (status != 0 && proc_may_go_back())
+		proc_go_back("it could not start");
+	proc_stay();
 	proc_state.stopping = 1;
 	proc_state.status = status;
 	notify_send("STOPPING=1");
@@ -247,6 +291,10 @@ proc_signal(evutil_socket_t sig, short what, void *arg)
 		if (proc_self.daemon->reload != NULL && !proc_state.stopping)
 			proc_self.daemon->reload();
 		break;
+	case SIGUSR2:
+		if (proc_self.daemon->upgrade != NULL && !proc_state.stopping)
+			proc_self.daemon->upgrade();
+		break;
 	case SIGUSR1:
 		if (proc_self.daemon->reopen != NULL && !proc_state.stopping)
 			proc_self.daemon->reopen();
@@ -268,7 +316,7 @@ proc_ping(evutil_socket_t fd, short what, void *arg)
 	struct proc_kid	*k;
 
 	TAILQ_FOREACH(k, &proc_kids, entry) {
-		if (k->pid == 0 || !k->ready)
+		if (k->pid == 0 || !k->ready || k->held)
 			continue;
 		if (k->unanswered < proc_times.pings) {
 			k->unanswered++;
@@ -310,7 +358,7 @@ static void
 proc_parent_events(void)
 {
 	static const int	 caught[] = {
-		SIGTERM, SIGINT, SIGHUP, SIGUSR1
+		SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2
 	};
 	struct timeval		 tv = { proc_times.ping_ms / 1000,
 				    (proc_times.ping_ms % 1000) * 1000 };
@@ -318,14 +366,13 @@ proc_parent_events(void)
 	size_t			 i;
 
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGUSR2, SIG_IGN);
 	for (i = 0; i < nitems(caught); i++) {
 		ev = evsignal_new(proc_self.base, caught[i], proc_signal,
 		    NULL);
 		if (ev == NULL || evsignal_add(ev, NULL) == -1)
 			fatalx("no memory for events");
 	}
-	ev = evsignal_new(proc_self.base, SIGCHLD, proc_reap, NULL);
+	ev = evsignal_new(proc_self.base, SIGCHLD, proc_ended, NULL);
 	ping_timer = event_new(proc_self.base, -1, EV_PERSIST, proc_ping,
 	    NULL);
 	impatient_timer = evtimer_new(proc_self.base, proc_impatient, NULL);
@@ -363,7 +410,9 @@ proc_parent_log(const struct proc_daemon *d, const struct proc_options *opts)
 {
 	enum log_dest	 dest = opts->log_dest;
 
-	if (dest == LOG_DEST_DEFAULT)
+	if (opts->rehearse)
+		dest = LOG_DEST_STDERR;
+	else if (dest == LOG_DEST_DEFAULT)
 		dest = opts->foreground ? LOG_DEST_STDERR : LOG_DEST_SYSLOG;
 	proc_self.piped = dest != LOG_DEST_STDERR;
 	if (proc_self.piped)
@@ -382,48 +431,68 @@ proc_log_level(int level)
 	log_setverbose(level);
 	proc_self.opts.verbose = level;	/* of those that start later */
 	TAILQ_FOREACH(k, &proc_kids, entry)
-		(void)proc_send(proc_peer(k->kind, k->instance),
-		    IMSG_PROC_LOG, 0, -1, &msg, sizeof(msg));
+		if (!k->held && !k->foreign)
+			(void)proc_send(proc_peer(k->kind, k->instance),
+			    IMSG_PROC_LOG, 0, -1, &msg, sizeof(msg));
+}
+
+/* Those that there are to be: beside those from before, if there are any. */
+static void
+proc_parent_kids(const struct proc_daemon *d)
+{
+	int	 i, instance, kind, n;
+
+	for (kind = PROC_PARENT + 1; kind < (int)d->ndefs; kind++) {
+		n = d->defs[kind].instances == NULL ? 1 :
+		    d->defs[kind].instances();
+		for (i = 0; i < n; i++) {
+			instance = proc_kid_instance(kind, 0);
+			if (instance == -1)
+				fatalx("%d of %s are too many", n,
+				    d->defs[kind].name);
+			proc_kid_new(kind, instance);
+		}
+	}
 }
 
 int
 proc_parent(const struct proc_daemon *d, const struct proc_options *opts)
 {
-	struct proc_kid	*k;
-	int		 i, kind, n;
+	struct proc_kid	*k, *tmp;
+	sigset_t	 none;
 
 	proc_become(d, opts, PROC_PARENT, 0);
 	proc_check_graph(d);
-	if (!opts->foreground)
+	if (!opts->foreground && !opts->rehearse && opts->resume == NULL)
 		proc_detach();
 	if ((proc_self.base = event_base_new()) == NULL)
 		fatalx("no event base");
 	proc_parent_log(d, opts);
 	setproctitle_init(opts->argc, opts->argv, environ);
-	setproctitle("%s", proc_self.name);
+	setproctitle("%s%s", proc_self.name, opts->rehearse ? " (rehearsal)" :
+	    "");
 	proc_parent_events();
 	notify_open();
 	if (d->prepare != NULL)
 		d->prepare();
 	proc_parent_sandbox();
+	/* They were blocked while one became the other. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 
-	for (kind = PROC_PARENT + 1; kind < (int)d->ndefs; kind++) {
-		n = d->defs[kind].instances == NULL ? 1 :
-		    d->defs[kind].instances();
-		if (n > PROC_INSTANCES_MAX)
-			fatalx("%d of %s are too many", n,
-			    d->defs[kind].name);
-		for (i = 0; i < n; i++)
-			proc_kid_new(kind, i);
-	}
-	TAILQ_FOREACH(k, &proc_kids, entry)
-		if (!proc_state.stopping)
+	if (proc_adopt() == 0)
+		proc_parent_kids(d);
+	else
+		proc_state.up = 1;
+	TAILQ_FOREACH_SAFE(k, &proc_kids, entry, tmp)
+		if (!proc_state.stopping && k->pid == 0)
 			proc_kid_start(k);
+	proc_resume_test();
 
 	while (!proc_state.stopping || proc_alive())
 		if (event_base_loop(proc_self.base, EVLOOP_ONCE) == -1)
 			fatalx("event loop");
-	if (d->down != NULL)
+	if (d->down != NULL && !opts->rehearse)
 		d->down();
 	proc_log_quiet();
 	proc_detached(proc_state.status);

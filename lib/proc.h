@@ -45,7 +45,7 @@
  */
 
 #define PROC_KINDS_MAX		8
-#define PROC_INSTANCES_MAX	32
+#define PROC_INSTANCES_MAX	64	/* those that drain included */
 #define PROC_PARENT		0	/* kind of the parent, always */
 #define PROC_QUEUE_HIGH		(256 * 1024)	/* bytes queued to a peer */
 #define PROC_QUEUE_LOW		(64 * 1024)
@@ -61,6 +61,8 @@
 struct event_base;
 struct imsg;
 struct proc_peer;		/* a pipe to another process */
+struct state;
+struct state_line;
 
 struct proc_rule {
 	uint32_t	 type;
@@ -130,6 +132,21 @@ struct proc_daemon {
 	void			 (*reopen)(void);
 	/* Parent: the daemon ends; remove what was made. */
 	void			 (*down)(void);
+	/*
+	 * Parent, for a daemon that can be replaced while it runs (see
+	 * proc_upgrade): SIGUSR2; write down what the next one needs; read
+	 * such a line, 0 or -1 (logged); everything serves, take over; it
+	 * could not be done, nothing has changed, and why; one of the
+	 * processes from before is quiet (1) or has ended (0).
+	 */
+	void			 (*upgrade)(void);
+	void			 (*save)(struct state *);
+	int			 (*restore)(const struct state_line *);
+	void			 (*takeover)(void);
+	void			 (*stays)(const char *);
+	void			 (*old)(int kind, int instance, int quiet);
+	int			 protocol;	/* to be raised when a message
+						   changes but in its size */
 };
 
 struct proc_options {
@@ -142,6 +159,8 @@ struct proc_options {
 	const char	*child;		/* -x NAME: be this child... */
 	int		 instance;	/* ...-I N, this one of it */
 	const char	*test;		/* -T kind:call (test builds) or NULL */
+	const char	*resume;	/* -U ...: what went before, or NULL */
+	int		 rehearse;	/* only see whether all would serve */
 	/*
 	 * What the program was started with.  The title in ps(1) is written
 	 * over it: copy what must outlive proc_parent(), optarg as well.
@@ -167,6 +186,45 @@ int		 proc_parent(const struct proc_daemon *,
 __attribute__((__noreturn__))
 void		 proc_child(const struct proc_daemon *,
 		    const struct proc_options *);
+
+/*
+ * A new binary in the place of the one that runs, while its children serve
+ * on.  lib/proc_upgrade.c says how; relayd/upgrade.c what is made of it.
+ *
+ * proc_upgrade: begin: argv is the program, an absolute path, and what it is
+ * started with, to which "-U word" is added, and -n for the rehearsal.  0, or
+ * -1 with the reason.  Either stays() follows, or this program is no more.
+ *
+ * proc_resume: in main, with -U, before anything is opened: read what the
+ * one before left.  0 or -1 (logged).  Until takeover() is called all that
+ * goes wrong, the end of this process included, leads back to it.
+ */
+int		 proc_upgrade(char *const *argv, char *, size_t);
+int		 proc_upgrading(void);
+int		 proc_resume(const struct proc_daemon *,
+		    const struct proc_options *);
+/* This is the one that was to be replaced, and it failed. */
+int		 proc_resumed_back(void);
+/* In save() and restore(): a descriptor that goes with it; -1: none. */
+void		 proc_save_fd(struct state *, int);
+int		 proc_restore_fd(const struct state_line *, size_t);
+
+/*
+ * Processes from before, in the parent.  They have their instance among the
+ * others (those that are only one each: some other than 0), are not started
+ * again, and have pipes to nobody until proc_old_join, which does nothing
+ * for those that speak another protocol.
+ */
+int		 proc_is_old(int kind, int instance);
+/* There is one, or will be again, and if it is old it was joined. */
+int		 proc_exists(int kind, int instance);
+int		 proc_old_count(int kind);
+struct proc_peer *proc_old_peer(int kind);	/* one of them, or NULL */
+/* Whether these messages mean the same to it. */
+int		 proc_old_understands(int kind, int instance);
+void		 proc_old_drain(int kind, uint32_t spread_ms);
+void		 proc_old_stop(int kind, int instance);	/* -1: all */
+void		 proc_old_join(int kind);
 
 /* The event base of this process (made before start()/configure()). */
 struct event_base *proc_base(void);

@@ -60,6 +60,7 @@ struct proc_args {
 
 static void		 proc_args_add(struct proc_args *, const char *);
 static void		 proc_args_make(struct proc_args *, const char *, int);
+static void		 proc_exec_fds(pid_t, int, int, int);
 static __dead void	 proc_exec_child(const struct proc_args *, pid_t,
 			    int, int, int);
 static int		 proc_empty_ok(const char *);
@@ -103,12 +104,11 @@ proc_args_make(struct proc_args *a, const char *name, int instance)
 }
 
 /* Between fork and exec, with all signals blocked. */
-static __dead void
-proc_exec_child(const struct proc_args *a, pid_t parent, int fd, int report,
-    int log)
+static void
+proc_exec_fds(pid_t parent, int fd, int report, int log)
 {
 	static const int	 caught[] = {
-		SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGCHLD
+		SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD
 	};
 	sigset_t		 none;
 	size_t			 i;
@@ -134,6 +134,13 @@ proc_exec_child(const struct proc_args *a, pid_t parent, int fd, int report,
 	    dup2(report, PROC_FD_REPORT) == -1)
 		_exit(1);
 	closefrom(PROC_FD_REPORT + 1);
+}
+
+static __dead void
+proc_exec_child(const struct proc_args *a, pid_t parent, int fd, int report,
+    int log)
+{
+	proc_exec_fds(parent, fd, report, log);
 	execv(PROC_BINARY, a->argv);
 	execvp(a->argv[0], a->argv);
 	_exit(127);
@@ -157,6 +164,27 @@ proc_exec(const char *name, int instance, int fd, int report, int log)
 	pid = fork();
 	if (pid == 0)
 		proc_exec_child(&args, parent, fd, report, log);
+	save_errno = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = save_errno;
+	return (pid);
+}
+
+pid_t
+proc_exec_program(int program, char *const *argv, int fd, int log)
+{
+	sigset_t	 all, before;
+	pid_t		 parent = getpid(), pid;
+	int		 save_errno;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	if ((pid = fork()) == 0) {
+		proc_exec_fds(parent, fd, program, log);
+		proc_exec_fd(PROC_FD_REPORT, argv[0], argv);
+		dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
 	save_errno = errno;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = save_errno;

@@ -260,6 +260,10 @@ proc_dispatch(struct proc_peer *p, struct imsg *imsg)
 	uint32_t		 type = imsg_get_type(imsg);
 
 	r = proc_rule_find(p, type);
+	if (p->mute && (r == NULL || type >= PROC_IMSG_FIRST)) {
+		imsg_free(imsg);
+		return (0);
+	}
 	wrong = proc_rule_check(r, imsg);
 	if (wrong == NULL && r->handler(p, imsg) == -1)
 		wrong = "bad value";

@@ -106,6 +106,8 @@ struct proc_peer {
 	int			 xoff;
 	int			 congested;
 	int			 told;		/* peer_up was called */
+	int			 mute;		/* only proc's own messages
+						   count */
 };
 
 /* This process. */
@@ -153,6 +155,11 @@ struct proc_kid {
 	struct event		*again;		/* start it */
 	struct event		*late;		/* it did not start in time */
 	struct event		*kill;		/* it had its chance */
+	int			 old;		/* from before: it drains */
+	int			 apart;		/* it has no pipes to others */
+	int			 foreign;	/* nor ever will: another
+						   protocol */
+	int			 held;		/* left alone as yet */
 };
 
 TAILQ_HEAD(proc_kids, proc_kid);
@@ -207,6 +214,42 @@ void	 proc_kid_ended(struct proc_kid *, int);
 void	 proc_kid_kill_soon(struct proc_kid *);
 void	 proc_kid_later(struct event *, int);
 
+void	 proc_kid_join(struct proc_kid *, struct proc_kid *);
+void	 proc_kid_free(struct proc_kid *);
+/* An instance of a kind that nobody has; -1: there is none. */
+int	 proc_kid_instance(int, int);
+
+/* proc.c */
+/* See which children have ended. */
+void	 proc_reap(void);
+
+/* proc_upgrade.c */
+/* A child that is none of proc_kids has ended: is it ours? */
+void	 proc_rehearsed(pid_t, int);
+/* What tells whether two binaries' messages are the same. */
+uint64_t proc_protocol(const struct proc_daemon *);
+/*
+ * Execute a file that was opened, by its path where that is not possible.
+ * Returns only if it failed.
+ */
+void	 proc_exec_fd(int, const char *, char *const *);
+
+/* proc_resume.c */
+/*
+ * Take in the children of the one before, if there was one.  1: they are all
+ * there is to be, none need be started.
+ */
+int	 proc_adopt(void);
+/* Another was executed before us, and its children are there. */
+int	 proc_takes_over(void);
+/* While the one before may still be gone back to: do so. */
+int	 proc_may_go_back(void);
+void	 proc_go_back(const char *);
+void	 proc_stay(void);
+
+/* In test builds: fail in the way that $CULVERT_TEST_RESUME says. */
+void	 proc_resume_test(void);
+
 /* proc_child.c */
 /* -T NAME:CALL: what happens when this process does that?  Test builds. */
 void	 proc_test(void);
@@ -217,6 +260,11 @@ void	 proc_test(void);
  * share ours.  Returns its pid or -1.
  */
 pid_t	 proc_exec(const char *, int, int, int, int);
+/*
+ * Start another program of this one's arguments: the opened file, what it
+ * finds on descriptors 3 and 2.  Returns its pid or -1.
+ */
+pid_t	 proc_exec_program(int, char *const *, int, int);
 /*
  * Detach: returns in the daemon.  What waits in front of the terminal ends
  * with the status given to proc_detached, or with 1 when we die.
@@ -242,6 +290,12 @@ void	 proc_log_start(const char *, enum log_dest, int);
 void	 proc_log_quiet(void);
 /* A pipe for a child's lines; sets the end that is for the child. */
 struct proc_log	*proc_log_new(const char *, int *);
+/* The same, of a pipe that is there; and its descriptor. */
+struct proc_log	*proc_log_adopt(const char *, int, pid_t);
+int	 proc_log_fd(const struct proc_log *);
+/* Our own; it is taken over with the next proc_log_start, if it is not -1. */
+int	 proc_log_own_fd(void);
+void	 proc_log_take(int);
 void	 proc_log_pid(struct proc_log *, pid_t);
 /* Forward what is left. */
 void	 proc_log_free(struct proc_log *);

@@ -44,7 +44,6 @@
 #include "proc_internal.h"
 
 static void	proc_kid_wire(struct proc_kid *);
-static void	proc_kid_join(struct proc_kid *, struct proc_kid *);
 static void	proc_kid_why(struct proc_kid *, int, char *, size_t);
 static void	proc_kid_next(struct proc_kid *, int);
 static void	proc_kid_again(evutil_socket_t, short, void *);
@@ -83,7 +82,7 @@ proc_count(int kind)
 	int		 n = 0;
 
 	TAILQ_FOREACH(k, &proc_kids, entry)
-		if (k->kind == kind)
+		if (k->kind == kind && !k->old)
 			n++;
 	return (n);
 }
@@ -109,6 +108,27 @@ proc_kid_new(int kind, int instance)
 	if (k->again == NULL || k->late == NULL || k->kill == NULL)
 		fatalx("no memory for events");
 	TAILQ_INSERT_TAIL(&proc_kids, k, entry);
+}
+
+void
+proc_kid_free(struct proc_kid *k)
+{
+	TAILQ_REMOVE(&proc_kids, k, entry);
+	event_free(k->again);
+	event_free(k->late);
+	event_free(k->kill);
+	free(k);
+}
+
+int
+proc_kid_instance(int kind, int from)
+{
+	int	 i;
+
+	for (i = from; i < PROC_INSTANCES_MAX; i++)
+		if (proc_kid_find(kind, i) == NULL)
+			return (i);
+	return (-1);
 }
 
 void
@@ -170,12 +190,12 @@ proc_kid_wire(struct proc_kid *k)
 	struct proc_kid	*o;
 
 	TAILQ_FOREACH(o, &proc_kids, entry)
-		if (o != k && o->pid != 0 &&
+		if (o != k && o->pid != 0 && !o->apart &&
 		    (proc_self.daemon->defs[k->kind].peers & (1U << o->kind)))
 			proc_kid_join(k, o);
 }
 
-static void
+void
 proc_kid_join(struct proc_kid *a, struct proc_kid *b)
 {
 	struct proc_who	 who;
@@ -251,13 +271,16 @@ void
 proc_kid_ended(struct proc_kid *k, int status)
 {
 	struct proc_peer	*p;
-	char			 why[80];
-	int			 i;
+	char			 why[80], text[160];
+	int			 i, kind, instance;
 
 	proc_kid_why(k, status, why, sizeof(why));
 	proc_log_free(k->log);
 	k->log = NULL;
-	if (k->pid != 0 && !(proc_state.stopping && WIFEXITED(status)))
+	if (k->old && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		log_info("%s (pid %ld) has done its part", k->name,
+		    (long)k->pid);
+	else if (k->pid != 0 && !(proc_state.stopping && WIFEXITED(status)))
 		log_warnx("%s (pid %ld) ended: %s", k->name, (long)k->pid,
 		    why);
 	if ((p = proc_peer(k->kind, k->instance)) != NULL)
@@ -272,6 +295,19 @@ proc_kid_ended(struct proc_kid *k, int status)
 	k->pid = 0;
 	event_del(k->late);
 	event_del(k->kill);
+	if (k->old) {
+		kind = k->kind;
+		instance = k->instance;
+		proc_kid_free(k);
+		if (!proc_state.stopping && proc_self.daemon->old != NULL)
+			proc_self.daemon->old(kind, instance, 0);
+		return;
+	}
+	if (!proc_state.stopping && proc_may_go_back()) {
+		snprintf(text, sizeof(text), "the new %s ended: %s", k->name,
+		    why);
+		proc_go_back(text);
+	}
 	if (!proc_state.stopping)
 		proc_kid_next(k, status);
 }
@@ -294,8 +330,9 @@ proc_kid_next(struct proc_kid *k, int status)
 	}
 	k->ready = 0;
 	/* What fails the first time by its own decision would again. */
-	if (!proc_state.up && (WIFEXITED(status) ? WEXITSTATUS(status) != 0 :
-	    WTERMSIG(status) == SIGSYS)) {
+	if (!proc_state.up && (proc_self.opts.rehearse ||
+	    (WIFEXITED(status) ? WEXITSTATUS(status) != 0 :
+	    WTERMSIG(status) == SIGSYS))) {
 		log_warnx("%s could not start", k->name);
 		proc_quit(1);
 		return;

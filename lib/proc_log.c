@@ -68,6 +68,7 @@ static void	proc_log_say(const struct proc_log *, int, const char *);
 static void	proc_log_end(void);
 
 static struct proc_log	*proc_log_own;
+static int		 proc_log_taken = -1;	/* ours, from before */
 static int		 proc_log_echo = -1;	/* standard error, at first */
 static struct log_sink	*proc_log_sink;
 
@@ -107,6 +108,12 @@ proc_log_start(const char *ident, enum log_dest dest, int facility)
 	if ((proc_log_sink = log_sink_new(dest, ident, facility, NULL)) ==
 	    NULL)
 		fatal("log");
+	if ((fd = proc_log_taken) != -1) {
+		proc_log_own = proc_log_make(proc_self.name, fd);
+		proc_log_own->pid = getpid();
+		atexit(proc_log_end);
+		return;
+	}
 	proc_log_echo = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	fd = proc_log_pipe(&wfd);
 	if (dup2(wfd, STDERR_FILENO) == -1)
@@ -134,6 +141,33 @@ proc_log_new(const char *name, int *wfd)
 
 	fd = proc_log_pipe(wfd);
 	return (proc_log_make(name, fd));
+}
+
+struct proc_log *
+proc_log_adopt(const char *name, int fd, pid_t pid)
+{
+	struct proc_log	*l = proc_log_make(name, fd);
+
+	l->pid = pid;
+	return (l);
+}
+
+int
+proc_log_fd(const struct proc_log *l)
+{
+	return (l == NULL ? -1 : l->fd);
+}
+
+int
+proc_log_own_fd(void)
+{
+	return (proc_log_fd(proc_log_own));
+}
+
+void
+proc_log_take(int fd)
+{
+	proc_log_taken = fd;
 }
 
 void
@@ -246,6 +280,10 @@ proc_log_say(const struct proc_log *l, int level, const char *text)
 {
 	const struct log_record	 r = { level, l->name, l->pid, text };
 
+	if (proc_log_sink == NULL) {
+		dprintf(STDERR_FILENO, "%s\n", text);
+		return;
+	}
 	if (proc_log_echo != -1)
 		dprintf(proc_log_echo, "%s: %s[%ld]: %s\n",
 		    proc_self.daemon->name, l->name, (long)l->pid, text);

@@ -90,6 +90,17 @@ void		 sandbox_report(int);
  */
 int		 sandbox_enter(enum sandbox_profile, const struct sandbox_path *,
 		    size_t, int report);
+/*
+ * When a process is executed anew the filters it has stay, and it adds its
+ * own.  sandbox_calls: the calls that this program's parents may make, in
+ * words for the next one, or NULL; it checks by sandbox_calls_within that it
+ * may make all it wants: 0, or -1.  sandbox_filters: which filters there are,
+ * and sandbox_filtered: none of these need be added again.
+ */
+const char	*sandbox_calls(void);
+int		 sandbox_calls_within(const char *);
+const char	*sandbox_filters(void);
+void		 sandbox_filtered(const char *);
 /* What of the sandbox this system could not give, for the log; or NULL. */
 const char	*sandbox_missing(void);
 /* The name of a system call number, for the log; never NULL. */

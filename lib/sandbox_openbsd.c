@@ -111,3 +111,26 @@ sandbox_call_name(int nr)
 {
 	return ("unknown");
 }
+
+const char *
+sandbox_calls(void)
+{
+	return (NULL);
+}
+
+int
+sandbox_calls_within(const char *calls)
+{
+	return (0);
+}
+
+const char *
+sandbox_filters(void)
+{
+	return (NULL);
+}
+
+void
+sandbox_filtered(const char *filters)
+{
+}

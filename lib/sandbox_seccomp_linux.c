@@ -40,6 +40,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fnv.h"
 #include "sandbox_internal.h"
 
 #ifndef PR_SET_VMA
@@ -165,6 +166,8 @@ static const int calls_parent[] = {
 	CALL(pwritev), CALL(sync_file_range),
 	/* sockets */
 	CALL(bind), CALL(listen), CALL(setsockopt), CALL(socketpair),
+	/* what it leaves to the binary that takes its place */
+	CALL(memfd_create),
 	/* 32-bit machines */
 	CALL(setuid32), CALL(setgid32), CALL(setreuid32), CALL(setregid32),
 	CALL(setresuid32), CALL(setresgid32), CALL(setgroups32),
@@ -452,6 +455,112 @@ filter_parent(scmp_filter_ctx ctx)
 	    ARG_BITS(0, CLONE_NEW_ANYTHING, 0)));
 }
 
+/* ---- a parent that is executed anew ---- */
+
+static const struct {
+	const int	*calls;
+	size_t		 n;
+} parent_lists[] = {
+	{ calls_base, nitems(calls_base) },
+	{ calls_look, nitems(calls_look) },
+	{ calls_store, nitems(calls_store) },
+	{ calls_accept, nitems(calls_accept) },
+	{ calls_ask, nitems(calls_ask) },
+	{ calls_dial, nitems(calls_dial) },
+	{ calls_thread, nitems(calls_thread) },
+	{ calls_parent, nitems(calls_parent) },
+};
+
+#define FILTERS_MAX	64	/* that are known by name */
+#define FILTER_LEN	17	/* of a name and its comma */
+
+static char	 filters[FILTERS_MAX * FILTER_LEN + 1];
+
+const char *
+sandbox_calls(void)
+{
+	static char	 text[8192];
+	char		 number[12];
+	size_t		 i, j;
+
+	if (SANDBOX_SANITIZED)
+		return (NULL);
+	text[0] = '\0';
+	for (i = 0; i < nitems(parent_lists); i++) {
+		for (j = 0; j < parent_lists[i].n; j++) {
+			/* Negative: this machine has none of that name. */
+			if (parent_lists[i].calls[j] < 0)
+				continue;
+			snprintf(number, sizeof(number), "%d,",
+			    parent_lists[i].calls[j]);
+			(void)strlcat(text, number, sizeof(text));
+		}
+	}
+	return (text);
+}
+
+int
+sandbox_calls_within(const char *theirs)
+{
+	char	 have[8192], want[16];
+	size_t	 i, j;
+
+	/* ",1,2,3," */
+	snprintf(have, sizeof(have), ",%s", theirs);
+	for (i = 0; i < nitems(parent_lists); i++) {
+		for (j = 0; j < parent_lists[i].n; j++) {
+			if (parent_lists[i].calls[j] < 0)
+				continue;
+			snprintf(want, sizeof(want), ",%d,",
+			    parent_lists[i].calls[j]);
+			if (strstr(have, want) == NULL)
+				return (-1);
+		}
+	}
+	return (0);
+}
+
+const char *
+sandbox_filters(void)
+{
+	return (filters[0] == '\0' ? NULL : filters);
+}
+
+void
+sandbox_filtered(const char *text)
+{
+	(void)strlcpy(filters, text, sizeof(filters));
+}
+
+/*
+ * Whether this filter is in force already; if not, it will be.  Each one
+ * costs a little at each system call of every process, for good.
+ */
+static int
+filter_known(scmp_filter_ctx ctx)
+{
+	char		 buf[4096], name[FILTER_LEN + 1];
+	uint64_t	 h = FNV_INIT;
+	ssize_t		 n;
+	int		 fd;
+
+	if ((fd = memfd_create("filter", MFD_CLOEXEC)) == -1)
+		return (0);
+	if (seccomp_export_bpf(ctx, fd) < 0) {
+		close(fd);
+		return (0);
+	}
+	lseek(fd, 0, SEEK_SET);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		h = fnv(h, buf, n);
+	close(fd);
+	snprintf(name, sizeof(name), "%016llx,", (unsigned long long)h);
+	if (strstr(filters, name) != NULL)
+		return (1);
+	(void)strlcat(filters, name, sizeof(filters));
+	return (0);
+}
+
 int
 sandbox_filter(unsigned int may)
 {
@@ -467,7 +576,7 @@ sandbox_filter(unsigned int may)
 	if (error == 0)
 		error = may & SANDBOX_MAY_PARENT ? filter_parent(ctx) :
 		    filter_child(ctx, may);
-	if (error == 0)
+	if (error == 0 && (!(may & SANDBOX_MAY_PARENT) || !filter_known(ctx)))
 		error = seccomp_load(ctx);
 	seccomp_release(ctx);
 	errno = -error;

@@ -47,6 +47,7 @@ static int	auth_recv_conf_begin(struct proc_peer *, struct imsg *);
 static int	auth_recv_conf_name(struct proc_peer *, struct imsg *);
 static int	auth_recv_conf_end(struct proc_peer *, struct imsg *);
 static int	auth_recv_memory(struct proc_peer *, struct imsg *);
+static int	auth_recv_conf_serve(struct proc_peer *, struct imsg *);
 static void	auth_ticks(void);
 static void	auth_tick(evutil_socket_t, short, void *);
 static void	auth_soon_tick(evutil_socket_t, short, void *);
@@ -65,6 +66,7 @@ static char		 state[1024];
 static struct event	*tick, *soon, *grant;
 static uint64_t		 sweep_at, reopen_at, trouble_at;	/* ms */
 static int		 was_down;	/* the store, at the last look */
+static int		 may_serve;	/* nobody else has the store */
 
 #define CTL_RULE(type, size, handler) \
 	{ type, PROC_ROUTER, sizeof(struct size), handler, 0, 0 }
@@ -79,6 +81,12 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_conf_publish, 0, 0 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
 	    auth_recv_conf_end, 0, 0 },
+	{ IMSG_CONF_SERVE, PROC_PARENT, sizeof(struct conf_serve),
+	    auth_recv_conf_serve, 0, 0 },
+	{ IMSG_SESSIONS_GIVE, PROC_PARENT, sizeof(struct conf_end),
+	    auth_recv_give, 0, 1 },
+	{ IMSG_SESSIONS_TAKE, PROC_PARENT, sizeof(struct conf_end),
+	    auth_recv_take, 0, 1 },
 	{ IMSG_LOGIN, PROC_LISTENER, sizeof(struct login),
 	    auth_recv_login, 0, 0 },
 	{ IMSG_SESSION_END, PROC_ROUTER, sizeof(struct session_id),
@@ -212,6 +220,23 @@ auth_recv_memory(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+/* There may have been another auth: it is gone now. */
+static int
+auth_recv_conf_serve(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_serve	 c;
+	struct conf_end		 end = { 0 };
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1)
+		return (-1);
+	may_serve = 1;
+	if (auth_store == NULL)		/* not sandboxed yet */
+		return (0);
+	auth_open();
+	(void)proc_send(peer, IMSG_SERVES, 0, -1, &end, sizeof(end));
+	return (0);
+}
+
 /* ---- the process ---- */
 
 void
@@ -237,7 +262,8 @@ auth_serve(void)
 	    (auth_throttle = throttle_new(AUTH_THROTTLED_MAX)) == NULL)
 		fatal("auth");
 	auth_backup_init(proc_path(state));
-	auth_open();
+	if (may_serve)
+		auth_open();
 	tick = event_new(proc_base(), -1, EV_PERSIST, auth_tick, NULL);
 	soon = evtimer_new(proc_base(), auth_soon_tick, NULL);
 	grant = evtimer_new(proc_base(), auth_grant, NULL);
@@ -369,6 +395,8 @@ auth_tick(evutil_socket_t fd, short what, void *arg)
 {
 	uint64_t	 now = auth_mono();
 
+	if (!may_serve)
+		return;
 	if (!store_is_open(auth_store) && now >= reopen_at)
 		auth_open();
 	if (now >= sweep_at) {

@@ -77,6 +77,16 @@ int	 auth_recv_session_end(struct proc_peer *, struct imsg *);
 int	 auth_recv_session_check(struct proc_peer *, struct imsg *);
 int	 auth_recv_session_known(struct proc_peer *, struct imsg *);
 
+/* The one with the next higher id, NULL after the last. */
+const struct session *auth_session_next(uint64_t);
+/* From the auth before us.  -1: it makes no sense, or there are too many. */
+int	 auth_session_take(const struct session *);
+
+/* ---- auth_handover.c: them, to the auth that comes after us ---- */
+
+int	 auth_recv_give(struct proc_peer *, struct imsg *);
+int	 auth_recv_take(struct proc_peer *, struct imsg *);
+
 /* ---- auth_login.c ---- */
 
 int	 auth_login_init(void);

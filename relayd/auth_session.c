@@ -115,6 +115,28 @@ auth_session_find(uint64_t id)
 	return ((e = entry_find(id)) == NULL ? NULL : &e->s);
 }
 
+const struct session *
+auth_session_next(uint64_t id)
+{
+	struct entry	 want, *e;
+
+	if (id == UINT64_MAX)
+		return (NULL);
+	want.s.session = id + 1;
+	e = RB_NFIND(entry_tree, &sessions, &want);
+	return (e == NULL ? NULL : &e->s);
+}
+
+int
+auth_session_take(const struct session *s)
+{
+	if (!session_strings_ok(s))
+		return (-1);
+	if (entry_find(s->session) != NULL)
+		return (0);
+	return (entry_add(s) == NULL ? -1 : 0);
+}
+
 void
 auth_session_forget(uint64_t id)
 {

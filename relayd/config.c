@@ -67,8 +67,9 @@ config_new(void)
 	TAILQ_INIT(&conf->monitors);
 	TAILQ_INIT(&conf->names);
 	n = sysconf(_SC_NPROCESSORS_ONLN);
-	conf->prefork = n < 1 ? 1 : n > PROC_INSTANCES_MAX ?
-	    PROC_INSTANCES_MAX : n;
+	conf->prefork = n < 1 ? 1 : n > PREFORK_MAX ? PREFORK_MAX : n;
+	conf->upgrade_drain_ms = 60 * 60 * 1000;
+	conf->upgrade_spread_ms = 10 * 1000;
 	if ((conf->state = strdup(RELAYD_STATE)) == NULL ||
 	    (conf->control = strdup(RELAYD_CONTROL)) == NULL ||
 	    (conf->user = strdup("_culvert")) == NULL)

@@ -34,6 +34,8 @@
 #include "router.h"
 #include "ws.h"
 
+#define UPGRADE_MS	120000	/* with a rehearsal, and the way back */
+
 struct control_request {
 	uint32_t	 type;
 	size_t		 size;
@@ -54,6 +56,7 @@ static void	run_auth(struct control *);
 static void	run_auth_with_stats(struct control *);
 static void	run_kick(struct control *);
 static void	run_conn_list(struct control *);
+static void	run_upgrade_state(struct control *);
 static void	run_conn_kill(struct control *);
 static void	run_stats(struct control *);
 static void	run_parent(struct control *);
@@ -135,6 +138,10 @@ static const struct control_request requests[] = {
 	    control_memory_run, NULL },
 	{ CTL_AUDIT, sizeof(struct ctl_audit_ask), control_audit_check,
 	    control_audit_run, NULL },
+	{ CTL_UPGRADE, sizeof(struct ctl_name), check_name, run_parent,
+	    "upgrade" },
+	{ CTL_UPGRADE_STATE, sizeof(struct ctl_name), check_name,
+	    run_upgrade_state, NULL },
 	{ CTL_RELOAD, sizeof(struct ctl_name), check_name, run_parent,
 	    "reload" },
 	{ CTL_LOG, sizeof(struct ctl_name), check_name, run_parent, "log" },
@@ -409,12 +416,46 @@ run_stats(struct control *c)
 static void
 run_parent(struct control *c)
 {
-	if (proc_send(proc_peer(PROC_PARENT, 0), c->req->type == CTL_LOG ?
-	    IMSG_LOG_LEVEL : IMSG_RELOAD, c->id, -1,
+	struct ctl_end	 begun = { .code = CTL_CODE_OK };
+	uint32_t	 type;
+
+	switch (c->req->type) {
+	case CTL_LOG:
+		type = IMSG_LOG_LEVEL;
+		break;
+	case CTL_UPGRADE:
+		control_record(c, &begun);
+		type = IMSG_UPGRADE;
+		break;
+	default:
+		type = IMSG_RELOAD;
+		break;
+	}
+	if (proc_send(proc_peer(PROC_PARENT, 0), type, c->id, -1,
 	    &c->payload.name, sizeof(c->payload.name)) == -1)
 		control_done(c, CTL_CODE_INTERNAL, "the parent takes nothing");
 	else
-		control_await(c, CONTROL_PARENT, 0);
+		control_await(c, CONTROL_PARENT,
+		    type == IMSG_UPGRADE ? UPGRADE_MS : 0);
+}
+
+/* What is left of the processes before ours. */
+static void
+run_upgrade_state(struct control *c)
+{
+	struct ctl_upgrade	 u;
+
+	memset(&u, 0, sizeof(u));
+	u.upgrades = router_old.upgrades;
+	u.listeners = router_old.listeners;
+	if (router_old.listeners > 0)
+		u.until = router_old.until;
+	links_away(&u.links, &u.nodes);
+	u.streams = streams_away();
+	strlcpy(u.version, CULVERT_VERSION, sizeof(u.version));
+	strlcpy(u.from, router_old.from, sizeof(u.from));
+	control_send(c, CTL_UPGRADE_RECORD, &u, sizeof(u));
+	control_done(c, CTL_CODE_OK, "");
 }
 
 /* The listeners have told their figures. */
@@ -488,6 +529,7 @@ control_stats(struct control *c)
 	uint64_t			 listeners = 0;
 	int64_t				 now = time(NULL);
 	size_t				 k;
+	uint32_t			 links, nodes;
 	int				 i;
 
 	for (i = 0; i < PROC_INSTANCES_MAX; i++)
@@ -506,7 +548,11 @@ control_stats(struct control *c)
 	control_stat(c, "tickets", n->tickets);
 	control_stat(c, "routes_waiting", n->asks);
 	control_stat(c, "audit_lost", n->audit_lost);
-	control_stat(c, "listeners", listeners);
+	control_stat(c, "listeners", listeners - router_old.joined);
+	control_stat(c, "listeners_draining", router_old.listeners);
+	links_away(&links, &nodes);
+	control_stat(c, "links_draining", links);
+	control_stat(c, "streams_draining", streams_away());
 	control_stat(c, "connections", l.connections);
 	control_stat(c, "accepted", l.accepted);
 	control_stat(c, "handshakes_failed", l.handshakes_failed);
@@ -639,6 +685,9 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		snprintf(what, size, "of %s to %s", p->grant.email,
 		    p->grant.node);
 		break;
+	case CTL_UPGRADE:
+		strlcpy(what, "relayd", size);
+		break;
 	case CTL_CONN_KILL:
 		snprintf(what, size, "%llu", (unsigned long long)p->id.id);
 		break;
@@ -666,7 +715,9 @@ control_record(const struct control *c, const struct ctl_end *end)
 		return;
 	audit_init(&a, AUDIT_ADMIN, NULL);
 	control_subject(c, &a, what, sizeof(what));
-	result = end->code == CTL_CODE_OK ? "done" :
+	/* If it is done we are not there any more to say so. */
+	result = c->req->type == CTL_UPGRADE && end->code == CTL_CODE_OK ?
+	    "begun" : end->code == CTL_CODE_OK ? "done" :
 	    end->text[0] != '\0' ? end->text : "failed";
 	snprintf(a.addr, sizeof(a.addr), "uid %u", c->uid);
 	snprintf(a.text, sizeof(a.text), "%s %s: ", c->req->name, what);

@@ -150,7 +150,7 @@ api_stats_json(struct textbuf *t, const struct api_figures *a)
 	    ",\"buffered_bytes\":%" PRIu64 ",\"credit_bytes\":%" PRIu64
 	    "},\"listeners\":[", rss, buffered, credit);
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		if ((f->listeners & 1U << i) == 0)
+		if ((f->listeners & 1ULL << i) == 0)
 			continue;
 		textbuf_add(t, "%s", sep);
 		json_listener(t, a, i);
@@ -281,7 +281,7 @@ metrics_listeners(struct textbuf *t, const struct figures *f)
 		metric(t, listener_metrics[m].name, listener_metrics[m].type,
 		    listener_metrics[m].help);
 		for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-			if ((f->listeners & 1U << i) == 0)
+			if ((f->listeners & 1ULL << i) == 0)
 				continue;
 			memcpy(&v, (const char *)&f->listener[i] +
 			    listener_metrics[m].offset, sizeof(v));
@@ -291,7 +291,7 @@ metrics_listeners(struct textbuf *t, const struct figures *f)
 	}
 	metric(t, "requests_total", "counter", "Requests of HTTP, by door.");
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		for (s = 0; s < DOORS && f->listeners & 1U << i; s++) {
+		for (s = 0; s < DOORS && f->listeners & 1ULL << i; s++) {
 			if (doors[s] == NULL)
 				continue;
 			textbuf_add(t, "culvert_requests_total{listener="
@@ -302,7 +302,7 @@ metrics_listeners(struct textbuf *t, const struct figures *f)
 	metric(t, "logins_denied_total", "counter",
 	    "Log-ins that were denied, by status.");
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		for (s = 0; s < LOGIN_STATUSES && f->listeners & 1U << i; s++)
+		for (s = 0; s < LOGIN_STATUSES && f->listeners & 1ULL << i; s++)
 			textbuf_add(t, "culvert_logins_denied_total"
 			    "{listener=\"%zu\",status=\"%s\"} %" PRIu64 "\n",
 			    i, statuses[s], f->listener[i].denied[s]);

@@ -235,7 +235,7 @@ port_watch(struct port_entry *e)
 	struct port_listen	*l;
 	int			 serve;
 
-	serve = e->known && !paused &&
+	serve = e->known && !paused && !listener_drains() &&
 	    (e->p.connections == 0 || e->slots[0] != -1);
 	TAILQ_FOREACH(l, &e->sockets, entry) {
 		if (l->udp != NULL)
@@ -272,6 +272,36 @@ door_port_pause(int on)
 	paused = on;
 	RB_FOREACH(e, port_table, &ports)
 		port_watch(e);
+}
+
+/*
+ * Accept nothing more: another listener does.  Sockets of UDP stay, for what
+ * goes back to visitors by them.
+ */
+void
+door_port_drain(void)
+{
+	struct port_listen	*l, *tmp;
+	struct port_entry	*e;
+
+	RB_FOREACH(e, port_table, &ports) {
+		TAILQ_FOREACH_SAFE(l, &e->sockets, entry, tmp)
+			if (l->udp == NULL)
+				port_listen_free(l);
+		port_watch(e);
+	}
+}
+
+int
+door_port_busy(void)
+{
+	struct port_entry	*e;
+
+	RB_FOREACH(e, port_table, &ports)
+		if (!TAILQ_EMPTY(&e->owner.streams) ||
+		    !TAILQ_EMPTY(&e->waiting))
+			return (1);
+	return (0);
 }
 
 void

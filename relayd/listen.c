@@ -172,6 +172,23 @@ listen_open(struct relayd_conf *conf, struct relayd_conf *old)
 }
 
 int
+listen_rehearse(struct relayd_conf *conf, struct relayd_conf *old)
+{
+	struct listen_addr	*l;
+	char			 addr[ADDR_STRLEN];
+
+	TAILQ_FOREACH(l, &conf->listens, entry) {
+		if (listen_find(old, l) != NULL ||
+		    listen_free(&l->ss, SOCK_STREAM) == 0)
+			continue;
+		log_warn("listen on %s",
+		    addr_format((struct sockaddr *)&l->ss, addr));
+		return (-1);
+	}
+	return (0);
+}
+
+int
 listen_control(const struct relayd_conf *conf)
 {
 	return (control_bind("relayd", conf->control, conf->control_group));

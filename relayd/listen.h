@@ -33,6 +33,8 @@ int	listen_open(struct relayd_conf *, struct relayd_conf *);
  */
 int	listen_free(const struct sockaddr_storage *, int);
 int	listen_socket(const struct sockaddr_storage *, int);
+/* Whether listen_open would work: nothing is opened for good. */
+int	listen_rehearse(struct relayd_conf *, struct relayd_conf *);
 /* The control socket, bound with its mode and group; -1 (logged). */
 int	listen_control(const struct relayd_conf *);
 

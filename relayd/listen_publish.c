@@ -40,7 +40,8 @@
 #include "listen.h"
 #include "listen_publish.h"
 #include "log.h"
-#include "relayd.h"
+#include "parent.h"
+#include "state.h"
 
 #define PUBLISHED_MAX	4096
 
@@ -67,7 +68,7 @@ RB_PROTOTYPE_STATIC(published_table, published, by_id, published_cmp)
 
 static struct published_table	 table = RB_INITIALIZER(&table);
 static size_t			 npublished;
-static const struct relayd_conf	*conf;
+static const struct relayd_conf	*rules;	/* that decide */
 
 static int
 published_cmp(struct published *a, struct published *b)
@@ -104,9 +105,9 @@ published_free(struct published *pub)
 			(void)shutdown(pub->fds[i], SHUT_RDWR);
 		close(pub->fds[i]);
 	}
-	for (l = 0; l < proc_count(PROC_LISTENER); l++)
-		(void)proc_send(proc_peer(PROC_LISTENER, l), IMSG_PORT_CLOSE,
-		    0, -1, &msg, sizeof(msg));
+	for (l = 0; l < PROC_INSTANCES_MAX; l++)
+		(void)proc_send(listener_peer(l), IMSG_PORT_CLOSE, 0, -1,
+		    &msg, sizeof(msg));
 	RB_REMOVE(published_table, &table, pub);
 	npublished--;
 	free(pub->fds);
@@ -120,7 +121,7 @@ publish_own(const struct publish_spec *spec)
 	struct publish_spec	 own;
 	struct listen_addr	*l;
 
-	TAILQ_FOREACH(l, &conf->listens, entry) {
+	TAILQ_FOREACH(l, &rules->listens, entry) {
 		memset(&own, 0, sizeof(own));
 		own.proto = MUX_KIND_TCP;
 		own.addr = l->ss;
@@ -139,7 +140,7 @@ publish_check(const struct publish *p, char *why, size_t size)
 	char			 text[CTL_SPEC_LEN];
 
 	publish_spec_format(&p->spec, text);
-	if (!publish_allowed(&conf->publish, p->email, &p->spec)) {
+	if (!publish_allowed(&rules->publish, p->email, &p->spec)) {
 		snprintf(why, size, "relayd.conf does not let %.64s publish "
 		    "%s", p->email, text);
 		return (PUBLISH_DENIED);
@@ -202,7 +203,7 @@ publish_open(struct published *pub, char *why, size_t size)
 static void
 publish_send(const struct published *pub, int listener)
 {
-	struct proc_peer	*peer = proc_peer(PROC_LISTENER, listener);
+	struct proc_peer	*peer = listener_peer(listener);
 	struct port_socket	 msg;
 	size_t			 i;
 	int			 fd;
@@ -211,7 +212,10 @@ publish_send(const struct published *pub, int listener)
 	strlcpy(msg.id, pub->p.id, sizeof(msg.id));
 	msg.spec = pub->p.spec;
 	msg.port = pub->p.spec.port_min;
-	for (i = listener; peer != NULL && i < pub->nfds;
+	/* Those that drain accept nothing. */
+	if (peer == NULL || proc_is_old(PROC_LISTENER, listener))
+		return;
+	for (i = listener_slot(listener); i < pub->nfds;
 	    i += proc_count(PROC_LISTENER)) {
 		if ((fd = dup(pub->fds[i])) == -1)
 			log_warn("published port %u", msg.port);
@@ -243,8 +247,8 @@ publish_slots(const struct published *pub)
 		ret = -1;
 	memset(&msg, 0, sizeof(msg));
 	strlcpy(msg.id, pub->p.id, sizeof(msg.id));
-	for (l = 0; ret == 0 && l < proc_count(PROC_LISTENER); l++) {
-		if ((peer = proc_peer(PROC_LISTENER, l)) == NULL)
+	for (l = 0; ret == 0 && l < PROC_INSTANCES_MAX; l++) {
+		if ((peer = listener_peer(l)) == NULL)
 			continue;
 		for (msg.end = 0; msg.end < 2; msg.end++) {
 			if ((fd = dup(fds[msg.end])) == -1 ||
@@ -279,9 +283,9 @@ publish_configure(const struct relayd_conf *new)
 	struct published	*pub, *tmp;
 	char			 text[CTL_SPEC_LEN];
 
-	conf = new;
+	rules = new;
 	RB_FOREACH_SAFE(pub, published_table, &table, tmp) {
-		if (publish_allowed(&conf->publish, pub->p.email,
+		if (publish_allowed(&rules->publish, pub->p.email,
 		    &pub->p.spec))
 			continue;
 		publish_spec_format(&pub->p.spec, text);
@@ -363,7 +367,7 @@ publish_recv_open(struct proc_peer *peer, struct imsg *imsg)
 	}
 	RB_INSERT(published_table, &table, pub);
 	npublished++;
-	for (l = 0; l < proc_count(PROC_LISTENER); l++)
+	for (l = 0; l < PROC_INSTANCES_MAX; l++)
 		publish_send(pub, l);
 	if (publish_slots(pub) == -1) {
 		snprintf(why, sizeof(why), "no limit of %u connections: %s",
@@ -403,4 +407,119 @@ publish_recv_end(struct proc_peer *peer, struct imsg *imsg)
 			published_free(pub);
 	}
 	return (0);
+}
+
+/* ---- from one binary to the next ---- */
+
+/* Read, and not yet in use: until we take over they are another's. */
+static struct published_table	 restored = RB_INITIALIZER(&restored);
+
+void
+publish_save(struct state *st)
+{
+	const struct publish_spec	*spec;
+	struct published		*pub;
+	char				 host[ADDR_STRLEN];
+	size_t				 i;
+
+	RB_FOREACH(pub, published_table, &table) {
+		spec = &pub->p.spec;
+		state_begin(st, "published");
+		state_text(st, pub->p.id);
+		state_text(st, pub->p.email);
+		state_text(st, addr_format_host(
+		    (const struct sockaddr *)&spec->addr, host));
+		state_number(st, spec->proto);
+		state_number(st, spec->port_min);
+		state_number(st, spec->port_max);
+		state_number(st, pub->p.connections);
+		state_number(st, pub->nfds);
+		state_end(st);
+		for (i = 0; i < pub->nfds; i++) {
+			state_begin(st, "port");
+			state_text(st, pub->p.id);
+			state_number(st, i);
+			proc_save_fd(st, pub->fds[i]);
+			state_end(st);
+		}
+	}
+}
+
+static int
+publish_restore_port(const struct state_line *line)
+{
+	struct published	 key, *pub;
+	long long		 i;
+
+	if (line->n < 3)
+		return (-1);
+	strlcpy(key.p.id, line->fields[0], sizeof(key.p.id));
+	if ((pub = RB_FIND(published_table, &restored, &key)) == NULL ||
+	    state_get(line, 1, 0, pub->nfds - 1, &i) == -1 ||
+	    (pub->fds[i] = proc_restore_fd(line, 2)) == -1)
+		return (-1);
+	return (0);
+}
+
+int
+publish_restore(const struct state_line *line)
+{
+	struct published	*pub;
+	struct publish_spec	*spec;
+	long long		 proto, min, max, connections, nfds;
+
+	if (strcmp(line->name, "port") == 0)
+		return (publish_restore_port(line));
+	if ((pub = calloc(1, sizeof(*pub))) == NULL)
+		fatal("publish");
+	spec = &pub->p.spec;
+	if (line->n < 8 || strlcpy(pub->p.id, line->fields[0],
+	    sizeof(pub->p.id)) >= sizeof(pub->p.id) ||
+	    strlcpy(pub->p.email, line->fields[1], sizeof(pub->p.email)) >=
+	    sizeof(pub->p.email) ||
+	    addr_parse(line->fields[2], NULL, &spec->addr) == -1 ||
+	    state_get(line, 3, 1, UINT16_MAX, &proto) == -1 ||
+	    state_get(line, 4, 1, UINT16_MAX, &min) == -1 ||
+	    state_get(line, 5, min, UINT16_MAX, &max) == -1 ||
+	    state_get(line, 6, 0, PUBLISH_CONNECTIONS_MAX, &connections) ==
+	    -1 || state_get(line, 7, max - min + 1, (max - min + 1) *
+	    PREFORK_MAX, &nfds) == -1) {
+		free(pub);
+		return (-1);
+	}
+	spec->proto = proto;
+	spec->port_min = min;
+	spec->port_max = max;
+	pub->p.connections = connections;
+	pub->nfds = nfds;
+	if ((pub->fds = calloc(nfds, sizeof(int))) == NULL)
+		fatal("publish");
+	memset(pub->fds, 0xff, nfds * sizeof(int));	/* -1 */
+	if (RB_INSERT(published_table, &restored, pub) != NULL) {
+		free(pub->fds);
+		free(pub);
+		return (-1);
+	}
+	return (0);
+}
+
+void
+publish_adopt(int tell)
+{
+	struct published	*pub;
+	int			 l;
+
+	while ((pub = RB_MIN(published_table, &restored)) != NULL) {
+		RB_REMOVE(published_table, &restored, pub);
+		RB_INSERT(published_table, &table, pub);
+		npublished++;
+		/* The new router says which of them it wants. */
+		pub->wanted = !tell;
+		for (l = 0; tell && l < PROC_INSTANCES_MAX; l++)
+			publish_send(pub, l);
+		if (tell && publish_slots(pub) == -1)
+			log_warnx("published port: its limit");
+	}
+	/* What the configuration no longer allows is closed only now. */
+	publish_configure(rules);
 }

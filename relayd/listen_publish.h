@@ -20,6 +20,8 @@
 struct imsg;
 struct proc_peer;
 struct relayd_conf;
+struct state;
+struct state_line;
 
 /*
  * Published ports, in the parent: opened when router asks and the rules of
@@ -32,6 +34,13 @@ void	publish_configure(const struct relayd_conf *);
 void	publish_listener(struct proc_peer *);
 /* A new router: see IMSG_PUBLISH_END. */
 void	publish_router(void);
+/*
+ * For the binary that takes our place: all there is; a line of that, 0 or -1;
+ * and to take it into use, with new listeners to be told or without.
+ */
+void	publish_save(struct state *);
+int	publish_restore(const struct state_line *);
+void	publish_adopt(int);
 int	publish_recv_open(struct proc_peer *, struct imsg *);
 int	publish_recv_close(struct proc_peer *, struct imsg *);
 int	publish_recv_end(struct proc_peer *, struct imsg *);

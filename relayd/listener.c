@@ -56,6 +56,7 @@ struct accept_socket {
 						   that is being taken in */
 };
 
+static int	listener_recv_serve(struct proc_peer *, struct imsg *);
 static void	listener_announce(void);
 static int	listener_recv_grants_ask(struct proc_peer *, struct imsg *);
 static void	listener_accept(evutil_socket_t, short, void *);
@@ -85,7 +86,8 @@ static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
 static TAILQ_HEAD(strangers, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
 static uint32_t		 nstrangers, next_id;
 static struct event	*accept_timer, *tidy_timer;
-static int		 accept_paused;
+static int		 accept_paused = 1;	/* until we are told */
+static int		 may_serve;
 /* How far a new router has been told what there is. */
 static struct {
 	uint32_t	 link;
@@ -129,6 +131,8 @@ const struct proc_rule listener_rules[] = {
 	    door_port_recv, 0, 0 },
 	{ IMSG_PORTS_END, PROC_ROUTER, sizeof(struct conf_end),
 	    door_port_recv_end, 0, 0 },
+	{ IMSG_CONF_SERVE, PROC_PARENT, sizeof(struct conf_serve),
+	    listener_recv_serve, 0, 0 },
 	{ IMSG_LOGIN_DENIED, PROC_AUTH, sizeof(struct login_denied),
 	    login_recv_denied, 0, 0 },
 	{ IMSG_LOGIN_DENIED, PROC_ROUTER, sizeof(struct login_denied),
@@ -229,7 +233,22 @@ listener_serve(void)
 		    limits.connections);
 	links_init();
 	shares_init();
-	accept_go_on(-1, 0, NULL);
+	if (may_serve)
+		accept_go_on(-1, 0, NULL);
+}
+
+/* Now, and not before: another listener may have had our sockets. */
+static int
+listener_recv_serve(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_serve	 c;
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1)
+		return (-1);
+	may_serve = 1;
+	if (accept_timer != NULL)
+		accept_go_on(-1, 0, NULL);
+	return (0);
 }
 
 /* New limits; of connections no more than there are descriptors for. */
@@ -740,7 +759,7 @@ conn_request(struct conn *c, const struct http_head *head)
 	uint64_t	 body;
 	int		 framing, status = 400;
 
-	c->keepalive = head->minor == 1 && !listener_drains() &&
+	c->keepalive = head->minor == 1 &&
 	    !http_field_has_token(head, "connection", "close");
 	c->bodiless = http_str_eq(&head->method, "HEAD");
 	c->minor = head->minor;
@@ -784,6 +803,9 @@ conn_respond(struct conn *c, int status, const char *type, const char *extra,
 	char	*buf;
 	int	 len;
 
+	/* A challenge is answered on the connection it was made for. */
+	if (listener_drains() && status != 401)
+		c->keepalive = 0;
 	len = asprintf(&buf, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
 	    "Content-Length: %zu\r\nCache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n%s", status,

@@ -414,6 +414,9 @@ void	 door_api_router_gone(void);
 /* New limits are in force. */
 void	 door_port_limits(void);
 void	 door_port_pause(int);
+/* Accept nothing more; is there anything left of it? */
+void	 door_port_drain(void);
+int	 door_port_busy(void);
 /* End the streams of this session; 0 with their number, or -1: no port's. */
 int	 door_port_kill(uint64_t, const char *, uint32_t *);
 void	 door_port_router_up(void);

@@ -68,10 +68,9 @@ listener_drain(uint32_t spread_ms)
 	drain.since = listener_ms();
 	listener_accept_sweep(0);
 	listener_accept_sweep(1);
-	RB_FOREACH(c, conn_table, &conns) {
-		c->keepalive = 0;
+	door_port_drain();
+	RB_FOREACH(c, conn_table, &conns)
 		drain_link(c);
-	}
 	log_debug("drains %llu connections",
 	    (unsigned long long)counts.connections);
 	drain_tick(-1, 0, NULL);
@@ -126,7 +125,7 @@ drain_tick(evutil_socket_t fd, short what, void *arg)
 				    "the relay was upgraded");
 		}
 	}
-	if (drain.quiet && RB_EMPTY(&conns)) {
+	if (drain.quiet && RB_EMPTY(&conns) && !door_port_busy()) {
 		log_debug("has drained");
 		proc_quit(0);
 		return;

@@ -22,6 +22,7 @@
 
 #include "compat.h"
 
+#include <event2/event.h>
 #include <imsg.h>
 
 #include <stdlib.h>
@@ -31,6 +32,7 @@
 #include "log.h"
 
 #define ROUTES_MAX	256	/* nodes that one owner remembers */
+#define TICKET_OLD_MS	2000	/* that tickets of the last router are good */
 
 struct route_entry {
 	SLIST_ENTRY(route_entry)	 entry;
@@ -42,6 +44,8 @@ struct route_entry {
 
 struct ticket_entry {
 	RB_ENTRY(ticket_entry)		 by_id;
+	uint64_t			 until;	/* ms; it is of the last
+						   router.  0: it is not */
 	struct ticket			 ticket;
 };
 
@@ -75,6 +79,7 @@ static RB_HEAD(owner_table, stream_owner) owners = RB_INITIALIZER(&owners);
 RB_GENERATE_STATIC(owner_table, stream_owner, by_session, owner_cmp)
 
 static void	ticket_free(struct ticket_entry *);
+static void	tickets_expire(evutil_socket_t, short, void *);
 static struct stream_owner *owner_find(uint64_t);
 static int	route_ask(const struct stream_owner *, const char *);
 static void	route_drop(struct route_entry *);
@@ -207,17 +212,37 @@ routes_clear(struct stream_owner *o)
 		route_drop(e);
 }
 
-/* A new router knows nothing of what the old one said. */
+/*
+ * A new router knows nothing of what the old one said: from now on we go by
+ * its word.  But other listeners may hear of it a moment later, and what they
+ * send until then is not refused.
+ */
 void
 routes_reset(void)
 {
-	struct ticket_entry	*t, *ttmp;
-	struct route_entry	*e, *tmp;
+	static const struct timeval	 tv = { TICKET_OLD_MS / 1000 + 1, 0 };
+	struct ticket_entry		*t;
+	struct route_entry		*e, *tmp;
 
-	RB_FOREACH_SAFE(t, ticket_table, &tickets, ttmp)
-		ticket_free(t);
+	RB_FOREACH(t, ticket_table, &tickets)
+		if (t->until == 0)
+			t->until = listener_ms() + TICKET_OLD_MS;
+	if (!RB_EMPTY(&tickets))
+		event_base_once(proc_base(), -1, EV_TIMEOUT, tickets_expire,
+		    NULL, &tv);
 	RB_FOREACH_SAFE(e, route_table, &routes, tmp)
 		route_drop(e);
+}
+
+static void
+tickets_expire(evutil_socket_t fd, short what, void *arg)
+{
+	struct ticket_entry	*t, *tmp;
+	uint64_t		 now = listener_ms();
+
+	RB_FOREACH_SAFE(t, ticket_table, &tickets, tmp)
+		if (t->until != 0 && now >= t->until)
+			ticket_free(t);
 }
 
 void

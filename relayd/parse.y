@@ -46,6 +46,7 @@ static void	set_string(char **, const char *, const char *);
 static void	set_path(char **, const char *, const char *);
 static void	set_domain(const char *);
 static void	set_prefork(const char *);
+static void	set_time(uint32_t *, const char *, const char *, uint64_t);
 static void	set_log(const char *, const char *);
 static void	set_log_level(const char *);
 static void	set_backups(const char *);
@@ -69,6 +70,8 @@ static const char		*limit_value;
 /* The first network of the `trusted proxy` that is being read. */
 static struct network		*first_proxy;
 
+#define UPGRADE_DRAIN_MAX	(30ULL * 24 * 3600 * 1000)	/* ms */
+#define UPGRADE_SPREAD_MAX	(30ULL * 1000)	/* agents wait no longer */
 #define LISTEN_TLS	0x01
 #define LISTEN_PROXY	0x02
 
@@ -82,7 +85,7 @@ static struct network		*first_proxy;
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
 %token	BANDWIDTH CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP OFF
 %token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY
-%token	METRICS ALLOW TOKEN ERROR
+%token	METRICS ALLOW TOKEN UPGRADE DRAIN SPREAD ERROR
 %token	<text>	TEXT USER
 %type	<text>	limitword proto on
 %type	<number> listenopts
@@ -129,6 +132,7 @@ statement	: TEXT '=' TEXT {
 			set_path(&conf->control, $2, "control");
 			set_string(&conf->control_group, $4, "group");
 		}
+		| UPGRADE upgradeopts
 		| LOG TO TEXT			{ set_log($3, NULL); }
 		| LOG TO TEXT FACILITY TEXT	{ set_log($3, $5); }
 		| LOG TEXT			{ set_log_level($2); }
@@ -180,6 +184,20 @@ monitorlist	: /* empty */
 monitor		: TEXT {
 			(void)add_network(&conf->monitors, $1,
 			    "metrics allow");
+		}
+		;
+
+upgradeopts	: upgradeopt
+		| upgradeopts upgradeopt
+		;
+
+upgradeopt	: DRAIN TEXT {
+			set_time(&conf->upgrade_drain_ms, $2, "drain",
+			    UPGRADE_DRAIN_MAX);
+		}
+		| SPREAD TEXT {
+			set_time(&conf->upgrade_spread_ms, $2, "spread",
+			    UPGRADE_SPREAD_MAX);
 		}
 		;
 
@@ -245,6 +263,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "certificate",	CERTIFICATE },
 	{ "control",		CONTROL },
 	{ "domain",		DOMAIN },
+	{ "drain",		DRAIN },
 	{ "facility",		FACILITY },
 	{ "group",		GROUP },
 	{ "header",		HEADER },
@@ -263,11 +282,13 @@ static const struct conflex_keyword keywords[] = {
 	{ "proxy",		PROXY },
 	{ "proxy-protocol",	PROXYPROTOCOL },
 	{ "publish",		PUBLISH },
+	{ "spread",		SPREAD },
 	{ "state",		STATE },
 	{ "tls",		TLS },
 	{ "to",			TO },
 	{ "token",		TOKEN },
 	{ "trusted",		TRUSTED },
+	{ "upgrade",		UPGRADE },
 	{ "user",		USER },
 };
 
@@ -359,13 +380,25 @@ set_domain(const char *name)
 }
 
 static void
+set_time(uint32_t *where, const char *value, const char *what, uint64_t max)
+{
+	uint64_t	 ms;
+
+	if (conflex_time(value, &ms) == -1 || ms > max)
+		conflex_error("upgrade %s %s: a time up to %llu s", what,
+		    value, (unsigned long long)max / 1000);
+	else
+		*where = ms;
+}
+
+static void
 set_prefork(const char *value)
 {
 	long long	 n;
 
-	if (conflex_number(value, 1, PROC_INSTANCES_MAX, &n) == -1)
+	if (conflex_number(value, 1, PREFORK_MAX, &n) == -1)
 		conflex_error("prefork %s: a number from 1 to %d", value,
-		    PROC_INSTANCES_MAX);
+		    PREFORK_MAX);
 	else
 		conf->prefork = n;
 }

@@ -45,7 +45,7 @@
 #include "listen.h"
 #include "listen_publish.h"
 #include "log.h"
-#include "relayd.h"
+#include "parent.h"
 #include "watch.h"
 
 __dead static void	usage(void);
@@ -53,7 +53,6 @@ static void	open_files(void);
 static int	relayd_check(const char *);
 static int	relayd_listeners(void);
 static void	relayd_configure(struct proc_peer *);
-static void	relayd_up(void);
 static void	relayd_reload(void);
 static void	relayd_down(void);
 static int	relayd_reconfigure(char *, size_t);
@@ -70,21 +69,21 @@ static void	send_networks(struct proc_peer *, uint32_t,
 		    const struct networks *);
 static void	send_pem(struct proc_peer *, uint32_t, uint32_t,
 		    const struct certificate *, const char *);
-static void	send_sign_socket(int);
 static void	send_listener_links(int);
 static void	send_control(struct proc_peer *);
 
-static struct relayd_conf	*conf;
+struct relayd_conf		*conf;
+int				 control_fd = -1;
+uint8_t				 relayd_nonce_key[32];
 static char			*conffile;
 static int			 verbose;	/* now */
 static int			 verbose_min;	/* by -v */
-static int			 control_fd = -1;
 static uint32_t			 generation;
-static uint8_t			 nonce_key[32];	/* of all listeners */
 static int64_t			 started;	/* s since 1970 */
 static int			 unsent;	/* keys has not taken it yet */
 /* Listeners that have got their configuration, for the links among them. */
 static int			 configured[PROC_INSTANCES_MAX];
+static int			 slots[PROC_INSTANCES_MAX];	/* + 1 */
 
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_RELOAD, PROC_ROUTER, sizeof(struct ctl_name),
@@ -99,6 +98,12 @@ static const struct proc_rule parent_rules[] = {
 	    publish_recv_end, 0, 0 },
 	{ IMSG_MEMORY_ASK, PROC_ROUTER, sizeof(struct memory_page),
 	    relayd_recv_memory, 0, 0 },
+	{ IMSG_UPGRADE, PROC_ROUTER, sizeof(struct ctl_name),
+	    upgrade_recv, 0, 0 },
+	{ IMSG_SESSIONS_TAKEN, PROC_AUTH, sizeof(struct conf_end),
+	    upgrade_recv_taken, 0, 0 },
+	{ IMSG_SERVES, PROC_AUTH, sizeof(struct conf_end),
+	    upgrade_recv_serves, 0, 0 },
 	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),
 	    relayd_recv_keys, 0, 0 },
 };
@@ -137,6 +142,10 @@ const struct proc_daemon relayd_daemon = {
 	.name = "relayd", .defs = relayd_defs, .ndefs = nitems(relayd_defs),
 	.configure = relayd_configure, .up = relayd_up,
 	.reload = relayd_reload, .down = relayd_down,
+	.upgrade = upgrade_signal, .save = upgrade_save,
+	.restore = upgrade_restore, .takeover = upgrade_takeover,
+	.stays = upgrade_stays, .old = upgrade_old,
+	.protocol = RELAYD_PROTOCOL,
 };
 
 __dead static void
@@ -159,14 +168,16 @@ main(int argc, char **argv)
 	relayd_defs[PROC_AUTH].nrules = auth_nrules;
 	relayd_defs[PROC_ROUTER].nrules = router_nrules;
 	relayd_defs[PROC_LISTENER].nrules = listener_nrules;
-	while ((ch = getopt(argc, argv, "D:dI:f:nT:vVx:")) != -1) {
+	while ((ch = getopt(argc, argv, "D:dI:f:nT:U:vVx:")) != -1) {
 		switch (ch) {
 		case 'D':
 			if (cmdline_symset(optarg) == -1)
 				errx(2, "-D %s: not macro=value", optarg);
+			upgrade_arg("-D", optarg);
 			break;
 		case 'd':
 			opt.foreground = 1;
+			upgrade_arg("-d", NULL);
 			break;
 		case 'I':
 			opt.instance = strtonum(optarg, 0,
@@ -184,8 +195,12 @@ main(int argc, char **argv)
 		case 'T':
 			opt.test = strdup(optarg);
 			break;
+		case 'U':
+			opt.resume = strdup(optarg);
+			break;
 		case 'v':
 			opt.verbose++;
+			upgrade_arg("-v", NULL);
 			break;
 		case 'V':
 			printf("relayd %s\n", CULVERT_VERSION);
@@ -216,20 +231,27 @@ main(int argc, char **argv)
 		free(conffile);
 		conffile = strdup(path);
 	}
-	if (check)
+	if (check && opt.resume == NULL)
 		return (relayd_check(conffile));
+	upgrade_arg("-f", conffile);
+	upgrade_program(argv[0]);
+	opt.rehearse = check;
+	if (opt.resume != NULL && proc_resume(&relayd_daemon, &opt) == -1)
+		return (1);
 
 	if ((conf = parse_config(conffile)) == NULL ||
 	    config_load(conf) == -1)
 		return (1);
-	if (listen_open(conf, NULL) == -1 ||
-	    (control_fd = listen_control(conf)) == -1)
+	if (opt.resume != NULL ? upgrade_config(conf, opt.rehearse) == -1 :
+	    (listen_open(conf, NULL) == -1 ||
+	    (control_fd = listen_control(conf)) == -1))
 		return (1);
 	if (conf->log_level > verbose)
 		verbose = opt.verbose = conf->log_level;
 	opt.log_dest = conf->log_dest;
 	opt.log_facility = conf->log_facility;
-	arc4random_buf(nonce_key, sizeof(nonce_key));
+	if (opt.resume == NULL)
+		arc4random_buf(relayd_nonce_key, sizeof(relayd_nonce_key));
 	publish_configure(conf);
 	open_files();
 	started = time(NULL);
@@ -270,7 +292,7 @@ relayd_listeners(void)
 	return (conf->prefork);
 }
 
-static void
+void
 relayd_up(void)
 {
 	struct listen_addr	*l;
@@ -301,8 +323,9 @@ relayd_configure(struct proc_peer *p)
 	switch (proc_peer_kind(p)) {
 	case PROC_KEYS:
 		send_conf(p);
-		for (i = 0; i < proc_count(PROC_LISTENER); i++)
-			send_sign_socket(i);
+		for (i = 0; i < PROC_INSTANCES_MAX; i++)
+			if (configured[i])
+				send_sign_socket(i);
 		break;
 	case PROC_LISTENER:
 		send_conf(p);
@@ -319,6 +342,41 @@ relayd_configure(struct proc_peer *p)
 		send_conf(p);
 		break;
 	}
+	upgrade_configure(p);
+}
+
+/*
+ * Which of the sockets is whose: of those that are not to drain each has its
+ * own, whatever instances they are.
+ */
+int
+listener_slot(int instance)
+{
+	int	 i, slot;
+
+	for (slot = 1; slots[instance] == 0 && slot <= conf->prefork; slot++) {
+		for (i = 0; i < PROC_INSTANCES_MAX; i++)
+			if (slots[i] == slot && !proc_is_old(PROC_LISTENER, i))
+				break;
+		if (i == PROC_INSTANCES_MAX)
+			slots[instance] = slot;
+	}
+	return (slots[instance] - 1);
+}
+
+struct proc_peer *
+listener_peer(int instance)
+{
+	return (configured[instance] ? proc_peer(PROC_LISTENER, instance) :
+	    NULL);
+}
+
+void
+listener_slot_set(int instance, int slot)
+{
+	slots[instance] = slot + 1;
+	if (slot == -1)
+		configured[instance] = 0;
 }
 
 static void
@@ -346,7 +404,8 @@ send_conf(struct proc_peer *p)
 	begin.backups = conf->backups;
 	begin.started = started;
 	if (kind == PROC_LISTENER) {
-		memcpy(begin.nonce_key, nonce_key, sizeof(nonce_key));
+		memcpy(begin.nonce_key, relayd_nonce_key,
+		    sizeof(begin.nonce_key));
 		send_metrics(&begin);
 	}
 	proc_send(p, IMSG_CONF_BEGIN, 0, -1, &begin, sizeof(begin));
@@ -420,14 +479,18 @@ send_listens(struct proc_peer *p)
 {
 	struct conf_listen	 msg;
 	struct listen_addr	*l;
-	int			 fd;
+	int			 fd, slot;
 
+	if ((slot = listener_slot(proc_peer_instance(p))) == -1)
+		fatalx("more listeners than sockets");
 	TAILQ_FOREACH(l, &conf->listens, entry) {
+		if (l->fds == NULL)	/* only rehearsing */
+			continue;
 		memset(&msg, 0, sizeof(msg));
 		msg.ss = l->ss;
 		msg.tls = l->tls;
 		msg.proxy = l->proxy;
-		if ((fd = dup(l->fds[proc_peer_instance(p)])) == -1)
+		if ((fd = dup(l->fds[slot])) == -1)
 			fatal("dup");
 		proc_send(p, IMSG_CONF_LISTEN, 0, fd, &msg, sizeof(msg));
 	}
@@ -455,7 +518,7 @@ send_pem(struct proc_peer *p, uint32_t type, uint32_t index,
 	explicit_bzero(&c, sizeof(c));
 }
 
-static void
+void
 send_sign_socket(int listener)
 {
 	struct sign_socket	 msg = { .listener = listener };
@@ -475,27 +538,39 @@ send_sign_socket(int listener)
 static void
 send_listener_links(int a)
 {
-	struct listener_link	 msg;
-	struct proc_peer	*pa, *pb;
-	int			 b, sv[2];
+	int	 b;
 
-	pa = proc_peer(PROC_LISTENER, a);
-	configured[a] = 1;
-	for (b = 0; b < proc_count(PROC_LISTENER); b++) {
-		if (b == a || !configured[b] ||
-		    (pb = proc_peer(PROC_LISTENER, b)) == NULL)
-			continue;
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) ==
-		    -1)
-			fatal("socketpair");
-		memset(&msg, 0, sizeof(msg));
-		msg.peer = b;
-		msg.dialer = 1;
-		proc_send(pa, IMSG_LISTENER_LINK, 0, sv[0], &msg, sizeof(msg));
-		msg.peer = a;
-		msg.dialer = 0;
-		proc_send(pb, IMSG_LISTENER_LINK, 0, sv[1], &msg, sizeof(msg));
-	}
+	listener_joins(a);
+	for (b = 0; b < PROC_INSTANCES_MAX; b++)
+		if (b != a && configured[b])
+			send_listener_link(a, b);
+}
+
+void
+listener_joins(int instance)
+{
+	configured[instance] = 1;
+}
+
+void
+send_listener_link(int a, int b)
+{
+	struct listener_link	 msg;
+	struct proc_peer	*pa = proc_peer(PROC_LISTENER, a);
+	struct proc_peer	*pb = proc_peer(PROC_LISTENER, b);
+	int			 sv[2];
+
+	if (pa == NULL || pb == NULL)
+		return;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
+		fatal("socketpair");
+	memset(&msg, 0, sizeof(msg));
+	msg.peer = b;
+	msg.dialer = 1;
+	proc_send(pa, IMSG_LISTENER_LINK, 0, sv[0], &msg, sizeof(msg));
+	msg.peer = a;
+	msg.dialer = 0;
+	proc_send(pb, IMSG_LISTENER_LINK, 0, sv[1], &msg, sizeof(msg));
 }
 
 static void
@@ -504,6 +579,8 @@ send_control(struct proc_peer *p)
 	struct conf_end	 end = { .generation = generation };
 	int		 fd;
 
+	if (control_fd == -1)		/* only rehearsing */
+		return;
 	if ((fd = dup(control_fd)) == -1)
 		fatal("dup");
 	proc_send(p, IMSG_CONF_CONTROL, 0, fd, &end, sizeof(end));
@@ -577,8 +654,9 @@ relayd_recv_keys(struct proc_peer *p, struct imsg *imsg)
 		send_conf(proc_peer(PROC_AUTH, 0));
 	if (proc_peer(PROC_ROUTER, 0) != NULL)
 		send_conf(proc_peer(PROC_ROUTER, 0));
-	for (i = 0; i < proc_count(PROC_LISTENER); i++) {
-		if (proc_peer(PROC_LISTENER, i) != NULL)
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (proc_peer(PROC_LISTENER, i) != NULL &&
+		    !proc_is_old(PROC_LISTENER, i))
 			send_conf(proc_peer(PROC_LISTENER, i));
 	}
 	return (0);

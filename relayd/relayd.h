@@ -55,6 +55,7 @@ enum relayd_kind {
 #define NONCE_LEN	96
 #define CERTS_MAX	64
 #define BACKUPS_MAX	31
+#define PREFORK_MAX	(PROC_INSTANCES_MAX / 2) /* as many may drain */
 #define NETWORKS_MAX	256
 
 /* ---- the configuration ---- */
@@ -136,6 +137,7 @@ struct relayd_conf {
 	char			*control_group;	/* or NULL */
 	char			*user;		/* of the listeners */
 	int			 prefork;
+	uint32_t		 upgrade_drain_ms, upgrade_spread_ms;
 	enum log_dest		 log_dest;
 	int			 log_facility;	/* of syslog(3); 0: daemon */
 	int			 log_level;
@@ -174,8 +176,22 @@ enum imsg_type {
 	IMSG_SIGN_SOCKET,	/* struct sign_socket, fd; to keys, listeners */
 	IMSG_LISTENER_LINK,	/* struct listener_link, fd; to listeners */
 	IMSG_KEYS_READY,	/* struct conf_end; keys -> parent: taken */
+	/*
+	 * Begin to serve; to all but keys, and not before those of a binary
+	 * that is being replaced have ended.  And then what is left of them,
+	 * to router.
+	 */
+	IMSG_CONF_SERVE,	/* struct conf_serve */
+	IMSG_SERVES,		/* struct conf_end; auth -> parent */
+	IMSG_CONF_OLD,		/* struct conf_old; to router */
+	/* auth's log-ins, from the last to the next, struct session each */
+	IMSG_SESSIONS_GIVE,	/* struct conf_end, fd */
+	IMSG_SESSIONS_TAKE,	/* struct conf_end, fd */
+	IMSG_SESSIONS_TAKEN,	/* struct conf_end; auth -> parent */
 	/* router -> parent and back */
 	IMSG_RELOAD,		/* struct ctl_name; id: control client */
+	IMSG_UPGRADE,		/* struct ctl_name; id: control client; if all
+				   is well, no answer */
 	IMSG_LOG_LEVEL,		/* struct ctl_name; id: control client */
 	IMSG_RELOADED,		/* struct ctl_end: to both */
 	/* log-in: listener -> auth; auth -> listener or router -> listener */
@@ -351,6 +367,20 @@ struct conf_name {
 
 struct conf_end {
 	uint32_t		 generation;
+};
+
+struct conf_serve {
+	uint32_t		 patience_ms;	/* with nodes that should come */
+	uint32_t		 unused;
+};
+
+struct conf_old {
+	uint64_t		 present;	/* 1 << instance of each listener */
+	uint64_t		 upgrades;	/* that this relayd has seen */
+	uint32_t		 listeners;	/* that drain */
+	uint32_t		 joined;	/* of these, with our own */
+	int64_t			 until;		/* then they are ended */
+	char			 from[32];	/* the last version */
 };
 
 struct sign_socket {
@@ -636,8 +666,9 @@ struct figures {
 	uint64_t		 node_in, node_out;	/* and nodes... */
 	uint64_t		 client_in, client_out;	/* ...and clients */
 	uint64_t		 closed[FIGURES_CODES];	/* streams, by code */
-	uint32_t		 listeners;	/* 1 << instance of each */
+	uint64_t		 listeners;	/* 1 << instance of each */
 	uint32_t		 nusage;
+	uint32_t		 pad;
 	struct listener_stats	 listener[PROC_INSTANCES_MAX];
 	struct process_usage		 usage[FIGURES_USAGE];
 };

@@ -39,15 +39,19 @@
 static int	router_recv_begin(struct proc_peer *, struct imsg *);
 static int	router_recv_end(struct proc_peer *, struct imsg *);
 static int	router_recv_control(struct proc_peer *, struct imsg *);
+static int	router_recv_serve(struct proc_peer *, struct imsg *);
+static int	router_recv_old(struct proc_peer *, struct imsg *);
 static void	router_tick(evutil_socket_t, short, void *);
 
 struct relayd_limits	 router_limits;
 struct router_counts	 router_counts;
 int			 router_prefork = 1;
+struct conf_old		 router_old;
 
 static struct conf_begin next;		/* being taken in */
 static int		 next_open;
 static struct event	*tick;
+static int		 may_serve;	/* no other router does */
 static uint64_t		 start_ms;
 
 const struct proc_rule router_rules[] = {
@@ -61,6 +65,10 @@ const struct proc_rule router_rules[] = {
 	    figures_recv_cert, 0, 0 },
 	{ IMSG_USAGE, PROC_PARENT, sizeof(struct process_usage),
 	    figures_recv_usage, 0, 0 },
+	{ IMSG_CONF_SERVE, PROC_PARENT, sizeof(struct conf_serve),
+	    router_recv_serve, 0, 0 },
+	{ IMSG_CONF_OLD, PROC_PARENT, sizeof(struct conf_old),
+	    router_recv_old, 0, 0 },
 	{ IMSG_RELOADED, PROC_PARENT, sizeof(struct ctl_end),
 	    control_recv_end, 0, 0 },
 
@@ -235,7 +243,35 @@ router_serve(void)
 {
 	if ((tick = evtimer_new(proc_base(), router_tick, NULL)) == NULL)
 		fatalx("no memory for events");
-	control_serve(&control_requests);
+	if (may_serve)
+		control_serve(&control_requests);
+}
+
+static int
+router_recv_serve(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_serve	 c;
+
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1)
+		return (-1);
+	routes_patience(c.patience_ms);
+	/* Or in router_serve, if that is yet to come. */
+	if (tick != NULL && !may_serve)
+		control_serve(&control_requests);
+	may_serve = 1;
+	return (0);
+}
+
+static int
+router_recv_old(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct conf_old	 old;
+
+	if (imsg_get_data(imsg, &old, sizeof(old)) == -1 ||
+	    !ROUTER_STR(old.from))
+		return (-1);
+	router_old = old;
+	return (0);
 }
 
 void

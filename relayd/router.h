@@ -129,6 +129,8 @@ struct router_counts {
 extern struct relayd_limits	 router_limits;
 extern struct router_counts	 router_counts;
 extern int			 router_prefork;	/* listeners there are */
+extern struct conf_old		 router_old;	/* which listeners there
+							   are */
 
 uint64_t	 router_ms(void);		/* monotonic */
 /* When, on that clock, something since this wall-clock second began. */
@@ -184,6 +186,8 @@ void		 link_is_down(struct router_session *, const char *);
 int		 link_recv_up(struct proc_peer *, struct imsg *);
 int		 link_recv_down(struct proc_peer *, struct imsg *);
 int		 link_recv_away(struct proc_peer *, struct imsg *);
+/* Links that are being left, and nodes that have no other. */
+void		 links_away(uint32_t *, uint32_t *);
 int		 link_recv_stats(struct proc_peer *, struct imsg *);
 
 /* router_end.c */
@@ -258,6 +262,8 @@ int		 publish_recv_publications(struct proc_peer *, struct imsg *);
 int		 publish_recv_published(struct proc_peer *, struct imsg *);
 
 /* router_stream.c */
+/* How many use a link that is being left. */
+uint32_t	 streams_away(void);
 /* How many streams a job ends. */
 uint32_t	 streams_count(const struct router_end *);
 /* How many a session has open. */

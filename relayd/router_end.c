@@ -267,7 +267,8 @@ end_round(struct router_end *e)
 	e->pending = e->untold = 0;
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 		e->listeners[i] = LISTENER_NONE;
-		if (router_listener(i) == NULL && i >= router_prefork)
+		if (router_listener(i) == NULL &&
+		    (router_old.present & 1ULL << i) == 0)
 			continue;
 		e->listeners[i] = LISTENER_UNTOLD;
 		e->untold++;

@@ -164,7 +164,7 @@ figures_send(uint32_t instance)
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 		if (router_listener(i) != NULL &&
 		    stats_of(i, &f.listener[i]) == 0)
-			f.listeners |= 1U << i;
+			f.listeners |= 1ULL << i;
 	}
 	for (i = 0; i < nitems(usage); i++) {
 		if (usage[i].told_ms != 0 &&

@@ -300,6 +300,20 @@ link_bytes(struct router_session *rs, uint64_t in, uint64_t out)
 	rs->out = out;
 }
 
+void
+links_away(uint32_t *links, uint32_t *stay)
+{
+	struct router_session	*rs;
+
+	*links = *stay = 0;
+	RB_FOREACH(rs, router_sessions, &router_sessions) {
+		if (!rs->away || !rs->up)
+			continue;
+		(*links)++;
+		*stay += rs->live;
+	}
+}
+
 int
 link_recv_down(struct proc_peer *peer, struct imsg *imsg)
 {

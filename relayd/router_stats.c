@@ -34,7 +34,7 @@ struct stats_round {
 	TAILQ_ENTRY(stats_round)	 entry;
 	uint64_t			 ask;
 	uint64_t			 until_ms;
-	uint32_t			 missing;	/* 1 << instance */
+	uint64_t			 missing;	/* 1 << instance */
 	void				 (*done)(uint32_t);
 	uint32_t			 arg;
 };
@@ -64,7 +64,7 @@ stats_ask(void (*done)(uint32_t), uint32_t arg)
 	for (i = 0; i < PROC_INSTANCES_MAX; i++)
 		if (proc_send(router_listener(i), IMSG_STATS_ASK, 0, -1, &ask,
 		    sizeof(ask)) == 0)
-			r->missing |= 1U << i;
+			r->missing |= 1ULL << i;
 	TAILQ_INSERT_TAIL(&rounds, r, entry);
 	if (r->missing == 0)
 		stats_done(r);
@@ -108,7 +108,7 @@ stats_recv(struct proc_peer *peer, struct imsg *imsg)
 		log_debug("listener %d: figures come too late", i);
 		return (0);
 	}
-	r->missing &= ~(1U << i);
+	r->missing &= ~(1ULL << i);
 	if (r->missing == 0)
 		stats_done(r);
 	return (0);
@@ -121,9 +121,9 @@ stats_listener_down(int i)
 
 	memset(&latest[i], 0, sizeof(latest[i]));
 	TAILQ_FOREACH_SAFE(r, &rounds, entry, tmp) {
-		if ((r->missing & 1U << i) == 0)
+		if ((r->missing & 1ULL << i) == 0)
 			continue;
-		r->missing &= ~(1U << i);
+		r->missing &= ~(1ULL << i);
 		if (r->missing == 0)
 			stats_done(r);
 	}

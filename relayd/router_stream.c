@@ -237,6 +237,23 @@ streams_session_gone(struct router_session *rs, const char *why)
 }
 
 uint32_t
+streams_away(void)
+{
+	struct router_session	*node;
+	struct router_stream	*st;
+	uint32_t		 n = 0;
+
+	if (router_old.listeners == 0)
+		return (0);
+	RB_FOREACH(st, router_stream_table, &streams) {
+		node = st->node_session == 0 ? NULL :
+		    session_find(st->node_session);
+		n += st->client->away || (node != NULL && node->away);
+	}
+	return (n);
+}
+
+uint32_t
 streams_count(const struct router_end *e)
 {
 	struct router_session	*node;

@@ -69,8 +69,9 @@ watch_tick(evutil_socket_t fd, short what, void *arg)
 	watch_usage(PROC_KEYS, 0);
 	watch_usage(PROC_AUTH, 0);
 	watch_usage(PROC_ROUTER, 0);
-	for (i = 0; i < proc_count(PROC_LISTENER); i++)
-		watch_usage(PROC_LISTENER, i);
+	for (i = 0; i < PROC_INSTANCES_MAX; i++)
+		if (proc_exists(PROC_LISTENER, i))
+			watch_usage(PROC_LISTENER, i);
 }
 
 static void

@@ -156,7 +156,7 @@ grammar(const char *path)
 	struct relayd_conf	*conf;
 
 	if ((conf = parse_config(path)) != NULL &&
-	    (conf->prefork < 1 || conf->prefork > PROC_INSTANCES_MAX ||
+	    (conf->prefork < 1 || conf->prefork > PREFORK_MAX ||
 	    conf->limits.head_bytes < 512 || conf->limits.head_bytes > 65536 ||
 	    conf->limits.credit_total < 1024 * 1024))
 		abort();

@@ -977,7 +977,8 @@ main(void)
 		T(one_request_at_a_time),
 		T(clients_are_limited),
 	};
-	int	 ret;
+	struct conf_serve	 serve = { 0 };
+	int			 ret;
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	fake_start();
@@ -985,6 +986,7 @@ main(void)
 		return (1);
 	router_start();
 	router_serve();
+	fake_say(PROC_PARENT, 0, IMSG_CONF_SERVE, 0, &serve, sizeof(serve));
 	ret = cmocka_run_group_tests(tests, NULL, NULL);
 	unlink(sun.sun_path);
 	rmdir(dir);

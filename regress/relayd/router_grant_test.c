@@ -121,7 +121,7 @@ static int
 setup(void **state)
 {
 	memset(&router_limits, 0, sizeof(router_limits));
-	router_prefork = 2;
+	router_old.present = 3;
 	fake_up(A, 0);
 	fake_up(L, 0);
 	fake_up(L, 1);
@@ -537,7 +537,7 @@ without_listeners_there_is_nothing_to_wait_for(void **state)
 
 	fake_down(L, 0);
 	fake_down(L, 1);
-	router_prefork = 0;
+	router_old.present = 0;
 	fake_clear();
 	revoke("g", 0, "");
 	expect_revoked(0, &end);

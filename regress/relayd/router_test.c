@@ -1152,10 +1152,12 @@ main(void)
 		T(two_revocations_of_one_link),
 		T(revocation_answers_within_a_second),
 	};
+	struct conf_serve	 serve = { 0 };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	fake_start();
 	router_start();
 	router_serve();
+	fake_say(PROC_PARENT, 0, IMSG_CONF_SERVE, 0, &serve, sizeof(serve));
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

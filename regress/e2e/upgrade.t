@@ -1,0 +1,474 @@
+#!/usr/bin/env python3
+"""A new binary in the place of the one that runs: nobody notices."""
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+sys.path.insert(0, "regress/e2e")
+from culvert import *
+
+AGENTS = 50
+
+
+def install(name, what=OBJ + "/relayd"):
+    """The program as a file of its own, replaced as a package would do it."""
+    os.makedirs(path("bin"), exist_ok=True)
+    os.chmod(path("bin"), 0o755)
+    shutil.copy(what, path("bin/.new"))
+    os.chmod(path("bin/.new"), 0o755)
+    os.rename(path("bin/.new"), path("bin/" + name))
+
+
+class Installed(Relay):
+    """A relay whose binary can be replaced."""
+
+    def __init__(self, name, env=None, **kw):
+        self.env = env
+        install("relayd")
+        super().__init__(name=name, **kw)
+
+    def start(self, wait=True):
+        self.proc = Proc(self.name, [path("bin/relayd"), "-d", "-f",
+                                     self.conf, *self.args], user=self.user,
+                         env=self.env)
+        if wait and not self.proc.wait_line(r"serves on", 30):
+            self.proc.show()
+            raise SystemExit("relayd did not start")
+        return self
+
+    def status(self):
+        return self.json("upgrade", "--status") or {}
+
+    def listeners(self):
+        return sorted(k for k in self.children() if k.startswith("listener"))
+
+    def drained(self, seconds=60):
+        return wait_for(lambda: self.status().get("listeners") == 0, seconds,
+                        0.2)
+
+
+class Pump:
+    """A stream with bytes both ways, slowly and for as long as we like."""
+
+    def __init__(self, env, port, node="pi"):
+        self.c = Connect(env, node, port)
+        self.sent = hashlib.sha256()
+        self.got = hashlib.sha256()
+        self.n = self.m = 0
+        self.go = True
+        self.w = threading.Thread(target=self.write, daemon=True)
+        self.r = threading.Thread(target=self.read, daemon=True)
+        self.w.start()
+        self.r.start()
+
+    def write(self):
+        try:
+            while self.go:
+                b = os.urandom(8192)
+                self.c.p.stdin.write(b)
+                self.c.p.stdin.flush()
+                self.sent.update(b)
+                self.n += len(b)
+                time.sleep(0.002)
+            self.c.p.stdin.close()
+        except OSError:
+            pass
+
+    def read(self):
+        while True:
+            b = os.read(self.c.p.stdout.fileno(), 65536)
+            if not b:
+                return
+            self.got.update(b)
+            self.m += len(b)
+
+    def moves(self, seconds=20):
+        m = self.m
+        return wait_for(lambda: self.m > m + 65536, seconds)
+
+    def end(self):
+        self.go = False
+        self.w.join(20)
+        self.r.join(20)
+        status = self.c.p.wait(20)
+        return (status, self.n == self.m and
+                self.sent.digest() == self.got.digest())
+
+
+class Hammer:
+    """New connections, new links and new streams, all the time."""
+
+    def __init__(self, relay, env, port, forward, node="pi"):
+        self.relay, self.env, self.port, self.fwd = relay, env, port, forward
+        self.node = node
+        self.stop = False
+        self.done = {"tls": 0, "link": 0, "stream": 0}
+        self.failed = []
+        self.slowest = 0.0
+        self.threads = [threading.Thread(target=self.run, args=(k, f),
+                                         daemon=True)
+                        for k, f, n in (("tls", self.tls, 2),
+                                        ("link", self.link, 2),
+                                        ("stream", self.stream, 3))
+                        for _ in range(n)]
+        for t in self.threads:
+            t.start()
+
+    def run(self, kind, f):
+        while not self.stop:
+            since = time.monotonic()
+            try:
+                why = f()
+            except OSError as e:
+                why = repr(e)
+            self.slowest = max(self.slowest, time.monotonic() - since)
+            if why:
+                self.failed.append("%s: %s" % (kind, why))
+            self.done[kind] += 1
+
+    def tls(self):
+        with socket.create_connection(("127.0.0.1", self.relay.port),
+                                      20) as s:
+            if self.relay.tls:
+                s = client_context().wrap_socket(
+                    s, server_hostname="localhost")
+            s.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+                      b"Connection: close\r\n\r\n")
+            b = b""
+            while True:
+                x = s.recv(4096)
+                if not x:
+                    break
+                b += x
+            s.close()
+        return None if b.startswith(b"HTTP/1.1 200") else b[:60]
+
+    def link(self):
+        data = os.urandom(100)
+        st, out, err = Connect(self.env, self.node, self.port).end(data, 30)
+        return None if (st, out) == (0, data) else "%d %s" % (st, err)
+
+    def stream(self):
+        data = os.urandom(1000)
+        with socket.create_connection(("127.0.0.1", self.fwd), 20) as s:
+            s.settimeout(30)
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+            b = b""
+            while True:
+                x = s.recv(4096)
+                if not x:
+                    break
+                b += x
+        return None if b == data else "%d bytes of 1000" % len(b)
+
+    def end(self):
+        self.stop = True
+        for t in self.threads:
+            t.join(60)
+
+
+def upgraded(relay, *args):
+    r = relay.ctl("upgrade", *args, timeout=120)
+    return ok(r.returncode == 0, "accessctl upgrade %s" % " ".join(args),
+              r.stderr + r.stdout)
+
+
+def zombies(pid):
+    return [k for k in kids(pid) if not alive(k)]
+
+
+# ---- with everything at once ----
+
+def under_load(name, tls, prefork, user=None):
+    print("# %s" % name, file=sys.stderr)
+    relay = Installed(name, tls=tls, prefork=prefork, user=user,
+                      extra="upgrade spread 3s drain 5m")
+    relay.user_add()
+    token = relay.token("node")
+    agent = Agent(relay, token=token, name="pi", user=user)
+    tok = write(name + ".tok", token + "\n", 0o600)
+    sim = Proc("agents", [OBJ + "/regress/e2e/agents", relay.url,
+                          make_ca() if tls else "-", tok, "sim",
+                          str(AGENTS)])
+    ok(sim.wait_line(r"^up %d$" % AGENTS, 60), "%s: %d agents" % (
+        name, AGENTS))
+    env = login(relay, name=name + "-home")
+    target = Target(echo)
+    fport = free_port()
+    Forward(env, "%d:pi:%d" % (fport, target.port))
+    pumps = [Pump(env, target.port) for _ in range(3)]
+    ok(all(p.moves() for p in pumps), name + ": streams run")
+    pid, before = relay.proc.pid, relay.children()
+    hammer = Hammer(relay, env, target.port, fport)
+    time.sleep(1)
+    upgraded(relay)
+    now = relay.children()
+    ok(relay.proc.alive() and relay.proc.pid == pid, "the pid is the same")
+    ok(all(before[k] != now[k] for k in ("auth", "router")) and
+       len([k for k in now if k.startswith("listener")]) > prefork,
+       "there are new processes beside the old listeners",
+       "%r %r" % (before, now))
+    ok(all(p.moves() for p in pumps), "streams that were open go on")
+    ok(wait_for(lambda: relay.status().get("nodes") == 0, 30, 0.2),
+       "all nodes come over", relay.status())
+    ok(wait_for(lambda: len(sim.lines(r"^moved %d$" % AGENTS)) > 0, 30),
+       "each agent has moved", sim.text()[-300:])
+    ok(not sim.lines(r"^up %d$" % (AGENTS - 1)), "and none of them was "
+       "offline", sim.text())
+    st = relay.status()
+    ok(st.get("listeners", 0) > 0 and st.get("streams", 0) >= 3,
+       "what drains is counted", st)
+    eq(relay.stat("listeners_draining"), st.get("listeners"),
+       "accessctl stats says the same")
+    eq(relay.stat("listeners"), prefork, "and counts the others")
+    r = relay.ctl("connection", "list")
+    ok(r.stdout.count(" pi ") >= 3, "old streams are on record", r.stdout)
+    hammer.end()
+    ok(all(n > 20 for n in hammer.done.values()) and not hammer.failed,
+       "%s: %s while it happened, none of them failed" % (
+           name, hammer.done), hammer.failed[:10])
+    print("# slowest %.2f s" % hammer.slowest, file=sys.stderr)
+    for i, p in enumerate(pumps):
+        eq(p.end(), (0, True), "stream %d ends when it ends, intact" % i)
+    ok(relay.drained(), "then the old listeners end", relay.status())
+    gone = [k for k, p in before.items() if alive(p)]
+    eq(gone, [], "nothing is left of the old processes")
+    eq(zombies(pid), [], "nor a zombie")
+    eq(len(relay.listeners()), prefork, "there are as many as before")
+    ok(relay.proc.lines("took over") and not
+       relay.proc.lines("out of step|refused$|forbidden|killed by"),
+       "nobody complained", relay.proc.text()[-3000:])
+    agent.stop()
+    sim.stop()
+    # the last one serves as well as the first
+    agent = Agent(relay, token=token, name="pi", user=user)
+    eq(Connect(env, "pi", target.port).end(b"hello"), (0, b"hello", ""),
+       "and all is as it was")
+    agent.stop()
+    relay.stop()
+    eq(relay.proc.p.returncode, 0, "relayd ends in order")
+    ok(not os.path.exists(relay.socket), "with its control socket")
+
+
+under_load("tls", True, 3)
+under_load("plain", False, 1)
+if ROOT:
+    under_load("user", True, 2, user=ordinary_user())
+
+# ---- while something else happens ----
+
+relay = Installed("relayd", prefork=2, extra="upgrade spread 1s")
+relay.user_add()
+agent = Agent(relay)
+env = login(relay)
+target = Target(echo)
+old = Pump(env, target.port)
+ok(old.moves(), "a stream runs")
+upgraded(relay)
+middle = Pump(env, target.port)
+ok(middle.moves(), "one more, by the new listeners")
+ok(wait_for(lambda: relay.status().get("nodes") == 0, 30),
+   "the node has come over")
+upgraded(relay)
+ok(old.moves() and middle.moves(), "streams of two generations go on")
+ok(wait_for(lambda: relay.status().get("nodes") == 0, 30),
+   "the node has come over again")
+new = Pump(env, target.port)
+ok(new.moves() and len(relay.listeners()) >= 4, "beside a third")
+eq(relay.ctl("reload").returncode, 0, "reload while listeners drain")
+ok(old.moves() and middle.moves() and new.moves(), "harms nobody")
+for who in ("router", "auth", "keys"):
+    os.kill(relay.children()[who], signal.SIGKILL)
+    ok(wait_for(lambda: relay.children().get(who) and relay.serving() and
+                Connect(env, "pi", target.port).end(b"x")[0] == 0, 30),
+       "%s dies and comes back" % who)
+    ok(old.moves() and middle.moves() and new.moves(),
+       "all streams survive it")
+ok(wait_for(lambda: relay.status().get("streams", 0) >= 2, 30),
+   "the new router knows the old streams", relay.status())
+eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "new streams find the "
+   "node")
+eq(old.end(), (0, True), "the oldest ends well")
+eq(middle.end(), (0, True), "and the middle one")
+ok(relay.drained(), "their listeners end")
+ok(new.moves(), "the third goes on")
+eq(new.end(), (0, True), "to its end")
+
+# revoked while it drains
+p = Pump(env, target.port)
+ok(p.moves(), "a stream")
+upgraded(relay)
+tok = relay.json("token", "list")
+mine = [t["id"] for t in tok if "connect" in t["scopes"]]
+r = relay.ctl("token", "revoke", mine[0])
+ok(r.returncode == 0 and " 1 stream" in r.stdout, "a token of a draining "
+   "link is revoked", r.stdout + r.stderr)
+ok(p.c.p.wait(10) != 0, "its stream ends")
+env = login(relay, name="home2")
+
+# kill -9 of one that drains
+p = Pump(env, target.port)
+q = relay.listeners()
+ok(p.moves(), "a stream")
+upgraded(relay)
+olds = [relay.children()[k] for k in relay.listeners() if k in q]
+for pid in olds:
+    os.kill(pid, signal.SIGKILL)
+ok(p.c.p.wait(20) not in (0, None), "a draining listener that is killed "
+   "takes its stream along")
+ok(wait_for(lambda: relay.status().get("listeners") == 0, 20),
+   "and is not started again")
+eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "all else serves")
+agent.stop()
+relay.stop()
+
+# ---- its limit ----
+
+relay = Installed("limit", prefork=1, extra="upgrade drain 4s spread 1s")
+relay.user_add()
+agent = Agent(relay)
+env = login(relay, name="home3")
+c = Connect(env, "pi", target.port)
+c.p.stdin.write(b"x")
+c.p.stdin.flush()
+eq(os.read(c.p.stdout.fileno(), 10), b"x", "a stream")
+upgraded(relay)
+ok(relay.status().get("until"), "the limit can be seen", relay.status())
+try:
+    st = c.p.wait(20)
+except subprocess.TimeoutExpired:
+    st = None
+eq(st, 10, "at the limit the stream is cut")
+err = c.p.stderr.read().decode()
+ok("restarting" in err or "going away" in err, "and is told why", err)
+ok(relay.drained(20), "the listener ends")
+eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "all else serves")
+r = relay.ctl("upgrade", "--wait", timeout=60)
+ok(r.returncode == 0 and "nothing is left" in r.stdout,
+   "accessctl upgrade --wait sees the end", r.stdout + r.stderr)
+relay.proc.kill(signal.SIGUSR2)
+ok(relay.proc.wait_line("took over", 30, 3), "SIGUSR2 does the same")
+eq(relay.ctl("upgrade", "--wait", "--status").returncode, 2,
+   "wait or status, not both")
+
+# ---- a binary that is no good ----
+
+relay.extra = "upgrade spread 1s"
+relay.write_conf()
+ok(wait_for(lambda: relay.drained(20) and len(relay.children()) == 4, 20),
+   "nothing drains")
+p = Pump(env, target.port)
+ok(p.moves(), "a stream")
+before = relay.children()
+
+
+def refused(what, pattern):
+    r = relay.ctl("upgrade", timeout=120)
+    ok(r.returncode == 1 and re.search(pattern, r.stderr),
+       "%s: refused, with the reason" % what, r.stderr + r.stdout)
+    ok(wait_for(lambda: relay.children() == before, 10) and p.moves(),
+       "nothing has changed", "%r %r" % (before, relay.children()))
+    eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "it serves")
+
+
+os.chmod(path("bin/relayd"), 0o644)
+refused("not executable", "not a program")
+os.chmod(path("bin/relayd"), 0o777)
+refused("everybody may write it", "others may write")
+install("relayd", "/bin/false")
+refused("another program", "would not serve")
+write("bin/.new", "#!/bin/sh\nkill -SEGV $$\n", 0o755)
+os.rename(path("bin/.new"), path("bin/relayd"))
+refused("one that crashes", "would not serve")
+os.unlink(path("bin/relayd"))
+refused("none at all", "No such file")
+install("relayd")
+with open(relay.conf, "a") as f:
+    f.write("rubbish\n")
+refused("a configuration with errors", "relayd.conf:\\d+")
+relay.write_conf()
+with open(relay.conf, "a") as f:
+    f.write("prefork 2\n")
+refused("one that takes a restart", "only with a restart")
+relay.write_conf()
+with open(relay.conf, "a") as f:
+    f.write("listen on 127.0.0.1 port %d\n" % target.port)
+refused("an address that is taken", "listen on|in use")
+relay.write_conf()
+upgraded(relay)
+ok(p.moves(), "a good one after all that")
+eq(p.end(), (0, True), "the stream was never hurt")
+ok(relay.drained(30), "drained")
+agent.stop()
+relay.stop()
+
+# ---- one that fails when it runs already ----
+
+for how, why in (("crash", "crashed"), ("exit", "could not start"),
+                 ("hang", "took too long"), ("child", "ended: killed")):
+    if SANITIZED and how == "crash":
+        continue
+    relay = Installed("back-" + how, env=dict(
+        os.environ, CULVERT_TEST_RESUME=how), prefork=2, start=False)
+    install("relayd", TEST_OBJ + "/relayd")
+    relay.start()
+    relay.user_add()
+    agent = Agent(relay)
+    env = login(relay, name="home-" + how)
+    p = Pump(env, target.port)
+    ok(p.moves(), "a stream")
+    before = relay.children()
+    r = relay.ctl("upgrade", timeout=120)
+    ok(r.returncode == 1 and why in r.stderr, "%s: back to the one before" %
+       how, r.stderr + r.stdout)
+    ok(wait_for(lambda: relay.children() == before, 10), "with all of its "
+       "processes", "%r %r" % (before, relay.children()))
+    eq(zombies(relay.proc.pid), [], "and no others")
+    ok(p.moves(), "the stream goes on")
+    eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "it serves")
+    os.kill(before["listener"], signal.SIGKILL)
+    ok(wait_for(lambda: relay.children().get("listener") not in
+                (None, before["listener"]), 20), "and still starts again "
+       "what ends")
+    eq(relay.ctl("reload").returncode, 0, "and can be reloaded")
+    p.c.kill()
+    agent.stop()
+    relay.stop()
+
+# ---- another protocol between processes ----
+
+if SANITIZED:
+    skip("another protocol", "the sanitized build is one for tests")
+    done()
+relay = Installed("foreign", prefork=2, extra="upgrade spread 2s drain 5m")
+relay.user_add()
+agent = Agent(relay)
+env = login(relay, name="home4")
+fport = free_port()
+Forward(env, "%d:pi:%d" % (fport, target.port))
+p = Pump(env, target.port)
+ok(p.moves(), "a stream")
+hammer = Hammer(relay, env, target.port, fport)
+time.sleep(1)
+install("relayd", TEST_OBJ + "/relayd")
+upgraded(relay)
+ok(p.moves(), "an old stream goes on without a router")
+ok(wait_for(lambda: len(agent.proc.lines("link to .* is up")) >= 2, 30),
+   "the node comes over")
+time.sleep(1)
+hammer.end()
+bad = [x for x in hammer.failed]
+ok(all(n > 20 for n in hammer.done.values()) and not bad,
+   "%s while it happened, none of them failed" % hammer.done, bad[:10])
+ok(p.moves(), "it still does")
+eq(p.end(), (0, True), "and ends well")
+ok(relay.drained(40), "the old listeners end")
+eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "all is well")
+agent.stop()
+relay.stop()
+done()

@@ -1,0 +1,85 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef PARENT_H
+#define PARENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relayd.h"
+
+/*
+ * The parent: what its files share.
+ *
+ *	relayd.c	start, configuration, what each process gets
+ *	listen.c	the sockets
+ *	upgrade.c	a new binary in the place of this one
+ */
+
+/*
+ * To be raised when a message between processes means something else, but
+ * has its size.  A build for tests speaks a protocol of its own.
+ */
+#ifdef CULVERT_TEST
+#define RELAYD_PROTOCOL	1001
+#else
+#define RELAYD_PROTOCOL	1
+#endif
+
+/* relayd.c */
+extern struct relayd_conf	*conf;
+extern int			 control_fd;
+extern uint8_t			 relayd_nonce_key[32];	/* of all listeners */
+
+/* The sockets for the keys process and this listener, new ones. */
+void	 send_sign_socket(int);
+/* A link between these two listeners. */
+void	 send_listener_link(int, int);
+/* From now on others may have links to it. */
+void	 listener_joins(int);
+/* Which of the sockets is a listener's; -1: none yet, or no more. */
+int	 listener_slot(int);
+void	 listener_slot_set(int, int);
+/* It is there, and may be told things: not if it is another binary's yet. */
+struct proc_peer *listener_peer(int);
+void	 relayd_up(void);
+
+/* upgrade.c */
+/*
+ * What this program is called (argv[0]), before the directory changes; and
+ * what it was started with, for the next one: a flag and its value or NULL.
+ */
+void	 upgrade_program(const char *);
+void	 upgrade_arg(const char *, const char *);
+/* A configuration that goes on from another: whether it may.  0 or -1
+   (logged), with what there is of the sockets in it. */
+int	 upgrade_config(struct relayd_conf *, int rehearse);
+/* What a process that has its configuration is told beyond that. */
+void	 upgrade_configure(struct proc_peer *);
+/* Hooks of struct proc_daemon. */
+void	 upgrade_signal(void);
+void	 upgrade_save(struct state *);
+int	 upgrade_restore(const struct state_line *);
+void	 upgrade_takeover(void);
+void	 upgrade_stays(const char *);
+void	 upgrade_old(int, int, int);
+/* Messages. */
+int	 upgrade_recv(struct proc_peer *, struct imsg *);
+int	 upgrade_recv_taken(struct proc_peer *, struct imsg *);
+int	 upgrade_recv_serves(struct proc_peer *, struct imsg *);
+
+#endif /* PARENT_H */

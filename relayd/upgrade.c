@@ -1,0 +1,783 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * The parent's part when another binary takes its place; how that comes to
+ * run, and goes away again if it is not good, is in lib/proc_upgrade.c.
+ *
+ * When all new processes stand ready, sandboxed and with their configuration,
+ * there are two of each, and the old ones serve.  Then, one step after the
+ * other, each of them bounded in time:
+ *
+ *  QUIET	The old listeners accept nothing more (what comes waits in the
+ *	sockets, which are the same for both, and are never closed), let
+ *	half-made log-ins finish, and ask the peers of their links to come by
+ *	new ones.  Those do so over some seconds, and keep the old links for
+ *	what these carry.
+ *  SESSIONS	The old auth hands its log-ins to the new one, by a pipe that
+ *	nobody else has: so no listener, old or new, can make one up.
+ *  ROUTER	The old router ends, as it does when it dies: streams go on
+ *	without one for a while, and what needs one waits.
+ *  AUTH	The old auth ends.  There is never more than one that has the
+ *	store open.
+ *  SERVE	The new auth opens the store.
+ *  then the new listeners accept, and the old ones are joined with the new
+ *	router and auth, and by links with the new listeners: for them it is
+ *	as if router and auth had died and were back.  New streams find nodes
+ *	wherever their link is, and revocations reach all there is.
+ *
+ * All of this takes some hundredths of a second, unless somebody is slow.
+ * From then on there are only more listeners than usual, those that drain
+ * under instance numbers that the others don't have; each ends with its last
+ * connection, or when the time is up that `upgrade drain' gives.
+ *
+ * If the messages between processes are not the same in both versions, the
+ * old listeners are not joined with anything.  Their streams go on, without
+ * being on record; to be found, agents have to have come by a new link, and
+ * until they have, router lets those wait who ask for them.
+ */
+
+#include "compat.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <event2/event.h>
+#include <imsg.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "listen.h"
+#include "listen_publish.h"
+#include "log.h"
+#include "parent.h"
+#include "state.h"
+
+#define ARGS_MAX	32
+#define QUIET_MS	2000
+#define SESSIONS_MS	3000
+#define END_MS		4000		/* killed before that */
+#define SERVE_MS	20000		/* to bring a store up to date */
+#define KEYS_MS		2000		/* for signatures that are asked for */
+#define TICK_MS		500
+#define PATIENCE_MS	3000		/* for links to be announced */
+
+enum step { STEP_NONE, STEP_QUIET, STEP_SESSIONS, STEP_ROUTER, STEP_AUTH,
+	STEP_SERVE };
+
+static struct {
+	char		*args[ARGS_MAX + 1];
+	size_t		 nargs;
+	char		 program[PATH_MAX];
+	uint32_t	 client;	/* that asked; 0: none */
+	uint64_t	 count;		/* upgrades that there were */
+	char		 from[32];	/* the version before this */
+	enum step	 step;
+	int		 began;		/* auth may serve */
+	int		 serves;	/* all may */
+	uint64_t	 began_ms;
+	struct event	*timer;		/* of a step */
+	struct event	*tick;		/* while some drain */
+	int		 waiting[PROC_INSTANCES_MAX];	/* not quiet yet */
+	uint64_t	 until[PROC_INSTANCES_MAX];	/* ms; 0: no limit */
+	int		 known[PROC_INSTANCES_MAX];	/* from before */
+}			 up;
+
+/* What the one before said of itself. */
+static struct {
+	struct relayd_conf	*conf;	/* only what can't change, and
+					   sockets */
+	int			 control_fd;
+	int			 nonce;
+	int			 was;	/* there was one */
+}			 before = { .control_fd = -1 };
+
+static int	upgrade_begin(uint32_t, char *, size_t);
+static int	upgrade_differs(const struct relayd_conf *);
+static int	restore_listen(const struct state_line *);
+static int	restore_conf(const struct state_line *);
+static int	restore_nonce(const struct state_line *);
+static void	step_to(enum step, int);
+static void	step_late(evutil_socket_t, short, void *);
+static void	step_next(void);
+static void	step_sessions(void);
+static void	step_join(void);
+static void	keys_late(evutil_socket_t, short, void *);
+static void	tell_serve(struct proc_peer *);
+static void	tell_old(void);
+static void	drain_start(void);
+static void	drain_tick(evutil_socket_t, short, void *);
+static uint64_t	now_ms(void);
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000);
+}
+
+/* ---- what is started ---- */
+
+void
+upgrade_arg(const char *flag, const char *value)
+{
+	const char	*words[] = { flag, value };
+	size_t		 i;
+
+	for (i = 0; i < nitems(words) && words[i] != NULL; i++) {
+		/* The first is the program. */
+		if (up.nargs + 1 >= ARGS_MAX ||
+		    (up.args[++up.nargs] = strdup(words[i])) == NULL)
+			fatalx("too many arguments");
+	}
+}
+
+/*
+ * By the name that was used, which may be a link to the version of the day;
+ * if that is not us, by where we are.
+ */
+void
+upgrade_program(const char *argv0)
+{
+	struct stat	 a, b;
+	char		 cwd[PATH_MAX];
+	ssize_t		 n;
+
+	if (argv0[0] == '/')
+		(void)strlcpy(up.program, argv0, sizeof(up.program));
+	else if (strchr(argv0, '/') != NULL &&
+	    getcwd(up.program, sizeof(up.program)) != NULL &&
+	    (strlcat(up.program, "/", sizeof(up.program)) >=
+	    sizeof(up.program) || strlcat(up.program, argv0,
+	    sizeof(up.program)) >= sizeof(up.program)))
+		up.program[0] = '\0';
+	/* After an upgrade the name is what counts. */
+	if (up.program[0] != '\0' && (stat("/proc/self/exe", &a) == -1 ||
+	    (stat(up.program, &b) == 0 && a.st_dev == b.st_dev &&
+	    a.st_ino == b.st_ino)))
+		return;
+	n = readlink("/proc/self/exe", cwd, sizeof(cwd) - 1);
+	if (n > 0) {
+		cwd[n] = '\0';
+		(void)strlcpy(up.program, cwd, sizeof(up.program));
+	}
+}
+
+static int
+upgrade_begin(uint32_t client, char *why, size_t size)
+{
+	int	 i, n = 0;
+
+	if (up.step != STEP_NONE) {
+		strlcpy(why, "an upgrade is under way", size);
+		return (-1);
+	}
+	for (i = 0; i < PROC_INSTANCES_MAX; i++)
+		n += proc_peer(PROC_LISTENER, i) == NULL;
+	if (n < conf->prefork) {
+		snprintf(why, size, "%d listeners of earlier upgrades still "
+		    "drain: that is enough", proc_old_count(PROC_LISTENER));
+		return (-1);
+	}
+	up.args[0] = up.program;
+	up.args[up.nargs + 1] = NULL;
+	if (proc_upgrade(up.args, why, size) == -1)
+		return (-1);
+	up.client = client;
+	return (0);
+}
+
+void
+upgrade_signal(void)
+{
+	char	 why[CTL_TEXT_LEN];
+
+	if (upgrade_begin(0, why, sizeof(why)) == -1)
+		log_warnx("upgrade: %s", why);
+}
+
+int
+upgrade_recv(struct proc_peer *p, struct imsg *imsg)
+{
+	struct ctl_end	 end;
+
+	memset(&end, 0, sizeof(end));
+	if (upgrade_begin(imsg_get_id(imsg), end.text, sizeof(end.text)) ==
+	    0)
+		return (0);
+	log_warnx("upgrade: %s", end.text);
+	end.code = CTL_CODE_INVALID;
+	(void)proc_send(p, IMSG_RELOADED, imsg_get_id(imsg), -1, &end,
+	    sizeof(end));
+	return (0);
+}
+
+void
+upgrade_stays(const char *why)
+{
+	struct ctl_end	 end;
+
+	log_warnx("upgrade: %s; the old processes go on", why);
+	if (up.client != 0) {
+		memset(&end, 0, sizeof(end));
+		end.code = CTL_CODE_INVALID;
+		snprintf(end.text, sizeof(end.text), "%s; nothing has "
+		    "changed", why);
+		(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_RELOADED,
+		    up.client, -1, &end, sizeof(end));
+	}
+	up.client = 0;
+	if (proc_resumed_back() && before.conf != NULL) {
+		config_free(before.conf);
+		before.conf = NULL;
+		publish_adopt(0);
+		drain_start();
+	}
+}
+
+/* ---- what is left to the next one ---- */
+
+void
+upgrade_save(struct state *st)
+{
+	struct listen_addr	*l;
+	char			 text[2 * sizeof(relayd_nonce_key) + 1];
+	char			 host[ADDR_STRLEN];
+	size_t			 n;
+	int			 i;
+
+	state_begin(st, "conf");
+	state_text(st, conf->state);
+	state_text(st, conf->control);
+	state_text(st, conf->user);
+	state_number(st, conf->prefork);
+	state_number(st, conf->log_dest);
+	state_number(st, conf->log_facility);
+	state_end(st);
+	for (n = 0; n < sizeof(relayd_nonce_key); n++)
+		snprintf(text + 2 * n, 3, "%02x", relayd_nonce_key[n]);
+	state_begin(st, "nonce");
+	state_text(st, text);
+	state_end(st);
+	explicit_bzero(text, sizeof(text));
+	state_begin(st, "upgrades");
+	state_number(st, up.count);
+	state_number(st, up.client);
+	state_text(st, CULVERT_VERSION);
+	state_text(st, up.program);
+	state_end(st);
+	state_begin(st, "control");
+	proc_save_fd(st, control_fd);
+	state_end(st);
+	TAILQ_FOREACH(l, &conf->listens, entry) {
+		for (i = 0; i < conf->prefork; i++) {
+			state_begin(st, "listen");
+			state_text(st, addr_format_host(
+			    (struct sockaddr *)&l->ss, host));
+			state_number(st,
+			    addr_port((struct sockaddr *)&l->ss));
+			state_number(st, i);
+			proc_save_fd(st, l->fds[i]);
+			state_end(st);
+		}
+	}
+	publish_save(st);
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (proc_peer(PROC_LISTENER, i) == NULL)
+			continue;
+		state_begin(st, "listener");
+		state_number(st, i);
+		state_number(st, listener_slot(i));
+		state_number(st, up.until[i]);
+		state_end(st);
+	}
+}
+
+static int
+restore_conf(const struct state_line *line)
+{
+	struct relayd_conf	*c = before.conf;
+	long long		 prefork, dest, facility;
+
+	if (line->n < 6 ||
+	    state_get(line, 3, 1, PREFORK_MAX, &prefork) == -1 ||
+	    state_get(line, 4, 0, INT_MAX, &dest) == -1 ||
+	    state_get(line, 5, 0, INT_MAX, &facility) == -1)
+		return (-1);
+	free(c->state);
+	free(c->control);
+	free(c->user);
+	c->state = strdup(line->fields[0]);
+	c->control = strdup(line->fields[1]);
+	c->user = strdup(line->fields[2]);
+	if (c->state == NULL || c->control == NULL || c->user == NULL)
+		fatal("upgrade");
+	c->prefork = prefork;
+	c->log_dest = dest;
+	c->log_facility = facility;
+	return (0);
+}
+
+static int
+restore_listen(const struct state_line *line)
+{
+	struct sockaddr_storage	 ss;
+	struct listen_addr	*l;
+	long long		 slot;
+	int			 i;
+
+	if (line->n < 4 || addr_parse(line->fields[0], line->fields[1],
+	    &ss) == -1 ||
+	    state_get(line, 2, 0, before.conf->prefork - 1, &slot) == -1)
+		return (-1);
+	TAILQ_FOREACH(l, &before.conf->listens, entry)
+		if (memcmp(&l->ss, &ss, sizeof(ss)) == 0)
+			break;
+	if (l == NULL) {
+		if ((l = calloc(1, sizeof(*l))) == NULL || (l->fds =
+		    calloc(before.conf->prefork, sizeof(int))) == NULL)
+			fatal("upgrade");
+		l->ss = ss;
+		for (i = 0; i < before.conf->prefork; i++)
+			l->fds[i] = -1;
+		TAILQ_INSERT_TAIL(&before.conf->listens, l, entry);
+	}
+	if ((l->fds[slot] = proc_restore_fd(line, 3)) == -1)
+		return (-1);
+	return (0);
+}
+
+static int
+restore_nonce(const struct state_line *line)
+{
+	unsigned int	 byte;
+	size_t		 i;
+
+	if (line->n < 1 || strlen(line->fields[0]) != 2 * sizeof(relayd_nonce_key))
+		return (-1);
+	for (i = 0; i < sizeof(relayd_nonce_key); i++) {
+		if (sscanf(line->fields[0] + 2 * i, "%2x", &byte) != 1)
+			return (-1);
+		relayd_nonce_key[i] = byte;
+	}
+	before.nonce = 1;
+	return (0);
+}
+
+int
+upgrade_restore(const struct state_line *line)
+{
+	long long	 n, slot, until;
+
+	if (!before.was)
+		before.conf = config_new();
+	before.was = 1;
+	if (strcmp(line->name, "conf") == 0)
+		return (restore_conf(line));
+	if (strcmp(line->name, "listen") == 0)
+		return (restore_listen(line));
+	if (strcmp(line->name, "published") == 0 ||
+	    strcmp(line->name, "port") == 0)
+		return (publish_restore(line));
+	if (strcmp(line->name, "nonce") == 0)
+		return (restore_nonce(line));
+	if (strcmp(line->name, "control") == 0)
+		return ((before.control_fd = proc_restore_fd(line, 0)) ==
+		    -1 ? -1 : 0);
+	if (strcmp(line->name, "upgrades") == 0) {
+		if (line->n < 4 || state_get(line, 0, 0, INT32_MAX, &n) == -1)
+			return (-1);
+		up.count = n;
+		if (state_get(line, 1, 0, UINT32_MAX, &n) == -1)
+			return (-1);
+		up.client = n;
+		(void)strlcpy(up.from, line->fields[2], sizeof(up.from));
+		(void)strlcpy(up.program, line->fields[3],
+		    sizeof(up.program));
+	}
+	if (strcmp(line->name, "listener") == 0) {
+		if (state_get(line, 0, 0, PROC_INSTANCES_MAX - 1, &n) == -1 ||
+		    state_get(line, 1, -1, PREFORK_MAX - 1, &slot) == -1 ||
+		    state_get(line, 2, 0, INT64_MAX, &until) == -1)
+			return (-1);
+		listener_slot_set(n, slot);
+		up.known[n] = 1;
+		up.until[n] = until;
+	}
+	/* A later version may have more to say. */
+	return (0);
+}
+
+static int
+upgrade_differs(const struct relayd_conf *c)
+{
+	const struct relayd_conf	*b = before.conf;
+
+	return (c->prefork != b->prefork || strcmp(c->state, b->state) != 0 ||
+	    strcmp(c->control, b->control) != 0 ||
+	    strcmp(c->user, b->user) != 0 || c->log_dest != b->log_dest ||
+	    c->log_facility != b->log_facility);
+}
+
+int
+upgrade_config(struct relayd_conf *c, int rehearse)
+{
+	int	 i;
+
+	if (before.conf == NULL || before.control_fd == -1 || !before.nonce) {
+		log_warnx("the running relayd leaves too little");
+		return (-1);
+	}
+	if (upgrade_differs(c)) {
+		log_warnx("prefork, state, control, user and log to change "
+		    "only with a restart");
+		return (-1);
+	}
+	if (rehearse) {
+		/* Our listeners will not be beside any others. */
+		for (i = 0; i < PROC_INSTANCES_MAX; i++)
+			listener_slot_set(i, -1);
+		return (listen_rehearse(c, before.conf));
+	}
+	if (proc_resumed_back()) {
+		for (i = 0; i < PROC_INSTANCES_MAX; i++)
+			if (up.known[i])
+				listener_joins(i);
+		up.began = up.serves = 1;
+	}
+	control_fd = before.control_fd;
+	return (listen_open(c, before.conf));
+}
+
+/* ---- taking over ---- */
+
+/*
+ * Every process that is started waits for this word, so that those of two
+ * binaries never serve at once.
+ */
+void
+upgrade_configure(struct proc_peer *p)
+{
+	int	 kind = proc_peer_kind(p);
+
+	/* From the start, unless there is something to take over. */
+	if (!before.was)
+		up.began = up.serves = 1;
+	if (kind == PROC_AUTH ? up.began : up.serves)
+		tell_serve(p);
+	if (kind == PROC_ROUTER)
+		tell_old();
+}
+
+static void
+tell_serve(struct proc_peer *p)
+{
+	static int		 routers;
+	struct conf_serve	 serve;
+	int			 kind = proc_peer_kind(p), i;
+
+	memset(&serve, 0, sizeof(serve));
+	/* The first has nothing to wait for. */
+	if (kind == PROC_ROUTER && (routers++ > 0 || before.was))
+		serve.patience_ms = PATIENCE_MS;
+	for (i = 0; kind == PROC_ROUTER && i < PROC_INSTANCES_MAX; i++)
+		if (proc_is_old(PROC_LISTENER, i) &&
+		    !proc_old_understands(PROC_LISTENER, i))
+			serve.patience_ms = conf->upgrade_spread_ms +
+			    PATIENCE_MS;
+	if (kind != PROC_KEYS)
+		(void)proc_send(p, IMSG_CONF_SERVE, 0, -1, &serve,
+		    sizeof(serve));
+}
+
+/* Router answers those who ask how it goes. */
+static void
+tell_old(void)
+{
+	struct conf_old	 old;
+	uint64_t	 until = 0;
+	int		 i;
+
+	memset(&old, 0, sizeof(old));
+	old.upgrades = up.count;
+	(void)strlcpy(old.from, up.from, sizeof(old.from));
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (proc_exists(PROC_LISTENER, i))
+			old.present |= 1ULL << i;
+		if (!proc_is_old(PROC_LISTENER, i))
+			continue;
+		old.listeners++;
+		old.joined += proc_old_understands(PROC_LISTENER, i);
+		if (up.until[i] > until)
+			until = up.until[i];
+	}
+	if (until != 0)
+		old.until = time(NULL) + (int64_t)(until - now_ms()) / 1000;
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_CONF_OLD, 0, -1, &old,
+	    sizeof(old));
+}
+
+static void
+drain_start(void)
+{
+	struct timeval	 tv = { TICK_MS / 1000, TICK_MS % 1000 * 1000 };
+
+	up.tick = event_new(proc_base(), -1, EV_PERSIST, drain_tick, NULL);
+	if (up.tick == NULL || event_add(up.tick, &tv) == -1)
+		fatal("event");
+}
+
+static void
+step_to(enum step step, int ms)
+{
+	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
+
+	up.step = step;
+	evtimer_add(up.timer, &tv);
+}
+
+static void
+step_late(evutil_socket_t fd, short what, void *arg)
+{
+	log_debug("upgrade: step %d takes too long", up.step);
+	step_next();
+}
+
+void
+upgrade_takeover(void)
+{
+	uint64_t	 now = now_ms();
+	int		 i;
+
+	up.timer = evtimer_new(proc_base(), step_late, NULL);
+	if (up.timer == NULL)
+		fatal("event");
+	/* Its sockets are ours as well, by other descriptors. */
+	config_free(before.conf);
+	before.conf = NULL;
+	publish_adopt(1);
+	up.count++;
+	up.began_ms = now;
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (!proc_is_old(PROC_LISTENER, i))
+			continue;
+		up.waiting[i] = 1;
+		if (up.until[i] == 0)
+			up.until[i] = now + conf->upgrade_drain_ms;
+	}
+	proc_old_drain(PROC_LISTENER, conf->upgrade_spread_ms);
+	step_to(STEP_QUIET, QUIET_MS);
+	upgrade_old(PROC_LISTENER, -1, 1);
+}
+
+/* One has become quiet, or has ended: is that what we wait for? */
+void
+upgrade_old(int kind, int instance, int quiet)
+{
+	int	 i;
+
+	if (kind == PROC_LISTENER && instance != -1) {
+		up.waiting[instance] = 0;
+		if (!quiet) {
+			listener_slot_set(instance, -1);
+			up.until[instance] = 0;
+			tell_old();
+			if (proc_old_count(PROC_LISTENER) == 0)
+				log_info("upgrade: the last of the old "
+				    "listeners has ended");
+		}
+	}
+	switch (up.step) {
+	case STEP_QUIET:
+		for (i = 0; i < PROC_INSTANCES_MAX; i++)
+			if (up.waiting[i])
+				return;
+		break;
+	case STEP_SESSIONS:
+		if (kind != PROC_AUTH || quiet)
+			return;
+		break;
+	case STEP_ROUTER:
+		if (proc_old_count(PROC_ROUTER) > 0)
+			return;
+		break;
+	case STEP_AUTH:
+		if (proc_old_count(PROC_AUTH) > 0)
+			return;
+		break;
+	default:
+		return;
+	}
+	step_next();
+}
+
+/* This step is over, or has taken long enough. */
+static void
+step_next(void)
+{
+	static const struct timeval	 tv = { KEYS_MS / 1000, 0 };
+
+	evtimer_del(up.timer);
+	switch (up.step) {
+	case STEP_QUIET:
+		step_to(STEP_SESSIONS, SESSIONS_MS);
+		step_sessions();
+		break;
+	case STEP_SESSIONS:
+		proc_old_stop(PROC_ROUTER, -1);
+		step_to(STEP_ROUTER, END_MS);
+		upgrade_old(PROC_ROUTER, -1, 0);
+		break;
+	case STEP_ROUTER:
+		proc_old_stop(PROC_AUTH, -1);
+		step_to(STEP_AUTH, END_MS);
+		upgrade_old(PROC_AUTH, -1, 0);
+		break;
+	case STEP_AUTH:
+		up.began = 1;
+		step_to(STEP_SERVE, SERVE_MS);
+		if (proc_peer(PROC_AUTH, 0) != NULL)
+			tell_serve(proc_peer(PROC_AUTH, 0));
+		break;
+	case STEP_SERVE:
+		up.step = STEP_NONE;
+		step_join();
+		drain_start();
+		event_base_once(proc_base(), -1, EV_TIMEOUT, keys_late, NULL,
+		    &tv);
+		break;
+	case STEP_NONE:
+		break;
+	}
+}
+
+/* Who had asked it for a signature has got it. */
+static void
+keys_late(evutil_socket_t fd, short what, void *arg)
+{
+	proc_old_stop(PROC_KEYS, -1);
+}
+
+static void
+step_sessions(void)
+{
+	struct conf_end		 msg = { 0 };
+	struct proc_peer	*from = proc_old_peer(PROC_AUTH);
+	int			 sv[2];
+
+	if (from == NULL || proc_peer(PROC_AUTH, 0) == NULL) {
+		step_next();
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	    sv) == -1)
+		fatal("socketpair");
+	(void)proc_send(from, IMSG_SESSIONS_GIVE, 0, sv[0], &msg,
+	    sizeof(msg));
+	(void)proc_send(proc_peer(PROC_AUTH, 0), IMSG_SESSIONS_TAKE, 0, sv[1],
+	    &msg, sizeof(msg));
+}
+
+int
+upgrade_recv_taken(struct proc_peer *p, struct imsg *imsg)
+{
+	struct conf_end	 end;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
+		return (-1);
+	log_debug("upgrade: %u log-ins were handed over", end.generation);
+	if (up.step == STEP_SESSIONS)
+		step_next();
+	return (0);
+}
+
+int
+upgrade_recv_serves(struct proc_peer *p, struct imsg *imsg)
+{
+	struct conf_end	 end;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
+		return (-1);
+	if (up.step == STEP_SERVE)
+		step_next();
+	return (0);
+}
+
+/* All that is new serves; what is old and of our kind belongs to it. */
+static void
+step_join(void)
+{
+	int	 i, j;
+
+	up.serves = 1;
+	proc_old_join(PROC_LISTENER);
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (!proc_is_old(PROC_LISTENER, i) ||
+		    !proc_old_understands(PROC_LISTENER, i))
+			continue;
+		send_sign_socket(i);
+		for (j = 0; j < PROC_INSTANCES_MAX; j++)
+			if (proc_peer(PROC_LISTENER, j) != NULL &&
+			    !proc_is_old(PROC_LISTENER, j))
+				send_listener_link(i, j);
+		listener_joins(i);
+	}
+	if (proc_peer(PROC_ROUTER, 0) != NULL)
+		tell_serve(proc_peer(PROC_ROUTER, 0));
+	for (i = 0; i < PROC_INSTANCES_MAX; i++)
+		if (proc_peer(PROC_LISTENER, i) != NULL &&
+		    !proc_is_old(PROC_LISTENER, i))
+			tell_serve(proc_peer(PROC_LISTENER, i));
+	tell_old();
+	up.client = 0;
+	log_info("upgrade: relayd %s took over from %s in %llu ms; %d "
+	    "listeners drain", CULVERT_VERSION, up.from,
+	    (unsigned long long)(now_ms() - up.began_ms),
+	    proc_old_count(PROC_LISTENER));
+	relayd_up();
+}
+
+/* ---- those that drain ---- */
+
+static void
+drain_tick(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t	 now = now_ms();
+	int		 i;
+
+	if (proc_old_count(PROC_LISTENER) == 0) {
+		event_free(up.tick);
+		up.tick = NULL;
+		return;
+	}
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (!proc_is_old(PROC_LISTENER, i) || up.until[i] == 0 ||
+		    now < up.until[i])
+			continue;
+		log_info("upgrade: listener %d has drained long enough", i);
+		up.until[i] = 0;
+		proc_old_stop(PROC_LISTENER, i);
+	}
+}
