@@ -195,6 +195,7 @@ row_of_user(const char *email)
 
 	if (users.n == 0)
 		return (NULL);
+	memset(&key, 0, sizeof(key));
 	strlcpy(key.m.email, email, sizeof(key.m.email));
 	return (bsearch(&key, users.row, users.n, sizeof(key), user_cmp));
 }

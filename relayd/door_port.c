@@ -174,6 +174,7 @@ port_find(const char *id)
 {
 	struct port_entry	 key;
 
+	memset(&key, 0, sizeof(key));
 	strlcpy(key.p.id, id, sizeof(key.p.id));
 	return (RB_FIND(port_table, &ports, &key));
 }

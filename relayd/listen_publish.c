@@ -83,6 +83,7 @@ published_find(const char *id)
 {
 	struct published	 key;
 
+	memset(&key, 0, sizeof(key));
 	strlcpy(key.p.id, id, sizeof(key.p.id));
 	return (RB_FIND(published_table, &table, &key));
 }

@@ -107,6 +107,7 @@ publication_find(const char *id)
 {
 	struct router_publication	 key;
 
+	memset(&key, 0, sizeof(key));
 	strlcpy(key.p.id, id, sizeof(key.p.id));
 	return (RB_FIND(router_publications, &publications, &key));
 }

@@ -265,8 +265,9 @@ tallies_later(uint32_t ms)
 		fatalx("no memory for events");
 	if (evtimer_pending(timer, &at)) {
 		evutil_gettimeofday(&now, NULL);
-		evutil_timeradd(&now, &tv, &now);
-		if (evutil_timercmp(&at, &now, <))
+		evutil_timersub(&at, &now, &at);
+		if (at.tv_sec < tv.tv_sec || (at.tv_sec == tv.tv_sec &&
+		    at.tv_usec < tv.tv_usec))
 			return;
 	}
 	evtimer_add(timer, &tv);

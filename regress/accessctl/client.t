@@ -187,7 +187,7 @@ ok(end == "reset" and 8 < took < 13,
 relay.start()
 f.kill(signal.SIGINT)
 t0 = time.monotonic()
-eq(f.p.wait(5), 0, "^C ends forward with 0")
+eq(f.p.wait(5), -signal.SIGINT, "^C ends forward, as a signal does")
 ok(time.monotonic() - t0 < 1, "at once")
 
 r = run([ACCESSCTL, "forward", "-L", "0:pi:1"], timeout=20,

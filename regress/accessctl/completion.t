@@ -80,8 +80,7 @@ in_zsh() {
 }
 case $(in_zsh us) in *" user "*|"user "*) : ;; *) false ;; esac
 check $? "zsh: commands"
-is "$(in_zsh user '')" "add list passwd disable enable delete " \
-    "zsh: second words"
+is "$(in_zsh connection '')" "list kill " "zsh: second words"
 is "$(in_zsh user list --)" "*--json *:none: " "zsh: options"
 # shellcheck disable=SC2016
 is "$(in_zsh connect '' | tr ' ' '\n' | grep node)" \
