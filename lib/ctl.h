@@ -276,7 +276,7 @@ struct ctl_audit {
 	char		 token_id[TOKEN_ID_LEN + 4];
 	char		 node[CTL_NAME_LEN];
 	char		 addr[CTL_ADDR_LEN];
-	char		 target[MUX_HOST_MAX + 8];
+	char		 target[MUX_TARGET_LEN];
 	uint64_t	 ms;			/* how long */
 	uint64_t	 in, out;		/* bytes */
 	char		 text[CTL_TEXT_LEN];
@@ -305,7 +305,7 @@ struct ctl_memory {
 	char		 email[CTL_EMAIL_LEN];	/* whose; empty: nobody's */
 	char		 node[CTL_NAME_LEN];
 	char		 addr[CTL_ADDR_LEN];
-	char		 target[MUX_HOST_MAX + 8];
+	char		 target[MUX_TARGET_LEN];
 	uint64_t	 count;			/* things, streams of a link */
 	uint64_t	 state;			/* bytes of structures... */
 	uint64_t	 buffers;		/* ...and what waits to leave or to

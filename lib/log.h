@@ -23,9 +23,9 @@
  * Log lines go to descriptor 2, always: a terminal, a file or the journal
  * that started us, or else a pipe whose lines the parent passes on to syslog
  * or the journal (log_sink.h), so a process needs neither a file nor a socket
- * to be heard from inside its sandbox.  Each line is written with one write(2), and every byte of it
- * outside printable ASCII is encoded as vis(3) does: nothing from the
- * network reaches a terminal raw.
+ * to be heard from inside its sandbox.  Each line is written with one
+ * write(2), and every byte of it outside printable ASCII is encoded as vis(3)
+ * does: nothing from the network reaches a terminal raw.
  */
 
 enum log_style {

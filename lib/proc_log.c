@@ -17,9 +17,9 @@
 
 /*
  * The log of a daemon: each process writes its lines to a pipe, ours too,
- * and they go to syslog or the journal.  What a child says is taken with a grain of
- * salt: cut to lines of printable bytes under its own name, and no more of
- * them than a person could want to read.
+ * and they go to syslog or the journal.  What a child says is taken with a
+ * grain of salt: cut to lines of printable bytes under its own name, and no
+ * more of them than a person could want to read.
  */
 
 #include "compat.h"

@@ -167,9 +167,7 @@ tell_record(struct proc_peer *to, uint32_t id, uint64_t *after)
 	strlcpy(m.what, "stream", sizeof(m.what));
 	strlcpy(m.node, up.node, sizeof(m.node));
 	strlcpy(m.addr, up.addr, sizeof(m.addr));
-	(void)snprintf(m.target, sizeof(m.target),
-	    strchr(up.host, ':') != NULL ? "[%s]:%u" : "%s:%u", up.host,
-	    up.port);
+	mux_target(up.kind, up.host, up.port, m.target);
 	tell_stream(to, id, &m, &there, &back);
 	return (0);
 }

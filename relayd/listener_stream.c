@@ -56,7 +56,7 @@ struct relay {
 	uint64_t		 id;		/* to go through them */
 	struct mux_splice	*splice;
 	struct grant_use	*use;		/* or NULL */
-	uint16_t		 port;
+	uint16_t		 kind, port;
 	char			*host;		/* within text */
 	char			*node;		/* likewise */
 	char			*client;
@@ -454,6 +454,7 @@ relay_new(const struct mux_open *open)
 	r->host = memcpy(r->text + user, open->host, host);
 	r->node = memcpy(r->host + host, open->node, node);
 	r->client = memcpy(r->node + node, open->client, client);
+	r->kind = open->kind;
 	r->port = open->port;
 	r->id = ++next_relay;
 	RB_INSERT(relay_table, &relays, r);
@@ -480,9 +481,7 @@ relay_next(uint64_t after, uint64_t *id, struct ctl_memory *m,
 	strlcpy(m->email, r->text, sizeof(m->email));
 	strlcpy(m->node, r->node, sizeof(m->node));
 	strlcpy(m->addr, r->client, sizeof(m->addr));
-	(void)snprintf(m->target, sizeof(m->target),
-	    strchr(r->host, ':') != NULL ? "[%s]:%u" : "%s:%u", r->host,
-	    r->port);
+	mux_target(r->kind, r->host, r->port, m->target);
 	mux_splice_memory(r->splice, there, back);
 	there->state += sizeof(*r);
 	return (0);

@@ -302,7 +302,7 @@ enum imsg_type {
 	IMSG_AUDIT_PAGE,	/* struct audit_page */
 	/* what memory is taken; id: control client */
 	IMSG_MEMORY_ASK,	/* struct memory_page; router -> parent, auth,
-				   listeners, which send CTL_MEMORY_LINE, then */
+				   listeners, who send CTL_MEMORY_LINE, then */
 	IMSG_MEMORY_PAGE,	/* struct memory_page: where to go on */
 	/* a copy of the store; id: control client */
 	IMSG_COPY_FILE,		/* struct ctl_copy, fd; auth -> router */

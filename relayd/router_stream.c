@@ -390,6 +390,7 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	struct router_session	*rs;
 	struct router_stream	*st;
 	struct stream_up	 up;
+	char			 target[MUX_TARGET_LEN];
 
 	if (imsg_get_data(imsg, &up, sizeof(up)) == -1 ||
 	    up.id >> 56 != (uint64_t)proc_peer_instance(peer) ||
@@ -414,11 +415,12 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	TAILQ_INSERT_TAIL(&rs->streams, st, of_session);
 	router_counts.streams++;
 	router_counts.streams_total++;
-	log_verbose(strchr(up.host, ':') != NULL ?
-	    "stream %llx: up: %s from %s to %s [%s]:%u" :
-	    "stream %llx: up: %s from %s to %s %s:%u",
-	    (unsigned long long)st->id, rs->s.email, rs->s.addr, up.node,
-	    up.host, up.port);
+	if (log_getverbose() >= LOG_LEVEL_VERBOSE) {
+		mux_target(st->kind, st->text, st->port, target);
+		log_verbose("stream %llx: up: %s from %s to %s %s",
+		    (unsigned long long)st->id, rs->s.email, stream_addr(st),
+		    st->node, target);
+	}
 	return (0);
 }
 
