@@ -39,9 +39,9 @@ static int	http_version(const struct http_str *, int *);
 static int	http_target(struct http_head *);
 static int	http_request_line(struct http_head *, const struct http_str *);
 static int	http_status_line(struct http_head *, const struct http_str *);
-static int	http_field_line(struct http_head *, const struct http_str *);
-static ssize_t	http_parse(const char *, size_t, size_t, struct http_head *,
-		    int *, int (*)(struct http_head *,
+static int	http_field_line(struct http_field *, const struct http_str *);
+static ssize_t	http_parse(const char *, size_t, const struct http_limits *,
+		    struct http_head *, int *, int (*)(struct http_head *,
 		    const struct http_str *));
 static int	http_request_fields(const struct http_head *);
 
@@ -57,6 +57,15 @@ static const uint8_t classes[256] = {
 	['"'] = OTHER, ['('] = OTHER, [')'] = OTHER, [','] = OTHER,
 	['/'] = OTHER, [':' ... '@'] = OTHER, ['[' ... ']'] = OTHER,
 	['{'] = OTHER, ['}'] = OTHER, [0x80 ... 0xff] = OTHER
+};
+
+const struct http_limits http_request_limits = {
+	HTTP_HEAD_MAX, HTTP_LINE_MAX, HTTP_FIELD_MAX, HTTP_FIELDS_MAX
+};
+
+const struct http_limits http_response_limits = {
+	HTTP_HEAD_MAX, HTTP_LINE_MAX, HTTP_RESPONSE_FIELD_MAX,
+	HTTP_RESPONSE_FIELDS_MAX
 };
 
 /* Fields of a request that say nothing when they come twice. */
@@ -202,43 +211,41 @@ http_status_line(struct http_head *h, const struct http_str *line)
 }
 
 static int
-http_field_line(struct http_head *h, const struct http_str *line)
+http_field_line(struct http_field *f, const struct http_str *line)
 {
-	struct http_field	*f;
-	struct http_str		*v;
-	size_t			 n;
+	struct http_str	*v = &f->value;
+	size_t		 n;
 
-	if (h->nfields == HTTP_FIELDS_MAX)
-		return (431);
 	/* Refuses obs-fold and space before the colon, as well. */
 	n = span(line->s, line->len, TOKEN);
 	if (n == 0 || n == line->len || line->s[n] != ':')
 		return (400);
 
-	f = &h->fields[h->nfields++];
 	f->name.s = line->s;
 	f->name.len = n++;
-	v = &f->value;
 	v->s = line->s + n;
 	v->len = line->len - n;
 	http_str_trim(v);
 	return (0);
 }
 
-/*
- * Any head: start reads its first line and returns 0 or a status.  limit is
- * at most HTTP_HEAD_MAX.
- */
+/* Any head: start reads its first line and returns 0 or a status. */
 static ssize_t
-http_parse(const char *buf, size_t len, size_t limit, struct http_head *h,
-    int *status, int (*start)(struct http_head *, const struct http_str *))
+http_parse(const char *buf, size_t len, const struct http_limits *limits,
+    struct http_head *h, int *status,
+    int (*start)(struct http_head *, const struct http_str *))
 {
 	struct http_str	 line;
-	size_t		 off = 0, end, max = HTTP_LINE_MAX;
+	size_t		 off = 0, end, max = limits->line;
+	size_t		 limit = limits->head, fields = limits->fields;
 	ssize_t		 n;
 	int		 error, first = 1;
 
-	memset(h, 0, sizeof(*h));
+	memset(h, 0, offsetof(struct http_head, fields));
+	if (limit > HTTP_HEAD_MAX)
+		limit = HTTP_HEAD_MAX;
+	if (fields > HTTP_FIELDS_ROOM)
+		fields = HTTP_FIELDS_ROOM;
 	end = len < limit ? len : limit;
 	for (;;) {
 		n = http_line(buf + off, end - off, max, &line);
@@ -252,15 +259,19 @@ http_parse(const char *buf, size_t len, size_t limit, struct http_head *h,
 			error = 400;
 		else if (n <= 0)
 			error = first ? 414 : 431;
+		else if (first)
+			error = start(h, &line);
+		else if (h->nfields == fields)
+			error = 431;
 		else
-			error = first ? start(h, &line) :
-			    http_field_line(h, &line);
+			error = http_field_line(&h->fields[h->nfields++],
+			    &line);
 		if (error != 0) {
 			*status = error;
 			return (-1);
 		}
 		first = 0;
-		max = HTTP_FIELD_MAX;
+		max = limits->field;
 	}
 }
 
@@ -283,23 +294,25 @@ http_request_fields(const struct http_head *h)
 }
 
 ssize_t
-http_parse_request(const char *buf, size_t len, size_t limit,
-    struct http_head *h, int *status)
+http_parse_request_in(const char *buf, size_t len,
+    const struct http_limits *limits, struct http_head *h, int *status)
 {
-	ssize_t	 n;
-	size_t	 skip = 0;
-	int	 error;
+	struct http_limits	 rest = *limits;
+	ssize_t			 n;
+	size_t			 skip = 0;
+	int			 error;
 
-	if (limit > HTTP_HEAD_MAX)
-		limit = HTTP_HEAD_MAX;
+	if (rest.head > HTTP_HEAD_MAX)
+		rest.head = HTTP_HEAD_MAX;
 	/* Old clients end a body with a CRLF too many. */
-	if (len >= 1 && limit >= 2 && buf[0] == '\r') {
+	if (len >= 1 && rest.head >= 2 && buf[0] == '\r') {
 		if (len == 1)
 			return (0);
 		if (buf[1] == '\n')
 			skip = 2;
 	}
-	n = http_parse(buf + skip, len - skip, limit - skip, h, status,
+	rest.head -= skip;
+	n = http_parse(buf + skip, len - skip, &rest, h, status,
 	    http_request_line);
 	if (n <= 0)
 		return (n);
@@ -311,16 +324,71 @@ http_parse_request(const char *buf, size_t len, size_t limit,
 }
 
 ssize_t
-http_parse_response(const char *buf, size_t len, size_t limit,
-    struct http_head *h, int *status)
+http_parse_response_in(const char *buf, size_t len,
+    const struct http_limits *limits, struct http_head *h, int *status)
 {
 	ssize_t	 n;
 
-	if (limit > HTTP_HEAD_MAX)
-		limit = HTTP_HEAD_MAX;
-	n = http_parse(buf, len, limit, h, status, http_status_line);
+	n = http_parse(buf, len, limits, h, status, http_status_line);
 	/* What the far side got wrong is all one to who asked. */
 	if (n == -1)
 		*status = 502;
 	return (n);
+}
+
+ssize_t
+http_parse_request(const char *buf, size_t len, size_t limit,
+    struct http_head *h, int *status)
+{
+	struct http_limits	 limits = http_request_limits;
+
+	limits.head = limit;
+	return (http_parse_request_in(buf, len, &limits, h, status));
+}
+
+ssize_t
+http_parse_response(const char *buf, size_t len, size_t limit,
+    struct http_head *h, int *status)
+{
+	struct http_limits	 limits = http_request_limits;
+
+	limits.head = limit;
+	return (http_parse_response_in(buf, len, &limits, h, status));
+}
+
+ssize_t
+http_parse_field(const char *buf, size_t len, size_t max,
+    struct http_field *f, int *status)
+{
+	struct http_str	 line;
+	ssize_t		 n;
+
+	if ((n = http_line(buf, len, max, &line)) == 0)
+		return (0);
+	if (n < 0) {
+		*status = n == LINE_BAD ? 400 : 431;
+		return (-1);
+	}
+	memset(f, 0, sizeof(*f));
+	if (line.len > 0 && (*status = http_field_line(f, &line)) != 0)
+		return (-1);
+	return (n);
+}
+
+int
+http_str_is_token(const struct http_str *str)
+{
+	return (str->len > 0 && span(str->s, str->len, TOKEN) == str->len);
+}
+
+int
+http_str_is_target(const struct http_str *str)
+{
+	return (str->len > 0 && span(str->s, str->len, TARGET) == str->len);
+}
+
+int
+http_str_is_text(const struct http_str *str)
+{
+	return (span(str->s, str->len, TEXT) == str->len);
 }

@@ -31,6 +31,10 @@
 #define HTTP_FIELD_MAX	8192	/* one field line, without CRLF */
 #define HTTP_HEAD_MAX	65536	/* the whole head, bytes */
 #define HTTP_FIELDS_MAX	100	/* field lines */
+/* Servers say more: 300 cookies, or one of 16 KiB and its name. */
+#define HTTP_RESPONSE_FIELD_MAX		(16384 + 256)
+#define HTTP_RESPONSE_FIELDS_MAX	400
+#define HTTP_FIELDS_ROOM	512	/* what limits can ask for */
 #define HTTP_HOST_MAX	256	/* a host name and its NUL */
 
 struct http_str {
@@ -56,9 +60,20 @@ struct http_head {
 	struct http_str	 reason;
 
 	int		 minor;		/* HTTP/1.minor: 0 or 1 */
-	struct http_field fields[HTTP_FIELDS_MAX];
 	size_t		 nfields;
+	struct http_field fields[HTTP_FIELDS_ROOM];
 };
+
+struct http_limits {
+	size_t		 head;		/* bytes, at most HTTP_HEAD_MAX */
+	size_t		 line;		/* the first line, without CRLF */
+	size_t		 field;		/* one field line, without CRLF */
+	size_t		 fields;	/* at most HTTP_FIELDS_ROOM */
+};
+
+/* The limits above: of requests, and of responses that are passed on. */
+extern const struct http_limits	http_request_limits;
+extern const struct http_limits	http_response_limits;
 
 /*
  * http_parse_request, http_parse_response: parse one head from the start of
@@ -78,6 +93,21 @@ struct http_head {
 ssize_t	http_parse_request(const char *, size_t, size_t, struct http_head *,
 	    int *);
 ssize_t	http_parse_response(const char *, size_t, size_t, struct http_head *,
+	    int *);
+
+/* The same within the limits given: those above are of requests. */
+ssize_t	http_parse_request_in(const char *, size_t,
+	    const struct http_limits *, struct http_head *, int *);
+ssize_t	http_parse_response_in(const char *, size_t,
+	    const struct http_limits *, struct http_head *, int *);
+
+/*
+ * http_parse_field: one field line, of a trailer section, at the start of a
+ * buffer: as in heads, of at most so many bytes without CRLF.  Returns its
+ * length with CRLF, 0 if more bytes are needed, or -1 with *status set to 400
+ * or 431.  The name is empty for the empty line that ends the section.
+ */
+ssize_t	http_parse_field(const char *, size_t, size_t, struct http_field *,
 	    int *);
 
 /*
@@ -101,8 +131,8 @@ int	http_authority(const struct http_head *, char[HTTP_HOST_MAX],
 
 /*
  * http_origin: path and query (without the '?') of a request in origin-form
- * or absolute-form; the path is "/" where absolute-form has none.  Returns -1
- * for the other forms.
+ * or absolute-form; the path is "/" where absolute-form has none, and the
+ * query's s NULL where there is no '?'.  Returns -1 for the other forms.
  */
 int	http_origin(const struct http_head *, struct http_str *,
 	    struct http_str *);
@@ -123,6 +153,28 @@ int	http_str_eq(const struct http_str *, const char *);
 int	http_str_caseeq(const struct http_str *, const char *);
 
 /*
+ * What a name or a method, a target, a value may hold: a token (RFC 9110,
+ * 5.6.2), never empty; no control byte, space or '#', never empty; no control
+ * byte but HTAB.
+ */
+int	http_str_is_token(const struct http_str *);
+int	http_str_is_target(const struct http_str *);
+int	http_str_is_text(const struct http_str *);
+
+/*
+ * http_name_matches: whether a field's name is that, or begins so if it ends
+ * with '*'; in any case, and with '_' for '-', which is all one to what
+ * makes variables of them (RFC 3875, 4.1.18).
+ */
+int	http_name_matches(const struct http_str *, const char *);
+
+/*
+ * http_list_next: take the next element, trimmed and perhaps empty, off the
+ * front of a comma-separated list.  Returns 0 at the end.
+ */
+int	http_list_next(struct http_str *, struct http_str *);
+
+/*
  * http_str_copy: copy with a NUL.  Returns 0, or -1 if it does not fit or
  * holds a NUL.
  */
@@ -139,25 +191,6 @@ void	http_str_trim(struct http_str *);
  * anywhere.
  */
 int	http_param(const struct http_str *, const char *, struct http_str *);
-
-/*
- * http_body_length: how a request's body is framed (RFC 9112, 6).  Returns
- * 0 with *length (0 without a body), 1 if it is chunked, or -1 with *status
- * (400 for every doubtful form: both fields, lists, signs, 20 digits; 501
- * for other codings).
- */
-int	http_body_length(const struct http_head *, uint64_t *, int *);
-
-/*
- * http_chunk: make a chunk (RFC 9112, 7.1) of the n bytes, less than 16 MiB,
- * that stand HTTP_CHUNK_FRONT bytes behind buf and have HTTP_CHUNK_BACK bytes
- * of room behind them; if it is the last one, the end of the body follows.
- * Returns how many bytes there are at buf now: none for an empty one that is
- * not the last.
- */
-#define HTTP_CHUNK_FRONT	8
-#define HTTP_CHUNK_BACK		7
-size_t	http_chunk(char *, size_t, int);
 
 /*
  * http_accepts_html: whether a browser asks (Accept names text/html, and not

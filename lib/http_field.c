@@ -26,7 +26,6 @@
 #include "http.h"
 
 static char	lower(char);
-static int	list_next(struct http_str *, struct http_str *);
 static int	token_char(char);
 static size_t	skip_space(const struct http_str *, size_t);
 static size_t	param_value(const struct http_str *, size_t,
@@ -56,6 +55,22 @@ http_str_caseeq(const struct http_str *str, const char *s)
 		if (s[i] == '\0' || lower(str->s[i]) != lower(s[i]))
 			return (0);
 	return (s[i] == '\0');
+}
+
+int
+http_name_matches(const struct http_str *name, const char *pattern)
+{
+	size_t	 i;
+	char	 c;
+
+	for (i = 0; i < name->len; i++) {
+		if (pattern[i] == '*')
+			return (1);
+		c = name->s[i] == '_' ? '-' : lower(name->s[i]);
+		if (pattern[i] == '\0' || c != lower(pattern[i]))
+			return (0);
+	}
+	return (pattern[i] == '\0' || pattern[i] == '*');
 }
 
 int
@@ -107,12 +122,11 @@ http_field_count(const struct http_head *h, const char *name)
 }
 
 /*
- * Take the next element off a comma-separated list, trimmed; it may be empty.
- * Returns 0 at the end.  Quoted strings are no shelter for a comma: none of
- * the lists we look for tokens in has any that matter.
+ * Quoted strings are no shelter for a comma: none of the lists we look for
+ * tokens in has any that matter.
  */
-static int
-list_next(struct http_str *rest, struct http_str *element)
+int
+http_list_next(struct http_str *rest, struct http_str *element)
 {
 	const char	*comma;
 
@@ -138,7 +152,7 @@ http_field_has_token(const struct http_head *h, const char *name,
 		if (!http_str_caseeq(&h->fields[i].name, name))
 			continue;
 		rest = h->fields[i].value;
-		while (list_next(&rest, &element))
+		while (http_list_next(&rest, &element))
 			if (http_str_caseeq(&element, token))
 				return (1);
 	}
@@ -226,44 +240,6 @@ http_param(const struct http_str *list, const char *name,
 	}
 }
 
-int
-http_body_length(const struct http_head *h, uint64_t *length, int *status)
-{
-	const struct http_str	*te = http_field(h, "transfer-encoding");
-	const struct http_str	*cl = http_field(h, "content-length");
-	uint64_t		 v = 0;
-	size_t			 i;
-
-	*length = 0;
-	*status = 400;
-	if (te != NULL) {
-		if (cl != NULL || h->minor == 0 ||
-		    http_field_count(h, "transfer-encoding") > 1)
-			return (-1);
-		if (http_str_caseeq(te, "chunked"))
-			return (1);
-		if (te->len == 0 || memchr(te->s, ',', te->len) != NULL)
-			return (-1);
-		*status = 501;
-		return (-1);
-	}
-	if (cl == NULL)
-		return (0);
-	/* 19 digits don't overflow 64 bits; RFC 9110, 8.6, allows no list. */
-	if (http_field_count(h, "content-length") > 1 || cl->len == 0 ||
-	    cl->len > 19)
-		return (-1);
-	for (i = 0; i < cl->len; i++) {
-		if (cl->s[i] < '0' || cl->s[i] > '9')
-			return (-1);
-		v = v * 10 + (uint64_t)(cl->s[i] - '0');
-	}
-	if (v > INT64_MAX)
-		return (-1);
-	*length = v;
-	return (0);
-}
-
 /* Whether the parameters of a media range, from the first ';', say q=0. */
 static int
 media_refused(const struct http_str *params)
@@ -299,7 +275,7 @@ http_accepts_html(const struct http_head *h)
 		if (!http_str_caseeq(&h->fields[i].name, "accept"))
 			continue;
 		rest = h->fields[i].value;
-		while (list_next(&rest, &range)) {
+		while (http_list_next(&rest, &range)) {
 			params = range;
 			params.len = 0;
 			semicolon = memchr(range.s, ';', range.len);

@@ -219,7 +219,7 @@ http_origin(const struct http_head *h, struct http_str *path,
 	if (absolute_form(&h->target, &authority, &rest) == NULL)
 		return (-1);
 	*path = rest;
-	query->s = rest.s + rest.len;
+	query->s = NULL;
 	query->len = 0;
 	if (rest.len > 0 && (q = memchr(rest.s, '?', rest.len)) != NULL) {
 		path->len = (size_t)(q - rest.s);

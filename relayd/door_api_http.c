@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "door_api.h"
+#include "http_body.h"
 #include "log.h"
 
 #define PIECE_MAX	65536	/* of an answer, at a time */

@@ -35,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http_message.h"
 #include "link_client.h"
 #include "listener.h"
 #include "log.h"
@@ -756,22 +757,21 @@ conn_closed(struct evtls *tls, void *arg, enum evtls_why why,
 static void
 conn_request(struct conn *c, const struct http_head *head)
 {
-	uint64_t	 body;
-	int		 framing, status = 400;
+	struct http_framing	 body;
+	int			 status;
 
 	c->keepalive = head->minor == 1 &&
 	    !http_field_has_token(head, "connection", "close");
 	c->bodiless = http_str_eq(&head->method, "HEAD");
 	c->minor = head->minor;
 	c->door = 0;
-	framing = http_body_length(head, &body, &status);
-	if (framing == -1) {
-		conn_error(c, head, status, "the body's length is in doubt",
-		    NULL);
+	if (http_request_framing(head, &body, &status) == -1) {
 		c->keepalive = 0;
+		conn_error(c, head, status,
+		    "the end of the request is in doubt", NULL);
 		return;
 	}
-	if (framing == 1 || body > 0)
+	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
 		c->keepalive = 0;	/* it is not read */
 	if ((status = proxy_request(c, head)) != 0) {
 		conn_error(c, head, status, status == 429 ?
@@ -792,7 +792,7 @@ conn_request(struct conn *c, const struct http_head *head)
 		counts.requests[0]++;
 		conn_error(c, head, 404, "there is nothing here", NULL);
 	}
-	if (framing == 1 || body > 0)
+	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
 		c->keepalive = 0;
 }
 

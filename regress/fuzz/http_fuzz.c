@@ -91,10 +91,8 @@ readers(const struct http_head *h, int response)
 	const struct http_str	*field;
 	struct http_str		 value, path, query;
 	char			 host[HTTP_HOST_MAX], again[HTTP_HOST_MAX];
-	uint64_t		 length;
 	uint16_t		 port, port_again;
 	size_t			 i;
-	int			 r, status;
 
 	for (i = 0; i < nitems(names); i++) {
 		field = http_field(h, names[i]);
@@ -105,9 +103,6 @@ readers(const struct http_head *h, int response)
 			    value.s + value.len <= field->s + field->len));
 	}
 	http_accepts_html(h);
-	r = http_body_length(h, &length, &status);
-	must(r == 0 || length == 0);
-	must(r != -1 || status == 400 || status == 501);
 	if (response)
 		return;
 

@@ -14,7 +14,10 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: lib/http_chunk.c */
+/*
+ * link: lib/http_body.c lib/http_chunk.c
+ * link: lib/http.c lib/http_field.c lib/http_host.c
+ */
 
 #include "compat.h"
 
@@ -27,7 +30,7 @@
 
 #include <cmocka.h>
 
-#include "http.h"
+#include "http_body.h"
 
 static void
 chunk(const char *data, int last, const char *want)
