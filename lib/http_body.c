@@ -20,6 +20,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "http.h"
 #include "http_body.h"
@@ -96,9 +97,8 @@ void
 http_body_init(struct http_body *b, const struct http_framing *framing,
     enum http_body_of of, uint64_t limit)
 {
-	const struct http_body	 empty = { .kind = framing->kind };
-
-	*b = empty;
+	memset(b, 0, sizeof(*b));
+	b->kind = framing->kind;
 	b->of = of;
 	b->limit = limit;
 	switch (framing->kind) {
@@ -338,10 +338,10 @@ size_t
 http_body_read(struct http_body *b, const char *buf, size_t len,
     struct http_body_event *ev)
 {
-	const struct http_body_event	 nothing = { HTTP_BODY_MORE };
-	size_t				 n, off = 0;
+	size_t	 n, off = 0;
 
-	*ev = nothing;
+	memset(ev, 0, sizeof(*ev));
+	ev->what = HTTP_BODY_MORE;
 	while (ev->what == HTTP_BODY_MORE && b->state < END && off < len) {
 		if (b->state == DATA)
 			off += data_read(b, buf + off, len - off, ev);

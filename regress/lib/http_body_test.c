@@ -191,8 +191,8 @@ chunks_taken(void **state)
 		{ "extension", IN("1;a\r\nx\r\n0;b\r\n\r\n"), "x|end 15" },
 		{ "quotes", IN("1;a=b;c=\"d;\\\"\t\xff\";e\r\nx\r\n0\r\n\r\n"),
 		    "x|end 28" },
-		{ "white space", IN("1 ; a = b ;c= \"\" ;\td\r\nx\r\n0\r\n\r\n"),
-		    "x|end 30" },
+		{ "white space", IN("1 ; a = b ;c= \"\" ;\td\r\nx\r\n"
+		    "0\r\n\r\n"), "x|end 30" },
 		{ "space, no value", IN("1;a ;b\r\nx\r\n0\r\n\r\n"),
 		    "x|end 16" },
 	};
