@@ -54,8 +54,6 @@ static void	 out_text(struct out *, const char *);
 static void	 out_field(struct out *, const struct http_str *,
 		    const struct http_str *);
 static void	 out_line(struct out *, const char *, const char *);
-static int	 set_drops(const struct http_rewrite *,
-		    const struct http_str *);
 static int	 field_stays(const struct http_head *,
 		    const struct http_rewrite *, const struct options *,
 		    const struct http_field *);
@@ -305,23 +303,6 @@ out_line(struct out *o, const char *name, const char *value)
 	out_field(o, &n, &v);
 }
 
-/* Whether a field of ours comes in the place of one that came. */
-static int
-set_drops(const struct http_rewrite *rw, const struct http_str *name)
-{
-	const struct http_set	*set;
-	size_t			 i;
-
-	for (i = 0; i < rw->nset; i++) {
-		set = &rw->set[i];
-		if (http_name_matches(name, set->name) &&
-		    (set->how == HTTP_SET_REPLACE ||
-		    !http_str_caseeq(name, set->name)))
-			return (1);
-	}
-	return (0);
-}
-
 static int
 field_stays(const struct http_head *h, const struct http_rewrite *rw,
     const struct options *options, const struct http_field *f)
@@ -329,7 +310,7 @@ field_stays(const struct http_head *h, const struct http_rewrite *rw,
 	size_t	 i;
 
 	if (matches_any(&f->name, hop_by_hop, nitems(hop_by_hop)) ||
-	    set_drops(rw, &f->name))
+	    http_rewrite_drops(rw, &f->name))
 		return (0);
 	if (http_str_caseeq(&f->name, "upgrade"))
 		return (rw->upgrade);
@@ -467,6 +448,22 @@ write_fields(struct out *o, const struct http_head *h,
 	    http_field_has_token(h, "te", "trailers"));
 	out_text(o, "\r\n");
 	return (o->failed ? -1 : (ssize_t)o->len);
+}
+
+int
+http_rewrite_drops(const struct http_rewrite *rw, const struct http_str *name)
+{
+	const struct http_set	*set;
+	size_t			 i;
+
+	for (i = 0; i < rw->nset; i++) {
+		set = &rw->set[i];
+		if (http_name_matches(name, set->name) &&
+		    (set->how == HTTP_SET_REPLACE ||
+		    !http_str_caseeq(name, set->name)))
+			return (1);
+	}
+	return (0);
 }
 
 ssize_t

@@ -117,4 +117,12 @@ ssize_t	http_request_write(const struct http_head *,
 ssize_t	http_response_write(const struct http_head *,
 	    const struct http_rewrite *, char *, size_t);
 
+/*
+ * http_rewrite_drops: whether a field of ours comes in the place of one of
+ * this name.  Trailer fields are asked about here, besides
+ * http_trailer_allowed: what we say must not be said again behind the body.
+ */
+int	http_rewrite_drops(const struct http_rewrite *,
+	    const struct http_str *);
+
 #endif /* HTTP_MESSAGE_H */

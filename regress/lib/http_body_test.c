@@ -193,8 +193,8 @@ chunks_taken(void **state)
 		    "x|end 28" },
 		{ "white space", IN("1 ; a = b ;c= \"\" ;\td\r\nx\r\n"
 		    "0\r\n\r\n"), "x|end 30" },
-		{ "space, no value", IN("1;a ;b\r\nx\r\n0\r\n\r\n"),
-		    "x|end 16" },
+		{ "space, no value", IN("1;a \t;b\r\nx\r\n0\r\n\r\n"),
+		    "x|end 17" },
 	};
 	size_t	 i;
 

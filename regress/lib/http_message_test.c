@@ -547,10 +547,20 @@ fields_set(void **state)
 		{ "Forwarded", NULL, HTTP_SET_REPLACE },
 		{ "X-Culvert-*", NULL, HTTP_SET_REPLACE },
 	};
+	static const struct {
+		const char	*name;
+		int		 drops;
+	} names[] = {
+		{ "X-Culvert-User", 1 }, { "x_culvert_", 1 },
+		{ "FORWARDED", 1 }, { "X-Culvert", 0 }, { "Via", 0 },
+		{ "X-Sum", 0 },
+	};
 	const struct http_set		 bad = { "X", "a\nb", 0 };
 	const struct http_set		 name = { "X ", "a", 0 };
 	struct http_rewrite		 rw = { .framing = &none, .set = set,
 					    .nset = nitems(set) };
+	struct http_str			 str;
+	size_t				 i;
 
 	written(GET "\r\n", 0, &rw, GET "X-Forwarded-For: ::1\r\n"
 	    "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\n"
@@ -562,6 +572,12 @@ fields_set(void **state)
 	    0, &rw, GET "x-forwarded-for: 1\r\nX-Forwarded-Proto: http\r\n"
 	    "VIA: 1.0 x\r\nX-Culvert: z\r\nX-Forwarded-For: ::1\r\n"
 	    "X-Forwarded-Host: a\r\nVia: 1.1 culvert\r\n\r\n");
+	for (i = 0; i < nitems(names); i++) {
+		str.s = names[i].name;
+		str.len = strlen(str.s);
+		assert_int_equal(http_rewrite_drops(&rw, &str),
+		    names[i].drops);
+	}
 	rw.set = &bad;
 	rw.nset = 1;
 	written(GET "\r\n", 0, &rw, NULL);
