@@ -45,6 +45,8 @@ struct router_stream {
 	uint64_t			 up_ms;
 	uint64_t			 in, out;
 	struct tally			*tallies[STREAM_METERS];
+	uint64_t			 missed_in, missed_out;	/* while the
+							   node is not known */
 	uint16_t			 kind, port;
 	char				*node, *addr;	/* within text */
 	char				 text[];	/* host, node, addr */
@@ -139,6 +141,7 @@ stream_tally_node(struct router_stream *st)
 		return;
 	st->tallies[1] = tally_again(node->node_tally);
 	tally_tell(st->tallies[1], st->client->s.listener);
+	tally_count(st->tallies[1], st->missed_in, st->missed_out);
 }
 
 /* It has carried so much by now. */
@@ -154,6 +157,10 @@ stream_count(struct router_stream *st, uint64_t in, uint64_t out)
 	st->in = in;
 	st->out = out;
 	stream_tally_node(st);
+	if (st->tallies[1] == NULL) {
+		st->missed_in += more_in;
+		st->missed_out += more_out;
+	}
 	for (i = 0; i < STREAM_METERS; i++)
 		tally_count(st->tallies[i], more_in, more_out);
 }

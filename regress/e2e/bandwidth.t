@@ -315,18 +315,19 @@ relay.stop()
 
 # ---- several listeners ----
 
-relay = Relay("relayd2", prefork=2)
+relay = Relay("relayd2", prefork=2, extra="publish ports 20000-31999 "
+              "on 127.0.0.1 by any")
 relay.user_add()
-agent = Agent(relay, "pi")
+agent = Agent(relay, "far")
 env = login(relay, name="second")
 relay.ctl("user", "limit", "you@example.org", "--bandwidth", "1M")
-ds = [Down(env, meter.port) for _ in range(8)]
+ds = [Down(env, meter.port, "far") for _ in range(8)]
 r = rate(lambda: sum(d.n for d in ds), 6, 4)
 within(r, M, "streams at two listeners share the limit of their user")
 for d in ds[1:]:
     d.kill()
 within(rate(lambda: ds[0].n, 6, 4), M, "one of them may have all of it")
-up = Up(env, meter.port)
+up = Up(env, meter.port, "far")
 got = meter.got
 within(rate(lambda: meter.got, 5, 3), M, "and the other way, too")
 pids = [p for w, p in relay.children().items() if w.startswith("listener")]
@@ -334,5 +335,68 @@ ok(all(rss(p) < 60 * M for p in pids), "memory stays flat",
    [rss(p) for p in pids])
 for x in ds + [up]:
     x.kill()
+
+# ---- published ports ----
+
+
+class Visitor:
+    """One that comes by a port, with what it gets and what it could send."""
+
+    def __init__(self, port, what):
+        self.s = socket.create_connection(("127.0.0.1", port), 30)
+        self.n = 0
+        self.s.sendall(what)
+        self.run = self.read if what == b"d" else self.write
+        threading.Thread(target=self.go, daemon=True).start()
+
+    def go(self):
+        try:
+            self.run()
+        except OSError:
+            pass
+
+    def read(self):
+        while True:
+            b = self.s.recv(65536)
+            if not b:
+                return
+            self.n += len(b)
+
+    def write(self):
+        while True:
+            self.n += self.s.send(b"\0" * 65536)
+
+
+relay.ctl("user", "limit", "you@example.org", "--bandwidth", "none")
+port = free_port()
+r = relay.ctl("publish", "add", "--bandwidth", "512K",
+              "127.0.0.1:%d/tcp" % port, "far:%d" % meter.port)
+eq(r.returncode, 0, "a port with a limit is published")
+vs = [Visitor(port, b"d") for _ in range(4)]
+within(rate(lambda: sum(v.n for v in vs), 6, 4), 512 * K,
+       "all that it sends shares the port's limit")
+got = meter.got
+ws = [Visitor(port, b"u") for _ in range(4)]
+within(rate(lambda: meter.got, 6, 4), 512 * K,
+       "and all that it gets, by not reading it")
+relay.ctl("node", "limit", "far", "--bandwidth", "128K")
+within(rate(lambda: sum(v.n for v in vs), 6, 4), 128 * K,
+       "the node's limit counts there, too")
+relay.ctl("node", "limit", "far", "--bandwidth", "none")
+for v in vs + ws:
+    v.s.close()
+wait_for(lambda: relay.json("connection", "list") == [], 30)
+t = traffic()
+ok(any(w == "port" and x["bytes_in"] > 2 * M and x["bytes_out"] > 2 * M
+       for (w, _), x in t.items()), "traffic lists the port", t)
+relay.ctl("node", "limit", "far", "--quota", "1M")
+time.sleep(1)
+try:
+    with socket.create_connection(("127.0.0.1", port), 30) as s:
+        s.sendall(b"d")
+        b = s.recv(10)
+except OSError:
+    b = b""
+eq(b, b"", "a node whose quota is used up is closed to visitors")
 relay.stop()
 done()
