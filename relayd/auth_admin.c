@@ -204,6 +204,7 @@ admin_user_delete(const struct auth_request *req, const char *email)
 		return (0);
 	if (store_user_delete(auth_store, u.id) != STORE_OK)
 		return (auth_admin_store(req));
+	(void)store_limits_tidy(auth_store);
 	return (auth_admin_revoke(req, REVOKE_USER, u.id, "user was deleted",
 	    ""));
 }

@@ -206,6 +206,7 @@ auth_admin_node_remove(const struct auth_request *req, const char *name)
 		return (0);
 	if (store_node_remove(auth_store, n.id) != STORE_OK)
 		return (auth_admin_store(req));
+	(void)store_limits_tidy(auth_store);
 	return (auth_admin_revoke(req, REVOKE_NODE, n.id, "node was removed",
 	    "the device registers again when it logs in: revoke its token "
 	    "to keep it out"));

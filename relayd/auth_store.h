@@ -259,6 +259,8 @@ enum store_result store_limit_find(struct store *, uint32_t what,
 		    const char *id, struct store_limit *);
 enum store_result store_limit_set(struct store *, uint32_t what,
 		    const char *id, const struct store_limit *);
+/* Forget those of users and nodes that are gone. */
+enum store_result store_limits_tidy(struct store *);
 /* So many bytes more, in this month (202611). */
 enum store_result store_traffic_add(struct store *, uint32_t month,
 		    uint32_t what, const char *id, uint64_t in, uint64_t out);

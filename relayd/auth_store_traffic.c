@@ -91,6 +91,18 @@ store_limit_set(struct store *s, uint32_t what, const char *id,
 }
 
 enum store_result
+store_limits_tidy(struct store *s)
+{
+	static const char	 sql[] = "DELETE FROM bandwidth WHERE "
+	    "(what = 'user' AND id NOT IN (SELECT id FROM users)) OR "
+	    "(what = 'node' AND id NOT IN (SELECT id FROM nodes))";
+	enum store_result	 r;
+
+	r = store_do(s, store_bind(s, sql, ""));
+	return (r == STORE_NONE ? STORE_OK : r);
+}
+
+enum store_result
 store_traffic_add(struct store *s, uint32_t month, uint32_t what,
     const char *id, uint64_t in, uint64_t out)
 {
