@@ -1,0 +1,741 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
+ * relayd/router_end.c relayd/router_node.c relayd/router_route.c
+ * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
+ * relayd/router_stats.c relayd/router_stream.c
+ * relayd/router_tally.c relayd/month.c
+ * relayd/router_publish.c lib/publish.c lib/addr.c
+ * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
+ */
+/* libs: libevent */
+/* flags: -Wl,--wrap=time */
+
+/*
+ * What users and nodes carry and may carry: counted, divided among the
+ * listeners, refused.
+ */
+
+#include "compat.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "control_req.h"
+#include "router.h"
+#include "router_fake.h"
+
+#define L	PROC_LISTENER
+#define A	PROC_AUTH
+#define LISTENERS	4		/* that the fake has */
+
+time_t	__real_time(time_t *);
+time_t	__wrap_time(time_t *);
+
+static time_t	 ahead;			/* of the clock */
+static int	 serial;		/* names no test shares with another */
+
+time_t
+__wrap_time(time_t *t)
+{
+	time_t	 now = __real_time(NULL) + ahead;
+
+	if (t != NULL)
+		*t = now;
+	return (now);
+}
+
+/* ---- the control socket is tested elsewhere ---- */
+
+void
+control_listen(int fd)
+{
+}
+
+const struct control_ops	 control_requests;
+
+void
+control_serve(const struct control_ops *ops)
+{
+}
+
+void
+control_auth_gone(void)
+{
+}
+
+void
+control_stream_down(uint64_t id)
+{
+}
+
+int
+control_recv_record(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+int
+control_recv_end(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+int
+control_recv_file(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+int
+control_audit_page(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+int
+control_audit_line(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+/* ---- steps ---- */
+
+static char	 user[16], node[16];
+
+static int
+setup(void **state)
+{
+	int	 i;
+
+	serial++;
+	snprintf(user, sizeof(user), "u%d", serial);
+	snprintf(node, sizeof(node), "n%d", serial);
+	ahead = 0;
+	router_prefork = LISTENERS;
+	fake_up(A, 0);
+	for (i = 0; i < LISTENERS; i++)
+		fake_up(L, i);
+	fake_clear();
+	return (0);
+}
+
+static int
+teardown(void **state)
+{
+	int	 i;
+
+	for (i = 0; i < LISTENERS; i++)
+		fake_down(L, i);
+	fake_up(A, 0);
+	tallies_flush();
+	fake_run(50);
+	fake_down(A, 0);
+	fake_clear();
+	return (router_counts.sessions == 0 && router_counts.streams == 0 ?
+	    0 : -1);
+}
+
+static void
+user_id(char *id, size_t size)
+{
+	snprintf(id, size, "user-%s", user);
+}
+
+/* Auth says what a user may. */
+static void
+meter(uint64_t rate, uint64_t quota, uint64_t used)
+{
+	struct meter_info	 info;
+
+	memset(&info, 0, sizeof(info));
+	info.meter.what = METER_USER;
+	user_id(info.meter.id, sizeof(info.meter.id));
+	strlcpy(info.name, user, sizeof(info.name));
+	info.rate = rate;
+	info.quota = quota;
+	info.used = used;
+	info.month = month_of(time(NULL));
+	assert_int_equal(fake_say(A, 0, IMSG_METER, 0, &info, sizeof(info)),
+	    0);
+}
+
+static void
+use(int listener, uint64_t in, uint32_t lack)
+{
+	struct share_use	 u;
+
+	memset(&u, 0, sizeof(u));
+	u.meter.what = METER_USER;
+	user_id(u.meter.id, sizeof(u.meter.id));
+	u.used[WAY_IN] = in;
+	u.lack[WAY_IN] = lack;
+	u.ms = 1000;
+	assert_int_equal(fake_say(L, listener, IMSG_SHARE_USE, 0, &u,
+	    sizeof(u)), 0);
+}
+
+/* The last share a listener was told; 0, or -1: none since. */
+static int
+share(int listener, struct share_set *s)
+{
+	int	 ret = -1;
+
+	while (fake_took(L, listener, IMSG_SHARE, NULL, s, sizeof(*s)))
+		ret = 0;
+	return (ret);
+}
+
+/* All that are in force, in the direction from the node. */
+static uint64_t	 rates[LISTENERS];
+
+static uint64_t
+shares(void)
+{
+	struct share_set	 s;
+	uint64_t		 sum = 0;
+	int			 i;
+
+	for (i = 0; i < LISTENERS; i++) {
+		if (share(i, &s) == 0)
+			rates[i] = s.rate[WAY_IN];
+		sum += rates[i];
+	}
+	return (sum);
+}
+
+static struct tally *
+tally(void)
+{
+	struct tally	*t;
+	char		 id[40];
+
+	user_id(id, sizeof(id));
+	t = tally_ref(METER_USER, id);
+	memset(rates, 0, sizeof(rates));
+	return (t);
+}
+
+/* A client at listener 0 (session 1), and its node at listener 1 (2). */
+static void
+pair(void)
+{
+	struct session	 s;
+	struct link_up	 up;
+
+	memset(&up, 0, sizeof(up));
+	up.since = time(NULL);
+	up.epoch = 1;
+	fake_session(&s, 1, 0, 11, DOOR_ACCESS, user, NULL);
+	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
+	up.session = 1;
+	assert_int_equal(fake_say(L, 0, IMSG_LINK_UP, 11, &up, sizeof(up)),
+	    0);
+	fake_session(&s, 2, 1, 22, DOOR_NODE, "bob", node);
+	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
+	up.session = 2;
+	assert_int_equal(fake_say(L, 1, IMSG_LINK_UP, 22, &up, sizeof(up)),
+	    0);
+}
+
+static void
+stream_up(uint64_t id, uint64_t in, uint64_t out)
+{
+	struct stream_up	 up;
+
+	memset(&up, 0, sizeof(up));
+	up.id = id;
+	up.session = 1;
+	up.since = time(NULL);
+	up.kind = MUX_KIND_TCP;
+	up.in = in;
+	up.out = out;
+	strlcpy(up.host, "localhost", sizeof(up.host));
+	strlcpy(up.node, node, sizeof(up.node));
+	assert_int_equal(fake_say(L, 0, IMSG_STREAM_UP, 0, &up, sizeof(up)),
+	    0);
+}
+
+static void
+stream_bytes(uint64_t id, uint64_t in, uint64_t out)
+{
+	struct stream_bytes	 b;
+
+	memset(&b, 0, sizeof(b));
+	b.id = id;
+	b.in = in;
+	b.out = out;
+	assert_int_equal(fake_say(L, 0, IMSG_STREAM_BYTES, 0, &b, sizeof(b)),
+	    0);
+}
+
+static void
+stream_down(uint64_t id, uint64_t in, uint64_t out)
+{
+	struct stream_down	 down;
+
+	memset(&down, 0, sizeof(down));
+	down.id = id;
+	down.in = in;
+	down.out = out;
+	assert_int_equal(fake_say(L, 0, IMSG_STREAM_DOWN, 0, &down,
+	    sizeof(down)), 0);
+}
+
+/* What auth was told that a user, or the node, carried. */
+static void
+expect_traffic(uint32_t what, uint64_t in, uint64_t out)
+{
+	struct traffic	 t;
+	uint64_t	 got_in = 0, got_out = 0;
+	struct traffic	 others[64];
+	size_t		 i, n = 0;
+
+	while (fake_took(A, 0, IMSG_TRAFFIC, NULL, &t, sizeof(t))) {
+		if (t.meter.what == what) {
+			got_in += t.in;
+			got_out += t.out;
+		} else if (n < nitems(others))
+			others[n++] = t;
+	}
+	assert_int_equal(got_in, in);
+	assert_int_equal(got_out, out);
+	for (i = 0; i < n; i++)
+		(void)proc_send(proc_peer(A, 0), IMSG_TRAFFIC, 0, -1,
+		    &others[i], sizeof(others[i]));
+}
+
+/* ---- counting ---- */
+
+static void
+bytes_of_streams_are_counted_once(void **state)
+{
+	pair();
+	fake_clear();
+	/* One that runs since a router before us, which counted some. */
+	stream_up(1, 1000, 100);
+	stream_up(2, 0, 0);
+	stream_bytes(1, 1500, 100);
+	stream_bytes(2, 7, 8);
+	stream_bytes(1, 1500, 100);
+	tallies_flush();
+	expect_traffic(METER_USER, 507, 8);
+	expect_traffic(METER_NODE, 507, 8);
+	stream_bytes(2, 10, 8);
+	stream_down(1, 1600, 200);
+	stream_down(2, 10, 9);
+	tallies_flush();
+	expect_traffic(METER_USER, 103, 101);
+	expect_traffic(METER_NODE, 103, 101);
+	tallies_flush();
+	assert_int_equal(fake_count(IMSG_TRAFFIC), 0);
+	/* Less than before is no news. */
+	stream_up(3, 0, 0);
+	stream_bytes(3, 5, 5);
+	stream_bytes(3, 4, 6);
+	stream_down(3, 4, 6);
+	tallies_flush();
+	expect_traffic(METER_USER, 5, 6);
+}
+
+static void
+it_is_told_by_itself(void **state)
+{
+	pair();
+	fake_clear();
+	stream_up(1, 0, 0);
+	stream_bytes(1, 5, 6);
+	assert_int_equal(fake_count(IMSG_TRAFFIC), 0);
+	fake_run(1500);
+	expect_traffic(METER_USER, 5, 6);
+	stream_down(1, 5, 6);
+}
+
+static void
+a_node_that_is_known_later_counts_then(void **state)
+{
+	struct session	 s;
+	struct link_up	 up;
+
+	fake_session(&s, 1, 0, 11, DOOR_ACCESS, user, NULL);
+	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
+	stream_up(1, 0, 0);
+	stream_bytes(1, 100, 200);
+	tallies_flush();
+	expect_traffic(METER_USER, 100, 200);
+	expect_traffic(METER_NODE, 0, 0);
+	fake_session(&s, 2, 1, 22, DOOR_NODE, "bob", node);
+	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
+	memset(&up, 0, sizeof(up));
+	up.session = 2;
+	up.epoch = 1;
+	up.since = time(NULL);
+	assert_int_equal(fake_say(L, 1, IMSG_LINK_UP, 22, &up, sizeof(up)),
+	    0);
+	stream_bytes(1, 101, 202);
+	tallies_flush();
+	expect_traffic(METER_USER, 1, 2);
+	expect_traffic(METER_NODE, 101, 202);
+	stream_down(1, 101, 202);
+}
+
+static void
+what_auth_can_not_take_waits(void **state)
+{
+	struct meter_id	 id;
+	int		 n = 0;
+
+	pair();
+	stream_up(1, 0, 0);
+	fake_clear();
+	fake_queued(A, 0, PROC_QUEUE_HIGH + 1);
+	stream_bytes(1, 1, 2);
+	tallies_flush();
+	assert_int_equal(fake_count(IMSG_TRAFFIC), 0);
+	fake_queued(A, 0, 0);
+	fake_down(A, 0);
+	stream_bytes(1, 3, 4);
+	tallies_flush();
+	assert_int_equal(fake_count(IMSG_TRAFFIC), 0);
+	fake_up(A, 0);
+	/* A new one is asked what is allowed. */
+	while (fake_took(A, 0, IMSG_METER_ASK, NULL, &id, sizeof(id)))
+		n += strcmp(id.id + strlen("user-"), user) == 0;
+	assert_int_equal(n, 1);
+	tallies_flush();
+	expect_traffic(METER_USER, 3, 4);
+	stream_down(1, 3, 4);
+}
+
+/* ---- shares ---- */
+
+static void
+first_listeners_get_equal_shares(void **state)
+{
+	struct share_set	 s;
+	struct tally		*t = tally();
+	int			 i;
+
+	assert_true(fake_took(A, 0, IMSG_METER_ASK, NULL, NULL, 0));
+	/* Nobody is told of no limit. */
+	tally_tell(t, 0);
+	assert_int_equal(share(0, &s), -1);
+	meter(4000000, 0, 0);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.full, 0);
+	assert_true(s.rate[WAY_IN] <= 4000000 && s.rate[WAY_IN] >= 1000000);
+	assert_int_equal(s.rate[WAY_IN], s.rate[WAY_OUT]);
+	rates[0] = s.rate[WAY_IN];
+	for (i = 1; i < LISTENERS; i++) {
+		tally_tell(t, i);
+		assert_true(shares() <= 4000000);
+	}
+	for (i = 0; i < LISTENERS; i++)
+		assert_in_range(rates[i], 990000, 1000000);
+	/* It goes. */
+	meter(0, 0, 0);
+	for (i = 0; i < LISTENERS; i++) {
+		assert_int_equal(share(i, &s), 0);
+		assert_int_equal(s.rate[WAY_IN], 0);
+	}
+	tally_unref(t);
+}
+
+static void
+who_is_held_up_gets_the_rest(void **state)
+{
+	struct tally	*t = tally();
+	int		 i;
+
+	meter(4000000, 0, 0);
+	for (i = 0; i < LISTENERS; i++)
+		tally_tell(t, i);
+	use(1, 10000, 0);
+	use(2, 0, 0);
+	use(3, 0, 0);
+	use(0, 1000000, 3);
+	assert_true(shares() <= 4000000);
+	assert_true(rates[0] > 3500000);
+	/* Two of them: by the streams that wait. */
+	use(1, 500000, 1);
+	use(0, 3500000, 3);
+	assert_true(shares() <= 4000000);
+	assert_in_range(rates[0] / rates[1], 2, 3);
+	/* And back to one. */
+	use(1, 0, 0);
+	use(0, 2500000, 3);
+	assert_true(shares() <= 4000000);
+	assert_true(rates[0] > 3500000);
+	/* Nobody: all alike again, more or less. */
+	use(0, 0, 0);
+	assert_true(shares() <= 4000000);
+	for (i = 0; i < LISTENERS; i++)
+		assert_true(rates[i] > 700000);
+	tally_unref(t);
+}
+
+static void
+one_listener_alone_has_it_all(void **state)
+{
+	struct share_set	 s;
+	struct tally		*t = tally();
+
+	router_prefork = 1;
+	meter(123456, 0, 0);
+	tally_tell(t, 0);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.rate[WAY_IN], 123456);
+	assert_int_equal(s.rate[WAY_OUT], 123456);
+	use(0, 100000, 5);
+	assert_int_equal(share(0, &s), -1);
+	tally_unref(t);
+}
+
+static void
+listeners_come_and_go(void **state)
+{
+	struct tally	*t = tally();
+
+	meter(1000000, 0, 0);
+	tally_tell(t, 0);
+	tally_tell(t, 1);
+	(void)shares();
+	fake_down(L, 1);
+	rates[1] = 0;
+	use(0, 500000, 1);
+	assert_in_range(shares(), 900000, 1000000);
+	/* Its successor begins like any other. */
+	fake_up(L, 1);
+	tally_tell(t, 1);
+	assert_true(shares() <= 1000000);
+	assert_true(rates[1] > 200000);
+	tally_unref(t);
+}
+
+/* Whatever they say, and in whatever order: never more than there is. */
+static void
+random_needs(void **state)
+{
+	struct tally	*t = tally();
+	uint64_t	 rate;
+	int		 i, j;
+
+	srandom(11);
+	for (j = 0; j < 200; j++) {
+		rate = 1 + random() % (j % 3 == 0 ? 1000 : 100000000);
+		meter(rate, 0, 0);
+		for (i = 0; i < 20; i++) {
+			if (random() % 4 == 0)
+				tally_tell(t, random() % LISTENERS);
+			else
+				use(random() % LISTENERS, random() % 3 == 0 ?
+				    0 : random() % 10000000, random() % 3);
+			/* One byte each at least, as 0 is no limit. */
+			assert_true(shares() <= rate + LISTENERS);
+		}
+	}
+	/* Numbers of a liar. */
+	use(0, UINT64_MAX, UINT32_MAX);
+	use(1, UINT64_MAX, 0);
+	assert_true(shares() <= rate + LISTENERS);
+	tally_unref(t);
+}
+
+static void
+limits_that_nobody_knows_end(void **state)
+{
+	struct share_set	 s;
+	struct share_use	 u;
+
+	use(2, 5, 5);
+	assert_int_equal(share(2, &s), 0);
+	assert_int_equal(s.rate[WAY_IN], 0);
+	assert_int_equal(s.full, 0);
+	memset(&u, 'x', sizeof(u));
+	assert_int_equal(fake_say(L, 0, IMSG_SHARE_USE, 0, &u, sizeof(u)),
+	    -1);
+	assert_int_equal(fake_say(A, 0, IMSG_SHARE_USE, 0, &u, sizeof(u)),
+	    -2);
+}
+
+static void
+a_new_router_hears_of_limits_from_listeners(void **state)
+{
+	struct share_set	 s;
+	struct share_use	 u;
+	struct tally		*t = tally();
+
+	/* It has been told before auth has answered. */
+	memset(&u, 0, sizeof(u));
+	u.meter.what = METER_USER;
+	user_id(u.meter.id, sizeof(u.meter.id));
+	assert_int_equal(fake_say(L, 0, IMSG_SHARE_USE, 0, &u, sizeof(u)),
+	    0);
+	fake_clear();
+	meter(1000000, 0, 0);
+	assert_int_equal(share(0, &s), 0);
+	assert_true(s.rate[WAY_IN] > 0);
+	tally_unref(t);
+}
+
+/* ---- quotas ---- */
+
+static void
+a_full_quota_ends_and_refuses(void **state)
+{
+	struct share_set	 s;
+	struct stream_kill	 k;
+
+	pair();
+	meter(0, 1000, 0);
+	stream_up(1, 0, 0);
+	stream_up(2, 0, 0);
+	assert_int_equal(share(0, &s), -1);
+	stream_bytes(1, 600, 0);
+	assert_int_equal(fake_count(IMSG_STREAM_KILL), 0);
+	/* What auth has not been told yet counts as well. */
+	stream_bytes(2, 0, 400);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.full, 1);
+	assert_int_equal(fake_count(IMSG_STREAM_KILL), 2);
+	assert_true(fake_took(L, 0, IMSG_STREAM_KILL, NULL, &k, sizeof(k)));
+	assert_int_equal(k.id, 1);
+	assert_int_equal(k.code, MUX_CODE_LIMIT);
+	assert_string_equal(k.text,
+	    "the user's traffic of this month is used up");
+	assert_true(fake_took(L, 0, IMSG_STREAM_KILL, NULL, &k, sizeof(k)));
+	stream_down(1, 600, 0);
+	stream_down(2, 0, 400);
+	/* A listener that comes later is told with its first route. */
+	tallies_flush();
+	meter(0, 1000, 1000);
+	assert_int_equal(share(0, &s), -1);
+	/* Raised: at once. */
+	meter(0, 2000, 1000);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.full, 0);
+	/* Lowered again, and lifted. */
+	meter(0, 900, 1000);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.full, 1);
+	meter(0, 0, 1000);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.full, 0);
+}
+
+static void
+a_quota_that_is_full_already(void **state)
+{
+	struct share_set	 s;
+	struct tally		*t = tally();
+
+	meter(5000, 1000, 1500);
+	assert_int_equal(share(3, &s), -1);
+	tally_tell(t, 3);
+	assert_int_equal(share(3, &s), 0);
+	assert_int_equal(s.full, 1);
+	assert_true(s.rate[WAY_IN] > 0);
+	tally_unref(t);
+}
+
+static void
+a_new_month_lets_them_in(void **state)
+{
+	struct share_set	 s;
+	struct meter_id		 id;
+	struct tally		*t = tally();
+	int			 asked = 0;
+
+	meter(0, 1000, 1000);
+	tally_tell(t, 0);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.full, 1);
+	fake_clear();
+	ahead = 32 * 86400;
+	/* Whatever comes next notices. */
+	tally_count(t, 1, 1);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.full, 0);
+	while (fake_took(A, 0, IMSG_METER_ASK, NULL, &id, sizeof(id)))
+		asked += id.what == METER_USER;
+	assert_int_equal(asked, 1);
+	/* And what auth knows of the new one holds. */
+	meter(0, 1000, 998);
+	assert_int_equal(share(0, &s), 0);
+	assert_int_equal(s.full, 1);
+	tally_unref(t);
+}
+
+static void
+bad_meters_are_refused(void **state)
+{
+	struct meter_info	 info;
+
+	memset(&info, 0, sizeof(info));
+	assert_int_equal(fake_say(A, 0, IMSG_METER, 0, &info, sizeof(info)),
+	    -1);
+	info.meter.what = METER_PORT + 1;
+	assert_int_equal(fake_say(A, 0, IMSG_METER, 0, &info, sizeof(info)),
+	    -1);
+	memset(&info, 'x', sizeof(info));
+	info.meter.what = METER_USER;
+	assert_int_equal(fake_say(A, 0, IMSG_METER, 0, &info, sizeof(info)),
+	    -1);
+	assert_int_equal(fake_say(L, 0, IMSG_METER, 0, &info, sizeof(info)),
+	    -2);
+	/* Of nobody is a race. */
+	meter(5, 5, 5);
+	assert_int_equal(fake_count(IMSG_SHARE), 0);
+}
+
+int
+main(void)
+{
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest	 tests[] = {
+		T(bytes_of_streams_are_counted_once),
+		T(it_is_told_by_itself),
+		T(a_node_that_is_known_later_counts_then),
+		T(what_auth_can_not_take_waits),
+		T(first_listeners_get_equal_shares),
+		T(who_is_held_up_gets_the_rest),
+		T(one_listener_alone_has_it_all),
+		T(listeners_come_and_go),
+		T(random_needs),
+		T(limits_that_nobody_knows_end),
+		T(a_new_router_hears_of_limits_from_listeners),
+		T(a_full_quota_ends_and_refuses),
+		T(a_quota_that_is_full_already),
+		T(a_new_month_lets_them_in),
+		T(bad_meters_are_refused),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	fake_start();
+	router_start();
+	router_serve();
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
