@@ -110,8 +110,6 @@ int	spec_duration(const char *, int64_t *);
 int	spec_until(const char *, int64_t, int64_t *);
 /* "node,connect": the bits are added. */
 int	spec_scopes(const char *, uint32_t *);
-/* "500K", "10M", "10M/s": bytes per second. */
-int	spec_rate(const char *, uint64_t *);
 /* An id in hex, as lists show it. */
 int	spec_id(const char *, uint64_t *);
 

@@ -26,6 +26,7 @@
 
 #include "accessctl.h"
 #include "log.h"
+#include "rate.h"
 #include "publish.h"
 
 enum { OPT_FROM = 256, OPT_PROXY, OPT_CONNECTIONS, OPT_BANDWIDTH };
@@ -48,7 +49,7 @@ static const struct field	 publish_fields[] = {
 	    NULL },
 	{ "connections", "LIMIT", FIELD_COUNT,
 	    offsetof(struct row, p.connections), "-" },
-	{ "bandwidth", "RATE", FIELD_BYTES, offsetof(struct row, p.bandwidth),
+	{ "bandwidth", "RATE", FIELD_RATE, offsetof(struct row, p.bandwidth),
 	    "-" },
 	{ "proxy", "PROXY", FIELD_COUNT, offsetof(struct row, p.proxy), "-" },
 	{ "from", "FROM", FIELD_LIST, offsetof(struct row, p.from), "any" },
@@ -93,10 +94,10 @@ publish_option(int ch, char *arg, struct ctl_publish *req)
 		    PUBLISH_CONNECTIONS_MAX);
 		return (-1);
 	case OPT_BANDWIDTH:
-		if (spec_rate(arg, &req->bandwidth) == 0)
+		if (rate_parse(arg, &req->bandwidth) == 0)
 			return (0);
-		log_warnx("--bandwidth %s: bytes per second, like 500K or "
-		    "10M", arg);
+		log_warnx("--bandwidth %s: bytes a second like 10M, or bits "
+		    "like 80Mbit, from 1K to 1024G; or none", arg);
 		return (-1);
 	default:
 		return (admin_option(ch, arg) ? 0 : -1);

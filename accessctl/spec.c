@@ -157,30 +157,6 @@ spec_scopes(const char *s, uint32_t *scopes)
 }
 
 int
-spec_rate(const char *s, uint64_t *rate)
-{
-	static const char	 units[] = "KMGT";
-	const char		*unit;
-	size_t			 len = strspn(s, "0123456789");
-	int			 shift = 0;
-
-	if (len == 0 || len > 15)
-		return (-1);
-	*rate = strtoull(s, NULL, 10);
-	s += len;
-	if (*s != '\0' && (unit = strchr(units, *s)) != NULL) {
-		shift = 10 * (unit - units + 1);
-		s++;
-	}
-	if (strcmp(s, "/s") != 0 && *s != '\0')
-		return (-1);
-	if (*rate == 0 || *rate > (uint64_t)INT64_MAX >> shift)
-		return (-1);
-	*rate <<= shift;
-	return (0);
-}
-
-int
 spec_id(const char *s, uint64_t *id)
 {
 	size_t	 len = strspn(s, "0123456789abcdefABCDEF");

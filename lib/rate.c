@@ -86,13 +86,21 @@ rate_number(const char *s, const struct unit *units, size_t n, uint64_t *out)
 int
 rate_parse(const char *s, uint64_t *rate)
 {
+	char		 buf[32];
+	size_t		 len;
 	uint64_t	 v;
 
-	if (rate_number(s, rate_units, nitems(rate_units), &v) == -1 ||
-	    (v != 0 && (v < RATE_MIN || v > RATE_MAX)))
+	/* As lists show it. */
+	if ((len = strlcpy(buf, s, sizeof(buf))) >= sizeof(buf))
+		return (-1);
+	if (len > 2 && strcmp(buf + len - 2, "/s") == 0)
+		buf[len - 2] = '\0';
+	if (rate_number(buf, rate_units, nitems(rate_units), &v) == -1)
+		return (-1);
+	if (strcmp(s, "none") != 0 && (v < RATE_MIN || v > RATE_MAX))
 		return (-1);
 	*rate = v;
-	return (v == 0 && strcmp(s, "none") != 0 ? -1 : 0);
+	return (0);
 }
 
 int

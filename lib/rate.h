@@ -27,7 +27,7 @@
 /*
  * Bytes a second: "10M", with K, M or G of 1024 and its powers; or bits, as
  * networks are sold: "80Mbit", with Kbit, Mbit or Gbit of 1000 and its powers.
- * From 1K to 1024G.
+ * From 1K to 1024G; "/s" behind it is as well.
  */
 int	rate_parse(const char *, uint64_t *);
 /* Bytes: "500G", with K, M, G or T.  From 1M to 1024T. */

@@ -111,34 +111,6 @@ ends_are_durations_or_dates(void **state)
 }
 
 static void
-rates(void **state)
-{
-	static const struct {
-		const char	*text;
-		uint64_t	 rate;
-	} good[] = {
-		{ "1", 1 }, { "500K", 512000 }, { "10M", 10485760 },
-		{ "10M/s", 10485760 }, { "7/s", 7 }, { "1G", 1073741824 },
-		{ "8388607T", 8388607ULL << 40 },
-	};
-	static const char *const bad[] = {
-		"", "0", "K", "1k", "1KB", "-1", "1/", "1/m", "1M/s/s", " 1",
-		"8388608T", "9999999999999999",
-	};
-	uint64_t		 rate;
-	size_t			 i;
-
-	for (i = 0; i < nitems(good); i++) {
-		assert_int_equal(spec_rate(good[i].text, &rate), 0);
-		assert_true(rate == good[i].rate);
-	}
-	for (i = 0; i < nitems(bad); i++) {
-		if (spec_rate(bad[i], &rate) != -1)
-			fail_msg("%s is taken", bad[i]);
-	}
-}
-
-static void
 scopes_add_up(void **state)
 {
 	uint32_t	 bits = 0;
@@ -189,7 +161,6 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(durations),
 		cmocka_unit_test(ends_are_durations_or_dates),
-		cmocka_unit_test(rates),
 		cmocka_unit_test(scopes_add_up),
 		cmocka_unit_test(one_bad_scope_spoils_all),
 		cmocka_unit_test(ids_are_hex),

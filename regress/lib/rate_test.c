@@ -41,7 +41,8 @@ rates_in_bytes_and_bits(void **state)
 		{ "10M", 10485760 }, { "2G", 2147483648ULL },
 		{ "1024G", 1099511627776ULL }, { "80Mbit", 10000000 },
 		{ "9kbit", 1125 }, { "1Gbit", 125000000 },
-		{ "1gBIT", 125000000 }, { "none", 0 }
+		{ "1gBIT", 125000000 }, { "none", 0 },
+		{ "10M/s", 10485760 }, { "80Mbit/s", 10000000 }
 	};
 	uint64_t	 v;
 	size_t		 i;
@@ -59,7 +60,8 @@ rates_that_are_none(void **state)
 	static const char *const bad[] = { "", "0", "1023", "1025G", "8kbit",
 	    "1T", "10 M", "10Mb", "-1M", "+1M", "1.5M", "M", "bit", "None",
 	    "none ", "99999999999999999999999", "18446744073709551615G",
-	    "99999999999999999999Gbit", "10Mbits", "0x10M", "0Mbit" };
+	    "99999999999999999999Gbit", "10Mbits", "0x10M", "0Mbit",
+	    "/s", "none/s", "10M/s/s", "10M/m", "10M/" };
 	uint64_t	 v = 7;
 	size_t		 i;
 

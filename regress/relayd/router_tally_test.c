@@ -111,6 +111,18 @@ control_recv_file(struct proc_peer *peer, struct imsg *imsg)
 }
 
 int
+control_memory_line(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+int
+control_memory_page(struct proc_peer *peer, struct imsg *imsg)
+{
+	return (0);
+}
+
+int
 control_audit_page(struct proc_peer *peer, struct imsg *imsg)
 {
 	return (0);
