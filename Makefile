@@ -18,7 +18,8 @@ DESTDIR =
 .SECONDARY: $(OBJ)/gen/relayd/parse.c $(OBJ)/gen/agentd/parse.c
 .DELETE_ON_ERROR:
 .PHONY: all helpers tests fuzzers objects install uninstall users demo test \
-    test-build check asan fuzz lint bench static-agent deb clean distclean
+    test-build check asan fuzz lint tidy coverage static-agent deb clean \
+    distclean soak soak-run bench bench-agents bench-streams bench-hostile
 all:
 
 # configure's findings.  A fresh clone has none: look, and where a tool is
@@ -63,6 +64,16 @@ else ifeq ($(VARIANT),asan)
 DEFS +=		-DCULVERT_TEST
 HARDEN =	-O1 $(SANITIZE)
 HARDEN_LD =	$(SANITIZE)
+WERROR =
+else ifeq ($(VARIANT),soak)
+# Heartbeats 600 times as fast.
+$(O)/lib/link.o: DEFS += -DLINK_PING_MS=25
+else ifeq ($(VARIANT),cov)
+CC =		gcc
+DEFS +=		-DCULVERT_TEST
+CFLAGS =	-g
+HARDEN =	-O0 --coverage -fprofile-update=atomic
+HARDEN_LD =	--coverage
 WERROR =
 else ifeq ($(VARIANT),fuzz)
 CC =		clang
@@ -226,6 +237,27 @@ lint:
 bench: helpers
 	CULVERT_OBJ=$(OBJ) sh regress/bench/bench.sh
 
+# What comes out of these is kept in regress/RESULTS.md.  N, COUNT and so on:
+# see the scripts.
+bench-agents bench-streams bench-hostile: helpers
+	CULVERT_OBJ=$(OBJ) python3 regress/bench/$(@:bench-%=%).py
+
+SOAK_SECONDS =	150
+soak:
+	$(MAKE) $(PARALLEL) VARIANT=soak soak-run
+
+soak-run: helpers
+	CULVERT_OBJ=$(OBJ) SOAK_SECONDS=$(SOAK_SECONDS) SOAK_GROWTH=64 \
+	    python3 regress/e2e/soak.t
+
+# How much of each parser the unit tests reach.
+coverage:
+	$(MAKE) $(PARALLEL) VARIANT=cov tests
+	sh regress/coverage.sh obj-cov
+
+tidy:
+	sh regress/tidy.sh
+
 demo:
 	sh etc/deps.sh build run
 	$(MAKE) $(PARALLEL) all
@@ -327,7 +359,7 @@ uninstall:
 
 clean:
 	rm -rf obj obj-test obj-asan obj-fuzz obj-lint-gcc obj-lint-clang
-	rm -rf obj-static obj-deb
+	rm -rf obj-static obj-deb obj-soak obj-cov
 
 distclean: clean
 	rm -f config.mk

@@ -28,7 +28,9 @@
  * The same on agent, client, relay, and between two listeners.
  */
 
+#ifndef LINK_PING_MS		/* make soak has a day in minutes */
 #define LINK_PING_MS	15000	/* between pings, both ways */
+#endif
 #define LINK_DEAD_MS	45000	/* of silence */
 #define LINK_RETIRE_MS	3000	/* what was on its way here has come then */
 

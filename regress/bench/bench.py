@@ -6,16 +6,13 @@ seconds a sample, ROUNDS rounds; WIRE megabytes a second on the long wire."""
 import os
 import statistics
 import sys
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                "..", "e2e"))
-from culvert import *
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from measure import *
 
 SECS = float(os.environ.get("SECS", "2"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-LOAD = OBJ + "/regress/bench/load"
 
-target = Proc("target", [LOAD, "target"])
-port = int(wait_for(lambda: target.text().strip()))
+target, port = load_target()
 relay = Relay(prefork=int(os.environ.get("PREFORK", "1")),
               extra="publish ports 1024-65535 on 127.0.0.1 by any")
 relay.user_add("bench@example.org")
@@ -31,43 +28,23 @@ if r.returncode != 0:
 WAYS = {"direct": port, "forward": fwd, "port": published}
 
 
-def tree():
-    out = {}
-    for role, p in (("relayd", relay.proc), ("agentd", agent.proc),
-                    ("accessctl", forward)):
-        out[role] = [p.pid] + kids(p.pid)
-    return out
+def pids(proc):
+    return [proc.pid] + kids(proc.pid)
 
 
-def cpu():
-    t = 0
-    for pids in tree().values():
-        for pid in pids:
-            try:
-                with open("/proc/%d/stat" % pid) as f:
-                    s = f.read()
-                t += sum(int(x) for x in s[s.rindex(")") + 2:].split()[11:13])
-            except OSError:
-                pass
-    return t / os.sysconf("SC_CLK_TCK")
+ROLES = (("relayd", relay.proc), ("agentd", agent.proc),
+         ("accessctl", forward))
 
 
-def pss(pids):
-    n = 0
-    for pid in pids:
-        try:
-            with open("/proc/%d/smaps_rollup" % pid) as f:
-                n += int(re.search(r"^Pss:\s+(\d+)", f.read(), re.M)[1])
-        except (OSError, TypeError):
-            pass
-    return n
+def everyone():
+    return [pid for role, proc in ROLES for pid in pids(proc)]
 
 
 def sample(what, to):
-    c0 = cpu()
+    c0 = cpu(everyone())
     r = subprocess.run([LOAD, what, str(to), str(SECS)], text=True,
                        stdout=subprocess.PIPE, timeout=SECS * 5 + 20)
-    return [float(x) for x in r.stdout.split()], cpu() - c0
+    return [float(x) for x in r.stdout.split()], cpu(everyone()) - c0
 
 
 rows = {}
@@ -102,8 +79,9 @@ for what in ("down", "up", "echo", "conn"):
         v = "%.0f (%.0f)" % tuple(med) if what == "echo" else "%.0f" % med[0]
         line += "%22s" % (v + "  " + cost(what, name, med[0])).rstrip()
     print(line)
-for role, pids in tree().items():
-    print("%-42s %17d KiB" % (role + ", all processes (PSS)", pss(pids)))
+for role, proc in ROLES:
+    print("%-42s %17d KiB" % (role + ", all processes (PSS)",
+                              pss(pids(proc))))
 
 
 # ---- a long wire between agent and relay ----

@@ -23,7 +23,11 @@
  * changes (at most ten times a second), and "moved N" when relays that go
  * away have been left for others.  Each answers a stream by echoing.
  *
- *	agents URL CA-FILE|- TOKEN-FILE PREFIX COUNT
+ *	agents [-c ms] [-p ms] URL CA-FILE|- TOKEN-FILE PREFIX COUNT
+ *
+ *	-c	end each link after up to so long and make it again at once;
+ *		prints "made N", the links made until now
+ *	-p	the time between pings
  */
 
 #include "compat.h"
@@ -68,11 +72,13 @@ static struct sockaddr_storage	 relay;
 static struct evtls_client	*trust;
 static struct token		 token;
 static struct mux_budget	 budget = { .limit = 1UL << 32 };
-static unsigned int		 up, told, moved, moved_told;
+static unsigned int		 up, told, moved, moved_told, made, made_told;
+static unsigned int		 churn_ms, ping_ms;
 
 static void	agent_try(evutil_socket_t, short, void *);
 static void	agent_connected(evutil_socket_t, short, void *);
 static void	agent_again(struct agent *);
+static void	agent_churn(struct agent *);
 
 static size_t
 echo_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
@@ -123,6 +129,9 @@ link_up(struct link *l, void *arg, const struct mux_hello *h)
 	a->link = l;
 	a->next = NULL;
 	a->moving = 0;
+	made++;
+	if (churn_ms != 0)
+		agent_churn(a);
 }
 
 static void
@@ -162,7 +171,9 @@ link_down(struct link *l, void *arg, int code, const char *text)
 	}
 	log_debug("%s: link ended: %d %s", a->name, code, text);
 	link_free(l);
-	if (again)
+	if (again && churn_ms != 0 && code == WS_CLOSE_NORMAL)
+		agent_try(-1, 0, a);
+	else if (again)
 		agent_again(a);
 }
 
@@ -207,11 +218,25 @@ agent_again(struct agent *a)
 	evtimer_add(a->timer, &tv);
 }
 
+/* The timer of an agent with a link has nothing else to do. */
+static void
+agent_churn(struct agent *a)
+{
+	unsigned int	 ms = arc4random_uniform(churn_ms);
+	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
+
+	evtimer_add(a->timer, &tv);
+}
+
 static void
 agent_try(evutil_socket_t fd, short what, void *arg)
 {
 	struct agent	*a = arg;
 
+	if (churn_ms != 0 && a->link != NULL) {
+		link_close(a->link, WS_CLOSE_NORMAL, "churn");
+		return;
+	}
 	a->fd = socket(relay.ss_family, SOCK_STREAM | SOCK_NONBLOCK |
 	    SOCK_CLOEXEC, 0);
 	if (a->fd == -1) {
@@ -263,6 +288,7 @@ agent_connected(evutil_socket_t fd, short what, void *arg)
 	cfg.link.budget = 1UL << 30;
 	cfg.link.process_budget = &budget;
 	cfg.link.hello = &a->hello;
+	cfg.link.ping_ms = ping_ms;
 	if (link_client_new(&cfg) == NULL)
 		agent_again(a);
 }
@@ -280,6 +306,29 @@ tell(evutil_socket_t fd, short what, void *arg)
 		printf("moved %u\n", moved);
 		fflush(stdout);
 	}
+	if (churn_ms != 0 && made != made_told) {
+		made_told = made;
+		printf("made %u\n", made);
+		fflush(stdout);
+	}
+}
+
+__dead static void
+usage(void)
+{
+	errx(2, "usage: agents [-c ms] [-p ms] url ca-file token-file prefix "
+	    "count");
+}
+
+static unsigned int
+milliseconds(const char *text)
+{
+	const char	*why;
+	unsigned int	 ms = strtonum(text, 1, 3600000, &why);
+
+	if (why != NULL)
+		errx(2, "%s: %s", text, why);
+	return (ms);
 }
 
 int
@@ -291,9 +340,20 @@ main(int argc, char **argv)
 	const char	*why;
 	char		*text, errbuf[256], port[8];
 	long		 i, n;
+	int		 ch;
 
+	while ((ch = getopt(argc, argv, "c:p:")) != -1) {
+		if (ch == 'c')
+			churn_ms = milliseconds(optarg);
+		else if (ch == 'p')
+			ping_ms = milliseconds(optarg);
+		else
+			usage();
+	}
+	argc -= optind - 1;
+	argv += optind - 1;
 	if (argc != 6)
-		errx(2, "usage: agents url ca-file token-file prefix count");
+		usage();
 	log_init("agents", LOG_STYLE_TERMINAL, getenv("VERBOSE") !=
 	    NULL ? LOG_LEVEL_DEBUG : LOG_LEVEL_BRIEF);
 	if (relay_url_parse(argv[1], &url, &why) == -1)
