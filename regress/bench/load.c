@@ -21,6 +21,7 @@
  *	load down|up PORT SECS		one stream, MB/s
  *	load echo PORT SECS		64 bytes there and back: p50, p99 us
  *	load conn PORT SECS		connect, a byte each way, close: per s
+ *	load open PORT COUNT		the same, COUNT times: p50, p99 us
  *
  * The first byte of a connection says what the target does: G send for
  * ever, S swallow and acknowledge each 256 KiB, E echo.
@@ -228,6 +229,30 @@ connections(uint16_t port, double secs)
 	printf("%.0f\n", n / (now() - start));
 }
 
+static void
+opened(uint16_t port, size_t count)
+{
+	uint32_t	*v = calloc(count, sizeof(*v));
+	size_t		 n;
+	double		 t;
+	char		 c;
+	int		 fd;
+
+	if (v == NULL)
+		err(1, NULL);
+	for (n = 0; n < count; n++) {
+		t = now();
+		fd = dial(port);
+		if (write(fd, "Ex", 2) != 2 || read(fd, &c, 1) != 1)
+			errx(1, "cut");
+		v[n] = (now() - t) * 1e7;
+		close(fd);
+	}
+	qsort(v, n, sizeof(*v), cmp);
+	printf("%.1f %.1f\n", v[n / 2] / 10.0, v[n * 99 / 100] / 10.0);
+	free(v);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -239,13 +264,16 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "target") == 0)
 		target();
 	if (argc != 4)
-		errx(2, "usage: load target | down|up|echo|conn port secs");
+		errx(2, "usage: load target | down|up|echo|conn port secs | "
+		    "open port count");
 	port = strtonum(argv[2], 1, 65535, &errstr);
 	if (errstr != NULL)
 		errx(2, "port: %s", errstr);
 	secs = strtod(argv[3], NULL);
 	if (strcmp(argv[1], "echo") == 0)
 		latency(port, secs);
+	else if (strcmp(argv[1], "open") == 0 && secs >= 1 && secs < SAMPLES)
+		opened(port, secs);
 	else if (strcmp(argv[1], "conn") == 0)
 		connections(port, secs);
 	else
