@@ -678,6 +678,7 @@ class Http:
         if rcvbuf is not None:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         s.settimeout(60)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         s.bind((src, 0))
         s.connect(("127.0.0.1", port))
         self.s = client_context().wrap_socket(s, server_hostname="localhost")
