@@ -20,8 +20,8 @@
  * whether they are read as values, too.
  */
 
-/* link: lib/conflex.c lib/addr.c lib/publish.c lib/rate.c relayd/parse.y
- * relayd/config.c */
+/* link: lib/conflex.c lib/addr.c lib/log_sink.c lib/publish.c lib/rate.c
+ * relayd/parse.y relayd/config.c */
 /* libs: libevent libtls libcrypto */
 
 #include "compat.h"
@@ -93,9 +93,22 @@ fatalx(const char *fmt, ...)
 	abort();
 }
 
-/* relayd/config.c wants it to load certificates, which is not done here. */
+int
+log_level_parse(const char *s, int *level)
+{
+	*level = LOG_LEVEL_BRIEF;
+	return (strcmp(s, "brief") == 0 ? 0 : -1);
+}
+
+/* relayd/config.c wants these to load certificates, which is not done here. */
 int
 evtls_cert_keyid(const char *pem, uint8_t keyid[EVTLS_KEYID_LEN])
+{
+	return (-1);
+}
+
+int
+evtls_cert_times(const char *pem, time_t *from, time_t *to)
 {
 	return (-1);
 }
