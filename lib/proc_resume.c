@@ -298,7 +298,6 @@ void
 proc_go_back(const char *why)
 {
 	sigset_t	 all;
-	size_t		 n;
 
 	if (!resume.way_back)
 		return;
@@ -306,9 +305,7 @@ proc_go_back(const char *why)
 	alarm(0);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	for (n = 0; why[n] != '\0' && n < RESUME_WHY_MAX - 1; n++)
-		resume.word[resume.wordlen + n] = why[n];
-	resume.word[resume.wordlen + n] = '\0';
+	strlcpy(resume.word + resume.wordlen, why, RESUME_WHY_MAX);
 	proc_exec_fd(resume.binary, resume.argv[0], resume.argv);
 	_exit(1);
 }

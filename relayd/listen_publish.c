@@ -454,6 +454,7 @@ publish_restore_port(const struct state_line *line)
 
 	if (line->n < 3)
 		return (-1);
+	memset(&key, 0, sizeof(key));
 	strlcpy(key.p.id, line->fields[0], sizeof(key.p.id));
 	if ((pub = RB_FIND(published_table, &restored, &key)) == NULL ||
 	    state_get(line, 1, 0, pub->nfds - 1, &i) == -1 ||
