@@ -37,7 +37,6 @@
 #include <unistd.h>
 
 #include "conflex.h"
-#include "evtls.h"
 #include "log.h"
 #include "relayd.h"
 
@@ -60,20 +59,6 @@ said(const char *fmt, va_list ap)
 	n = vsnprintf(buf, sizeof(buf), fmt, ap);
 	if (n <= 0 || (size_t)n >= sizeof(buf))
 		abort();
-}
-
-int
-log_level_parse(const char *s, int *level)
-{
-	*level = 0;
-	return (strcmp(s, "brief") == 0 ? 0 : -1);
-}
-
-/* No certificate is loaded here. */
-int
-evtls_cert_times(const char *pem, time_t *from, time_t *until)
-{
-	return (-1);
 }
 
 void
