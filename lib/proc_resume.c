@@ -281,8 +281,8 @@ resume_guard(void)
 static void
 resume_crashed(int sig)
 {
-	proc_go_back(sig == SIGALRM ? "the new relayd took too long" :
-	    "the new relayd crashed");
+	proc_go_back(sig == SIGALRM ? "the new program took too long" :
+	    "the new program crashed");
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
@@ -290,7 +290,7 @@ resume_crashed(int sig)
 static void
 resume_exit(void)
 {
-	proc_go_back("the new relayd could not start: the log says why");
+	proc_go_back("the new program could not start: the log says why");
 }
 
 /* Also from the handler of a signal: little but system calls. */

@@ -399,8 +399,8 @@ proc_rehearsed(pid_t pid, int status)
 		upgrade_now();
 		return;
 	}
-	snprintf(why, sizeof(why), "the new relayd would not serve: %s",
-	    upgrade.last[0] != '\0' ? upgrade.last :
+	snprintf(why, sizeof(why), "the new %s would not serve: %s",
+	    proc_self.daemon->name, upgrade.last[0] != '\0' ? upgrade.last :
 	    WIFSIGNALED(status) ? "it crashes" : "it ends at once");
 	upgrade_over(why);
 }
@@ -455,8 +455,8 @@ upgrade_now(void)
 		log_info("upgrade: %s takes over", argv[0]);
 		proc_exec_fd(upgrade.binary, argv[0], argv);
 	}
-	snprintf(why, sizeof(why), "the new relayd can't be executed: %s",
-	    strerror(errno));
+	snprintf(why, sizeof(why), "the new %s can't be executed: %s",
+	    proc_self.daemon->name, strerror(errno));
 	for (i = 0; i < nkept; i++)
 		fcntl(kept[i], F_SETFD, FD_CLOEXEC);
 	if (file != -1)

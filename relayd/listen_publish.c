@@ -519,9 +519,18 @@ publish_adopt(int tell)
 		pub->wanted = !tell;
 		for (l = 0; tell && l < PROC_INSTANCES_MAX; l++)
 			publish_send(pub, l);
-		if (tell && publish_slots(pub) == -1)
-			log_warnx("published port: its limit");
 	}
 	/* What the configuration no longer allows is closed only now. */
 	publish_configure(rules);
+}
+
+/* The visitors of listeners that drain count, too. */
+void
+publish_joined(void)
+{
+	struct published	*pub;
+
+	RB_FOREACH(pub, published_table, &table)
+		if (publish_slots(pub) == -1)
+			log_warn("published port: its limit");
 }

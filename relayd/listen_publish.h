@@ -41,6 +41,8 @@ void	publish_router(void);
 void	publish_save(struct state *);
 int	publish_restore(const struct state_line *);
 void	publish_adopt(int);
+/* Listeners that drain are joined with the others now. */
+void	publish_joined(void);
 int	publish_recv_open(struct proc_peer *, struct imsg *);
 int	publish_recv_close(struct proc_peer *, struct imsg *);
 int	publish_recv_end(struct proc_peer *, struct imsg *);

@@ -81,5 +81,6 @@ void	 upgrade_old(int, int, int);
 int	 upgrade_recv(struct proc_peer *, struct imsg *);
 int	 upgrade_recv_taken(struct proc_peer *, struct imsg *);
 int	 upgrade_recv_serves(struct proc_peer *, struct imsg *);
+int	 upgrade_recv_end(struct proc_peer *, struct imsg *);
 
 #endif /* PARENT_H */

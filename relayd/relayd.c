@@ -102,6 +102,8 @@ static const struct proc_rule parent_rules[] = {
 	    upgrade_recv, 0, 0 },
 	{ IMSG_SESSIONS_TAKEN, PROC_AUTH, sizeof(struct conf_end),
 	    upgrade_recv_taken, 0, 0 },
+	{ IMSG_OLD_END, PROC_ROUTER, sizeof(struct conf_end),
+	    upgrade_recv_end, 0, 0 },
 	{ IMSG_SERVES, PROC_AUTH, sizeof(struct conf_end),
 	    upgrade_recv_serves, 0, 0 },
 	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),

@@ -184,6 +184,8 @@ enum imsg_type {
 	IMSG_CONF_SERVE,	/* struct conf_serve */
 	IMSG_SERVES,		/* struct conf_end; auth -> parent */
 	IMSG_CONF_OLD,		/* struct conf_old; to router */
+	IMSG_OLD_END,		/* struct conf_end; router -> parent: something
+				   was revoked, and not all can be told */
 	/* auth's log-ins, from the last to the next, struct session each */
 	IMSG_SESSIONS_GIVE,	/* struct conf_end, fd */
 	IMSG_SESSIONS_TAKE,	/* struct conf_end, fd */

@@ -388,6 +388,17 @@ end_recv_grant_used(struct proc_peer *peer, struct imsg *imsg)
 
 /* ---- revocations ---- */
 
+/* Listeners of another protocol know nothing of what is revoked. */
+static void
+end_strangers(void)
+{
+	struct conf_end	 msg = { 0 };
+
+	if (router_old.listeners > router_old.joined)
+		(void)proc_send(proc_peer(PROC_PARENT, 0), IMSG_OLD_END, 0,
+		    -1, &msg, sizeof(msg));
+}
+
 int
 end_recv_revoke(struct proc_peer *peer, struct imsg *imsg)
 {
@@ -399,6 +410,7 @@ end_recv_revoke(struct proc_peer *peer, struct imsg *imsg)
 	    !ROUTER_STR(r.left.id) || !ROUTER_STR(r.left.targets) ||
 	    (r.what == REVOKE_GRANT && strcmp(r.id, r.left.id) != 0))
 		return (-1);
+	end_strangers();
 	if (r.what == REVOKE_GRANT) {
 		end_grant(&r, imsg_get_id(imsg));
 		return (0);

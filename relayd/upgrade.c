@@ -47,7 +47,8 @@
  * If the messages between processes are not the same in both versions, the
  * old listeners are not joined with anything.  Their streams go on, without
  * being on record; to be found, agents have to have come by a new link, and
- * until they have, router lets those wait who ask for them.
+ * until they have, router lets those wait who ask for them.  What is revoked
+ * then ends those listeners.
  */
 
 #include "compat.h"
@@ -725,6 +726,29 @@ upgrade_recv_serves(struct proc_peer *p, struct imsg *imsg)
 	return (0);
 }
 
+/*
+ * Something was revoked, and with listeners that are not joined nobody can
+ * look whether they carry what rests on it: they end.
+ */
+int
+upgrade_recv_end(struct proc_peer *p, struct imsg *imsg)
+{
+	struct conf_end	 end;
+	int		 i;
+
+	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
+		return (-1);
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		if (!proc_is_old(PROC_LISTENER, i) ||
+		    proc_old_understands(PROC_LISTENER, i))
+			continue;
+		log_info("upgrade: listener %d ends: something was revoked",
+		    i);
+		proc_old_stop(PROC_LISTENER, i);
+	}
+	return (0);
+}
+
 /* All that is new serves; what is old and of our kind belongs to it. */
 static void
 step_join(void)
@@ -744,6 +768,7 @@ step_join(void)
 				send_listener_link(i, j);
 		listener_joins(i);
 	}
+	publish_joined();
 	if (proc_peer(PROC_ROUTER, 0) != NULL)
 		tell_serve(proc_peer(PROC_ROUTER, 0));
 	for (i = 0; i < PROC_INSTANCES_MAX; i++)

@@ -327,6 +327,121 @@ eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "all else serves")
 agent.stop()
 relay.stop()
 
+# ---- published ports ----
+
+relay = Installed("ports", prefork=2, extra="upgrade spread 1s\n"
+                  "publish ports 20000-31999 on 127.0.0.1 by any")
+relay.user_add()
+agent = Agent(relay)
+port, limited = free_port(), free_port()
+for p, more in ((port, ()), (limited, ("--connections", "2"))):
+    r = relay.ctl("publish", "add", *more, "127.0.0.1:%d/tcp" % p,
+                  "pi:%d" % target.port)
+    eq(r.returncode, 0, "a published port%s" % " ".join(("",) + more))
+
+
+def visit(p=port):
+    s = socket.create_connection(("127.0.0.1", p), 20)
+    s.settimeout(20)
+    return s
+
+
+def answers(s):
+    try:
+        s.sendall(b"hello")
+        return s.recv(100) == b"hello"
+    except OSError:
+        return False
+
+
+def serves(p=port):
+    try:
+        with visit(p) as s:
+            return answers(s)
+    except OSError:
+        return False
+
+
+ok(wait_for(serves, 20), "it leads to the target")
+visitor = visit()
+held = [visit(limited) for _ in range(2)]
+ok(answers(visitor) and all(answers(s) for s in held), "visitors")
+visits, failed, stop = [0], [], []
+
+
+def hammer():
+    while not stop:
+        try:
+            with visit() as s:
+                if not answers(s):
+                    failed.append("no answer")
+        except OSError as e:
+            failed.append(repr(e))
+        visits[0] += 1
+
+
+threads = [threading.Thread(target=hammer, daemon=True) for _ in range(3)]
+for t in threads:
+    t.start()
+time.sleep(0.5)
+upgraded(relay)
+ok(answers(visitor), "a visitor stays connected")
+ok(wait_for(lambda: relay.status().get("nodes") == 0, 30), "the node moves")
+time.sleep(1)
+stop.append(1)
+for t in threads:
+    t.join(30)
+ok(visits[0] > 20 and not failed, "%d visits while it happened, none of "
+   "them failed" % visits[0], failed[:10])
+ok(answers(visitor) and all(answers(s) for s in held), "old visitors stay")
+ok(not serves(limited), "and count for the limit")
+for s in held:
+    s.close()
+ok(wait_for(lambda: serves(limited), 20), "until they leave")
+visitor.close()
+ok(relay.drained(40), "then nothing is left of the old listeners")
+relay.write_conf()
+eq(relay.ctl("publish", "remove", "127.0.0.1:%d/tcp" % port).returncode, 0,
+   "it is removed")
+ok(wait_for(lambda: not can_connect(port), 10), "and closed, by whoever "
+   "opened it")
+agent.stop()
+relay.stop()
+
+# ---- again and again ----
+
+relay = Installed("often", prefork=1, extra="upgrade spread 0s")
+relay.user_add()
+
+
+def takes():
+    return (len(os.listdir("/proc/%d/fd" % relay.proc.pid)),
+            rss(relay.proc.pid))
+
+
+def filters():
+    with open("/proc/%d/status" % relay.proc.pid) as f:
+        m = re.search(r"Seccomp_filters:\s+(\d+)", f.read())
+    return int(m[1]) if m else 0
+
+
+for i in range(3):
+    upgraded(relay, "--wait")
+wait_for(lambda: len(relay.children()) == 4, 20)
+fds, mem = takes()
+n = filters()
+for i in range(7):
+    upgraded(relay, "--wait")
+ok(wait_for(lambda: len(relay.children()) == 4, 20), "the last old process "
+   "has gone")
+ok(wait_for(lambda: takes()[0] <= fds, 20), "no descriptor is left over",
+   "%r %r" % (fds, takes()))
+ok(takes()[1] < mem + (1 << 20) or SANITIZED, "nor memory",
+   "%r %r" % (mem, takes()))
+eq(filters(), n, "and the system call filter is there once")
+eq(relay.status().get("upgrades"), 10, "ten times")
+relay.stop()
+
 # ---- its limit ----
 
 relay = Installed("limit", prefork=1, extra="upgrade drain 4s spread 1s")
@@ -469,6 +584,17 @@ ok(p.moves(), "it still does")
 eq(p.end(), (0, True), "and ends well")
 ok(relay.drained(40), "the old listeners end")
 eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "all is well")
+p = Pump(env, target.port)
+ok(p.moves(), "a stream")
+install("relayd")
+upgraded(relay)
+ok(p.moves(), "goes on, as before")
+other = relay.token("connect")
+eq(relay.ctl("token", "revoke", other.split("_")[1]).returncode, 0,
+   "something is revoked")
+ok(p.c.p.wait(20) not in (0, None) and
+   wait_for(lambda: relay.status().get("listeners") == 0, 20),
+   "what nobody can look at ends")
 agent.stop()
 relay.stop()
 done()
