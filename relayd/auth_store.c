@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth_sqlite.h"
 
@@ -41,6 +42,7 @@
 static void		 store_close(struct store *);
 static enum store_result store_try(struct store *);
 static enum store_result store_connect(struct store *);
+static int		 store_reads_only(struct store *);
 static enum store_result store_check(struct store *);
 static enum store_result store_check_with(struct store *, const char *);
 static enum store_result store_fail_full(struct store *);
@@ -135,13 +137,29 @@ store_try(struct store *s)
 	return (STORE_DOWN);
 }
 
+/*
+ * A file that it can't open for writing SQLite opens for reading, whatever
+ * the reason, and then never tries again.
+ */
+static int
+store_reads_only(struct store *s)
+{
+	return (sqlite3_db_readonly(s->db, "main") == 1 &&
+	    access(s->file, W_OK) == 0);
+}
+
 static enum store_result
 store_connect(struct store *s)
 {
-	int	 rc;
+	const int	 flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+			    SQLITE_OPEN_NOMUTEX;
+	int		 rc;
 
-	rc = sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sqlite3_open_v2(s->file, &s->db, flags, NULL);
+	if (rc == SQLITE_OK && store_reads_only(s)) {
+		sqlite3_close_v2(s->db);
+		rc = sqlite3_open_v2(s->file, &s->db, flags, NULL);
+	}
 	if (rc != SQLITE_OK)
 		return (store_fail(s, rc));
 	sqlite3_extended_result_codes(s->db, 1);
@@ -305,7 +323,8 @@ store_failed(struct store *s, sqlite3_stmt *st, int rc)
 	if (st != NULL)
 		store_done(st);
 	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ||
-	    rc == SQLITE_READONLY_DBMOVED)
+	    rc == SQLITE_READONLY_DBMOVED ||
+	    (rc == SQLITE_READONLY && store_reads_only(s)))
 		store_close(s);
 	return (r);
 }
