@@ -576,8 +576,15 @@ sandbox_filter(unsigned int may)
 	if (error == 0)
 		error = may & SANDBOX_MAY_PARENT ? filter_parent(ctx) :
 		    filter_child(ctx, may);
-	if (error == 0 && (!(may & SANDBOX_MAY_PARENT) || !filter_known(ctx)))
-		error = seccomp_load(ctx);
+	/*
+	 * libseccomp overlooks some allocations that fail, and makes another
+	 * filter than it was told to.
+	 */
+	errno = 0;
+	if (error == 0 && (!(may & SANDBOX_MAY_PARENT) ||
+	    !filter_known(ctx)) && (error = seccomp_load(ctx)) == 0 &&
+	    errno == ENOMEM)
+		error = -ENOMEM;
 	seccomp_release(ctx);
 	errno = -error;
 	return (error == 0 ? 0 : -1);
