@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@
 #include "log.h"
 #include "proc_internal.h"
 
-#define PROC_RETRY_MS	100	/* when there are no more descriptors */
+#define PROC_RETRY_MS	100	/* when there is no room to read */
 
 static const struct proc_rule *proc_rule_find(const struct proc_peer *,
 			    uint32_t);
@@ -49,6 +50,7 @@ static const char	*proc_rule_check(const struct proc_rule *,
 static int		 proc_dispatch(struct proc_peer *, struct imsg *);
 static int		 proc_peer_drain(struct proc_peer *, int);
 static int		 proc_peer_handle(struct proc_peer *, int);
+static void		 proc_peer_deaf(struct proc_peer *);
 static void		 proc_peer_free(struct proc_peer *);
 static void		 proc_peer_pause(struct proc_peer *);
 static void		 proc_peer_readable(evutil_socket_t, short, void *);
@@ -305,7 +307,7 @@ proc_peer_handle(struct proc_peer *p, int n)
 {
 	int	 bad = 0;
 
-	if (n == -1 && errno == EMFILE) {
+	if (n == -1 && (errno == EMFILE || errno == ENOMEM)) {
 		proc_peer_pause(p);
 		return (1);
 	}
@@ -351,13 +353,13 @@ proc_peer_poll(struct proc_peer *p, int ms)
 	return (proc_peer_handle(p, imsgbuf_read(&p->ibuf)) == 1 ? 0 : -1);
 }
 
-/* No room for a descriptor that comes: it waits in the pipe. */
+/* No room for what comes, as a descriptor: it waits in the pipe. */
 static void
 proc_peer_pause(struct proc_peer *p)
 {
 	struct timeval	 tv = { 0, PROC_RETRY_MS * 1000 };
 
-	log_debug("%s: out of descriptors, reading later", p->name);
+	log_debug("%s: reading later: %s", p->name, strerror(errno));
 	event_del(p->read);
 	evtimer_add(p->retry, &tv);
 }
@@ -415,16 +417,37 @@ proc_peer_writable(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/*
+ * What is lost for want of memory would leave the two of them with different
+ * ideas of what is so.  A child begins anew, and so does one that the parent
+ * has nothing more to say to.
+ */
+static void
+proc_peer_deaf(struct proc_peer *p)
+{
+	struct proc_kid	*k;
+
+	if (proc_self.kind != PROC_PARENT)
+		fatal("message to %s", p->name);
+	p->deaf = 1;
+	if ((k = proc_kid_find(p->kind, p->instance)) == NULL || k->pid == 0)
+		return;
+	log_warnx("no memory for a message to %s (pid %ld): ended", k->name,
+	    (long)k->pid);
+	kill(k->pid, SIGKILL);
+}
+
 int
 proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
     const void *data, size_t len)
 {
-	if (p == NULL || p->gone ||
-	    proc_queued(p) + IMSG_HEADER_SIZE + len > PROC_QUEUE_MAX ||
-	    imsg_compose(&p->ibuf, type, id, 0, fd, data, len) == -1) {
-		if (fd != -1)
-			close(fd);
-		return (-1);
+	if (p == NULL || p->gone || p->deaf ||
+	    proc_queued(p) + IMSG_HEADER_SIZE + len > PROC_QUEUE_MAX)
+		goto fail;
+	if (imsg_compose(&p->ibuf, type, id, 0, fd, data, len) == -1) {
+		if (errno == ENOMEM)
+			proc_peer_deaf(p);
+		goto fail;
 	}
 	if (!event_pending(p->write, EV_WRITE, NULL))
 		event_active(p->write, EV_WRITE, 1);
@@ -434,6 +457,11 @@ proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
 			proc_self.def->congested(p, 1);
 	}
 	return (0);
+
+fail:
+	if (fd != -1)
+		close(fd);
+	return (-1);
 }
 
 int

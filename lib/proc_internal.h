@@ -100,11 +100,12 @@ struct proc_peer {
 	struct imsgbuf		 ibuf;
 	struct event		*read;
 	struct event		*write;
-	struct event		*retry;		/* out of descriptors */
+	struct event		*retry;		/* no room to read */
 	int			 busy;		/* its messages are handled */
 	int			 gone;		/* free it when not busy */
 	int			 xoff;
 	int			 congested;
+	int			 deaf;		/* a message to it was lost */
 	int			 told;		/* peer_up was called */
 	int			 mute;		/* only proc's own messages
 						   count */
