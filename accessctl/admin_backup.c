@@ -185,15 +185,19 @@ dest_fill(int fd, uint64_t bytes)
 	uint64_t	 total = 0;
 	ssize_t		 n, off, w;
 
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+	while ((n = read(fd, buf, sizeof(buf))) > 0 ||
+	    (n == -1 && errno == EINTR)) {
 		for (off = 0; off < n; off += w) {
 			w = write(dest.fd, buf + off, n - off);
+			if (w == -1 && errno == EINTR)
+				w = 0;
 			if (w == -1) {
 				log_warn("%s", dest.file);
 				return (-1);
 			}
 		}
-		total += n;
+		if (n > 0)
+			total += n;
 	}
 	if (n == -1) {
 		log_warn("the copy can't be read");

@@ -242,7 +242,7 @@ char *
 login_slurp(const char *path)
 {
 	char	*buf;
-	ssize_t	 n;
+	ssize_t	 n = 0;
 	size_t	 len = 0;
 	int	 fd;
 
@@ -254,9 +254,20 @@ login_slurp(const char *path)
 		close(fd);
 		return (NULL);
 	}
-	while (len < SLURP_MAX && (n = read(fd, buf + len,
-	    SLURP_MAX - len)) > 0)
+	while (len < SLURP_MAX) {
+		n = read(fd, buf + len, SLURP_MAX - len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
 		len += n;
+	}
+	if (n == -1) {
+		log_warn("%s", path);
+		close(fd);
+		freezero(buf, SLURP_MAX + 1);
+		return (NULL);
+	}
 	close(fd);
 	if (len == SLURP_MAX) {
 		log_warnx("%s: too large", path);

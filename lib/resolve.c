@@ -173,7 +173,8 @@ resolve_thread(void *arg __unused)
 		r->state = ANSWERED;
 		TAILQ_INSERT_TAIL(&answers, r, entry);
 		/* A full pipe wakes the loop as well as one more byte. */
-		(void)!write(answer_fd[1], "", 1);
+		while (write(answer_fd[1], "", 1) == -1 && errno == EINTR)
+			;
 	}
 	nthreads--;
 	pthread_mutex_unlock(&lock);

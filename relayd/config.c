@@ -221,12 +221,23 @@ file_load(const char *name, int secret)
 	}
 	if ((buf = calloc(1, st.st_size + 1)) == NULL)
 		fatal("configuration");
-	while (off < st.st_size && (n = read(fd, buf + off,
-	    st.st_size - off)) > 0)
+	/* Half a chain would still look like a certificate. */
+	while (off < st.st_size) {
+		n = read(fd, buf + off, st.st_size - off);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1) {
+			log_warn("%s", name);
+			goto fail;
+		}
+		if (n == 0)
+			break;
 		off += n;
+	}
 	close(fd);
 	return (buf);
  fail:
+	freezero(buf, st.st_size + 1);
 	close(fd);
 	return (NULL);
 }

@@ -265,7 +265,10 @@ keys_answer(evutil_socket_t fd, short what, void *arg)
 	memset(&answer, 0, sizeof(answer));
 	answer.seq = ask.seq;
 	keys_sign(&ask, &answer);
-	(void)send(fd, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
+	do
+		n = send(fd, &answer, sizeof(answer),
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
 }
 
 static const struct key *

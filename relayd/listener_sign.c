@@ -46,7 +46,10 @@ sign_exchange(const struct sign_ask *ask, struct sign_answer *answer)
 	ssize_t		 n;
 	int		 r;
 
-	if (send(sign_fd, ask, sizeof(*ask), MSG_NOSIGNAL) != sizeof(*ask))
+	do
+		n = send(sign_fd, ask, sizeof(*ask), MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	if (n != sizeof(*ask))
 		return (-1);
 	do {
 		while ((r = poll(&pfd, 1, SIGN_TIMEOUT_MS)) == -1 &&
@@ -54,7 +57,10 @@ sign_exchange(const struct sign_ask *ask, struct sign_answer *answer)
 			continue;
 		if (r != 1)
 			return (-1);
-		n = recv(sign_fd, answer, sizeof(*answer), MSG_DONTWAIT);
+		do
+			n = recv(sign_fd, answer, sizeof(*answer),
+			    MSG_DONTWAIT);
+		while (n == -1 && errno == EINTR);
 		if (n != sizeof(*answer))
 			return (-1);
 		/* An older number is what an earlier wait gave up on. */
