@@ -4,6 +4,7 @@
 #	make test		everything; installs what it needs first
 #	make check		the tests that are quick and need no root
 #	make V=1		shows whole commands
+#	make faults		calls that fail, for half an hour
 #	make VARIANT=asan	the same in obj-asan (see "Variants" below)
 
 VERSION =	0.1.0
@@ -18,8 +19,9 @@ DESTDIR =
 .SECONDARY: $(OBJ)/gen/relayd/parse.c $(OBJ)/gen/agentd/parse.c
 .DELETE_ON_ERROR:
 .PHONY: all helpers tests fuzzers objects install uninstall users demo test \
-    test-build check asan fuzz lint tidy coverage static-agent deb clean \
-    distclean soak soak-run bench bench-agents bench-streams bench-hostile
+    test-build check asan fuzz faults lint tidy coverage static-agent deb \
+    clean distclean soak soak-run bench bench-agents bench-streams bench-hostile \
+    bench-storm
 all:
 
 # configure's findings.  A fresh clone has none: look, and where a tool is
@@ -83,6 +85,11 @@ HARDEN =	-O1 $(SANITIZE) -fsanitize=fuzzer-no-link \
 		-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 HARDEN_LD =	$(SANITIZE) -fsanitize=fuzzer
 WERROR =
+else ifeq ($(VARIANT),fault)
+DEFS +=		-DCULVERT_TEST
+HARDEN =	-O1 -ftrivial-auto-var-init=zero
+HARDEN_LD =	-Wl,--wrap=seccomp_load,--wrap=seccomp_export_bpf
+SEAM =		$(O)/regress/fault/seam.o
 else ifeq ($(VARIANT),lint-gcc)
 CC =		gcc
 CFLAGS =	$(LINT_CFLAGS)
@@ -168,13 +175,13 @@ $(OBJ)/libculvert.a: $(LIB_OBJS)
 	@mkdir -p $(@D)
 	$(call run,ar,$@)rm -f $@ && ar rcs $@ $^
 
-$(OBJ)/relayd: $(relayd_OBJS) $(OBJ)/libculvert.a
+$(OBJ)/relayd: $(relayd_OBJS) $(SEAM) $(OBJ)/libculvert.a
 	$(call run,link,$@)$(LINK) -o $@ $^ $(relayd_LIBS)
 
-$(OBJ)/agentd: $(agentd_OBJS) $(OBJ)/libculvert.a
+$(OBJ)/agentd: $(agentd_OBJS) $(SEAM) $(OBJ)/libculvert.a
 	$(call run,link,$@)$(LINK) -o $@ $^ $(agentd_LIBS)
 
-$(OBJ)/accessctl: $(accessctl_OBJS) $(OBJ)/libculvert.a
+$(OBJ)/accessctl: $(accessctl_OBJS) $(SEAM) $(OBJ)/libculvert.a
 	$(call run,link,$@)$(LINK) -o $@ $^ $(accessctl_LIBS)
 
 $(OBJ)/access-client: | $(OBJ)/accessctl
@@ -213,6 +220,7 @@ test:
 	sh etc/deps.sh all
 	$(MAKE) test-build
 	$(MAKE) $(PARALLEL) VARIANT=asan tests
+	$(MAKE) $(PARALLEL) VARIANT=fault all
 	$(PROVE) obj/regress/lint.t $(call unit,test) $(call unit,asan) \
 	    obj/regress/fuzz.t $(SCRIPTS:%=obj/%) \
 	    $(call scripts,obj-asan,no-asan)
@@ -230,6 +238,13 @@ asan:
 
 fuzz:
 	$(PROVE) --verbose obj/regress/fuzz.t
+
+# Many more failing calls than "make test" takes the time for.
+faults: FAULT_SECONDS = 1800
+faults:
+	$(MAKE) $(PARALLEL) helpers
+	$(MAKE) $(PARALLEL) VARIANT=fault all
+	CULVERT_OBJ=obj FAULT_SECONDS=$(FAULT_SECONDS) regress/e2e/nth.t
 
 lint:
 	$(PROVE) --verbose obj/regress/lint.t
@@ -359,7 +374,7 @@ uninstall:
 
 clean:
 	rm -rf obj obj-test obj-asan obj-fuzz obj-lint-gcc obj-lint-clang
-	rm -rf obj-static obj-deb obj-soak obj-cov
+	rm -rf obj-static obj-deb obj-soak obj-cov obj-fault
 
 distclean: clean
 	rm -f config.mk
