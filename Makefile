@@ -340,9 +340,9 @@ install: all
 	$(foreach r,$(RC_SRCS),install -d $(RC) && $(fill) $(r) >$(OBJ)/filled && \
 	    install -m 755 $(OBJ)/filled $(RC)/$(notdir $(basename $(r))) &&) :
 	$(foreach e,$(EXAMPLE_SRCS),install -m 644 $(e) $(EXAMPLES)/ &&) :
-	$(foreach d,filter.d jail.d,install -d $(SHARE)/fail2ban/$(d) && \
+	$(foreach d,filter.d jail.d,install -d $(SHARE)/culvert/fail2ban/$(d) && \
 	    install -m 644 etc/fail2ban/$(d)/culvert.conf \
-	    $(SHARE)/fail2ban/$(d)/ &&) :
+	    $(SHARE)/culvert/fail2ban/$(d)/ &&) :
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then \
 	    $(MAKE) --no-print-directory users; fi
 

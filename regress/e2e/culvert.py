@@ -445,6 +445,8 @@ class Relay:
 
 
 class Agent:
+    made = 0
+
     def __init__(self, relay, name="pi", token=None, extra="", user=None,
                  wait=True, url=None, obj=OBJ, args=(), ca=True,
                  program=None):
@@ -464,7 +466,9 @@ class Agent:
             lines.append("ca \"%s\"" % make_ca())
         self.conf = write(d + "/agentd.conf",
                           "\n".join(lines + [extra]) + "\n")
-        self.socket = path(d + "/agentd.sock")
+        # Two of one name may be there at once.
+        Agent.made += 1
+        self.socket = path("%s/%d.sock" % (d, Agent.made))
         if ROOT and user is not None:
             shutil.chown(tokfile, user)
             shutil.chown(path(d), user)
