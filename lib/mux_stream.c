@@ -175,8 +175,17 @@ stream_ask(struct mux_stream *s)
 void
 mux_meter(struct mux_stream *s, struct meter_flow *f)
 {
-	if (s->flags & (STREAM_DEAD | STREAM_FIN_IN))
+	if (s->flags & STREAM_DEAD)
 		return;
+	if (s->flags & STREAM_FIN_IN) {
+		/* All of it may have been early data. */
+		if (f != NULL && (s->flags & (STREAM_OURS |
+		    STREAM_ACCEPTED)) == 0) {
+			meter_lend(f, s->queue.len);
+			meter_came(f, s->queue.len, s->mux->now);
+		}
+		return;
+	}
 	if (s->meter != NULL) {
 		meter_back(s->meter, s->arriving + s->given);
 		meter_end(s->meter);

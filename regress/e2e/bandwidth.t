@@ -179,6 +179,72 @@ for _ in range(20):
 ok(worst < 5, "a keystroke gets through beside the bulk", worst)
 c.kill()
 
+# ---- many that say little: their early data is no way around ----
+
+relay.ctl("user", "limit", "you@example.org", "--bandwidth", "128K")
+fwd = free_port()
+forward = Forward(env, "127.0.0.1:%d:pi:%d" % (fwd, meter.port))
+d.kill()
+d2.kill()
+time.sleep(1)
+got, t = meter.got, time.monotonic()
+small = []
+
+
+def uploads():
+    for _ in range(15):
+        try:
+            s = socket.create_connection(("127.0.0.1", fwd), 30)
+            s.sendall(b"u" + b"\0" * 49999)
+            s.shutdown(socket.SHUT_WR)
+            while s.recv(4096):
+                pass
+            s.close()
+        except OSError:
+            pass
+
+
+for _ in range(4):
+    small.append(threading.Thread(target=uploads))
+    small[-1].start()
+for th in small:
+    th.join(120)
+n, t = meter.got - got, time.monotonic() - t
+ok(n >= 60 * 49999, "all of many small uploads gets there", n)
+ok(n / t < 2 * 128 * K, "and no faster than the limit", "%.0f" % (n / t))
+forward.stop()
+d, d2 = Down(env, meter.port), Down(env, meter.port)
+relay.ctl("user", "limit", "you@example.org", "--bandwidth", "default")
+
+# ---- UDP ----
+
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * M)
+udp.bind(("127.0.0.1", 0))
+udp_got = 0
+
+
+def udp_sink():
+    global udp_got
+    while True:
+        udp_got += len(udp.recv(65536))
+
+
+threading.Thread(target=udp_sink, daemon=True).start()
+relay.ctl("user", "limit", "you@example.org", "--bandwidth", "200K")
+up = free_port()
+forward = Forward(env, "%d:pi:127.0.0.1:%d/udp" % (
+    up, udp.getsockname()[1]))
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.monotonic() + 6
+while time.monotonic() < end:
+    out.sendto(b"x" * 1000, ("127.0.0.1", up))
+    time.sleep(0.0005)
+ok(200 * K < udp_got < 12 * 200 * K, "datagrams over the limit are lost",
+   udp_got)
+forward.stop()
+relay.ctl("user", "limit", "you@example.org", "--bandwidth", "default")
+
 # ---- kill -9 of router and auth ----
 
 for who in ("router", "auth"):

@@ -931,11 +931,57 @@ limited_datagrams_are_lost(void **state)
 	wire_free(&w);
 }
 
+/* Early data of a stream that waited for its limit is paid for. */
+static struct mux_stream	*early_peer;
+
+static void
+early_open(struct mux *m, void *arg, struct mux_stream *s,
+    const struct mux_open *open)
+{
+	early_peer = s;
+	mux_stream_own(s, &datagram_ops, NULL);
+}
+
+static const struct mux_ops early_mux_ops = {
+	.open = early_open
+};
+
+static void
+early_data_is_paid_for(void **state)
+{
+	struct meter		*on[1], m;
+	struct wire		 w;
+	int			 fin;
+
+	for (fin = 0; fin < 2; fin++) {
+		wire_up(&w, &early_mux_ops, NULL, 1 << 28);
+		meters_init(&meters, NULL, NULL);
+		memset(&m, 0, sizeof(m));
+		meter_set(&meters, &m, 100000, wire_now);
+		on[0] = &m;
+		early_peer = NULL;
+		assert_int_equal(flow_open(0, w.m[0], fin ? 50000 :
+		    FLOW_ENDLESS, 0), 0);
+		wire_turn(&w);
+		wire_turn(&w);
+		assert_non_null(early_peer);
+		assert_int_equal(mux_queued(early_peer), fin ? 50000 :
+		    MUX_CREDIT_EARLY);
+		meter_flow_init(&meter_flows[0], &meters, on, 1);
+		mux_meter(early_peer, &meter_flows[0]);
+		assert_int_equal(m.used, fin ? 50000 : MUX_CREDIT_EARLY);
+		wire_free(&w);
+		meter_end(&meter_flows[0]);
+		assert_int_equal(m.loose, 0);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limited_datagrams_are_lost),
+		cmocka_unit_test(early_data_is_paid_for),
 		cmocka_unit_test(limit_is_reached_and_kept),
 		cmocka_unit_test(limited_streams_share_alike),
 		cmocka_unit_test(limited_echo_beside_bulk),
