@@ -40,6 +40,9 @@
 #define STEPS	3000
 #define ROUNDS	25
 
+static struct meters	 random_meters;
+static struct meter	 random_limits[3];
+
 static void
 wire_up(struct wire *w, const struct mux_ops *ops, void *arg, size_t limit)
 {
@@ -48,6 +51,8 @@ wire_up(struct wire *w, const struct mux_ops *ops, void *arg, size_t limit)
 	memset(w, 0, sizeof(*w));
 	memset(flows, 0, sizeof(flows));
 	wire_now = 1000000;
+	meters_init(&random_meters, NULL, NULL);
+	memset(random_limits, 0, sizeof(random_limits));
 	for (i = 0; i < 2; i++)
 		w->budget[i].limit = limit;
 	wire_init(w, wire_mux(ops, arg, 1, &w->budget[0]),
@@ -139,6 +144,39 @@ random_accept(int nflows)
 		mux_accept(f->end[1].s);
 }
 
+/* Limits come and go, on either way of either end. */
+static struct meter_flow random_in[FLOWS][2], random_out[FLOWS][2];
+
+static void
+random_meter(int nflows)
+{
+	struct meter	*on[2];
+	int		 i = random() % nflows, j = random() % 2;
+	struct end	*e = &flows[i].end[j];
+
+	if (random() % 4 == 0)
+		meter_set(&random_meters, &random_limits[random() % 3],
+		    random() % 4 == 0 ? 0 : 1000 + random() % 10000000,
+		    wire_now);
+	if (e->s == NULL)
+		return;
+	on[0] = &random_limits[random() % 3];
+	on[1] = random() % 2 ? &random_limits[random() % 3] : NULL;
+	if (random() % 2) {
+		mux_meter(e->s, NULL);
+		if (random() % 3 == 0)
+			return;
+		meter_flow_init(&random_in[i][j], &random_meters, on, 2);
+		mux_meter(e->s, &random_in[i][j]);
+	} else {
+		mux_pace(e->s, NULL);
+		if (random() % 3 == 0)
+			return;
+		meter_flow_init(&random_out[i][j], &random_meters, on, 2);
+		mux_pace(e->s, &random_out[i][j]);
+	}
+}
+
 static void
 random_step(struct wire *w, int *nflows)
 {
@@ -150,7 +188,11 @@ random_step(struct wire *w, int *nflows)
 	if (*nflows == 0)
 		return;
 	e = random_end(*nflows);
-	switch (random() % 12) {
+	switch (random() % 13) {
+	case 12:
+		random_meter(*nflows);
+		(void)meter_run(&random_meters, wire_now);
+		break;
 	case 0:
 		e->mute = 1;
 		break;
@@ -209,6 +251,10 @@ settle(struct wire *w, int nflows)
 					mux_accept(e->s);
 				end_read(e, SIZE_MAX);
 			}
+		for (i = 0; i < 3; i++)
+			meter_set(&random_meters, &random_limits[i], 0,
+			    wire_now);
+		(void)meter_run(&random_meters, wire_now);
 		idle = wire_turn(w) > 0 ? 0 : idle + 1;
 		wire_now += 100000;
 		check_mux(w->m[0]);
@@ -264,6 +310,9 @@ random_round(unsigned int n)
 		whole += flows[i].end[0].done && flows[i].end[1].done;
 	}
 	assert_true(whole > nflows / 3);
+	assert_true(TAILQ_EMPTY(&random_meters.ring));
+	for (i = 0; i < 3; i++)
+		assert_int_equal(random_limits[i].loose, 0);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(w.budget[i].used, 0);
 		assert_true(TAILQ_EMPTY(&w.m[i]->streams));
