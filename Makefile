@@ -20,8 +20,8 @@ DESTDIR =
 .DELETE_ON_ERROR:
 .PHONY: all helpers tests fuzzers objects install uninstall users demo test \
     test-build check asan fuzz faults lint tidy coverage static-agent deb \
-    clean distclean soak soak-run bench bench-agents bench-streams bench-hostile \
-    bench-storm
+    clean distclean soak soak-run bench bench-agents bench-streams \
+    bench-hostile
 all:
 
 # configure's findings.  A fresh clone has none: look, and where a tool is
@@ -90,6 +90,7 @@ DEFS +=		-DCULVERT_TEST
 HARDEN =	-O1 -ftrivial-auto-var-init=zero
 HARDEN_LD =	-Wl,--wrap=seccomp_load,--wrap=seccomp_export_bpf
 SEAM =		$(O)/regress/fault/seam.o
+WERROR =
 else ifeq ($(VARIANT),lint-gcc)
 CC =		gcc
 CFLAGS =	$(LINT_CFLAGS)

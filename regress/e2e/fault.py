@@ -20,7 +20,7 @@ ERRORS = {
     "open": [errno.EMFILE, errno.EIO],
     "socket": [errno.EMFILE, errno.ENFILE],
 }
-_HEAD = struct.Struct("=IIIIQQQQ")
+_HEAD = struct.Struct("=IIIIQQQQq")
 
 
 class Faults:
@@ -35,7 +35,7 @@ class Faults:
     def arm(self, kind, call, at, times=1, error=None, slow=0):
         self.disarm()
         _HEAD.pack_into(self.map, 0, KINDS.index(kind), CALLS.index(call),
-                        error or ERRORS[call][0], slow, at, 0, 0, 0)
+                        error or ERRORS[call][0], slow, at, 0, 0, 0, 0)
         struct.pack_into("=Q", self.map, 24, times)     # the last word
 
     def disarm(self):
@@ -43,6 +43,10 @@ class Faults:
 
     def slow(self, on):
         struct.pack_into("=I", self.map, 12, on)
+
+    def clock(self, seconds):
+        """Put the wall clock on by so much, of all processes at once."""
+        struct.pack_into("=q", self.map, 48, seconds)
 
     @property
     def fired(self):

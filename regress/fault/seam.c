@@ -21,7 +21,7 @@
  * variable CULVERT_FAULT names a file that all processes map before their
  * sandboxes close; a test writes into it which kind of process shall see
  * which call fail, the how many-th from now and how often, and reads how
- * often each was made.  A process that was started again goes on counting
+ * often each was made; and how wrong the wall clock shall be.  A process that was started again goes on counting
  * where the one before it ended, so it is not hit by the same fault again.
  *
  * With slow set, every process gets a byte at a time (or a few), EINTR and
@@ -33,6 +33,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -44,6 +45,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
@@ -81,6 +83,7 @@ struct fault {
 	uint64_t	 times;		/* ...and so many in all; 0: none */
 	uint64_t	 seen;		/* since then */
 	uint64_t	 fired;
+	int64_t		 clock;		/* s that the wall clock is off */
 	uint64_t	 made[nitems(kinds)][CALLS];	/* in all */
 };
 
@@ -508,6 +511,42 @@ open64(const char *path, int flags, ...)
 		va_end(ap);
 	}
 	return (openat(AT_FDCWD, path, flags, mode));
+}
+
+/* ---- the wall clock; the other one does not jump ---- */
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	if (syscall(SYS_clock_gettime, id, ts) == -1)
+		return (-1);
+	if (fault != NULL && (id == CLOCK_REALTIME ||
+	    id == CLOCK_REALTIME_COARSE))
+		ts->tv_sec += fault->clock;
+	return (0);
+}
+
+int
+gettimeofday(struct timeval *tv, void *tz)
+{
+	struct timespec	 ts;
+
+	(void)tz;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	tv->tv_sec = ts.tv_sec;
+	tv->tv_usec = ts.tv_nsec / 1000;
+	return (0);
+}
+
+time_t
+time(time_t *t)
+{
+	struct timespec	 ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (t != NULL)
+		*t = ts.tv_sec;
+	return (ts.tv_sec);
 }
 
 /* ---- descriptors ---- */
