@@ -3,7 +3,8 @@
 """The Nth allocation, write, read, fsync, open or socket of each process
 fails: no process crashes or hangs, no stream is wrong, and soon all is well
 again.  A sample for FAULT_SECONDS, or with FAULT_ALL=1 each N in turn.
-FAULT_SEED repeats a sample; FAULT_ONLY=auth:malloc looks at one."""
+FAULT_SEED repeats a sample; FAULT_ONLY=start:auth:malloc looks at one, and
+FAULT_FROM=2900 at those from there on."""
 import os
 import random
 import sys
@@ -16,7 +17,8 @@ if not os.path.exists(FAULT_OBJ + "/relayd"):
     skip_all("needs \"make VARIANT=fault\"")
 seed = int(os.environ.get("FAULT_SEED") or random.randrange(1 << 32))
 seconds = float(os.environ.get("FAULT_SECONDS") or 90)
-every = bool(os.environ.get("FAULT_ALL"))
+first = int(os.environ.get("FAULT_FROM") or 1)
+every = bool(os.environ.get("FAULT_ALL")) or first > 1
 only = os.environ.get("FAULT_ONLY", "")
 rng = random.Random(seed)
 print("# FAULT_SEED=%d" % seed, file=sys.stderr)
@@ -206,7 +208,7 @@ plan = []
 def plans():
     if every:
         for how, kind, call, n in todo:
-            for at in range(1, n + 1):
+            for at in range(first, n + 1):
                 yield how, kind, call, n, at
         return
     while True:
@@ -218,7 +220,7 @@ def plans():
 for how, kind, call, n, at in plans():
     if time.monotonic() > end:
         break
-    times = rng.choice((1, 1, 1, 2, 20))
+    times = 1 if every else rng.choice((1, 1, 1, 2, 20))
     error = rng.choice(ERRORS[call])
     what = "%s %s %s %d of %d, %d times, error %d" % (
         how, kind, call, at, n, times, error)
