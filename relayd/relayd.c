@@ -161,6 +161,7 @@ int
 main(int argc, char **argv)
 {
 	struct proc_options	 opt = { .argc = argc, .argv = argv };
+	static char		 resume[512];	/* outlives the title */
 	const char		*errstr;
 	char			 path[PATH_MAX];
 	int			 ch, check = 0;
@@ -198,7 +199,10 @@ main(int argc, char **argv)
 			opt.test = strdup(optarg);
 			break;
 		case 'U':
-			opt.resume = strdup(optarg);
+			if (strlcpy(resume, optarg, sizeof(resume)) >=
+			    sizeof(resume))
+				usage();
+			opt.resume = resume;
 			break;
 		case 'v':
 			opt.verbose++;
