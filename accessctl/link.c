@@ -68,7 +68,7 @@ struct relay_link {
 	struct link_client		*client;
 	struct link			*link;
 	struct link			*next;	/* made before that is left */
-	struct link			*left[LEFT_MAX];	/* oldest first */
+	struct link			*left[LEFT_MAX]; /* oldest first */
 	size_t				 nleft;
 	int				 up;
 	int				 retry;

@@ -28,7 +28,7 @@
  *	new ones.  Those do so over some seconds, and keep the old links for
  *	what these carry.
  *  SESSIONS	The old auth hands its log-ins to the new one, by a pipe that
- *	nobody else has: so no listener, old or new, can make one up.
+ *	nobody else has: so no listener, old or new, can make one upgrade.
  *  ROUTER	The old router ends, as it does when it dies: streams go on
  *	without one for a while, and what needs one waits.
  *  AUTH	The old auth ends.  There is never more than one that has the
@@ -67,14 +67,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "listen.h"
 #include "listen_publish.h"
 #include "log.h"
 #include "parent.h"
-#include "state.h"
+#include "upgrade.h"
 
-#define ARGS_MAX	32
 #define QUIET_MS	2000
 #define SESSIONS_MS	3000
 #define END_MS		4000		/* killed before that */
@@ -83,41 +80,9 @@
 #define TICK_MS		500
 #define PATIENCE_MS	3000		/* for links to be announced */
 
-enum step { STEP_NONE, STEP_QUIET, STEP_SESSIONS, STEP_ROUTER, STEP_AUTH,
-	STEP_SERVE };
-
-static struct {
-	char		*args[ARGS_MAX + 1];
-	size_t		 nargs;
-	char		 program[PATH_MAX];
-	uint32_t	 client;	/* that asked; 0: none */
-	uint64_t	 count;		/* upgrades that there were */
-	char		 from[32];	/* the version before this */
-	enum step	 step;
-	int		 began;		/* auth may serve */
-	int		 serves;	/* all may */
-	uint64_t	 began_ms;
-	struct event	*timer;		/* of a step */
-	struct event	*tick;		/* while some drain */
-	int		 waiting[PROC_INSTANCES_MAX];	/* not quiet yet */
-	uint64_t	 until[PROC_INSTANCES_MAX];	/* ms; 0: no limit */
-	int		 known[PROC_INSTANCES_MAX];	/* from before */
-}			 up;
-
-/* What the one before said of itself. */
-static struct {
-	struct relayd_conf	*conf;	/* only what can't change, and
-					   sockets */
-	int			 control_fd;
-	int			 nonce;
-	int			 was;	/* there was one */
-}			 before = { .control_fd = -1 };
+struct upgrade	 upgrade;
 
 static int	upgrade_begin(uint32_t, char *, size_t);
-static int	upgrade_differs(const struct relayd_conf *);
-static int	restore_listen(const struct state_line *);
-static int	restore_conf(const struct state_line *);
-static int	restore_nonce(const struct state_line *);
 static void	step_to(enum step, int);
 static void	step_late(evutil_socket_t, short, void *);
 static void	step_next(void);
@@ -149,8 +114,8 @@ upgrade_arg(const char *flag, const char *value)
 
 	for (i = 0; i < nitems(words) && words[i] != NULL; i++) {
 		/* The first is the program. */
-		if (up.nargs + 1 >= ARGS_MAX ||
-		    (up.args[++up.nargs] = strdup(words[i])) == NULL)
+		if (upgrade.nargs + 1 >= UPGRADE_ARGS_MAX ||
+		    (upgrade.args[++upgrade.nargs] = strdup(words[i])) == NULL)
 			fatalx("too many arguments");
 	}
 }
@@ -167,22 +132,22 @@ upgrade_program(const char *argv0)
 	ssize_t		 n;
 
 	if (argv0[0] == '/')
-		(void)strlcpy(up.program, argv0, sizeof(up.program));
+		(void)strlcpy(upgrade.program, argv0, sizeof(upgrade.program));
 	else if (strchr(argv0, '/') != NULL &&
-	    getcwd(up.program, sizeof(up.program)) != NULL &&
-	    (strlcat(up.program, "/", sizeof(up.program)) >=
-	    sizeof(up.program) || strlcat(up.program, argv0,
-	    sizeof(up.program)) >= sizeof(up.program)))
-		up.program[0] = '\0';
+	    getcwd(upgrade.program, sizeof(upgrade.program)) != NULL &&
+	    (strlcat(upgrade.program, "/", sizeof(upgrade.program)) >=
+	    sizeof(upgrade.program) || strlcat(upgrade.program, argv0,
+	    sizeof(upgrade.program)) >= sizeof(upgrade.program)))
+		upgrade.program[0] = '\0';
 	/* After an upgrade the name is what counts. */
-	if (up.program[0] != '\0' && (stat("/proc/self/exe", &a) == -1 ||
-	    (stat(up.program, &b) == 0 && a.st_dev == b.st_dev &&
+	if (upgrade.program[0] != '\0' && (stat("/proc/self/exe", &a) == -1 ||
+	    (stat(upgrade.program, &b) == 0 && a.st_dev == b.st_dev &&
 	    a.st_ino == b.st_ino)))
 		return;
 	n = readlink("/proc/self/exe", cwd, sizeof(cwd) - 1);
 	if (n > 0) {
 		cwd[n] = '\0';
-		(void)strlcpy(up.program, cwd, sizeof(up.program));
+		(void)strlcpy(upgrade.program, cwd, sizeof(upgrade.program));
 	}
 }
 
@@ -191,7 +156,7 @@ upgrade_begin(uint32_t client, char *why, size_t size)
 {
 	int	 i, n = 0;
 
-	if (up.step != STEP_NONE) {
+	if (upgrade.step != STEP_NONE) {
 		strlcpy(why, "an upgrade is under way", size);
 		return (-1);
 	}
@@ -202,11 +167,11 @@ upgrade_begin(uint32_t client, char *why, size_t size)
 		    "drain: that is enough", proc_old_count(PROC_LISTENER));
 		return (-1);
 	}
-	up.args[0] = up.program;
-	up.args[up.nargs + 1] = NULL;
-	if (proc_upgrade(up.args, why, size) == -1)
+	upgrade.args[0] = upgrade.program;
+	upgrade.args[upgrade.nargs + 1] = NULL;
+	if (proc_upgrade(upgrade.args, why, size) == -1)
 		return (-1);
-	up.client = client;
+	upgrade.client = client;
 	return (0);
 }
 
@@ -241,235 +206,20 @@ upgrade_stays(const char *why)
 	struct ctl_end	 end;
 
 	log_warnx("upgrade: %s; the old processes go on", why);
-	if (up.client != 0) {
+	if (upgrade.client != 0) {
 		memset(&end, 0, sizeof(end));
 		end.code = CTL_CODE_INVALID;
 		snprintf(end.text, sizeof(end.text), "%s; nothing has "
 		    "changed", why);
 		(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_RELOADED,
-		    up.client, -1, &end, sizeof(end));
+		    upgrade.client, -1, &end, sizeof(end));
 	}
-	up.client = 0;
-	if (proc_resumed_back() && before.conf != NULL) {
-		config_free(before.conf);
-		before.conf = NULL;
+	upgrade.client = 0;
+	if (proc_resumed_back() && upgrade.tick == NULL) {
+		upgrade_forget();
 		publish_adopt(0);
 		drain_start();
 	}
-}
-
-/* ---- what is left to the next one ---- */
-
-void
-upgrade_save(struct state *st)
-{
-	struct listen_addr	*l;
-	char			 text[2 * sizeof(relayd_nonce_key) + 1];
-	char			 host[ADDR_STRLEN];
-	size_t			 n;
-	int			 i;
-
-	state_begin(st, "conf");
-	state_text(st, conf->state);
-	state_text(st, conf->control);
-	state_text(st, conf->user);
-	state_number(st, conf->prefork);
-	state_number(st, conf->log_dest);
-	state_number(st, conf->log_facility);
-	state_end(st);
-	for (n = 0; n < sizeof(relayd_nonce_key); n++)
-		snprintf(text + 2 * n, 3, "%02x", relayd_nonce_key[n]);
-	state_begin(st, "nonce");
-	state_text(st, text);
-	state_end(st);
-	explicit_bzero(text, sizeof(text));
-	state_begin(st, "upgrades");
-	state_number(st, up.count);
-	state_number(st, up.client);
-	state_text(st, CULVERT_VERSION);
-	state_text(st, up.program);
-	state_end(st);
-	state_begin(st, "control");
-	proc_save_fd(st, control_fd);
-	state_end(st);
-	TAILQ_FOREACH(l, &conf->listens, entry) {
-		for (i = 0; i < conf->prefork; i++) {
-			state_begin(st, "listen");
-			state_text(st, addr_format_host(
-			    (struct sockaddr *)&l->ss, host));
-			state_number(st,
-			    addr_port((struct sockaddr *)&l->ss));
-			state_number(st, i);
-			proc_save_fd(st, l->fds[i]);
-			state_end(st);
-		}
-	}
-	publish_save(st);
-	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		if (proc_peer(PROC_LISTENER, i) == NULL)
-			continue;
-		state_begin(st, "listener");
-		state_number(st, i);
-		state_number(st, listener_slot(i));
-		state_number(st, up.until[i]);
-		state_end(st);
-	}
-}
-
-static int
-restore_conf(const struct state_line *line)
-{
-	struct relayd_conf	*c = before.conf;
-	long long		 prefork, dest, facility;
-
-	if (line->n < 6 ||
-	    state_get(line, 3, 1, PREFORK_MAX, &prefork) == -1 ||
-	    state_get(line, 4, 0, INT_MAX, &dest) == -1 ||
-	    state_get(line, 5, 0, INT_MAX, &facility) == -1)
-		return (-1);
-	free(c->state);
-	free(c->control);
-	free(c->user);
-	c->state = strdup(line->fields[0]);
-	c->control = strdup(line->fields[1]);
-	c->user = strdup(line->fields[2]);
-	if (c->state == NULL || c->control == NULL || c->user == NULL)
-		fatal("upgrade");
-	c->prefork = prefork;
-	c->log_dest = dest;
-	c->log_facility = facility;
-	return (0);
-}
-
-static int
-restore_listen(const struct state_line *line)
-{
-	struct sockaddr_storage	 ss;
-	struct listen_addr	*l;
-	long long		 slot;
-	int			 i;
-
-	if (line->n < 4 || addr_parse(line->fields[0], line->fields[1],
-	    &ss) == -1 ||
-	    state_get(line, 2, 0, before.conf->prefork - 1, &slot) == -1)
-		return (-1);
-	TAILQ_FOREACH(l, &before.conf->listens, entry)
-		if (memcmp(&l->ss, &ss, sizeof(ss)) == 0)
-			break;
-	if (l == NULL) {
-		if ((l = calloc(1, sizeof(*l))) == NULL || (l->fds =
-		    calloc(before.conf->prefork, sizeof(int))) == NULL)
-			fatal("upgrade");
-		l->ss = ss;
-		for (i = 0; i < before.conf->prefork; i++)
-			l->fds[i] = -1;
-		TAILQ_INSERT_TAIL(&before.conf->listens, l, entry);
-	}
-	if ((l->fds[slot] = proc_restore_fd(line, 3)) == -1)
-		return (-1);
-	return (0);
-}
-
-static int
-restore_nonce(const struct state_line *line)
-{
-	unsigned int	 byte;
-	size_t		 i;
-
-	if (line->n < 1 || strlen(line->fields[0]) != 2 * sizeof(relayd_nonce_key))
-		return (-1);
-	for (i = 0; i < sizeof(relayd_nonce_key); i++) {
-		if (sscanf(line->fields[0] + 2 * i, "%2x", &byte) != 1)
-			return (-1);
-		relayd_nonce_key[i] = byte;
-	}
-	before.nonce = 1;
-	return (0);
-}
-
-int
-upgrade_restore(const struct state_line *line)
-{
-	long long	 n, slot, until;
-
-	if (!before.was)
-		before.conf = config_new();
-	before.was = 1;
-	if (strcmp(line->name, "conf") == 0)
-		return (restore_conf(line));
-	if (strcmp(line->name, "listen") == 0)
-		return (restore_listen(line));
-	if (strcmp(line->name, "published") == 0 ||
-	    strcmp(line->name, "port") == 0)
-		return (publish_restore(line));
-	if (strcmp(line->name, "nonce") == 0)
-		return (restore_nonce(line));
-	if (strcmp(line->name, "control") == 0)
-		return ((before.control_fd = proc_restore_fd(line, 0)) ==
-		    -1 ? -1 : 0);
-	if (strcmp(line->name, "upgrades") == 0) {
-		if (line->n < 4 || state_get(line, 0, 0, INT32_MAX, &n) == -1)
-			return (-1);
-		up.count = n;
-		if (state_get(line, 1, 0, UINT32_MAX, &n) == -1)
-			return (-1);
-		up.client = n;
-		(void)strlcpy(up.from, line->fields[2], sizeof(up.from));
-		(void)strlcpy(up.program, line->fields[3],
-		    sizeof(up.program));
-	}
-	if (strcmp(line->name, "listener") == 0) {
-		if (state_get(line, 0, 0, PROC_INSTANCES_MAX - 1, &n) == -1 ||
-		    state_get(line, 1, -1, PREFORK_MAX - 1, &slot) == -1 ||
-		    state_get(line, 2, 0, INT64_MAX, &until) == -1)
-			return (-1);
-		listener_slot_set(n, slot);
-		up.known[n] = 1;
-		up.until[n] = until;
-	}
-	/* A later version may have more to say. */
-	return (0);
-}
-
-static int
-upgrade_differs(const struct relayd_conf *c)
-{
-	const struct relayd_conf	*b = before.conf;
-
-	return (c->prefork != b->prefork || strcmp(c->state, b->state) != 0 ||
-	    strcmp(c->control, b->control) != 0 ||
-	    strcmp(c->user, b->user) != 0 || c->log_dest != b->log_dest ||
-	    c->log_facility != b->log_facility);
-}
-
-int
-upgrade_config(struct relayd_conf *c, int rehearse)
-{
-	int	 i;
-
-	if (before.conf == NULL || before.control_fd == -1 || !before.nonce) {
-		log_warnx("the running relayd leaves too little");
-		return (-1);
-	}
-	if (upgrade_differs(c)) {
-		log_warnx("prefork, state, control, user and log to change "
-		    "only with a restart");
-		return (-1);
-	}
-	if (rehearse) {
-		/* Our listeners will not be beside any others. */
-		for (i = 0; i < PROC_INSTANCES_MAX; i++)
-			listener_slot_set(i, -1);
-		return (listen_rehearse(c, before.conf));
-	}
-	if (proc_resumed_back()) {
-		for (i = 0; i < PROC_INSTANCES_MAX; i++)
-			if (up.known[i])
-				listener_joins(i);
-		up.began = up.serves = 1;
-	}
-	control_fd = before.control_fd;
-	return (listen_open(c, before.conf));
 }
 
 /* ---- taking over ---- */
@@ -484,9 +234,9 @@ upgrade_configure(struct proc_peer *p)
 	int	 kind = proc_peer_kind(p);
 
 	/* From the start, unless there is something to take over. */
-	if (!before.was)
-		up.began = up.serves = 1;
-	if (kind == PROC_AUTH ? up.began : up.serves)
+	if (!upgrade.resumed)
+		upgrade.began = upgrade.serves = 1;
+	if (kind == PROC_AUTH ? upgrade.began : upgrade.serves)
 		tell_serve(p);
 	if (kind == PROC_ROUTER)
 		tell_old();
@@ -501,7 +251,7 @@ tell_serve(struct proc_peer *p)
 
 	memset(&serve, 0, sizeof(serve));
 	/* The first has nothing to wait for. */
-	if (kind == PROC_ROUTER && (routers++ > 0 || before.was))
+	if (kind == PROC_ROUTER && (routers++ > 0 || upgrade.resumed))
 		serve.patience_ms = PATIENCE_MS;
 	for (i = 0; kind == PROC_ROUTER && i < PROC_INSTANCES_MAX; i++)
 		if (proc_is_old(PROC_LISTENER, i) &&
@@ -522,8 +272,8 @@ tell_old(void)
 	int		 i;
 
 	memset(&old, 0, sizeof(old));
-	old.upgrades = up.count;
-	(void)strlcpy(old.from, up.from, sizeof(old.from));
+	old.upgrades = upgrade.count;
+	(void)strlcpy(old.from, upgrade.from, sizeof(old.from));
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 		if (proc_exists(PROC_LISTENER, i))
 			old.present |= 1ULL << i;
@@ -531,8 +281,8 @@ tell_old(void)
 			continue;
 		old.listeners++;
 		old.joined += proc_old_understands(PROC_LISTENER, i);
-		if (up.until[i] > until)
-			until = up.until[i];
+		if (upgrade.until[i] > until)
+			until = upgrade.until[i];
 	}
 	if (until != 0)
 		old.until = time(NULL) + (int64_t)(until - now_ms()) / 1000;
@@ -545,8 +295,8 @@ drain_start(void)
 {
 	struct timeval	 tv = { TICK_MS / 1000, TICK_MS % 1000 * 1000 };
 
-	up.tick = event_new(proc_base(), -1, EV_PERSIST, drain_tick, NULL);
-	if (up.tick == NULL || event_add(up.tick, &tv) == -1)
+	upgrade.tick = event_new(proc_base(), -1, EV_PERSIST, drain_tick, NULL);
+	if (upgrade.tick == NULL || event_add(upgrade.tick, &tv) == -1)
 		fatal("event");
 }
 
@@ -555,14 +305,14 @@ step_to(enum step step, int ms)
 {
 	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
 
-	up.step = step;
-	evtimer_add(up.timer, &tv);
+	upgrade.step = step;
+	evtimer_add(upgrade.timer, &tv);
 }
 
 static void
 step_late(evutil_socket_t fd, short what, void *arg)
 {
-	log_debug("upgrade: step %d takes too long", up.step);
+	log_debug("upgrade: step %d takes too long", upgrade.step);
 	step_next();
 }
 
@@ -572,21 +322,20 @@ upgrade_takeover(void)
 	uint64_t	 now = now_ms();
 	int		 i;
 
-	up.timer = evtimer_new(proc_base(), step_late, NULL);
-	if (up.timer == NULL)
+	upgrade.timer = evtimer_new(proc_base(), step_late, NULL);
+	if (upgrade.timer == NULL)
 		fatal("event");
 	/* Its sockets are ours as well, by other descriptors. */
-	config_free(before.conf);
-	before.conf = NULL;
+	upgrade_forget();
 	publish_adopt(1);
-	up.count++;
-	up.began_ms = now;
+	upgrade.count++;
+	upgrade.began_ms = now;
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 		if (!proc_is_old(PROC_LISTENER, i))
 			continue;
-		up.waiting[i] = 1;
-		if (up.until[i] == 0)
-			up.until[i] = now + conf->upgrade_drain_ms;
+		upgrade.waiting[i] = 1;
+		if (upgrade.until[i] == 0)
+			upgrade.until[i] = now + conf->upgrade_drain_ms;
 	}
 	proc_old_drain(PROC_LISTENER, conf->upgrade_spread_ms);
 	step_to(STEP_QUIET, QUIET_MS);
@@ -600,20 +349,20 @@ upgrade_old(int kind, int instance, int quiet)
 	int	 i;
 
 	if (kind == PROC_LISTENER && instance != -1) {
-		up.waiting[instance] = 0;
+		upgrade.waiting[instance] = 0;
 		if (!quiet) {
 			listener_slot_set(instance, -1);
-			up.until[instance] = 0;
+			upgrade.until[instance] = 0;
 			tell_old();
 			if (proc_old_count(PROC_LISTENER) == 0)
 				log_info("upgrade: the last of the old "
 				    "listeners has ended");
 		}
 	}
-	switch (up.step) {
+	switch (upgrade.step) {
 	case STEP_QUIET:
 		for (i = 0; i < PROC_INSTANCES_MAX; i++)
-			if (up.waiting[i])
+			if (upgrade.waiting[i])
 				return;
 		break;
 	case STEP_SESSIONS:
@@ -640,8 +389,8 @@ step_next(void)
 {
 	static const struct timeval	 tv = { KEYS_MS / 1000, 0 };
 
-	evtimer_del(up.timer);
-	switch (up.step) {
+	evtimer_del(upgrade.timer);
+	switch (upgrade.step) {
 	case STEP_QUIET:
 		step_to(STEP_SESSIONS, SESSIONS_MS);
 		step_sessions();
@@ -657,13 +406,13 @@ step_next(void)
 		upgrade_old(PROC_AUTH, -1, 0);
 		break;
 	case STEP_AUTH:
-		up.began = 1;
+		upgrade.began = 1;
 		step_to(STEP_SERVE, SERVE_MS);
 		if (proc_peer(PROC_AUTH, 0) != NULL)
 			tell_serve(proc_peer(PROC_AUTH, 0));
 		break;
 	case STEP_SERVE:
-		up.step = STEP_NONE;
+		upgrade.step = STEP_NONE;
 		step_join();
 		drain_start();
 		event_base_once(proc_base(), -1, EV_TIMEOUT, keys_late, NULL,
@@ -709,7 +458,7 @@ upgrade_recv_taken(struct proc_peer *p, struct imsg *imsg)
 	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
 		return (-1);
 	log_debug("upgrade: %u log-ins were handed over", end.generation);
-	if (up.step == STEP_SESSIONS)
+	if (upgrade.step == STEP_SESSIONS)
 		step_next();
 	return (0);
 }
@@ -721,7 +470,7 @@ upgrade_recv_serves(struct proc_peer *p, struct imsg *imsg)
 
 	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
 		return (-1);
-	if (up.step == STEP_SERVE)
+	if (upgrade.step == STEP_SERVE)
 		step_next();
 	return (0);
 }
@@ -755,7 +504,7 @@ step_join(void)
 {
 	int	 i, j;
 
-	up.serves = 1;
+	upgrade.serves = 1;
 	proc_old_join(PROC_LISTENER);
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 		if (!proc_is_old(PROC_LISTENER, i) ||
@@ -776,10 +525,10 @@ step_join(void)
 		    !proc_is_old(PROC_LISTENER, i))
 			tell_serve(proc_peer(PROC_LISTENER, i));
 	tell_old();
-	up.client = 0;
+	upgrade.client = 0;
 	log_info("upgrade: relayd %s took over from %s in %llu ms; %d "
-	    "listeners drain", CULVERT_VERSION, up.from,
-	    (unsigned long long)(now_ms() - up.began_ms),
+	    "listeners drain", CULVERT_VERSION, upgrade.from,
+	    (unsigned long long)(now_ms() - upgrade.began_ms),
 	    proc_old_count(PROC_LISTENER));
 	relayd_up();
 }
@@ -793,16 +542,16 @@ drain_tick(evutil_socket_t fd, short what, void *arg)
 	int		 i;
 
 	if (proc_old_count(PROC_LISTENER) == 0) {
-		event_free(up.tick);
-		up.tick = NULL;
+		event_free(upgrade.tick);
+		upgrade.tick = NULL;
 		return;
 	}
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		if (!proc_is_old(PROC_LISTENER, i) || up.until[i] == 0 ||
-		    now < up.until[i])
+		if (!proc_is_old(PROC_LISTENER, i) || upgrade.until[i] == 0 ||
+		    now < upgrade.until[i])
 			continue;
 		log_info("upgrade: listener %d has drained long enough", i);
-		up.until[i] = 0;
+		upgrade.until[i] = 0;
 		proc_old_stop(PROC_LISTENER, i);
 	}
 }

@@ -204,6 +204,12 @@ def under_load(name, tls, prefork, user=None):
     pumps = [Pump(env, target.port) for _ in range(3)]
     ok(all(p.moves() for p in pumps), name + ": streams run")
     pid, before = relay.proc.pid, relay.children()
+    shell = subprocess.Popen(
+        ["ssh", "-F", sshd.config(env, name=name + "-ssh"), "pi",
+         "i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i + 1)); "
+         "sleep 0.1; done; cat | sha256sum"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE)
+    eq(shell.stdout.readline(), b"line 0\n", "an ssh session")
     hammer = Hammer(relay, env, target.port, fport)
     time.sleep(1)
     upgraded(relay)
@@ -233,6 +239,11 @@ def under_load(name, tls, prefork, user=None):
        "%s: %s while it happened, none of them failed" % (
            name, hammer.done), hammer.failed[:10])
     print("# slowest %.2f s" % hammer.slowest, file=sys.stderr)
+    data = os.urandom(1 << 20)
+    out = shell.communicate(data, 60)[0]
+    ok(out.count(b"line") == 59 and
+       out.split()[-2].decode() == hashlib.sha256(data).hexdigest(),
+       "the ssh session was not disturbed", out[-200:])
     for i, p in enumerate(pumps):
         eq(p.end(), (0, True), "stream %d ends when it ends, intact" % i)
     ok(relay.drained(), "then the old listeners end", relay.status())
@@ -255,6 +266,7 @@ def under_load(name, tls, prefork, user=None):
     ok(not os.path.exists(relay.socket), "with its control socket")
 
 
+sshd = Sshd()
 under_load("tls", True, 3)
 under_load("plain", False, 1)
 if ROOT:
