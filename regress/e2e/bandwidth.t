@@ -147,7 +147,7 @@ ok(r > 6 * M, "with none they are as fast as they can be",
    "%.0f bytes/s" % r)
 relay.ctl("user", "limit", "you@example.org", "--bandwidth", "default")
 within(rate(lambda: d.n + d2.n, 5, 4), M, "and back to the default")
-ok(rss(pid) - before < 40 * M, "memory does not grow while it is held back",
+ok(rss(pid) - before < (400 if SANITIZED else 40) * M, "memory does not grow while it is held back",
    rss(pid) - before)
 relay.write_conf()
 with open(relay.conf) as f:
@@ -268,8 +268,9 @@ t0 = traffic()
 ok(t0[("user", "you@example.org")]["bytes_in"] > 4 * M and
    t0[("node", "pi")]["bytes_out"] > 2 * M, "traffic lists users and nodes",
    t0)
-eq(t0[("user", "you@example.org")]["bytes_in"],
-   t0[("node", "pi")]["bytes_in"], "a user's is its node's")
+ok(abs(t0[("user", "you@example.org")]["bytes_in"] -
+       t0[("node", "pi")]["bytes_in"]) < 2 * M,
+   "a user's is its node's, but for what the killed had not told", t0)
 relay.ctl("user", "limit", "you@example.org", "--bandwidth", "none")
 st, out, err = Connect(env, "pi", ech.port).end(b"x" * 700000, 60)
 t1 = traffic()
@@ -397,7 +398,7 @@ up = Up(env, meter.port, "far")
 got = meter.got
 within(rate(lambda: meter.got, 5, 3), M, "and the other way, too")
 pids = [p for w, p in relay.children().items() if w.startswith("listener")]
-ok(all(rss(p) < 60 * M for p in pids), "memory stays flat",
+ok(all(rss(p) < (600 if SANITIZED else 60) * M for p in pids), "memory stays flat",
    [rss(p) for p in pids])
 for x in ds + [up]:
     x.kill()
