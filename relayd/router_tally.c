@@ -43,9 +43,10 @@ struct tally_share {
 	uint64_t		 rate[WAYS];	/* that it was told */
 	uint64_t		 need[WAYS];	/* as it said last, bytes/s */
 	uint32_t		 lack[WAYS];
-	int			 told;		/* it has streams on this */
-	int			 heard;		/* and has said what it needs */
+	int			 heard;		/* it has said what it needs */
 };
+
+_Static_assert(PROC_INSTANCES_MAX <= 64, "a bit each");
 
 /* The table by id owns it. */
 struct tally {
@@ -61,7 +62,9 @@ struct tally {
 	int			 full;
 	int			 counting;	/* in the list of those due */
 	uint64_t		 in, out;	/* not yet told to auth */
-	struct tally_share	*shares;	/* one a listener */
+	uint64_t		 told;		/* listeners with streams that
+						   rest on it: 1 << instance */
+	struct tally_share	*shares;	/* of each; NULL: no limit */
 };
 
 static int	tally_cmp(struct tally *, struct tally *);
@@ -129,9 +132,7 @@ tally_ref(uint32_t what, const char *id)
 			nidle--;
 		return (t);
 	}
-	if ((t = calloc(1, sizeof(*t))) == NULL ||
-	    (t->shares = calloc(PROC_INSTANCES_MAX, sizeof(*t->shares))) ==
-	    NULL)
+	if ((t = calloc(1, sizeof(*t))) == NULL)
 		fatal("tally");
 	t->id = key;
 	t->refs = 1;
@@ -171,7 +172,7 @@ tally_free(struct tally *t)
 	memset(&none, 0, sizeof(none));
 	none.meter = t->id;
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		if (t->shares[i].told && (t->rate != 0 || t->full))
+		if (t->told & 1ULL << i && (t->rate != 0 || t->full))
 			(void)proc_send(router_listener(i), IMSG_SHARE, 0, -1,
 			    &none, sizeof(none));
 	}
@@ -406,9 +407,9 @@ tallies_auth_up(void)
 void
 tally_tell(struct tally *t, int listener)
 {
-	if (t == NULL || t->shares[listener].told)
+	if (t == NULL || t->told & 1ULL << listener)
 		return;
-	t->shares[listener].told = 1;
+	t->told |= 1ULL << listener;
 	if (t->rate != 0)
 		tally_divide(t);
 	else if (t->full)
@@ -423,7 +424,7 @@ tally_send(struct tally *t, int listener)
 
 	memset(&set, 0, sizeof(set));
 	set.meter = t->id;
-	for (i = 0; i < WAYS; i++)
+	for (i = 0; i < WAYS && t->shares != NULL; i++)
 		set.rate[i] = t->shares[listener].rate[i];
 	set.full = t->full;
 	(void)proc_send(router_listener(listener), IMSG_SHARE, 0, -1, &set,
@@ -436,7 +437,7 @@ tally_send_all(struct tally *t)
 	int	 i;
 
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		if (t->shares[i].told)
+		if (t->told & 1ULL << i)
 			tally_send(t, i);
 	}
 }
@@ -457,7 +458,7 @@ tally_divide_way(const struct tally *t, int way, uint64_t *rate)
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 		s = &t->shares[i];
 		rate[i] = 0;
-		if (!s->told)
+		if ((t->told & 1ULL << i) == 0)
 			continue;
 		n++;
 		lack += s->lack[way];
@@ -470,7 +471,7 @@ tally_divide_way(const struct tally *t, int way, uint64_t *rate)
 	}
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 		s = &t->shares[i];
-		if (!s->told)
+		if ((t->told & 1ULL << i) == 0)
 			continue;
 		if (sum > t->rate) {
 			/* Rounded down, yet never "no limit". */
@@ -496,6 +497,11 @@ tally_divide(struct tally *t)
 	struct tally_share	*s;
 	int			 i, way, less, more, pass;
 
+	if (t->shares == NULL && t->rate != 0 && (t->shares =
+	    calloc(PROC_INSTANCES_MAX, sizeof(*t->shares))) == NULL)
+		fatal("tally");
+	if (t->shares == NULL)
+		return;
 	for (way = 0; way < WAYS; way++) {
 		if (t->rate != 0)
 			tally_divide_way(t, way, rate[way]);
@@ -505,7 +511,7 @@ tally_divide(struct tally *t)
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 			s = &t->shares[i];
-			if (!s->told)
+			if ((t->told & 1ULL << i) == 0)
 				continue;
 			for (way = less = more = 0; way < WAYS; way++) {
 				less |= rate[way][i] < s->rate[way] ||
@@ -543,11 +549,14 @@ tally_recv_use(struct proc_peer *peer, struct imsg *imsg)
 		(void)proc_send(peer, IMSG_SHARE, 0, -1, &none, sizeof(none));
 		return (0);
 	}
-	s = &t->shares[i];
-	if (!s->told) {
-		s->told = 1;
+	if ((t->told & 1ULL << i) == 0) {
+		t->told |= 1ULL << i;
 		tally_send(t, i);
 	}
+	/* Without a limit there is nothing to divide. */
+	if (t->shares == NULL)
+		return (0);
+	s = &t->shares[i];
 	s->heard = use.ms > 0;
 	for (way = 0; way < WAYS; way++) {
 		s->lack[way] = use.lack[way];
@@ -565,7 +574,10 @@ tallies_listener_down(int listener)
 	struct tally	*t;
 
 	RB_FOREACH(t, tally_table, &tallies) {
-		if (!t->shares[listener].told)
+		if ((t->told & 1ULL << listener) == 0)
+			continue;
+		t->told &= ~(1ULL << listener);
+		if (t->shares == NULL)
 			continue;
 		memset(&t->shares[listener], 0, sizeof(*t->shares));
 		if (t->rate != 0)
