@@ -11,6 +11,7 @@ VERSION =	0.1.0
 VARIANT =
 OBJ =		obj$(addprefix -,$(VARIANT))
 JOBS =		2
+TEST_JOBS =	3
 FUZZ_SECONDS =	60
 ONCE =
 DESTDIR =
@@ -206,14 +207,15 @@ $(TESTS) $(FUZZERS) $(HELPERS):
 # "obj-asan/regress/e2e/ssh.t" is regress/e2e/ssh.t run with the programs of
 # obj-asan (see regress/run.sh).  Unit tests are those of obj-test, scripts use
 # the programs of obj, as installed; both again in obj-asan.  A script can say
-# near its top "# tags: slow" (not in "make check") or "# tags: no-asan".
+# near its top "# tags: slow" (not in "make check"), "no-asan", or "long" (begun
+# first: tests run TEST_JOBS at a time, as most of them wait for something).
 SCRIPTS =	$(filter-out regress/e2e/%,$(wildcard regress/*/*.t)) \
 		$(wildcard regress/e2e/*.t)
 tagged =	$(shell grep -lw '^\# tags:.*$(1)' $(SCRIPTS) /dev/null)
 unit =		$(TEST_SRCS:%.c=obj-$(1)/%)
 scripts =	$(addprefix $(1)/,$(filter-out $(call tagged,$(2)),$(SCRIPTS)))
 PROVE =		MAKE='$(MAKE_COMMAND)' FUZZ_SECONDS=$(FUZZ_SECONDS) \
-		prove --timer --exec 'sh regress/run.sh'
+		prove --timer -j$(TEST_JOBS) --exec 'sh regress/run.sh'
 PARALLEL =	$(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 test: FUZZ_SECONDS = 4
@@ -222,8 +224,10 @@ test:
 	$(MAKE) test-build
 	$(MAKE) $(PARALLEL) VARIANT=asan tests
 	$(MAKE) $(PARALLEL) VARIANT=fault all
-	$(PROVE) obj/regress/lint.t $(call unit,test) $(call unit,asan) \
-	    obj/regress/fuzz.t $(SCRIPTS:%=obj/%) \
+	$(PROVE) obj/regress/lint.t obj/regress/fuzz.t \
+	    $(addprefix obj/,$(call tagged,long)) \
+	    $(call unit,test) $(call unit,asan) \
+	    $(addprefix obj/,$(filter-out $(call tagged,long),$(SCRIPTS))) \
 	    $(call scripts,obj-asan,no-asan)
 
 test-build:

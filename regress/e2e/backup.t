@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# tags: slow
+# tags: slow long
 """Copies of the store: under load, interrupted, without room; looked at, and
 put back."""
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Limits of bandwidth and quotas of a month: reached and kept, in both
 directions, over several listeners, while they change, and over restarts."""
-# tags: slow
+# tags: slow long no-asan
 import os
 import sqlite3
 import threading

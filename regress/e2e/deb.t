@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# tags: slow no-asan
+# tags: slow long no-asan
 """Debian's packages: built, judged by lintian, installed in a fresh Debian,
 used there, upgraded, removed and purged."""
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# tags: slow no-asan
+# tags: slow long no-asan
 """The Nth allocation, write, read, fsync, open or socket of each process
 fails: no process crashes or hangs, no stream is wrong, and soon all is well
 again.  A sample for FAULT_SECONDS, or with FAULT_ALL=1 each N in turn.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# tags: slow no-asan
+# tags: slow long no-asan
 """The static agentd, on each architecture it is built for: it links, carries
 a stream, and closes its sandbox where there is one to close."""
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tags: slow no-asan
+# tags: slow long no-asan
 # A short run of what handles bytes and owners, under valgrind: no error,
 # nothing lost.
 n=0
