@@ -251,7 +251,8 @@ keys_answer(evutil_socket_t fd, short what, void *arg)
 	ssize_t				 n;
 
 	n = recv(fd, &ask, sizeof(ask), 0);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+	/* Nobody brings another socket for one that was short of memory. */
+	if (n == -1 && errno != ECONNRESET)
 		return;
 	if (n != sizeof(ask)) {
 		/* The listener is gone, or no longer one of ours. */

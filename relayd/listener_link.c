@@ -36,6 +36,8 @@
 
 #define PEER_STREAMS_MAX	(1024 * 1024)
 #define DRAIN_SPREAD_MS		3000	/* agents return within that */
+#define PEER_AGAIN_S		1	/* after a link was lost */
+#define PEER_AGAIN_MAX		60	/* then it is gone for good */
 
 /* The link to another listener. */
 struct peer {
@@ -43,6 +45,8 @@ struct peer {
 	int		 dialer;
 	struct evtls	*conn;		/* until there is a link */
 	struct link	*link;
+	struct event	*again;		/* ask for another */
+	int		 asked;		/* times */
 };
 
 static struct peer	 peers[PROC_INSTANCES_MAX];
@@ -52,6 +56,8 @@ static void	conn_link_up(struct link *, void *, const struct mux_hello *);
 static void	conn_link_open(struct link *, void *, struct mux_stream *,
 		    const struct mux_open *);
 static void	conn_link_down(struct link *, void *, int, const char *);
+static void	peer_again(evutil_socket_t, short, void *);
+static void	peer_lost(struct peer *);
 static void	peer_ready(struct evtls *, void *);
 static size_t	peer_input(struct evtls *, void *, uint8_t *, size_t);
 static size_t	peer_output(struct evtls *, void *, uint8_t *, size_t);
@@ -323,6 +329,7 @@ peer_ready(struct evtls *conn, void *arg)
 	if ((p->link = link_new(conn, &cfg)) == NULL)
 		fatal("link to listener %d", p->instance);
 	p->conn = NULL;
+	p->asked = 0;
 }
 
 static size_t
@@ -345,6 +352,40 @@ peer_closed(struct evtls *conn, void *arg, enum evtls_why why,
 
 	evtls_free(conn);
 	p->conn = NULL;
+	peer_lost(p);
+}
+
+/*
+ * If it died, the parent brings a link to its successor by itself.  Or else
+ * one of us two could not go on with this one.
+ */
+static void
+peer_lost(struct peer *p)
+{
+	struct timeval	 tv = { PEER_AGAIN_S, 0 };
+
+	if (!p->dialer || p->asked == PEER_AGAIN_MAX || listener_drains())
+		return;
+	if (p->again == NULL && (p->again = evtimer_new(proc_base(),
+	    peer_again, p)) == NULL)
+		fatal("link to listener %d", p->instance);
+	evtimer_add(p->again, &tv);
+}
+
+static void
+peer_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener_link	 msg;
+	struct peer		*p = arg;
+
+	if (p->link != NULL || p->conn != NULL)
+		return;
+	memset(&msg, 0, sizeof(msg));
+	msg.peer = p->instance;
+	p->asked++;
+	(void)proc_send(proc_peer(PROC_PARENT, 0), IMSG_LISTENER_AGAIN, 0, -1,
+	    &msg, sizeof(msg));
+	peer_lost(p);
 }
 
 static void
@@ -361,11 +402,12 @@ peer_link_down(struct link *link, void *arg, int code, const char *text)
 {
 	struct peer	*p = arg;
 
-	/* It died; the parent brings a link to its successor. */
 	log_debug("link to listener %d: %s", p->instance, text);
 	link_free(link);
-	if (p->link == link)
-		p->link = NULL;
+	if (p->link != link)
+		return;
+	p->link = NULL;
+	peer_lost(p);
 }
 
 uint64_t

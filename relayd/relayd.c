@@ -56,6 +56,7 @@ static void	relayd_configure(struct proc_peer *);
 static void	relayd_reload(void);
 static void	relayd_down(void);
 static int	relayd_reconfigure(char *, size_t);
+static int	relayd_recv_again(struct proc_peer *, struct imsg *);
 static int	relayd_recv_keys(struct proc_peer *, struct imsg *);
 static int	relayd_recv_reload(struct proc_peer *, struct imsg *);
 static int	relayd_recv_log(struct proc_peer *, struct imsg *);
@@ -106,6 +107,8 @@ static const struct proc_rule parent_rules[] = {
 	    upgrade_recv_end, 0, 0 },
 	{ IMSG_SERVES, PROC_AUTH, sizeof(struct conf_end),
 	    upgrade_recv_serves, 0, 0 },
+	{ IMSG_LISTENER_AGAIN, PROC_LISTENER, sizeof(struct listener_link),
+	    relayd_recv_again, 0, 0 },
 	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),
 	    relayd_recv_keys, 0, 0 },
 };
@@ -577,6 +580,29 @@ send_listener_link(int a, int b)
 	msg.peer = a;
 	msg.dialer = 0;
 	proc_send(pb, IMSG_LISTENER_LINK, 0, sv[1], &msg, sizeof(msg));
+}
+
+/* A link that one of the two ended, perhaps for want of memory. */
+static int
+relayd_recv_again(struct proc_peer *p, struct imsg *imsg)
+{
+	static time_t		 last[PROC_INSTANCES_MAX];
+	struct listener_link	 msg;
+	struct timespec		 ts;
+	int			 self = proc_peer_instance(p);
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 || msg.peer < 0 ||
+	    msg.peer >= PROC_INSTANCES_MAX || msg.peer == self)
+		return (-1);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	/* It cuts off what the other had with it: not as often as one likes. */
+	if (p != proc_peer(PROC_LISTENER, self) || ts.tv_sec == last[self])
+		return (0);
+	last[self] = ts.tv_sec;
+	log_debug("link between listeners %d and %d: made again", self,
+	    msg.peer);
+	send_listener_link(self, msg.peer);
+	return (0);
 }
 
 static void

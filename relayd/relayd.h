@@ -175,6 +175,8 @@ enum imsg_type {
 				   to router */
 	IMSG_SIGN_SOCKET,	/* struct sign_socket, fd; to keys, listeners */
 	IMSG_LISTENER_LINK,	/* struct listener_link, fd; to listeners */
+	IMSG_LISTENER_AGAIN,	/* struct listener_link; listener -> parent:
+				   that one is lost */
 	IMSG_KEYS_READY,	/* struct conf_end; keys -> parent: taken */
 	/*
 	 * Begin to serve; to all but keys, and not before those of a binary
