@@ -48,6 +48,8 @@ static const struct proc_rule *proc_rule_find(const struct proc_peer *,
 static const char	*proc_rule_check(const struct proc_rule *,
 			    const struct imsg *);
 static int		 proc_dispatch(struct proc_peer *, struct imsg *);
+static void		*proc_event_malloc(size_t);
+static void		*proc_event_realloc(void *, size_t);
 static int		 proc_peer_drain(struct proc_peer *, int);
 static int		 proc_peer_handle(struct proc_peer *, int);
 static void		 proc_peer_deaf(struct proc_peer *);
@@ -59,6 +61,30 @@ static void		 proc_peer_retry(evutil_socket_t, short, void *);
 
 struct proc_self	 proc_self;
 
+/*
+ * An event that could not be added would be waited for in vain; whoever adds
+ * one does not ask.  So libevent's memory is ours to miss.
+ */
+static void *
+proc_event_malloc(size_t n)
+{
+	void	*p;
+
+	if ((p = malloc(n)) == NULL)
+		fatal("events");
+	return (p);
+}
+
+static void *
+proc_event_realloc(void *old, size_t n)
+{
+	void	*p;
+
+	if ((p = realloc(old, n)) == NULL && n != 0)
+		fatal("events");
+	return (p);
+}
+
 /* Which process this is, for all that follows. */
 void
 proc_become(const struct proc_daemon *d, const struct proc_options *opts,
@@ -66,6 +92,7 @@ proc_become(const struct proc_daemon *d, const struct proc_options *opts,
 {
 	if (d->ndefs == 0 || d->ndefs > PROC_KINDS_MAX)
 		fatalx("%s: %zu kinds of processes", d->name, d->ndefs);
+	event_set_mem_functions(proc_event_malloc, proc_event_realloc, free);
 	proc_self.daemon = d;
 	proc_self.def = &d->defs[kind];
 	/* These lie in memory that the title is written over. */
