@@ -204,8 +204,11 @@ fault_rw(enum call call, long nr, int fd, long buf, size_t n, long flags)
 	int		 packet;
 
 	/* The reason that a test asks for is said there. */
-	if (fd != STDERR_FILENO && fault_fails(call))
+	if (fd != STDERR_FILENO && fault_fails(call)) {
+		if (strcmp(kinds[self], "keys") == 0)
+			errno = call == CALL_WRITE ? ENOBUFS : ENOMEM;
 		return (-1);
+	}
 	packet = nr == SYS_sendto || (nr == SYS_recvfrom &&
 	    (flags & MSG_DONTWAIT || strcmp(kinds[self], "keys") == 0));
 	if ((slow = fault_slow(fd, packet ? 1 : n)) > SLOW_NOW)
