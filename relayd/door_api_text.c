@@ -46,7 +46,7 @@ static void	metrics_certs(struct textbuf *, const struct api_figures *);
 /* Of those that speak HTTP. */
 static const char *const doors[DOORS] = {
 	[0] = "other", [DOOR_NODE] = "node", [DOOR_ACCESS] = "access",
-	[DOOR_API] = "api"
+	[DOOR_API] = "api", [DOOR_HTTP] = "http", [DOOR_RPC] = "rpc"
 };
 static const char *const statuses[LOGIN_STATUSES] = {
 	"401", "403", "409", "421", "429", "503", "other"

@@ -35,9 +35,9 @@
  * has its size.  A build for tests speaks a protocol of its own.
  */
 #ifdef CULVERT_TEST
-#define RELAYD_PROTOCOL	1001
+#define RELAYD_PROTOCOL	1002
 #else
-#define RELAYD_PROTOCOL	1
+#define RELAYD_PROTOCOL	2
 #endif
 
 /* relayd.c */

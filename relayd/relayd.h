@@ -277,6 +277,13 @@ enum imsg_type {
 	IMSG_PORT,		/* struct port; router -> listener: serve */
 	IMSG_PORTS_END,		/* struct conf_end; router -> listener: what a
 				   new router did not name has ended */
+	/* sites: what a host name leads to */
+	IMSG_SITE_ASK,		/* struct site_ask; listener -> router -> auth;
+				   id: the asker's */
+	IMSG_SITE,		/* struct site; auth -> router -> listener: the
+				   answer, same id */
+	IMSG_SITES_CHANGED,	/* struct sites_changed; auth -> router ->
+				   listeners: ask again */
 	/* auth -> router: end what rests on these; answered by REVOKED */
 	IMSG_REVOKE,		/* struct revoke; id: auth's */
 	IMSG_REVOKED,		/* struct ctl_end; router -> auth */
@@ -413,9 +420,10 @@ struct sign_answer {
 
 /* DOOR_PORT: nobody logged in; router speaks for the node's owner. */
 enum login_door {
-	DOOR_NODE = 1, DOOR_ACCESS = 2, DOOR_PORT = 3, DOOR_API = 4
+	DOOR_NODE = 1, DOOR_ACCESS = 2, DOOR_PORT = 3, DOOR_API = 4,
+	DOOR_HTTP = 5, DOOR_RPC = 6
 };
-#define DOORS		5	/* 0: none */
+#define DOORS		7	/* 0: none */
 /* Whether those who come in there have to log in. */
 #define DOOR_LOGS_IN(d)	((d) == DOOR_NODE || (d) == DOOR_ACCESS || \
 			    (d) == DOOR_API)
@@ -806,6 +814,50 @@ struct port_slots {
 struct port {
 	uint64_t		 session;	/* of its streams here */
 	struct publication	 p;
+};
+
+/*
+ * A site: what is shown of a node by HTTP under one host name, which is
+ * <node>.<domain>, <service>--<node>.<domain>, or a domain of its owner's.
+ */
+enum site_access {
+	SITE_PRIVATE = 1,	/* who is logged in and may reach the node; a
+				   browser is sent to the login page */
+	SITE_PUBLIC,		/* anybody */
+	SITE_BASIC		/* as private, but asks by HTTP's Basic */
+};
+#define SITE_SERVICE_LEN	64	/* a label, or "": the default */
+
+struct site_ask {
+	char			 host[DOMAIN_LEN];	/* lower case, no port,
+							   no dot at the end */
+	uint32_t		 passthrough;	/* TLS by its SNI: is it to go
+						   to the node as it is? */
+};
+
+struct site {
+	char			 host[DOMAIN_LEN];	/* as asked */
+	uint32_t		 code;		/* 0, or enum mux_code: NO_NODE,
+						   INTERNAL */
+	uint32_t		 access;	/* enum site_access */
+	uint32_t		 passthrough;
+	uint32_t		 own_domain;	/* not below our own */
+	uint64_t		 session;	/* of router's, for the node's
+						   owner: to carry what needs
+						   no visitor who is logged in
+						   (public, passthrough); 0 from
+						   auth, and for others */
+	uint32_t		 online;	/* router's word... */
+	int64_t			 last_seen;	/* ...and auth's; 0: never */
+	char			 node[CTL_NAME_LEN];
+	char			 node_id[USER_ID_LEN + 4];
+	char			 service[SITE_SERVICE_LEN];
+	char			 user_id[USER_ID_LEN + 4];	/* the owner */
+	char			 email[CTL_EMAIL_LEN];
+};
+
+struct sites_changed {
+	char			 node_id[USER_ID_LEN + 4];	/* "": any */
 };
 
 enum audit_what {
