@@ -187,7 +187,7 @@ new_database_is_private_and_durable(void **state)
 	assert_int_equal(stat("culvert.db-wal", &sb), 0);
 	assert_int_equal(sb.st_mode & 0777, 0600);
 	assert_sql("PRAGMA journal_mode", "wal");
-	assert_sql("SELECT version FROM meta", "2");
+	assert_sql("SELECT version FROM meta", "3");
 	assert_sql("SELECT count(*) FROM users", "0");
 	reopen();
 	assert_int_equal(store_open(store), STORE_OK);
@@ -787,6 +787,40 @@ published_ports_of_nobody_or_odd_ones(void **state)
 	assert_sql("SELECT count(*) FROM publications", "0");
 }
 
+/* What is shown of a node, and who has logged in to see it. */
+static void
+sites_and_sessions_go_with_their_node_and_user(void **state)
+{
+	struct store_user	 u;
+	struct store_token	 t;
+	struct store_node	 n;
+	char			 line[1024];
+
+	fill(&u, &t, &n);
+	snprintf(line, sizeof(line),
+	    "INSERT INTO services VALUES ('%s', '', 'public');"
+	    "INSERT INTO domains VALUES ('a.example', '%s', '', 0, 1);"
+	    "INSERT INTO sessions VALUES ('s1', 'web', 'x', '%s', '%s', NULL,"
+	    " '', '', '', 1, 2, NULL);"
+	    "INSERT INTO sessions VALUES ('s2', 'web', 'y', '%s', NULL, NULL,"
+	    " '', '', '', 1, 2, NULL);"
+	    "INSERT INTO sessions VALUES ('s3', 'web', 'z', '%s', NULL, 's2',"
+	    " '', '', '', 1, 2, NULL);", n.id, n.id, u.id, n.id, u.id, u.id);
+	sql(line);
+	assert_int_equal(store_node_remove(store, n.id), STORE_OK);
+	assert_sql("SELECT count(*) FROM services", "0");
+	assert_sql("SELECT count(*) FROM domains", "0");
+	assert_sql("SELECT group_concat(id) FROM sessions", "s2,s3");
+	assert_int_equal(store_exec(store, "DELETE FROM sessions WHERE "
+	    "id = 's2'"), STORE_OK);
+	assert_sql("SELECT count(*) FROM sessions", "0");
+	assert_int_equal(store_exec(store, "INSERT INTO sessions SELECT 's4',"
+	    " 'rpc', 'x', id, NULL, NULL, '', '', '', 1, 2, NULL FROM "
+	    "users"), STORE_OK);
+	assert_int_equal(store_user_delete(store, u.id), STORE_OK);
+	assert_sql("SELECT count(*) FROM sessions", "0");
+}
+
 static void
 odd_rows_of_others_allow_nothing(void **state)
 {
@@ -850,7 +884,7 @@ original_tables_are_adopted(void **state)
 	assert_int_equal(store_node_find(store, "pi", &n), STORE_OK);
 	assert_int_equal(store_nodes_down(store), STORE_OK);
 	assert_sql("SELECT connected FROM nodes", "0");
-	assert_sql("SELECT version FROM meta", "2");
+	assert_sql("SELECT version FROM meta", "3");
 }
 
 /* Columns and indexes of an adopted database are those of a new one. */
@@ -1455,6 +1489,7 @@ main(void)
 		CASE(token_lists_of_nodes_are_kept_and_matched),
 		CASE(published_ports_come_back_as_they_went),
 		CASE(published_ports_of_nobody_or_odd_ones),
+		CASE(sites_and_sessions_go_with_their_node_and_user),
 		CASE(odd_rows_of_others_allow_nothing),
 		CASE(original_tables_are_adopted),
 		CASE(adopted_and_new_are_alike),
