@@ -89,6 +89,8 @@ void		 store_scopes_put(uint32_t, char *, size_t);
 uint32_t	 store_scopes_get(const char *);
 void		 store_list_put(const char *, char *, size_t);
 int		 store_list_get(const char *, char *, size_t);
+/* Whether a JSON array of roles names this one. */
+int		 store_role_has(const char *, const char *);
 
 /* auth_upgrade.c: make the tables, or bring them to this version. */
 enum store_result store_upgrade(struct store *);

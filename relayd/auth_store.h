@@ -226,6 +226,72 @@ enum store_result store_grant_next(struct store *, int64_t after,
 enum store_result store_reach_page(struct store *, const char *user_id,
 		    int64_t now, const char *after, struct store_reach *,
 		    size_t *n);
+
+/* ---- sessions of browsers and of paired programs ---- */
+
+#define SESSION_HASH_LEN	32	/* SHA-256 of the secret */
+
+/*
+ * Who logged in once and shows a secret since.  A web session is that of a
+ * browser: without a host that of the relay's own pages; with one a child of
+ * such, good for this site alone.  An rpc session was bought with a pairing
+ * code, for one node.
+ */
+struct store_session {
+	char		 id[USER_ID_LEN + 4];
+	uint32_t	 kind;			/* enum session_kind */
+	uint8_t		 hash[SESSION_HASH_LEN];
+	char		 user_id[USER_ID_LEN + 4];
+	char		 email[CTL_EMAIL_LEN];	/* of the user */
+	char		 username[CTL_NAME_LEN];
+	int		 user_enabled;
+	int		 user_admin;
+	char		 node_id[USER_ID_LEN + 4];	/* "": any */
+	char		 node[CTL_NAME_LEN];	/* what it is called now */
+	char		 parent[USER_ID_LEN + 4];	/* "": none */
+	char		 host[DOMAIN_LEN];	/* "": any */
+	char		 addr[CTL_ADDR_LEN];	/* of the log-in */
+	char		 software[CTL_TEXT_LEN];	/* as it said; hostile */
+	int64_t		 created_at;
+	int64_t		 expires_at;		/* never 0 */
+	int64_t		 last_used_at;
+};
+
+/* STORE_EXISTS: this secret is taken; STORE_NONE: no such user, node or
+   parent. */
+enum store_result store_session_add(struct store *,
+		    const struct store_session *);
+/*
+ * By the hash of its secret, or its id.  One that has expired is found as
+ * well; a row that can't be read is STORE_NONE.
+ */
+enum store_result store_session_find(struct store *,
+		    const uint8_t[SESSION_HASH_LEN], struct store_session *);
+enum store_result store_session_find_id(struct store *, const char *id,
+		    struct store_session *);
+enum store_result store_session_used(struct store *, const char *id,
+		    int64_t at);
+/* It and its children. */
+enum store_result store_session_remove(struct store *, const char *id);
+/*
+ * Those behind this one (NULL: from the first), by email, time and id; of
+ * this user and node, of this kind; NULL or 0: all.
+ */
+enum store_result store_session_page(struct store *, const char *user_id,
+		    const char *node_id, uint32_t kind,
+		    const struct store_session *after,
+		    struct store_session *, size_t *n);
+/*
+ * Of a user's sessions of this kind with this parent ("": without) the newest
+ * of those that are not among the keep newest.  STORE_NONE: there is none.
+ */
+enum store_result store_session_surplus(struct store *, const char *user_id,
+		    uint32_t kind, const char *parent, uint32_t keep,
+		    struct store_session *);
+/* Delete at most max that have expired at this time; *n becomes how many. */
+enum store_result store_session_trim(struct store *, int64_t now, int max,
+		    int *n);
+
 /* ---- published ports ---- */
 
 enum store_result store_publication_add(struct store *,

@@ -56,6 +56,12 @@ json_has(const char *array, const char *word, size_t len)
 	return (0);
 }
 
+int
+store_role_has(const char *roles, const char *role)
+{
+	return (json_has(roles, role, strlen(role)));
+}
+
 void
 store_scopes_put(uint32_t scopes, char *json, size_t size)
 {
@@ -192,7 +198,7 @@ user_get(sqlite3_stmt *st, struct store_user *u)
 	bad |= store_text(st, 1, u->email, sizeof(u->email));
 	(void)store_text(st, 2, u->username, sizeof(u->username));
 	(void)store_text(st, 3, roles, sizeof(roles));
-	u->admin = json_has(roles, "admin", strlen("admin"));
+	u->admin = store_role_has(roles, "admin");
 	u->enabled = sqlite3_column_int(st, 4) == 1;
 	u->has_password = sqlite3_column_int(st, 5);
 	u->created_at = sqlite3_column_int64(st, 6);
@@ -330,7 +336,7 @@ token_get(sqlite3_stmt *st, struct store_token *t)
 		t->expires_at = 1;
 	t->last_used_at = sqlite3_column_int64(st, 11);
 	t->user_admin = store_text(st, 12, roles, sizeof(roles)) == 0 &&
-	    json_has(roles, "admin", strlen("admin"));
+	    store_role_has(roles, "admin");
 	return (bad);
 }
 

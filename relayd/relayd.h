@@ -860,6 +860,13 @@ struct sites_changed {
 	char			 node_id[USER_ID_LEN + 4];	/* "": any */
 };
 
+/* Kinds of sessions that the store keeps. */
+enum session_kind {
+	SESSION_WEB = 1,	/* a browser that logged in */
+	SESSION_RPC		/* a program that was paired */
+};
+#define SESSION_NAMES	{ "?", "web", "rpc" }
+
 enum audit_what {
 	AUDIT_LOGIN = 1, AUDIT_DENIED, AUDIT_LINK_UP, AUDIT_LINK_DOWN,
 	AUDIT_STREAM, AUDIT_STREAM_DENIED, AUDIT_REVOKE, AUDIT_ADMIN,
