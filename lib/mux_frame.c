@@ -525,7 +525,8 @@ const char *
 mux_kind_name(uint16_t kind)
 {
 	static const char *const names[] = {
-		"?", "tcp", "udp", "http", "ssh", "sftp", "api", "unix"
+		"?", "tcp", "udp", "http", "ssh", "sftp", "api", "unix",
+		"tls"
 	};
 
 	return (names[kind < nitems(names) ? kind : 0]);
@@ -550,6 +551,7 @@ mux_code_name(uint16_t code)
 		[MUX_CODE_INTERNAL] = "internal error",
 		[MUX_CODE_UNSUPPORTED] = "unsupported",
 		[MUX_CODE_GOING_AWAY] = "going away",
+		[MUX_CODE_NO_SERVICE] = "no such service",
 	};
 
 	return (code < nitems(names) ? names[code] : "unknown");
@@ -563,6 +565,9 @@ mux_target(uint8_t kind, const char *host, uint16_t port,
 
 	if (kind == MUX_KIND_UNIX)
 		strlcpy(buf, host, MUX_TARGET_LEN);
+	else if (kind == MUX_KIND_HTTP || kind == MUX_KIND_TLS)
+		snprintf(buf, MUX_TARGET_LEN, "%s%s%s", mux_kind_name(kind),
+		    host[0] != '\0' ? " " : "", host);
 	else
 		snprintf(buf, MUX_TARGET_LEN, "%s%s%s:%u%s", v6 ? "[" : "",
 		    host, v6 ? "]" : "", port, kind == MUX_KIND_UDP ?

@@ -82,10 +82,15 @@ enum mux_type {
 
 /* What a stream carries (OPEN). */
 enum mux_kind {
-	MUX_KIND_TCP = 1, MUX_KIND_UDP = 2, MUX_KIND_HTTP = 3,
+	MUX_KIND_TCP = 1, MUX_KIND_UDP = 2,
+	MUX_KIND_HTTP = 3,	/* bytes, after a prologue (http_prologue.h);
+				   host is a service's name, "": the default
+				   backend; port 0 */
 	MUX_KIND_SSH = 4, MUX_KIND_SFTP = 5,
 	MUX_KIND_API = 6,	/* a question to the relay itself */
-	MUX_KIND_UNIX = 7	/* bytes; host is a path, port 0 */
+	MUX_KIND_UNIX = 7,	/* bytes; host is a path, port 0 */
+	MUX_KIND_TLS = 8	/* bytes of TLS that are passed on unread; host
+				   is a service's name, port 0 */
 };
 
 /* Why a stream ended early (RESET). */
@@ -104,7 +109,9 @@ enum mux_code {
 	MUX_CODE_KILLED = 11,		/* by an administrator or a revocation */
 	MUX_CODE_INTERNAL = 12,		/* trouble of our own */
 	MUX_CODE_UNSUPPORTED = 13,	/* kind not served here */
-	MUX_CODE_GOING_AWAY = 14	/* the relay ends, or is replaced */
+	MUX_CODE_GOING_AWAY = 14,	/* the relay ends, or is replaced */
+	MUX_CODE_NO_SERVICE = 15	/* the node has no service of that
+					   name */
 };
 
 struct mux_head {
@@ -182,8 +189,8 @@ const char	*mux_code_name(uint16_t);
 /* "tcp", "udp", ..., "?"; of enum mux_kind. */
 const char	*mux_kind_name(uint16_t);
 /*
- * A target for a person: "host:80", "[::1]:53/udp", "/run/x.sock".  Returns
- * the buffer.
+ * A target for a person: "host:80", "[::1]:53/udp", "/run/x.sock", "http",
+ * "http grafana", "tls mail".  Returns the buffer.
  */
 #define MUX_TARGET_LEN	(MUX_HOST_MAX + 16)
 const char	*mux_target(uint8_t, const char *, uint16_t,

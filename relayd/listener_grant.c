@@ -144,6 +144,7 @@ granted_why_not(const struct granted *g, uint8_t kind, const char *host,
 
 	switch (kind) {
 	case MUX_KIND_HTTP:
+	case MUX_KIND_TLS:
 		scope = SCOPE_HTTP;
 		break;
 	case MUX_KIND_SSH:

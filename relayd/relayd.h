@@ -665,7 +665,7 @@ struct process_usage {
 	int64_t			 started;	/* s since 1970 */
 };
 
-#define FIGURES_CODES	(MUX_CODE_GOING_AWAY + 2)	/* the last: others */
+#define FIGURES_CODES	(MUX_CODE_NO_SERVICE + 2)	/* the last: others */
 #define FIGURES_USAGE	(PROC_INSTANCES_MAX + PROC_KINDS)
 struct figures {
 	uint64_t		 ask;		/* ctl_id.id of the question */

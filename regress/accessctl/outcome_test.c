@@ -43,7 +43,7 @@ statuses_are_the_documented(void **state)
 		[MUX_CODE_LIMIT] = 1, [MUX_CODE_PROTOCOL] = 9,
 		[MUX_CODE_TARGET_RESET] = 10, [MUX_CODE_KILLED] = 10,
 		[MUX_CODE_INTERNAL] = 1, [MUX_CODE_UNSUPPORTED] = 9,
-		[MUX_CODE_GOING_AWAY] = 10
+		[MUX_CODE_GOING_AWAY] = 10, [MUX_CODE_NO_SERVICE] = 1
 	};
 	size_t			 i;
 

@@ -377,13 +377,33 @@ code_names(void **state)
 {
 	int		 i;
 
-	for (i = 0; i <= MUX_CODE_GOING_AWAY; i++) {
+	for (i = 0; i <= MUX_CODE_NO_SERVICE; i++) {
 		assert_non_null(mux_code_name(i));
 		assert_string_not_equal(mux_code_name(i), "unknown");
 	}
 	assert_string_equal(mux_code_name(MUX_CODE_REFUSED), "refused");
-	assert_string_equal(mux_code_name(15), "unknown");
+	assert_string_equal(mux_code_name(16), "unknown");
+	assert_string_equal(mux_code_name(MUX_CODE_NO_SERVICE),
+	    "no such service");
 	assert_string_equal(mux_code_name(0xffff), "unknown");
+}
+
+static void
+targets_for_people(void **state)
+{
+	char		 buf[MUX_TARGET_LEN];
+
+	assert_string_equal(mux_target(MUX_KIND_TCP, "::1", 80, buf),
+	    "[::1]:80");
+	assert_string_equal(mux_target(MUX_KIND_UDP, "dns", 53, buf),
+	    "dns:53/udp");
+	assert_string_equal(mux_target(MUX_KIND_UNIX, "/run/x", 0, buf),
+	    "/run/x");
+	assert_string_equal(mux_target(MUX_KIND_HTTP, "", 0, buf), "http");
+	assert_string_equal(mux_target(MUX_KIND_HTTP, "grafana", 0, buf),
+	    "http grafana");
+	assert_string_equal(mux_target(MUX_KIND_TLS, "mail", 0, buf),
+	    "tls mail");
 }
 
 int
@@ -407,6 +427,7 @@ main(void)
 		cmocka_unit_test(goaway_round_trip),
 		cmocka_unit_test(control_unknown),
 		cmocka_unit_test(code_names),
+		cmocka_unit_test(targets_for_people),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
