@@ -24,7 +24,6 @@
 
 #include <sys/types.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <event2/event.h>
@@ -36,6 +35,7 @@
 #include <unistd.h>
 
 #include "dgramstream.h"
+#include "fdpair.h"
 
 #define DGRAM_BATCH	64	/* datagrams in a pass of the event loop */
 
@@ -43,8 +43,7 @@ struct dgramstream {
 	struct mux_stream	*stream;	/* the mux's; NULL: over */
 	const struct dgramstream_ops *ops;
 	void			*arg;
-	struct event		*rev;
-	struct event		*wev;
+	struct fdpair		 fds;
 	struct event		*idle;		/* NULL: no limit */
 	uint64_t		 idle_ms;
 	uint64_t		 active;	/* when, ms */
@@ -53,15 +52,7 @@ struct dgramstream {
 	uint8_t			*rest;		/* of one that a pipe did not
 						   take whole, or NULL */
 	size_t			 rest_len;
-	int			 rfd;
-	int			 wfd;
-	unsigned int		 rsock : 1,	/* which are sockets */
-				 wsock : 1,
-				 rfile : 1,	/* never block */
-				 wfile : 1,
-				 rtty : 1,
-				 watched : 1,	/* wev is in */
-				 ending : 1,	/* we said FIN */
+	unsigned int		 ending : 1,	/* we said FIN */
 				 over : 1;	/* closed was called */
 };
 
@@ -80,7 +71,6 @@ static void	dgram_drained(struct mux_stream *, void *);
 static void	dgram_read(evutil_socket_t, short, void *);
 static void	dgram_write(evutil_socket_t, short, void *);
 static void	dgram_idle(evutil_socket_t, short, void *);
-static void	dgram_watch(struct dgramstream *);
 
 static const struct mux_stream_ops	 dgram_mux_ops = {
 	.accepted = dgram_accepted,
@@ -102,31 +92,10 @@ now_ms(void)
 	return ((uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
-static int
-fd_is_socket(int fd)
-{
-	socklen_t	 len = sizeof(int);
-	int		 type;
-
-	return (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0);
-}
-
-static int
-fd_is_file(int fd)
-{
-	struct stat	 st;
-
-	return (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) ||
-	    (S_ISCHR(st.st_mode) && !isatty(fd))));
-}
-
 static void
 dgram_destroy(struct dgramstream *d)
 {
-	if (d->rev != NULL)
-		event_free(d->rev);
-	if (d->wev != NULL)
-		event_free(d->wev);
+	fdpair_clear(&d->fds);
 	if (d->idle != NULL)
 		event_free(d->idle);
 	free(d->rest);
@@ -143,19 +112,10 @@ dgram_alloc(struct event_base *base, int rfd, int wfd,
 		return (NULL);
 	d->ops = ops;
 	d->arg = arg;
-	d->rfd = rfd;
-	d->wfd = wfd;
 	d->active = now_ms();
-	d->rsock = fd_is_socket(rfd);
-	d->wsock = rfd == wfd ? d->rsock : fd_is_socket(wfd);
-	d->rfile = !d->rsock && fd_is_file(rfd);
-	d->wfile = !d->wsock && fd_is_file(wfd);
-	d->rtty = !d->rsock && isatty(rfd);
-	d->rev = event_new(base, rfd, EV_READ | EV_PERSIST, dgram_read, d);
-	d->wev = event_new(base, wfd, EV_WRITE | EV_PERSIST, dgram_write, d);
-	if (d->rev == NULL || d->wev == NULL ||
-	    (!d->rfile && event_add(d->rev, NULL) == -1)) {
-		dgram_destroy(d);
+	if (fdpair_init(&d->fds, base, rfd, wfd, dgram_read, dgram_write,
+	    d) == -1) {
+		free(d);
 		return (NULL);
 	}
 	return (d);
@@ -166,11 +126,11 @@ static void
 dgram_start(struct dgramstream *d, struct mux_stream *s)
 {
 	d->stream = s;
-	if (d->rfile)
-		event_active(d->rev, EV_READ, 1);
+	if (d->fds.rfile)
+		event_active(d->fds.rev, EV_READ, 1);
 	/* What came before we took over. */
 	if (mux_queued(s) > 0 || mux_eof(s))
-		dgram_watch(d);
+		fdpair_watch(&d->fds);
 }
 
 struct dgramstream *
@@ -208,13 +168,13 @@ dgram_close(struct dgramstream *d, uint16_t code, const char *text)
 {
 	d->over = 1;
 	d->stream = NULL;
-	event_del(d->rev);
-	event_del(d->wev);
+	event_del(d->fds.rev);
+	event_del(d->fds.wev);
 	if (d->idle != NULL)
 		event_del(d->idle);
-	if (d->wfd != d->rfd)
-		close(d->wfd);
-	close(d->rfd);
+	if (d->fds.wfd != d->fds.rfd)
+		close(d->fds.wfd);
+	close(d->fds.rfd);
 	if (d->ops->closed != NULL)
 		d->ops->closed(d, d->arg, code, text);
 	dgram_destroy(d);
@@ -235,7 +195,7 @@ dgramstream_end(struct dgramstream *d)
 	if (d->over || d->ending)
 		return;
 	d->ending = 1;
-	event_del(d->rev);
+	event_del(d->fds.rev);
 	mux_dgram_end(d->stream);
 }
 
@@ -301,7 +261,7 @@ dgramstream_idle(struct dgramstream *d, unsigned int ms)
 		return (0);
 	}
 	if (d->idle == NULL && (d->idle = evtimer_new(
-	    event_get_base(d->rev), dgram_idle, d)) == NULL)
+	    event_get_base(d->fds.rev), dgram_idle, d)) == NULL)
 		return (-1);
 	idle_arm(d, ms);
 	return (0);
@@ -328,8 +288,8 @@ dgram_take(struct dgramstream *d)
 	ssize_t	 n;
 
 	do {
-		n = d->rsock ? recv(d->rfd, buffer, sizeof(buffer), 0) :
-		    read(d->rfd, buffer, DGRAM_READ_MAX);
+		n = d->fds.rsock ? recv(d->fds.rfd, buffer, sizeof(buffer), 0) :
+		    read(d->fds.rfd, buffer, DGRAM_READ_MAX);
 	} while (n == -1 && errno == EINTR);
 	return (n);
 }
@@ -337,7 +297,7 @@ dgram_take(struct dgramstream *d)
 static void
 dgram_eof(struct dgramstream *d)
 {
-	event_del(d->rev);
+	event_del(d->fds.rev);
 	if (d->ops->eof != NULL)
 		d->ops->eof(d, d->arg);
 	else
@@ -355,23 +315,23 @@ dgram_read(evutil_socket_t fd __unused, short what __unused, void *arg)
 		if ((n = dgram_take(d)) == -1) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				return;
-			if (errno == EIO && d->rtty)
+			if (errno == EIO && d->fds.rtty)
 				dgram_eof(d);
 			else
-				dgram_fail(d, d->rsock, errno);
+				dgram_fail(d, d->fds.rsock, errno);
 			return;
 		}
-		if (n == 0 && !d->rsock) {
+		if (n == 0 && !d->fds.rsock) {
 			dgram_eof(d);
 			return;
 		}
 		d->active = now_ms();
 		d->got += n;
 		(void)mux_dgram_send(d->stream, buffer, (size_t)n);
-		if (d->rsock)
+		if (d->fds.rsock)
 			continue;
 		/* It waits for us: see dgram_drained. */
-		event_del(d->rev);
+		event_del(d->fds.rev);
 		return;
 	}
 }
@@ -381,27 +341,15 @@ dgram_drained(struct mux_stream *s __unused, void *arg)
 {
 	struct dgramstream	*d = arg;
 
-	if (d->rsock || d->ending)
+	if (d->fds.rsock || d->ending)
 		return;
-	if (d->rfile)
-		event_active(d->rev, EV_READ, 1);
+	if (d->fds.rfile)
+		event_active(d->fds.rev, EV_READ, 1);
 	else
-		event_add(d->rev, NULL);
+		event_add(d->fds.rev, NULL);
 }
 
 /* ---- From the mux to the sink -------------------------------------------- */
-
-/* Call dgram_write when the sink can take more. */
-static void
-dgram_watch(struct dgramstream *d)
-{
-	if (d->watched)
-		return;
-	if (!d->wfile && event_add(d->wev, NULL) == 0)
-		d->watched = 1;
-	else
-		event_active(d->wev, EV_WRITE, 1);
-}
 
 /* Keep what a pipe did not take; -1 with errno. */
 static int
@@ -443,20 +391,22 @@ dgram_put(struct dgramstream *d, struct iovec *iov, int niov)
 	if (d->rest_len > 0)
 		return (0);
 	do {
-		n = d->wsock ? sendmsg(d->wfd, &msg, MSG_NOSIGNAL) :
-		    niov == 0 ? 0 : writev(d->wfd, iov, niov);
+		n = d->fds.wsock ? sendmsg(d->fds.wfd, &msg, MSG_NOSIGNAL) :
+		    niov == 0 ? 0 : writev(d->fds.wfd, iov, niov);
 	} while (n == -1 && errno == EINTR);
 	d->active = now_ms();
 	if (n == -1) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return (0);
 		/* The network lost it, or would not take it so large. */
-		if (d->wsock && (errno == ENOBUFS || errno == EMSGSIZE))
+		if (d->fds.wsock && (errno == ENOBUFS || errno == EMSGSIZE))
 			return (1);
 		return (-1);
 	}
 	d->given += n;
-	return (d->wsock || dgram_keep(d, iov, niov, (size_t)n) == 0 ? 1 : -1);
+	if (d->fds.wsock || dgram_keep(d, iov, niov, (size_t)n) == 0)
+		return (1);
+	return (-1);
 }
 
 static int
@@ -470,14 +420,14 @@ dgram_datagram(struct mux_stream *s __unused, void *arg, const uint8_t *p,
 	iov.iov_len = n;
 	switch (dgram_put(d, &iov, 1)) {
 	case -1:
-		dgram_fail(d, d->wsock, errno);
+		dgram_fail(d, d->fds.wsock, errno);
 		return (1);
 	case 0:
-		dgram_watch(d);
+		fdpair_watch(&d->fds);
 		return (0);
 	default:
 		if (d->rest_len > 0)
-			dgram_watch(d);
+			fdpair_watch(&d->fds);
 		return (1);
 	}
 }
@@ -491,7 +441,7 @@ dgram_rest(struct dgramstream *d)
 	if (d->rest_len == 0)
 		return (1);
 	do {
-		n = write(d->wfd, d->rest, d->rest_len);
+		n = write(d->fds.wfd, d->rest, d->rest_len);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return (errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1);
@@ -515,17 +465,14 @@ dgram_write(evutil_socket_t fd __unused, short what __unused, void *arg)
 			mux_dgram_drop(d->stream);
 	}
 	if (r == -1) {
-		dgram_fail(d, d->wsock, errno);
+		dgram_fail(d, d->fds.wsock, errno);
 		return;
 	}
 	if (mux_queued(d->stream) > 0 || d->rest_len > 0) {
-		dgram_watch(d);
+		fdpair_watch(&d->fds);
 		return;
 	}
-	if (d->watched) {
-		event_del(d->wev);
-		d->watched = 0;
-	}
+	fdpair_unwatch(&d->fds);
 	if (mux_eof(d->stream))
 		dgramstream_end(d);
 }

@@ -26,7 +26,6 @@
 
 #include <sys/types.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <netinet/in.h>
@@ -39,6 +38,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fdpair.h"
 #include "fdstream.h"
 
 #define FDSTREAM_LOWAT	(128 * 1024)	/* unsent bytes in the kernel */
@@ -48,23 +48,13 @@ struct fdstream {
 	struct mux_stream	*stream;	/* the mux's; NULL: over */
 	const struct fdstream_ops *ops;
 	void			*arg;
-	struct event		*rev;
-	struct event		*wev;
-	int			 rfd;
-	int			 wfd;
+	struct fdpair		 fds;
 	uint64_t		 got;		/* bytes, from the source */
 	uint64_t		 given;		/* and to the sink */
 	uint8_t			*prefix;	/* to be sent first, or NULL */
 	size_t			 prefix_off, prefix_len;
-	unsigned int		 rsock : 1,	/* which are sockets */
-				 wsock : 1,
-				 rtty : 1,
-				 rfile : 1,	/* which never block, and can't
-						   be watched by epoll(7) */
-				 wfile : 1,
-				 asked : 1,	/* mux_ready; not yet drained */
-				 held : 1,	/* rev is taken out */
-				 watched : 1,	/* wev is in */
+	unsigned int		 asked : 1,	/* mux_ready; not yet drained */
+				 held : 1,	/* the source is not watched */
 				 ended : 1,	/* the sink knows the end */
 				 over : 1;	/* closed was called */
 };
@@ -83,7 +73,6 @@ static void	fdstream_reset(struct mux_stream *, void *, uint16_t,
 static void	fdstream_done(struct mux_stream *, void *);
 static void	fdstream_read(evutil_socket_t, short, void *);
 static void	fdstream_write(evutil_socket_t, short, void *);
-static void	fdstream_watch(struct fdstream *);
 
 static const struct mux_stream_ops	 fdstream_mux_ops = {
 	.accepted = fdstream_accepted,
@@ -96,25 +85,6 @@ static const struct mux_stream_ops	 fdstream_mux_ops = {
 };
 
 /* ---- Making and ending --------------------------------------------------- */
-
-static int
-fd_is_socket(int fd)
-{
-	socklen_t	 len = sizeof(int);
-	int		 type;
-
-	return (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0);
-}
-
-/* Files, and devices like /dev/null. */
-static int
-fd_is_file(int fd)
-{
-	struct stat	 st;
-
-	return (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) ||
-	    (S_ISCHR(st.st_mode) && !isatty(fd))));
-}
 
 /*
  * A stream that broke must never look like one that ended: while this is
@@ -145,10 +115,7 @@ fd_options(int fd)
 static void
 fdstream_destroy(struct fdstream *f)
 {
-	if (f->rev != NULL)
-		event_free(f->rev);
-	if (f->wev != NULL)
-		event_free(f->wev);
+	fdpair_clear(&f->fds);
 	free(f->prefix);
 	free(f);
 }
@@ -163,18 +130,9 @@ fdstream_alloc(struct event_base *base, int rfd, int wfd,
 		return (NULL);
 	f->ops = ops;
 	f->arg = arg;
-	f->rfd = rfd;
-	f->wfd = wfd;
-	f->rsock = fd_is_socket(rfd);
-	f->wsock = rfd == wfd ? f->rsock : fd_is_socket(wfd);
-	f->rtty = !f->rsock && isatty(rfd);
-	f->rfile = !f->rsock && fd_is_file(rfd);
-	f->wfile = !f->wsock && fd_is_file(wfd);
-	f->rev = event_new(base, rfd, EV_READ | EV_PERSIST, fdstream_read, f);
-	f->wev = event_new(base, wfd, EV_WRITE | EV_PERSIST, fdstream_write, f);
-	if (f->rev == NULL || f->wev == NULL ||
-	    (!f->rfile && event_add(f->rev, NULL) == -1)) {
-		fdstream_destroy(f);
+	if (fdpair_init(&f->fds, base, rfd, wfd, fdstream_read,
+	    fdstream_write, f) == -1) {
+		free(f);
 		return (NULL);
 	}
 	return (f);
@@ -185,17 +143,17 @@ static void
 fdstream_begin(struct fdstream *f, struct mux_stream *s)
 {
 	f->stream = s;
-	if (f->rsock)
-		fd_options(f->rfd);
-	if (f->wsock && f->wfd != f->rfd)
-		fd_options(f->wfd);
-	if (f->rfile) {
+	if (f->fds.rsock)
+		fd_options(f->fds.rfd);
+	if (f->fds.wsock && f->fds.wfd != f->fds.rfd)
+		fd_options(f->fds.wfd);
+	if (f->fds.rfile) {
 		f->asked = 1;
 		mux_ready(s);
 	}
 	/* What came before we took over. */
 	if (mux_queued(s) > 0 || mux_eof(s))
-		fdstream_watch(f);
+		fdpair_watch(&f->fds);
 }
 
 struct fdstream *
@@ -269,14 +227,14 @@ fdstream_close(struct fdstream *f, int early, uint16_t code, const char *text)
 {
 	f->over = 1;
 	f->stream = NULL;
-	event_del(f->rev);
-	event_del(f->wev);
-	if (!early && f->rsock)
-		fd_linger(f->rfd, 0);
-	if (f->wfd != -1 && f->wfd != f->rfd)
-		close(f->wfd);
-	close(f->rfd);
-	f->rfd = f->wfd = -1;
+	event_del(f->fds.rev);
+	event_del(f->fds.wev);
+	if (!early && f->fds.rsock)
+		fd_linger(f->fds.rfd, 0);
+	if (f->fds.wfd != -1 && f->fds.wfd != f->fds.rfd)
+		close(f->fds.wfd);
+	close(f->fds.rfd);
+	f->fds.rfd = f->fds.wfd = -1;
 	if (f->ops->closed != NULL)
 		f->ops->closed(f, f->arg, code, text);
 	fdstream_destroy(f);
@@ -327,7 +285,7 @@ fdstream_read(evutil_socket_t fd __unused, short what __unused, void *arg)
 	struct fdstream	*f = arg;
 
 	if (f->asked) {
-		event_del(f->rev);
+		event_del(f->fds.rev);
 		f->held = 1;
 		return;
 	}
@@ -341,7 +299,7 @@ fdstream_drained(struct fdstream *f)
 	f->asked = 0;
 	if (f->held) {
 		f->held = 0;
-		event_add(f->rev, NULL);
+		event_add(f->fds.rev, NULL);
 	}
 }
 
@@ -378,12 +336,12 @@ fdstream_pullv(struct mux_stream *s __unused, void *arg, struct iovec *iov,
 	for (i = 0; i < niov; i++)
 		room += iov[i].iov_len;
 	do {
-		n = readv(f->rfd, iov, niov);
+		n = readv(f->fds.rfd, iov, niov);
 	} while (n == -1 && errno == EINTR);
 	if (n > 0) {
 		f->got += n;
 		/* Less than there was room for: it is empty now. */
-		if ((size_t)n == room || f->rfile)
+		if ((size_t)n == room || f->fds.rfile)
 			*more = MUX_MORE;
 		else
 			fdstream_drained(f);
@@ -394,12 +352,12 @@ fdstream_pullv(struct mux_stream *s __unused, void *arg, struct iovec *iov,
 		return (0);
 	}
 	/* A terminal that hung up fails with EIO: that is its end. */
-	if (n == 0 || (errno == EIO && f->rtty)) {
-		event_del(f->rev);
+	if (n == 0 || (errno == EIO && f->fds.rtty)) {
+		event_del(f->fds.rev);
 		*more = MUX_LAST;
 		return (0);
 	}
-	fdstream_fail(f, f->rsock, errno);
+	fdstream_fail(f, f->fds.rsock, errno);
 	return (0);
 }
 
@@ -414,29 +372,6 @@ fdstream_pull(struct mux_stream *s, void *arg, uint8_t *buf, size_t cap,
 
 /* ---- From the mux to the sink -------------------------------------------- */
 
-/* Call fdstream_write when the sink can take more. */
-static void
-fdstream_watch(struct fdstream *f)
-{
-	if (!f->wfile && !f->watched) {
-		if (event_add(f->wev, NULL) == 0)
-			f->watched = 1;
-		else
-			f->wfile = 1;
-	}
-	if (f->wfile)
-		event_active(f->wev, EV_WRITE, 1);
-}
-
-static void
-fdstream_unwatch(struct fdstream *f)
-{
-	if (f->watched) {
-		event_del(f->wev);
-		f->watched = 0;
-	}
-}
-
 /* Everything is written, and there will be no more. */
 static void
 fdstream_end(struct fdstream *f)
@@ -444,13 +379,13 @@ fdstream_end(struct fdstream *f)
 	if (f->ended)
 		return;
 	f->ended = 1;
-	if (f->wsock)
-		shutdown(f->wfd, SHUT_WR);
-	if (f->wfd != f->rfd) {
-		if (f->wsock)
-			fd_linger(f->wfd, 0);
-		close(f->wfd);
-		f->wfd = -1;
+	if (f->fds.wsock)
+		shutdown(f->fds.wfd, SHUT_WR);
+	if (f->fds.wfd != f->fds.rfd) {
+		if (f->fds.wsock)
+			fd_linger(f->fds.wfd, 0);
+		close(f->fds.wfd);
+		f->fds.wfd = -1;
 	}
 }
 
@@ -463,8 +398,8 @@ fdstream_send(struct fdstream *f, struct iovec *iov, int niov)
 
 	msg.msg_iovlen = niov;
 	do {
-		n = f->wsock ? sendmsg(f->wfd, &msg, MSG_NOSIGNAL) :
-		    writev(f->wfd, iov, niov);
+		n = f->fds.wsock ? sendmsg(f->fds.wfd, &msg, MSG_NOSIGNAL) :
+		    writev(f->fds.wfd, iov, niov);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK ||
 	    errno == ENOBUFS))
@@ -486,11 +421,11 @@ fdstream_inputv(struct mux_stream *s __unused, void *arg, struct iovec *iov,
 	for (i = 0; i < niov; i++)
 		len += iov[i].iov_len;
 	if ((n = fdstream_send(f, iov, niov)) == -1) {
-		fdstream_fail(f, f->wsock, errno);
+		fdstream_fail(f, f->fds.wsock, errno);
 		return (0);
 	}
 	if ((size_t)n < len)
-		fdstream_watch(f);
+		fdpair_watch(&f->fds);
 	return ((size_t)n);
 }
 
@@ -518,16 +453,16 @@ fdstream_write(evutil_socket_t fd __unused, short what __unused, void *arg)
 
 	if ((niov = mux_peek(f->stream, iov, FDSTREAM_IOVS)) > 0) {
 		if ((n = fdstream_send(f, iov, niov)) == -1) {
-			fdstream_fail(f, f->wsock, errno);
+			fdstream_fail(f, f->fds.wsock, errno);
 			return;
 		}
 		mux_drain(f->stream, (size_t)n);
 	}
 	if (mux_queued(f->stream) > 0) {
-		fdstream_watch(f);
+		fdpair_watch(&f->fds);
 		return;
 	}
-	fdstream_unwatch(f);
+	fdpair_unwatch(&f->fds);
 	if (mux_eof(f->stream))
 		fdstream_end(f);
 }

@@ -14,9 +14,9 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: lib/dgramstream.c lib/mux.c lib/mux_frame.c lib/mux_output.c
- * lib/mux_queue.c lib/mux_dgram.c lib/mux_stream.c lib/mux_table.c
- * lib/meter.c */
+/* link: regress/lib/mux_side.c lib/dgramstream.c lib/fdpair.c lib/mux.c
+ * lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/mux_dgram.c
+ * lib/mux_stream.c lib/mux_table.c lib/meter.c */
 /* libs: libevent */
 
 /*
@@ -37,7 +37,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,45 +47,7 @@
 #include <cmocka.h>
 
 #include "dgramstream.h"
-
-#define WAIT_PASSES	20000
-
-struct side {
-	struct mux		*mux;
-	struct side		*peer;
-	struct event		*pump;
-	int			 stopped;	/* the link is full */
-	int			 accepted, eofs, closed, code, ended_well;
-	char			 text[256];
-	int			 fd;		/* the target for the next */
-	int			 late;		/* only keep it, for now */
-	struct mux_stream	*s;
-	struct dgramstream	*d;
-};
-
-static struct event_base	*base;
-static struct mux_budget	 budget;
-static struct side		 a, b;
-
-static void
-want_output(struct mux *m, void *arg)
-{
-	event_active(((struct side *)arg)->pump, EV_READ, 0);
-}
-
-static void
-pump(evutil_socket_t fd, short what, void *arg)
-{
-	struct side	*side = arg;
-	uint8_t		 buf[MUX_FRAME_MAX];
-	size_t		 n;
-
-	while (!side->stopped && (n = mux_output(side->mux, buf, sizeof(buf),
-	    0)) > 0)
-		if (side->peer->mux != NULL)
-			assert_int_equal(mux_input(side->peer->mux, buf, n,
-			    0), 0);
-}
+#include "mux_side.h"
 
 static void
 on_accepted(struct dgramstream *d, void *arg)
@@ -103,13 +64,7 @@ on_eof(struct dgramstream *d, void *arg)
 static void
 on_closed(struct dgramstream *d, void *arg, uint16_t code, const char *text)
 {
-	struct side	*side = arg;
-
-	side->closed++;
-	side->code = code;
-	side->ended_well = text == NULL;
-	strlcpy(side->text, text == NULL ? "" : text, sizeof(side->text));
-	side->d = NULL;
+	side_closed(arg, code, text);
 	dgramstream_kill(d, MUX_CODE_INTERNAL, "again");
 	dgramstream_end(d);
 }
@@ -137,75 +92,19 @@ on_open(struct mux *m, void *arg, struct mux_stream *s,
 	mux_accept(s);
 }
 
-static const struct mux_ops mux_ops = {
-	.open = on_open, .want_output = want_output
-};
-
-static void
-side_init(struct side *side, struct side *peer, int dialer)
-{
-	struct mux_hello	 hello = { .version = 1 };
-	struct mux_config	 cfg = { .ops = &mux_ops, .arg = side,
-				    .dialer = dialer, .streams_max = 100,
-				    .link_budget = 64 << 20,
-				    .budget = &budget };
-
-	memset(side, 0, sizeof(*side));
-	side->peer = peer;
-	side->pump = event_new(base, -1, EV_PERSIST, pump, side);
-	assert_non_null(side->mux = mux_new(&cfg));
-	mux_send_hello(side->mux, &hello);
-}
-
 static int
-setup(void **state)
+setup(void **state __unused)
 {
-	signal(SIGPIPE, SIG_IGN);
-	base = event_base_new();
-	memset(&budget, 0, sizeof(budget));
-	budget.limit = 256 << 20;
-	side_init(&a, &b, 1);
-	side_init(&b, &a, 0);
+	sides_setup(on_open, 0, 0);
 	return (0);
 }
 
-static void
-side_done(struct side *side)
-{
-	struct mux	*m = side->mux;
-
-	side->mux = NULL;
-	mux_free(m, "link lost");
-	event_free(side->pump);
-}
-
 static int
-teardown(void **state)
+teardown(void **state __unused)
 {
-	side_done(&a);
-	side_done(&b);
-	event_base_free(base);
-	assert_int_equal(budget.used, 0);
+	sides_teardown();
 	return (0);
 }
-
-static void
-passes(int n)
-{
-	while (n-- > 0)
-		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-}
-
-/* The condition is looked at anew, and once, in each pass. */
-#define WAIT(cond) do {							\
-	int	 left_ = WAIT_PASSES, ok_;				\
-									\
-	while (!(ok_ = (cond)) && left_-- > 0) {			\
-		passes(1);						\
-		usleep(100);						\
-	}								\
-	assert_true(ok_);						\
-} while (0)
 
 /* A UDP socket at a port of its own. */
 static int

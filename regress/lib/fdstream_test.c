@@ -19,9 +19,9 @@
  * muxes that pass each other's frames, and the target's connection.
  */
 
-/* link: lib/fdstream.c lib/mux.c lib/mux_frame.c lib/mux_output.c
- * lib/mux_queue.c lib/meter.c
- * lib/mux_dgram.c lib/mux_stream.c lib/mux_table.c */
+/* link: regress/lib/mux_side.c lib/fdstream.c lib/fdpair.c lib/mux.c
+ * lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/mux_dgram.c
+ * lib/mux_stream.c lib/mux_table.c lib/meter.c */
 /* libs: libevent */
 
 #include "compat.h"
@@ -50,65 +50,10 @@
 #include <cmocka.h>
 
 #include "fdstream.h"
+#include "mux_side.h"
 
 #define FRAMES_A_PASS	8	/* as much as a link takes at a time */
 #define BULK		(20 * 1024 * 1024)
-#define WAIT_PASSES	20000
-
-/* One side of the link. */
-struct side {
-	struct mux	*mux;
-	struct side	*peer;
-	struct event	*pump;
-	int		 stopped;	/* the link is full */
-	/* what fdstreams of this side said */
-	int		 accepted, closed, code;
-	char		 text[256];
-	int		 ended_well;
-	struct fdstream	*f;
-	/* B: how it takes streams */
-	int		 fd;		/* the target to give to the next */
-	int		 late;		/* only own it, for now */
-	struct mux_stream *s;
-};
-
-static struct event_base	*base;
-static struct mux_budget	 budget;
-static struct side		 a, b;
-
-/* ---- The link ------------------------------------------------------------ */
-
-static void
-want_output(struct mux *m, void *arg)
-{
-	struct side	*side = arg;
-
-	event_active(side->pump, EV_READ, 0);
-}
-
-static void
-pump(evutil_socket_t fd, short what, void *arg)
-{
-	struct side	*side = arg;
-	uint8_t		 buf[MUX_FRAME_MAX];
-	size_t		 n;
-	int		 i;
-
-	for (i = 0; i < FRAMES_A_PASS && !side->stopped; i++) {
-		if ((n = mux_output(side->mux, buf, sizeof(buf), 0)) == 0)
-			return;
-		if (side->peer->mux == NULL)
-			continue;
-		assert_int_equal(mux_input(side->peer->mux, buf, n, 0), 0);
-		mux_input_end(side->peer->mux);
-	}
-	if (!side->stopped) {
-		/* Let others have a turn. */
-		struct timeval	 now = { 0, 0 };
-
-		event_add(side->pump, &now);
-	}
-}
 
 static void
 on_accepted(struct fdstream *f, void *arg)
@@ -119,13 +64,7 @@ on_accepted(struct fdstream *f, void *arg)
 static void
 on_closed(struct fdstream *f, void *arg, uint16_t code, const char *text)
 {
-	struct side	*side = arg;
-
-	side->closed++;
-	side->code = code;
-	side->ended_well = text == NULL;
-	strlcpy(side->text, text == NULL ? "" : text, sizeof(side->text));
-	side->f = NULL;
+	side_closed(arg, code, text);
 	/* It is over: this must do nothing. */
 	fdstream_kill(f, MUX_CODE_INTERNAL, "again");
 }
@@ -165,57 +104,17 @@ on_open(struct mux *m, void *arg, struct mux_stream *s,
 	mux_accept(s);
 }
 
-static const struct mux_ops mux_ops = {
-	.open = on_open, .want_output = want_output
-};
-
-static void
-side_init(struct side *side, struct side *peer, int dialer)
-{
-	struct mux_hello	 hello = { .version = 1,
-				    .credit = MUX_CREDIT_EARLY };
-	struct mux_config	 cfg = { .ops = &mux_ops, .arg = side,
-				    .dialer = dialer, .streams_max = 100,
-				    .link_budget = 64 << 20,
-				    .budget = &budget };
-
-	memset(side, 0, sizeof(*side));
-	side->peer = peer;
-	side->pump = event_new(base, -1, EV_PERSIST, pump, side);
-	side->mux = mux_new(&cfg);
-	assert_non_null(side->mux);
-	mux_send_hello(side->mux, &hello);
-}
-
 static int
 setup(void **state __unused)
 {
-	signal(SIGPIPE, SIG_IGN);
-	base = event_base_new();
-	memset(&budget, 0, sizeof(budget));
-	budget.limit = 256 << 20;
-	side_init(&a, &b, 1);
-	side_init(&b, &a, 0);
+	sides_setup(on_open, MUX_CREDIT_EARLY, FRAMES_A_PASS);
 	return (0);
-}
-
-static void
-side_done(struct side *side)
-{
-	struct mux	*m = side->mux;
-
-	side->mux = NULL;
-	mux_free(m, "link lost");
-	event_free(side->pump);
 }
 
 static int
 teardown(void **state __unused)
 {
-	side_done(&a);
-	side_done(&b);
-	event_base_free(base);
-	assert_int_equal(budget.used, 0);
+	sides_teardown();
 	return (0);
 }
 
@@ -254,13 +153,6 @@ unix_pair(int fd[2])
 {
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
 	    fd), 0);
-}
-
-static void
-passes(int n)
-{
-	while (n-- > 0)
-		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 /* A stream between two new connections; la and ta are for the test. */
