@@ -101,10 +101,7 @@ evtls_accept(struct event_base *base, int fd, struct evtls_server *server,
 	}
 	evtls_server_ref(server);
 	c->server = server;
-	if (evtls_tls_accept(c) == -1) {
-		conn_destroy(c);
-		return (NULL);
-	}
+	c->secure = 1;
 	return (c);
 }
 
@@ -119,6 +116,7 @@ evtls_connect(struct event_base *base, int fd, struct evtls_client *client,
 	if (client != NULL) {
 		evtls_client_ref(client);
 		c->client = client;
+		c->secure = 1;
 		if ((host != NULL && (c->host = strdup(host)) == NULL) ||
 		    evtls_tls_connect(c, host) == -1) {
 			conn_destroy(c);

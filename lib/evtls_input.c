@@ -31,6 +31,9 @@
 #include "evtls_internal.h"
 
 #define PASS_DISCARDS	8		/* recv(2)s while lingering */
+#define RECORD_HEAD	5		/* bytes: of a TLS record */
+#define RECORD_HANDSHAKE 22		/* its type */
+#define HELLO_MAX	(RECORD_HEAD + EVTLS_RECORD)
 
 /* How the input of a pass ends. */
 enum end {
@@ -42,6 +45,8 @@ enum end {
 };
 
 static int		 preface(struct evtls *);
+static int		 hello(struct evtls *);
+static int		 hello_whole(const uint8_t *, size_t);
 static enum end		 handshake(struct evtls *);
 static void		 input_tls(struct evtls *);
 static enum end		 open_records(struct evtls *, size_t *);
@@ -64,7 +69,9 @@ evtls_on_read(int fd, short what, void *arg)
 		;	/* woken before, stopped since */
 	else if (c->preface != NULL && !preface(c))
 		;	/* more of it, or nothing, will come */
-	else if (c->tls != NULL)
+	else if (c->secure && c->tls == NULL && !hello(c))
+		;	/* likewise */
+	else if (c->secure)
 		input_tls(c);
 	else
 		input_plain(c);
@@ -103,12 +110,54 @@ preface(struct evtls *c)
 	}
 	c->preface = NULL;
 	evtls_kept_drain(&c->in, n);
-	if (c->tls == NULL && c->in.len > 0) {
+	if (!c->secure && c->in.len > 0) {
 		c->left = c->in;
 		memset(&c->in, 0, sizeof(c->in));
 		c->offer = 1;
 	}
 	return (1);
+}
+
+/*
+ * Who connects and says nothing, or a byte now and then, is not worth a TLS
+ * state of tens of KiB: that is made when the first record has come.  Returns
+ * whether it has; it is where the passes look for it.
+ */
+static int
+hello(struct evtls *c)
+{
+	struct evtls_bufs	*b = evtls_bufs();
+	enum end		 end;
+	size_t			 got;
+
+	end = receive(c, b->sealed_in, HELLO_MAX - c->in.len, &got);
+	if (evtls_kept_add(&c->in, b->sealed_in, got) == -1) {
+		evtls_finish(c, EVTLS_ERROR, "no memory");
+		return (0);
+	}
+	if (!hello_whole(evtls_kept_data(&c->in), c->in.len)) {
+		input_end(c, end);
+		return (0);
+	}
+	if (evtls_tls_accept(c) == -1) {
+		evtls_finish(c, EVTLS_ERROR, "no memory for TLS");
+		return (0);
+	}
+	return (1);
+}
+
+/* A whole record (RFC 8446, 5.1), or what libtls will refuse as none. */
+static int
+hello_whole(const uint8_t *p, size_t len)
+{
+	size_t	 n;
+
+	if (len > 0 && p[0] != RECORD_HANDSHAKE)
+		return (1);
+	if (len < RECORD_HEAD)
+		return (0);
+	n = (size_t)p[3] << 8 | p[4];
+	return (n > EVTLS_RECORD || len >= RECORD_HEAD + n);
 }
 
 /* The first step: plain is ready as it is, a TLS client says hello. */
@@ -117,7 +166,7 @@ evtls_begin(struct evtls *c)
 {
 	enum end	end = END_OPEN;
 
-	if (c->tls != NULL)
+	if (c->secure)
 		end = handshake(c);
 	else {
 		c->ready = 1;
@@ -257,7 +306,7 @@ receive(struct evtls *c, uint8_t *buf, size_t len, size_t *got)
 		return (END_OPEN);
 	}
 	if (n == 0)
-		return (c->tls == NULL && c->neterr == 0 ? END_EOF : END_CUT);
+		return (!c->secure && c->neterr == 0 ? END_EOF : END_CUT);
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
 		return (c->neterr == 0 ? END_OPEN : END_NET);
 	c->neterr = errno;

@@ -76,7 +76,8 @@ struct evtls {
 	struct event		*rd;
 	struct event		*wr;
 	struct event		*timer;		/* NULL: never had a deadline */
-	struct tls		*tls;		/* NULL: in the clear */
+	struct tls		*tls;		/* NULL: in the clear, or nobody
+						   has said hello yet */
 	struct ssl_st		*ssl;		/* beneath tls */
 	struct evtls_server	*server;	/* a reference, or NULL */
 	struct evtls_client	*client;	/* a reference, or NULL */
@@ -96,7 +97,8 @@ struct evtls {
 
 	int			 fd;
 	int			 neterr;	/* errno that broke it */
-	unsigned int		 ready : 1,	/* the handshake is complete */
+	unsigned int		 secure : 1,	/* TLS is spoken */
+				 ready : 1,	/* the handshake is complete */
 				 paused : 1,
 				 held : 1,	/* not read: see input_tls */
 				 offer : 1,	/* left must be shown again */

@@ -88,7 +88,7 @@ pull(struct evtls *c)
 	while (b->wire_len <= SMALL_OUTPUT) {
 		if (!c->want || !c->ready || c->notified)
 			return (0);
-		buf = c->tls == NULL ? b->wire_out + b->wire_len :
+		buf = !c->secure ? b->wire_out + b->wire_len :
 		    b->plain_out;
 		c->want = 0;
 		c->pulling = 1;
@@ -101,7 +101,7 @@ pull(struct evtls *c)
 			evtls_finish(c, EVTLS_ERROR, "too much output");
 			return (0);
 		}
-		if (c->tls == NULL)
+		if (!c->secure)
 			b->wire_len += n;
 		else if (evtls_tls_write(c, buf, n) != EVTLS_IO_OK) {
 			evtls_finish(c, EVTLS_ERROR, c->text == NULL ?

@@ -421,7 +421,7 @@ evtls_tls_close_notify(struct evtls *c)
 int
 evtls_is_tls(const struct evtls *c)
 {
-	return (c->tls != NULL);
+	return (c->secure);
 }
 
 const char *
@@ -435,12 +435,12 @@ evtls_describe(const struct evtls *c, char *buf, size_t len)
 {
 	const char	*version, *cipher;
 
-	if (c->tls == NULL) {
+	if (!c->secure) {
 		strlcpy(buf, "plain", len);
 		return;
 	}
-	version = tls_conn_version(c->tls);
-	cipher = tls_conn_cipher(c->tls);
+	version = c->tls == NULL ? NULL : tls_conn_version(c->tls);
+	cipher = c->tls == NULL ? NULL : tls_conn_cipher(c->tls);
 	if (version == NULL || cipher == NULL)
 		strlcpy(buf, "TLS handshake", len);
 	else
