@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """make bench-hostile: N (2000) connections that nobody has logged in on, a
-third each silent, a byte at a time, and stopped within the handshake: what
-they cost in memory, when the last is gone, and how long a request of somebody
-else takes beside them."""
+quarter each silent, a byte at a time, stopped within their hello, and silent
+after all of it: what they cost in memory, when the last is gone, and how long
+a request of somebody else takes beside them.  KIND=0..3: all of that kind."""
 import os
 import selectors
+import ssl
 import statistics
 import sys
 import time
@@ -12,7 +13,22 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from measure import *
 
 N = number("N", 2000)
+KIND = number("KIND", -1)
 HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(32)
+
+
+CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def whole_hello():
+    there, here = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = CONTEXT.wrap_bio(there, here, server_hostname="localhost")
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        return here.read()
+
+
 resource.setrlimit(resource.RLIMIT_NOFILE,
                    (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 # A source may have all of them: what is measured is what they cost.
@@ -44,25 +60,19 @@ for i in range(N):
     s.bind(("127.0.%d.%d" % (i % 100 // 10, 2 + i % 10), 0))
     s.connect(("127.0.0.1", relay.port))
     s.setblocking(False)
-    conns[s] = (i % 3, time.monotonic())
+    kind = i % 4 if KIND < 0 else KIND
+    conns[s] = (kind, time.monotonic())
     ears.register(s, selectors.EVENT_READ)
-    if i % 3 == 2:
-        s.send(HELLO)
+    if kind >= 2:
+        s.send(HELLO if kind == 2 else whole_hello())
 opened = time.monotonic() - start
 beside, lives, sent, top = [], [], 0, 0
-while conns and time.monotonic() < start + 120:
-    for s, (kind, born) in list(conns.items()):
-        if kind == 1:
-            try:
-                s.send(HELLO[sent % len(HELLO):][:1])
-            except OSError:
-                pass
-    sent += 1
-    top = max(top, memory())
-    beside += [ask() for _ in range(10)]
+
+
+def bury():
     for s in [key.fileobj for key, _ in ears.select(0)]:
         try:
-            over = s.recv(4096) == b""
+            over = s.recv(16384) == b""
         except BlockingIOError:
             over = False
         except OSError:
@@ -72,6 +82,22 @@ while conns and time.monotonic() < start + 120:
             del conns[s]
             ears.unregister(s)
             s.close()
+
+
+while conns and time.monotonic() < start + 120:
+    for s, (kind, born) in list(conns.items()):
+        if kind == 1:
+            try:
+                s.send(HELLO[sent % len(HELLO):][:1])
+            except OSError:
+                pass
+    sent += 1
+    bury()
+    if sent % 20 == 1 and time.monotonic() < start + 9:
+        top = max(top, memory())
+    beside.append(ask())
+    bury()
+    time.sleep(0.02)
 print("%d connections made in %.1f s; not ended: %d" % (N, opened,
                                                        len(conns)))
 print("memory of relayd for one, at most (PSS)   %8.1f KiB" % ((top - m0) / N))
