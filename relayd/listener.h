@@ -33,7 +33,8 @@
 /*
  * The listener process: what its files share.
  *
- *	listener.c		accept, limits, the first requests -> doors
+ *	listener.c		accept, limits, connections
+ *	listener_request.c	requests -> doors, and their answers
  *	listener_conf.c		the configuration as the parent sends it
  *	listener_proxy.c	who is behind a trusted proxy
  *	listener_sign.c		signing by the keys process
@@ -187,21 +188,6 @@ extern int			 listener_prefork;
 uint64_t	 listener_ms(void);		/* monotonic */
 struct conn	*conn_find(uint32_t);
 const char	*conn_addr(const struct conn *);
-/*
- * conn_respond: a whole response with a body of this type; extra is NULL
- * or more header lines, each with CRLF.  The connection lives on if the
- * request allows it.
- */
-void		 conn_respond(struct conn *, int, const char *, const char *,
-		    const char *);
-/*
- * The head of a response whose body follows piece by piece: in chunks, or,
- * to HTTP/1.0, until the connection ends.
- */
-int		 conn_respond_begin(struct conn *, const char *);
-/* A short error, as JSON or, for browsers, HTML. */
-void		 conn_error(struct conn *, const struct http_head *, int,
-		    const char *, const char *);
 void		 conn_free(struct conn *);
 /*
  * Its client's address has been found behind a proxy: is there room for one
@@ -221,6 +207,26 @@ void		 listener_accept_sweep(int);
 void		 listener_accept_pause(void);
 /* A new router knows the ports: tell it of their streams. */
 void		 listener_announce_ports(void);
+
+/* listener_request.c */
+/* Input and output of evtls_ops. */
+size_t		 conn_input(struct evtls *, void *, uint8_t *, size_t);
+size_t		 conn_output(struct evtls *, void *, uint8_t *, size_t);
+/*
+ * conn_respond: a whole response with a body of this type; extra is NULL
+ * or more header lines, each with CRLF.  The connection lives on if the
+ * request allows it.
+ */
+void		 conn_respond(struct conn *, int, const char *, const char *,
+		    const char *);
+/*
+ * The head of a response whose body follows piece by piece: in chunks, or,
+ * to HTTP/1.0, until the connection ends.
+ */
+int		 conn_respond_begin(struct conn *, const char *);
+/* A short error, as JSON or, for browsers, HTML. */
+void		 conn_error(struct conn *, const struct http_head *, int,
+		    const char *, const char *);
 
 /* listener_conf.c */
 extern struct evtls_server	*listener_tls;

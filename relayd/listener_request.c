@@ -1,0 +1,242 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Requests on a connection that is not a link yet: their heads are read, the
+ * doors are asked who knows the path, and their answers are sent.
+ */
+
+#include "compat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_message.h"
+#include "link_client.h"
+#include "listener.h"
+
+static int	head_too_large(const struct http_head *);
+static void	conn_request(struct conn *, const struct http_head *);
+
+/* What the parser takes, but the configuration does not: a status, or 0. */
+static int
+head_too_large(const struct http_head *head)
+{
+	/* "GET / HTTP/1.1": what is between, and around them. */
+	if (head->method.len + head->target.len + sizeof("  HTTP/1.1") - 1 >
+	    limits.request_line)
+		return (414);
+	return (head->nfields > limits.head_fields ? 431 : 0);
+}
+
+size_t
+conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
+{
+	struct conn		*c = arg;
+	static struct http_head	 head;
+	ssize_t			 n;
+	int			 status;
+
+	if (c->state == CONN_CLOSING)
+		return (len);
+	if (c->state != CONN_REQUEST || c->out != NULL)
+		return (0);
+	if (c->idle) {
+		/* The head of the next request, however slowly it comes. */
+		c->idle = 0;
+		evtls_deadline(tls, limits.handshake_ms);
+	}
+	/* A byte at a time must not cost a parse for each byte. */
+	if (len < limits.head_bytes && buf[len - 1] != '\n' &&
+	    memmem(buf, len, "\n\r\n", 3) == NULL)
+		return (0);
+	n = http_parse_request((const char *)buf, len, limits.head_bytes,
+	    &head, &status);
+	if (n == 0)
+		return (0);
+	if (n == -1 || (status = head_too_large(&head)) != 0) {
+		c->bodiless = 0;
+		conn_error(c, NULL, status, status == 431 || status == 414 ?
+		    "the request is too long" :
+		    "the request can't be understood", NULL);
+		return (len);
+	}
+	conn_request(c, &head);
+	/* What follows is offered again when this is answered. */
+	evtls_pause(tls);
+	return (n);
+}
+
+size_t
+conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
+{
+	struct conn	*c = arg;
+	size_t		 n;
+	ssize_t		 more;
+
+	if (c->out != NULL) {
+		n = c->outlen - c->outoff;
+		if (n > cap)
+			n = cap;
+		memcpy(buf, c->out + c->outoff, n);
+		if ((c->outoff += n) == c->outlen) {
+			free(c->out);
+			c->out = NULL;
+		}
+		return (n);
+	}
+	if (c->state == CONN_ANSWER) {
+		if ((more = door_api_output(c, buf, cap)) == -1)
+			return (0);
+		if (more > 0 || c->state == CONN_ANSWER)
+			return ((size_t)more);
+	}
+	/* All of it was sent. */
+	if (c->state == CONN_UPGRADE) {
+		if (conn_link(c) == -1)
+			conn_free(c);
+	} else if (c->state == CONN_REQUEST && !c->keepalive) {
+		c->state = CONN_CLOSING;
+		evtls_resume(tls);
+		evtls_close(tls);
+	} else if (c->state == CONN_REQUEST) {
+		c->idle = 1;
+		evtls_deadline(tls, limits.idle_ms);
+		evtls_resume(tls);
+	}
+	return (0);
+}
+
+static void
+conn_request(struct conn *c, const struct http_head *head)
+{
+	struct http_framing	 body;
+	int			 status;
+
+	c->keepalive = head->minor == 1 &&
+	    !http_field_has_token(head, "connection", "close");
+	c->bodiless = http_str_eq(&head->method, "HEAD");
+	c->minor = head->minor;
+	c->door = 0;
+	if (http_request_framing(head, &body, &status) == -1) {
+		c->keepalive = 0;
+		conn_error(c, head, status,
+		    "the end of the request is in doubt", NULL);
+		return;
+	}
+	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
+		c->keepalive = 0;	/* it is not read */
+	if ((status = proxy_request(c, head)) != 0) {
+		conn_error(c, head, status, status == 429 ?
+		    "too many connections from your address" :
+		    "the proxy's Forwarded field can't be understood",
+		    status == 429 ? "Retry-After: 10\r\n" : NULL);
+		return;
+	}
+	if (http_str_eq(&head->path, LINK_PATH_NODE)) {
+		counts.requests[DOOR_NODE]++;
+		door_node_request(c, head);
+	} else if (http_str_eq(&head->path, LINK_PATH_ACCESS)) {
+		counts.requests[DOOR_ACCESS]++;
+		door_tcp_request(c, head);
+	} else if (door_api_request(c, head) == 0)
+		counts.requests[DOOR_API]++;
+	else {
+		counts.requests[0]++;
+		conn_error(c, head, 404, "there is nothing here", NULL);
+	}
+	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
+		c->keepalive = 0;
+}
+
+void
+conn_respond(struct conn *c, int status, const char *type, const char *extra,
+    const char *body)
+{
+	char	*buf;
+	int	 len;
+
+	/* A challenge is answered on the connection it was made for. */
+	if (listener_drains() && status != 401)
+		c->keepalive = 0;
+	len = asprintf(&buf, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
+	    "Content-Length: %zu\r\nCache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n%s", status,
+	    http_reason(status), type, strlen(body),
+	    c->keepalive ? "" : "Connection: close\r\n",
+	    extra == NULL ? "" : extra, c->bodiless ? "" : body);
+	if (len == -1) {
+		c->state = CONN_CLOSING;
+		evtls_close(c->tls);
+		return;
+	}
+	free(c->out);
+	c->out = buf;
+	c->outlen = len;
+	c->outoff = 0;
+	c->state = CONN_REQUEST;
+	evtls_want_output(c->tls);
+}
+
+int
+conn_respond_begin(struct conn *c, const char *type)
+{
+	char	*buf;
+	int	 len;
+
+	len = asprintf(&buf, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+	    "%sCache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n%s\r\n", type,
+	    c->minor > 0 ? "Transfer-Encoding: chunked\r\n" : "",
+	    c->keepalive ? "" : "Connection: close\r\n");
+	if (len == -1)
+		return (-1);
+	free(c->out);
+	c->out = buf;
+	c->outlen = len;
+	c->outoff = 0;
+	evtls_want_output(c->tls);
+	return (0);
+}
+
+void
+conn_error(struct conn *c, const struct http_head *head, int status,
+    const char *text, const char *extra)
+{
+	char	 body[1024], safe[256], *p;
+
+	if (head == NULL)
+		c->keepalive = 0;
+	/* Some texts repeat a name that the client gave. */
+	strlcpy(safe, text, sizeof(safe));
+	for (p = safe; *p != '\0'; p++) {
+		if (*p < ' ' || *p > '~' || strchr("\"\\<>&", *p) != NULL)
+			*p = '?';
+	}
+	if (head != NULL && http_accepts_html(head)) {
+		snprintf(body, sizeof(body), "<!DOCTYPE html>\n"
+		    "<html lang=\"en\"><meta charset=\"utf-8\">"
+		    "<title>%d %s</title>\n<h1>%s</h1>\n<p>%s</p>\n"
+		    "<hr><p>Culvert</p></html>\n", status,
+		    http_reason(status), http_reason(status), safe);
+		conn_respond(c, status, "text/html; charset=utf-8", extra,
+		    body);
+		return;
+	}
+	snprintf(body, sizeof(body), "{\"error\":\"%s\"}\n", safe);
+	conn_respond(c, status, "application/json", extra, body);
+}
