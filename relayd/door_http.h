@@ -1,0 +1,66 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef DOOR_HTTP_H
+#define DOOR_HTTP_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http.h"
+#include "http_body.h"
+
+/*
+ * The http door: requests for sites.  It has the part of a connection that
+ * one needs which visits a site, from its first request on.
+ */
+
+struct conn;
+
+#define REQUEST_ID_LEN	17	/* 16 hex digits */
+
+enum door_http {
+	DOOR_HTTP_NOT,		/* the host is the relay's own */
+	DOOR_HTTP_TAKEN,	/* the head is done with */
+	DOOR_HTTP_LATER		/* the same head again, when door_http_go_on says */
+};
+
+/* A new id, for a request. */
+void		 request_id(char[REQUEST_ID_LEN]);
+/* The id of the connection's request, "" if it is not for a site. */
+const char	*door_http_id(const struct conn *);
+
+enum door_http	 door_http_request(struct conn *, const struct http_head *,
+		    const struct http_framing *);
+/* What was awaited for the request (GATE_WAIT, SITE_WAIT) has come. */
+void		 door_http_go_on(struct conn *);
+/* As evtls_ops, while the state is CONN_SITE. */
+size_t		 door_http_input(struct conn *, uint8_t *, size_t);
+size_t		 door_http_output(struct conn *, uint8_t *, size_t);
+/* Whether its client is a browser. */
+int		 door_http_html(const struct conn *);
+/* A response of our own to it is on its way, with this word (http_page.h). */
+void		 door_http_answered(struct conn *, int, const char *);
+void		 door_http_timeout(struct conn *);
+void		 door_http_eof(struct conn *);
+void		 door_http_free(struct conn *);
+/* This process has a successor. */
+void		 door_http_drain(struct conn *);
+size_t		 door_http_memory(const struct conn *);
+
+#endif /* DOOR_HTTP_H */

@@ -1,0 +1,70 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef HTTP_GATE_H
+#define HTTP_GATE_H
+
+#include <stddef.h>
+
+#include "http.h"
+#include "http_message.h"
+
+/*
+ * The gate of a site: who may come in, and what the backend is told of them.
+ */
+
+struct conn;
+struct site;
+struct stream_owner;
+struct visitor;		/* who is logged in; refcounted */
+
+enum gate {
+	GATE_PASS,	/* in: *v is referenced for the caller, NULL at a
+			   public site */
+	GATE_WAIT,	/* auth was asked: door_http_go_on follows, and then
+			   the same request comes again */
+	GATE_ANSWERED	/* no: a response is on its way */
+};
+
+enum gate	 gate_visit(struct conn *, const struct http_head *,
+		    const struct site *, struct visitor **);
+/* The connection is gone, or the request: forget what was asked for it. */
+void		 gate_forget(struct conn *);
+
+struct visitor	*visitor_ref(struct visitor *);	/* takes NULL */
+void		 visitor_unref(struct visitor *);	/* likewise */
+/* Its own session, whose routed member is http_backend_routed. */
+struct stream_owner *visitor_owner(struct visitor *);
+const char	*visitor_email(const struct visitor *);
+
+/*
+ * gate_fields: the fields of a request that the backend does not see (our
+ * cookie, our bearer token), and those that tell it who visits; spoofed ones
+ * are dropped for everybody.  Returns how many, at most GATE_FIELDS_MAX; the
+ * values live until the next call.
+ */
+#define GATE_FIELDS_MAX	16
+size_t		 gate_fields(const struct http_head *, const struct site *,
+		    const struct visitor *, struct http_set[GATE_FIELDS_MAX]);
+/*
+ * gate_set_cookie_ok: whether this value of a Set-Cookie field of a backend
+ * may reach the visitor: none with names of ours, nor for a domain above the
+ * site's own host.
+ */
+int		 gate_set_cookie_ok(const struct site *,
+		    const struct http_str *);
+
+#endif /* HTTP_GATE_H */
