@@ -39,6 +39,7 @@
 #include "link_client.h"
 #include "listener.h"
 #include "log.h"
+#include "proxyproto.h"
 
 #define ACCEPT_PAUSE_MS		100	/* at a limit */
 #define ACCEPT_BATCH		64	/* then others have a turn */
@@ -585,7 +586,7 @@ conn_new(int fd, const struct accept_socket *s,
 		return;
 	}
 	if (s->conf.proxy && proxy_trusted(peer))
-		evtls_preface(c->tls, proxy_preface);
+		evtls_preface(c->tls, proxy_preface, PROXYPROTO_V2_MAX);
 	evtls_deadline(c->tls, limits.handshake_ms);
 	RB_INSERT(conn_table, &conns, c);
 	TAILQ_INSERT_TAIL(&strangers, c, waiting);
