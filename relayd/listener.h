@@ -46,7 +46,8 @@
  *	listener_share.c	limits of bandwidth that they rest on
  *	listener_stream.c	streams from a client's link to a node's
  *	listener_drain.c	the end of a listener that has a successor
- *	door_*.c		one protocol of clients each
+ *	door_*.c		one protocol of clients each (door_port.h: what
+ *				those of published ports share)
  */
 
 struct api_request;
