@@ -41,7 +41,7 @@ static void	visitor_come(struct port_listen *, int,
 static void	visitor_closed(struct fdstream *, void *, uint16_t,
 		    const char *);
 
-static const struct fdstream_ops visitor_ops = { NULL, visitor_closed };
+static const struct fdstream_ops visitor_ops = { .closed = visitor_closed };
 
 void
 visitor_reset(int fd)
