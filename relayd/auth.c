@@ -33,7 +33,6 @@
 #include <time.h>
 
 #include "auth.h"
-#include "clock.h"
 #include "log.h"
 
 #define AUTH_TICK_S		1
@@ -90,6 +89,10 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_take, 0, 1 },
 	{ IMSG_LOGIN, PROC_LISTENER, sizeof(struct login),
 	    auth_recv_login, 0, 0 },
+	{ IMSG_LOGIN_PASSWORD, PROC_LISTENER, sizeof(struct login_password),
+	    auth_recv_login_password, 0, 0 },
+	{ IMSG_WEB_ASK, PROC_LISTENER, sizeof(struct web_ask),
+	    auth_recv_web_ask, 0, 0 },
 	{ IMSG_SESSION_END, PROC_ROUTER, sizeof(struct session_id),
 	    auth_recv_session_end, 0, 0 },
 	{ IMSG_SESSION_KNOWN, PROC_ROUTER, sizeof(struct session),
@@ -210,6 +213,8 @@ auth_recv_memory(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	bytes = auth_session_memory(&n);
 	memory_things(peer, id, PROC_AUTH, 0, "sessions", n, bytes);
+	bytes = auth_password_memory(&n);
+	memory_things(peer, id, PROC_AUTH, 0, "passwords", n, bytes);
 	bytes = throttle_memory(auth_throttle, &n);
 	memory_things(peer, id, PROC_AUTH, 0, "throttled", n, bytes);
 	bytes = auth_audit_memory(&n);
@@ -248,6 +253,8 @@ auth_start(void)
 	/* libcrypto reads its files now, while there are any. */
 	if (auth_login_init() == -1)
 		fatalx("no Ed25519 in libcrypto");
+	if (auth_password_init() == -1)
+		fatalx("no good hash in crypt(3)");
 	proc_chroot(state);
 	proc_allow(state, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_CREATE);
 }
@@ -311,7 +318,11 @@ auth_wall_ms(void)
 uint64_t
 auth_mono(void)
 {
-	return (clock_ms());
+	struct timespec	 ts;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
+		fatal("clock_gettime");
+	return ((uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
 /* Clocks differ, and jump a little when they are set. */
@@ -399,6 +410,7 @@ auth_tick(evutil_socket_t fd, short what, void *arg)
 	if (now >= sweep_at) {
 		sweep_at = now + AUTH_SWEEP_MS;
 		auth_session_sweep();
+		auth_web_sweep();
 	}
 	auth_ticks();
 }

@@ -63,6 +63,8 @@ const struct session *auth_session_find(uint64_t);
 void	 auth_session_forget(uint64_t);
 /* What all of them take, bytes, and how many they are. */
 size_t	 auth_session_memory(size_t *);
+/* Is one in the store still good for anything? */
+int	 auth_session_stands(const struct store_session *);
 /* Is there one of this node with this token? */
 int	 auth_session_of(const char *node_id, const char *token_id);
 /* Forget all that rest on this (enum revoke_what). */
@@ -91,6 +93,53 @@ int	 auth_recv_take(struct proc_peer *, struct imsg *);
 
 int	 auth_login_init(void);
 int	 auth_recv_login(struct proc_peer *, struct imsg *);
+/*
+ * It holds, and has all but its id: put it on record and tell router.  0; or
+ * -1 with what to tell the listener.
+ */
+int	 auth_login_done(struct session *, struct login_denied *);
+/* Is this log-in one to be noted, or one of many alike? */
+int	 auth_login_remember(const char *who, const struct sockaddr *from);
+
+/* ---- auth_visit.c ---- */
+
+
+/*
+ * auth_visit: may this user go to the site of this name, with a token for
+ * these nodes ("": all)?  0, with the node in the session; or 403, 404 or 503
+ * with a text for people.
+ */
+uint32_t auth_visit(const char *host, const char *user_id, const char *nodes,
+	    struct session *, char *, size_t);
+
+/* ---- auth_password.c ---- */
+
+#define AUTH_PASSWORDS	32	/* that wait to be checked */
+
+enum auth_password { PASSWORD_RIGHT, PASSWORD_WRONG, PASSWORD_LATER };
+
+int	 auth_password_init(void);
+/*
+ * Is this the password of this user?  done is called later, once, with the
+ * user if it is right (who may be disabled), or with the seconds to wait if
+ * it could not be looked at.  Who guesses has to wait; and a hash takes long,
+ * so that there are never many, nor one without time for others between.  0;
+ * or -1: not now, with the status and the seconds to wait; done is not called
+ * then.
+ */
+int	 auth_password_check(const struct sockaddr_storage *,
+	    const char *email, const char *password,
+	    void (*done)(void *, enum auth_password, const struct store_user *,
+	    uint32_t), void *, uint32_t *status, uint32_t *wait);
+/* What waits, bytes, and how many that is. */
+size_t	 auth_password_memory(size_t *);
+
+/* ---- auth_web.c ---- */
+
+int	 auth_recv_login_password(struct proc_peer *, struct imsg *);
+int	 auth_recv_web_ask(struct proc_peer *, struct imsg *);
+/* Sessions in the store that have expired, tickets likewise. */
+void	 auth_web_sweep(void);
 
 /* ---- auth_node.c: what router asks about nodes ---- */
 
@@ -246,6 +295,7 @@ void	 auth_audit(const struct audit_event *);
 /* A denied log-in, of which a flood is not kept whole; 1 if it is. */
 int	 auth_audit_denied(const struct audit_event *);
 void	 auth_used(const char *token_id);
+void	 auth_session_used(const char *id);	/* in the store */
 /* since 0: it was connected before, and still is. */
 void	 auth_node_state(const char *node_id, int up, int64_t since);
 /* At most every second; 1: there is more than one batch, come again soon. */

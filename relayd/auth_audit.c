@@ -48,7 +48,7 @@ struct line {
 	struct audit_event	 event;
 };
 
-enum usage_kind { USAGE_TOKEN, USAGE_NODE };
+enum usage_kind { USAGE_TOKEN, USAGE_NODE, USAGE_SESSION };
 
 struct usage {
 	RB_ENTRY(usage)		 node;
@@ -194,6 +194,12 @@ auth_used(const char *token_id)
 }
 
 void
+auth_session_used(const char *id)
+{
+	usage_put(USAGE_SESSION, id, 0, auth_wall());
+}
+
+void
 auth_node_state(const char *node_id, int up, int64_t since)
 {
 	usage_put(USAGE_NODE, node_id, up, since);
@@ -206,6 +212,8 @@ usage_write(const struct usage *u)
 {
 	if (u->kind == USAGE_TOKEN)
 		return (store_token_used(auth_store, u->id, u->at));
+	if (u->kind == USAGE_SESSION)
+		return (store_session_used(auth_store, u->id, u->at));
 	return (store_node_state(auth_store, u->id, u->up, u->at));
 }
 

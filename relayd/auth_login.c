@@ -33,11 +33,12 @@
 
 #include "addr.h"
 #include "auth.h"
+#include "fnv.h"
 #include "log.h"
 #include "log_limit.h"
 
 #define STATUS_OK	0
-#define LOGINS_SEEN	256	/* of the api door */
+#define LOGINS_SEEN	256	/* of doors that are no links */
 #define LOGIN_SEEN_MS	3600000
 
 struct attempt {
@@ -46,6 +47,7 @@ struct attempt {
 	uint32_t		 conn;
 	char			 addr[ADDR_STRLEN];
 	int			 proven;	/* the token is the caller's */
+	struct session		 s;		/* what comes of it */
 	struct store_token	 token;
 	struct store_node	 node;
 	struct login_denied	 denied;
@@ -61,7 +63,8 @@ static uint32_t	login_rights(struct attempt *);
 static uint32_t	login_node(struct attempt *);
 static uint32_t	login_node_new(struct attempt *);
 static uint32_t	login_node_token(struct attempt *);
-static int	login_remember(const struct login *);
+static uint32_t	login_secret(struct attempt *);
+static uint32_t	login_visit(struct attempt *, const char *);
 static uint32_t	login_session(struct attempt *);
 static void	login_refuse(struct proc_peer *, struct attempt *);
 static void	login_audit(const struct attempt *, uint32_t, const char *);
@@ -85,12 +88,17 @@ auth_login_init(void)
 static int
 login_valid(const struct login *req)
 {
-	int	 family = req->peer.ss_family;
+	int	 family = req->peer.ss_family, how;
 
-	return (DOOR_LOGS_IN(req->door) &&
-	    (req->door != DOOR_API || req->method == LOGIN_BEARER) &&
-	    (req->method == LOGIN_SIGNATURE || req->method == LOGIN_BEARER) &&
-	    (family == AF_INET || family == AF_INET6) &&
+	if (req->method == LOGIN_SIGNATURE)
+		how = DOOR_IS_LINK(req->door);
+	else if (req->method == LOGIN_BEARER)
+		how = DOOR_IS_LINK(req->door) || req->door == DOOR_API ||
+		    req->door == DOOR_HTTP;
+	else
+		how = req->method == LOGIN_SECRET &&
+		    (req->door == DOOR_HTTP || req->door == DOOR_RPC);
+	return (how && (family == AF_INET || family == AF_INET6) &&
 	    memchr(req->token_id, '\0', sizeof(req->token_id)) != NULL &&
 	    memchr(req->host, '\0', sizeof(req->host)) != NULL &&
 	    memchr(req->nonce, '\0', sizeof(req->nonce)) != NULL &&
@@ -128,6 +136,10 @@ auth_recv_login(struct proc_peer *peer, struct imsg *imsg)
 	a.listener = proc_peer_instance(peer);
 	a.conn = imsg_get_id(imsg);
 	(void)addr_format((struct sockaddr *)&a.req.peer, a.addr);
+	a.s.listener = a.listener;
+	a.s.conn = a.conn;
+	a.s.door = a.req.door;
+	strlcpy(a.s.addr, a.addr, sizeof(a.s.addr));
 	if (login_decide(&a) != STATUS_OK)
 		login_refuse(peer, &a);
 done:
@@ -142,13 +154,15 @@ login_decide(struct attempt *a)
 
 	if (proc_peer(PROC_ROUTER, 0) == NULL)
 		return (deny(a, 503, 1, "the relay is starting: try again"));
+	if (a->req.method == LOGIN_SECRET)
+		return (login_secret(a));
 	wait = throttle_wait(auth_throttle, (struct sockaddr *)&a->req.peer,
 	    a->req.token_id, auth_mono());
 	if (wait > 0)
 		return (deny(a, 429, wait, "too many failed log-ins: wait "
 		    "%u s", wait));
 	/* Nothing is signed for a name where the token itself is sent. */
-	if (a->req.door != DOOR_API &&
+	if (DOOR_IS_LINK(a->req.door) &&
 	    !names_match(&auth_names, a->req.host))
 		return (deny(a, 421, 0, "this relay is not called %.100s: set "
 		    "`domain` in relayd.conf", a->req.host));
@@ -156,6 +170,9 @@ login_decide(struct attempt *a)
 	    (status = login_rights(a)) != STATUS_OK)
 		return (status);
 	if (a->req.door == DOOR_NODE && (status = login_node(a)) != STATUS_OK)
+		return (status);
+	if (a->req.door == DOOR_HTTP &&
+	    (status = login_visit(a, a->token.nodes)) != STATUS_OK)
 		return (status);
 	return (login_session(a));
 }
@@ -227,6 +244,8 @@ login_rights(struct attempt *a)
 	if (a->req.door == DOOR_ACCESS &&
 	    (t->scopes & (SCOPE_CONNECT | SCOPE_ADMIN)) == 0)
 		return (deny(a, 403, 0, "this token has no scope connect"));
+	if (a->req.door == DOOR_HTTP && (t->scopes & SCOPE_HTTP) == 0)
+		return (deny(a, 403, 0, "this token has no scope http"));
 	if (a->req.door == DOOR_API && (t->scopes & (SCOPE_CONNECT |
 	    SCOPE_HTTP | SCOPE_SSH | SCOPE_ADMIN)) == 0)
 		return (deny(a, 403, 0, "this token has no scope for that"));
@@ -309,84 +328,161 @@ login_node_token(struct attempt *a)
 }
 
 /*
- * Programs ask the api door every few seconds, and each time they log in: of
- * those that come with the same token from the same address one in an hour
- * is on record.  1 if this is one to be noted.
+ * Programs ask some doors every few seconds, and each time they log in: of
+ * those that come with the same credentials from the same address one in an
+ * hour is on record.  1 if this is one to be noted.
  */
-static int
-login_remember(const struct login *req)
+int
+auth_login_remember(const char *who, const struct sockaddr *from)
 {
 	static struct {
-		char		 token_id[TOKEN_ID_LEN + 4];
+		uint64_t	 who, at;
 		struct addr_key	 key;
-		uint64_t	 at;
 	}			 seen[LOGINS_SEEN];
 	struct addr_key		 key;
-	uint64_t		 now = auth_mono();
+	uint64_t		 now = auth_mono(), hash;
 	size_t			 i, old = 0;
 
-	addr_key((const struct sockaddr *)&req->peer, &key);
+	addr_key(from, &key);
+	hash = fnv(FNV_INIT, who, strlen(who));
 	for (i = 0; i < nitems(seen); i++) {
 		if (seen[i].at != 0 && now - seen[i].at < LOGIN_SEEN_MS &&
-		    strcmp(seen[i].token_id, req->token_id) == 0 &&
+		    seen[i].who == hash &&
 		    memcmp(&seen[i].key, &key, sizeof(key)) == 0)
 			return (0);
 		if (seen[i].at < seen[old].at)
 			old = i;
 	}
-	strlcpy(seen[old].token_id, req->token_id,
-	    sizeof(seen[old].token_id));
+	seen[old].who = hash;
 	seen[old].key = key;
 	seen[old].at = now;
 	return (1);
 }
 
+/* Whether this user may go there, and to which node that is. */
+static uint32_t
+login_visit(struct attempt *a, const char *nodes)
+{
+	char	 text[CTL_TEXT_LEN];
+	uint32_t status;
+
+	status = auth_visit(a->req.host, a->s.user_id[0] != '\0' ?
+	    a->s.user_id : a->token.user_id, nodes, &a->s, text,
+	    sizeof(text));
+	if (status != 0)
+		return (deny(a, status, status == 503 ? 10 : 0, "%s", text));
+	return (STATUS_OK);
+}
+
+/*
+ * By the secret of a session in the store.  It is too long to be guessed, so
+ * one that is not known is no attempt on anything: most are of sessions that
+ * have ended.
+ */
+static uint32_t
+login_secret(struct attempt *a)
+{
+	struct store_session	 e;
+	enum store_result	 r;
+	uint32_t		 status;
+
+	r = store_session_find(auth_store, a->req.seed, &e);
+	if (r != STORE_OK && r != STORE_NONE) {
+		auth_trouble("log-ins are refused");
+		return (deny(a, 503, 10, "the relay can't read its store "
+		    "now: try again"));
+	}
+	a->proven = 1;
+	if (r == STORE_NONE || !auth_session_stands(&e) ||
+	    (e.kind == SESSION_WEB) != (a->req.door == DOOR_HTTP) ||
+	    (a->req.door == DOOR_HTTP &&
+	    (e.host[0] == '\0' || strcmp(e.host, a->req.host) != 0)))
+		return (deny(a, 401, 0, "this session has ended: log in "
+		    "again"));
+	strlcpy(a->s.user_id, e.user_id, sizeof(a->s.user_id));
+	strlcpy(a->s.email, e.email, sizeof(a->s.email));
+	strlcpy(a->s.username, e.username, sizeof(a->s.username));
+	strlcpy(a->s.held, e.id, sizeof(a->s.held));
+	strlcpy(a->s.parent, e.parent, sizeof(a->s.parent));
+	a->s.scopes = SCOPE_HTTP;
+	a->s.restricted = 1;
+	a->s.expires_at = e.expires_at;
+	if (a->req.door == DOOR_HTTP &&
+	    (status = login_visit(a, "")) != STATUS_OK)
+		return (status);
+	if (a->req.door == DOOR_RPC) {
+		strlcpy(a->s.node_id, e.node_id, sizeof(a->s.node_id));
+		strlcpy(a->s.node, e.node, sizeof(a->s.node));
+	}
+	if (auth_login_done(&a->s, &a->denied) == -1)
+		return (a->denied.status);
+	auth_session_used(e.id);
+	return (STATUS_OK);
+}
+
+/* It holds: router is told, and tells the listener. */
+int
+auth_login_done(struct session *s, struct login_denied *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->status = 503;
+	if (auth_session_new(s) == -1) {
+		log_warnx("too many sessions");
+		d->retry_after = 10;
+		strlcpy(d->text, "the relay is full: try again",
+		    sizeof(d->text));
+		return (-1);
+	}
+	if (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_SESSION, s->conn, -1, s,
+	    sizeof(*s)) == -1) {
+		auth_session_forget(s->session);
+		d->retry_after = 1;
+		strlcpy(d->text, "the relay is busy: try again",
+		    sizeof(d->text));
+		return (-1);
+	}
+	return (0);
+}
+
 static uint32_t
 login_session(struct attempt *a)
 {
-	struct session	 s;
+	struct session	*s = &a->s;
 
-	memset(&s, 0, sizeof(s));
-	s.listener = a->listener;
-	s.conn = a->conn;
-	s.door = a->req.door;
 	/* The scope alone makes nobody an administrator. */
-	s.scopes = a->token.scopes;
+	s->scopes = a->token.scopes;
 	if (!a->token.user_admin)
-		s.scopes &= ~SCOPE_ADMIN;
-	s.restricted = a->token.nodes[0] != '\0';
-	strlcpy(s.user_id, a->token.user_id, sizeof(s.user_id));
-	strlcpy(s.email, a->token.email, sizeof(s.email));
-	strlcpy(s.token_id, a->token.token_id, sizeof(s.token_id));
+		s->scopes &= ~SCOPE_ADMIN;
+	s->restricted = a->token.nodes[0] != '\0';
+	strlcpy(s->user_id, a->token.user_id, sizeof(s->user_id));
+	strlcpy(s->email, a->token.email, sizeof(s->email));
+	strlcpy(s->username, a->token.username, sizeof(s->username));
+	strlcpy(s->token_id, a->token.token_id, sizeof(s->token_id));
 	if (a->req.door == DOOR_NODE) {
-		strlcpy(s.node_id, a->node.id, sizeof(s.node_id));
-		strlcpy(s.node, a->node.name, sizeof(s.node));
+		strlcpy(s->node_id, a->node.id, sizeof(s->node_id));
+		strlcpy(s->node, a->node.name, sizeof(s->node));
 	}
-	strlcpy(s.addr, a->addr, sizeof(s.addr));
-	s.expires_at = a->token.expires_at;
-	if (auth_session_new(&s) == -1) {
-		log_warnx("too many sessions");
-		return (deny(a, 503, 10, "the relay is full: try again"));
-	}
-	if (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_SESSION, a->conn, -1, &s,
-	    sizeof(s)) == -1) {
-		auth_session_forget(s.session);
-		return (deny(a, 503, 1, "the relay is busy: try again"));
-	}
-	auth_used(s.token_id);
-	if (a->req.door == DOOR_API && !login_remember(&a->req))
+	s->expires_at = a->token.expires_at;
+	if (auth_login_done(s, &a->denied) == -1)
+		return (a->denied.status);
+	auth_used(s->token_id);
+	if (!DOOR_IS_LINK(a->req.door) && !auth_login_remember(s->token_id,
+	    (struct sockaddr *)&a->req.peer))
 		return (STATUS_OK);
 	login_audit(a, AUDIT_LOGIN, a->req.method == LOGIN_BEARER ?
 	    "by bearer" : "by signature");
-	log_info("client %s: log-in of %s with token %s%s%s", s.addr, s.email,
-	    s.token_id, s.node[0] == '\0' ? "" : " as node ", s.node);
+	log_info("client %s: log-in of %s with token %s%s%s", s->addr,
+	    s->email, s->token_id, s->node[0] == '\0' ? "" :
+	    a->req.door == DOOR_NODE ? " as node " : " to node ", s->node);
 	return (STATUS_OK);
 }
 
 static void
 login_refuse(struct proc_peer *peer, struct attempt *a)
 {
-	login_audit(a, AUDIT_DENIED, a->denied.text);
+	/* A session that has ended is nothing to be wary of. */
+	if (a->req.method != LOGIN_SECRET)
+		login_audit(a, AUDIT_DENIED, a->denied.text);
 	(void)proc_send(peer, IMSG_LOGIN_DENIED, a->conn, -1, &a->denied,
 	    sizeof(a->denied));
 }
@@ -403,7 +499,8 @@ login_audit(const struct attempt *a, uint32_t what, const char *text)
 		strlcpy(e.email, a->token.email, sizeof(e.email));
 	if (token_id_valid(a->req.token_id))
 		strlcpy(e.token_id, a->req.token_id, sizeof(e.token_id));
-	strlcpy(e.node, a->req.node, sizeof(e.node));
+	strlcpy(e.node, a->s.node[0] != '\0' ? a->s.node : a->req.node,
+	    sizeof(e.node));
 	strlcpy(e.addr, a->addr, sizeof(e.addr));
 	strlcpy(e.text, text, sizeof(e.text));
 	if (what != AUDIT_DENIED) {

@@ -28,7 +28,44 @@
 #include "auth.h"
 #include "log.h"
 
+static uint32_t	node_held(const struct node_ask *, struct store_node *,
+		    struct grant *);
 static uint32_t	node_may(const struct node_ask *, struct node_answer *);
+
+/*
+ * The same without a token: a session of a browser or a paired program, or
+ * who came in by a password.  It is good for the node that it says, whatever
+ * that is called now.
+ */
+static uint32_t
+node_held(const struct node_ask *ask, struct store_node *n,
+    struct grant *grant)
+{
+	const struct session	*s = auth_session_find(ask->session);
+	struct store_session	 e;
+	enum store_result	 r;
+
+	if (s == NULL || s->token_id[0] != '\0' ||
+	    (s->door != DOOR_HTTP && s->door != DOOR_RPC))
+		return (MUX_CODE_DENIED);
+	r = store_node_find(auth_store, ask->node, n);
+	if (r == STORE_OK && strcmp(n->id, s->node_id) != 0)
+		return (MUX_CODE_DENIED);
+	if (r == STORE_NONE)
+		return (MUX_CODE_NO_NODE);
+	if (r == STORE_OK && s->held[0] != '\0') {
+		r = store_session_find_id(auth_store, s->held, &e);
+		if (r == STORE_NONE ||
+		    (r == STORE_OK && !auth_session_stands(&e)))
+			return (MUX_CODE_DENIED);
+	}
+	if (r != STORE_OK) {
+		auth_trouble("streams are refused");
+		return (MUX_CODE_INTERNAL);
+	}
+	return (strcmp(n->user_id, s->user_id) == 0 ? 0 :
+	    auth_grant_may(s->user_id, n, grant));
+}
 
 /* May this user, with this token, reach that node?  0 or why not. */
 static uint32_t
@@ -39,6 +76,13 @@ node_may(const struct node_ask *ask, struct node_answer *answer)
 	enum store_result	 r;
 	uint32_t		 code;
 
+	if (ask->token_id[0] == '\0') {
+		code = node_held(ask, &n, &answer->grant);
+		if (code == 0)
+			strlcpy(answer->node_id, n.id,
+			    sizeof(answer->node_id));
+		return (code);
+	}
 	r = store_token_find(auth_store, ask->token_id, &t);
 	if (r == STORE_OK && (strcmp(t.user_id, ask->user_id) != 0 ||
 	    !t.user_enabled || auth_expired(t.expires_at)))

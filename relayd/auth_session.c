@@ -49,6 +49,10 @@ static struct entry	*entry_add(const struct session *);
 static void		 entry_free(struct entry *);
 static int		 session_strings_ok(const struct session *);
 static int		 session_verify(struct entry *);
+static enum store_result verify_token(const struct session *);
+static enum store_result verify_held(const struct session *);
+static enum store_result verify_user(const struct session *);
+static enum store_result verify_node(const struct session *);
 static int		 session_rests_on(const struct session *, uint32_t,
 			    const char *);
 
@@ -169,7 +173,19 @@ session_rests_on(const struct session *s, uint32_t what, const char *id)
 	case REVOKE_TOKEN:
 		return (strcmp(s->token_id, id) == 0);
 	case REVOKE_NODE:
-		return (s->door == DOOR_NODE && strcmp(s->node_id, id) == 0);
+		return (s->door != DOOR_ACCESS &&
+		    strcmp(s->node_id, id) == 0);
+	case REVOKE_SESSION:
+		return (strcmp(s->held, id) == 0 ||
+		    strcmp(s->parent, id) == 0);
+	case REVOKE_PASSWORD:
+		return (s->door == DOOR_HTTP && s->token_id[0] == '\0' &&
+		    strcmp(s->user_id, id) == 0);
+	case REVOKE_USER_SESSIONS:
+		return ((s->door == DOOR_HTTP || s->door == DOOR_RPC) &&
+		    s->token_id[0] == '\0' && strcmp(s->user_id, id) == 0);
+	case REVOKE_NODE_SESSIONS:
+		return (s->held[0] != '\0' && strcmp(s->node_id, id) == 0);
 	default:
 		return (0);
 	}
@@ -204,6 +220,12 @@ auth_session_router_up(void)
 	router_since = auth_mono();
 }
 
+int
+auth_session_stands(const struct store_session *e)
+{
+	return (e->user_enabled && auth_wall() < e->expires_at);
+}
+
 /*
  * Does the store still stand behind it?  1, or 0 when it does not: the
  * caller's entry is gone then, and what else rested on the same.
@@ -212,38 +234,95 @@ static int
 session_verify(struct entry *e)
 {
 	struct session		 s = e->s;
-	struct store_token	 t;
-	struct store_node	 n;
 	enum store_result	 r;
 
 	e->verify = 0;
-	r = store_token_find(auth_store, s.token_id, &t);
-	if (r == STORE_NONE || (r == STORE_OK && (auth_expired(t.expires_at) ||
-	    strcmp(t.user_id, s.user_id) != 0))) {
-		auth_revoke(REVOKE_TOKEN, s.token_id,
-		    "token was revoked or has expired");
+	if (s.held[0] != '\0')
+		r = verify_held(&s);
+	else if (s.token_id[0] != '\0')
+		r = verify_token(&s);
+	else
+		r = verify_user(&s);
+	if (r == STORE_OK && s.node_id[0] != '\0')
+		r = verify_node(&s);
+	if (r == STORE_NONE)
 		return (0);
-	}
-	if (r == STORE_OK && !t.user_enabled) {
-		auth_revoke(REVOKE_USER, s.user_id, "user is disabled");
-		return (0);
-	}
-	if (r == STORE_OK && s.door == DOOR_NODE) {
-		r = store_node_find(auth_store, s.node, &n);
-		if (r == STORE_NONE || (r == STORE_OK &&
-		    (strcmp(n.id, s.node_id) != 0 ||
-		    strcmp(n.user_id, s.user_id) != 0))) {
-			auth_revoke(REVOKE_NODE, s.node_id,
-			    "node was removed or renamed");
-			return (0);
-		}
-	}
 	if (r != STORE_OK) {
 		/* It was good when we last could ask: streams go on. */
 		auth_trouble("sessions are not verified");
 		e->verify = 1;
 	}
 	return (1);
+}
+
+/* STORE_NONE: no more, and that has been told. */
+static enum store_result
+verify_token(const struct session *s)
+{
+	struct store_token	 t;
+	enum store_result	 r;
+
+	r = store_token_find(auth_store, s->token_id, &t);
+	if (r == STORE_NONE || (r == STORE_OK && (auth_expired(t.expires_at) ||
+	    strcmp(t.user_id, s->user_id) != 0))) {
+		auth_revoke(REVOKE_TOKEN, s->token_id,
+		    "token was revoked or has expired");
+		return (STORE_NONE);
+	}
+	if (r == STORE_OK && !t.user_enabled) {
+		auth_revoke(REVOKE_USER, s->user_id, "user is disabled");
+		return (STORE_NONE);
+	}
+	return (r);
+}
+
+static enum store_result
+verify_held(const struct session *s)
+{
+	struct store_session	 e;
+	enum store_result	 r;
+
+	r = store_session_find_id(auth_store, s->held, &e);
+	if (r == STORE_NONE || (r == STORE_OK && (!auth_session_stands(&e) ||
+	    strcmp(e.user_id, s->user_id) != 0))) {
+		auth_revoke(REVOKE_SESSION, s->held,
+		    "session was revoked or has expired");
+		return (STORE_NONE);
+	}
+	return (r);
+}
+
+/* It came in by the user's password. */
+static enum store_result
+verify_user(const struct session *s)
+{
+	struct store_user	 u;
+	enum store_result	 r;
+
+	r = store_user_find(auth_store, s->email, &u);
+	if (r == STORE_NONE || (r == STORE_OK &&
+	    (!u.enabled || strcmp(u.id, s->user_id) != 0))) {
+		auth_revoke(REVOKE_USER, s->user_id, "user is disabled");
+		return (STORE_NONE);
+	}
+	return (r);
+}
+
+static enum store_result
+verify_node(const struct session *s)
+{
+	struct store_node	 n;
+	enum store_result	 r;
+
+	r = store_node_find(auth_store, s->node, &n);
+	if (r == STORE_NONE || (r == STORE_OK &&
+	    (strcmp(n.id, s->node_id) != 0 || (s->door == DOOR_NODE &&
+	    strcmp(n.user_id, s->user_id) != 0)))) {
+		auth_revoke(REVOKE_NODE, s->node_id,
+		    "node was removed or renamed");
+		return (STORE_NONE);
+	}
+	return (r);
 }
 
 void
@@ -257,7 +336,10 @@ auth_session_sweep(void)
 		s = e->s;
 		if (e->router != router && late)
 			entry_free(e);
-		else if (auth_expired(s.expires_at))
+		else if (s.held[0] != '\0' && s.expires_at <= auth_wall())
+			auth_revoke(REVOKE_SESSION, s.held,
+			    "session has expired");
+		else if (s.held[0] == '\0' && auth_expired(s.expires_at))
 			auth_revoke(REVOKE_TOKEN, s.token_id,
 			    "token has expired");
 		else if (e->verify && store_is_open(auth_store))
@@ -275,7 +357,10 @@ session_strings_ok(const struct session *s)
 {
 	return (memchr(s->user_id, '\0', sizeof(s->user_id)) != NULL &&
 	    memchr(s->email, '\0', sizeof(s->email)) != NULL &&
+	    memchr(s->username, '\0', sizeof(s->username)) != NULL &&
 	    memchr(s->token_id, '\0', sizeof(s->token_id)) != NULL &&
+	    memchr(s->held, '\0', sizeof(s->held)) != NULL &&
+	    memchr(s->parent, '\0', sizeof(s->parent)) != NULL &&
 	    memchr(s->node_id, '\0', sizeof(s->node_id)) != NULL &&
 	    memchr(s->node, '\0', sizeof(s->node)) != NULL &&
 	    memchr(s->addr, '\0', sizeof(s->addr)) != NULL &&
@@ -286,10 +371,13 @@ session_strings_ok(const struct session *s)
 int
 auth_recv_session_end(struct proc_peer *peer, struct imsg *imsg)
 {
+	const struct session	*s;
 	struct session_id	 req;
 
 	if (imsg_get_data(imsg, &req, sizeof(req)) == -1)
 		return (-1);
+	if ((s = auth_session_find(req.session)) != NULL && s->held[0] != '\0')
+		auth_session_used(s->held);
 	auth_session_forget(req.session);
 	return (0);
 }
@@ -308,6 +396,7 @@ auth_recv_session_check(struct proc_peer *peer, struct imsg *imsg)
 	    e->s.listener != s.listener || e->s.conn != s.conn ||
 	    e->s.door != s.door || strcmp(e->s.user_id, s.user_id) != 0 ||
 	    strcmp(e->s.token_id, s.token_id) != 0 ||
+	    strcmp(e->s.held, s.held) != 0 ||
 	    strcmp(e->s.node_id, s.node_id) != 0) {
 		log_debug("session of listener %d is not known", s.listener);
 		(void)proc_send(peer, IMSG_SESSION_GONE, imsg_get_id(imsg), -1,
@@ -333,7 +422,10 @@ auth_recv_session_known(struct proc_peer *peer, struct imsg *imsg)
 	if (entry_find(s.session) != NULL)
 		return (0);
 	if ((e = entry_add(&s)) == NULL) {
-		auth_revoke(REVOKE_TOKEN, s.token_id, "too many sessions");
+		auth_revoke(s.held[0] != '\0' ? REVOKE_SESSION :
+		    s.token_id[0] != '\0' ? REVOKE_TOKEN : REVOKE_PASSWORD,
+		    s.held[0] != '\0' ? s.held : s.token_id[0] != '\0' ?
+		    s.token_id : s.user_id, "too many sessions");
 		return (0);
 	}
 	if (session_verify(e) && s.door == DOOR_NODE)

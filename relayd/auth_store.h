@@ -62,6 +62,7 @@ struct store_token {
 	int		 has_public;		/* 0: of another make */
 	char		 user_id[USER_ID_LEN + 4];
 	char		 email[CTL_EMAIL_LEN];	/* of the user */
+	char		 username[CTL_NAME_LEN];
 	int		 user_enabled;
 	int		 user_admin;
 	char		 name[CTL_NAME_LEN];
@@ -149,6 +150,9 @@ enum store_result store_user_add(struct store *, const struct store_user *u,
 		    const char *hash);
 enum store_result store_user_password(struct store *, const char *id,
 		    const char *hash);
+/* Its crypt(3) hash, a secret; "" if there is none. */
+enum store_result store_user_hash(struct store *, const char *id,
+		    char hash[CTL_HASH_LEN]);
 enum store_result store_user_enable(struct store *, const char *id, int);
 /* With all its tokens and nodes. */
 enum store_result store_user_delete(struct store *, const char *id);

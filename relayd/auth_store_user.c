@@ -267,6 +267,24 @@ store_user_password(struct store *s, const char *id, const char *hash)
 }
 
 enum store_result
+store_user_hash(struct store *s, const char *id, char hash[CTL_HASH_LEN])
+{
+	static const char	 sql[] =
+	    "SELECT password FROM users WHERE id = ?1";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+
+	hash[0] = '\0';
+	st = store_bind(s, sql, "s", id);
+	if ((r = store_row(s, st)) != STORE_OK)
+		return (r);
+	if (store_text(st, 0, hash, CTL_HASH_LEN) == -1)
+		hash[0] = '\0';
+	store_done(st);
+	return (STORE_OK);
+}
+
+enum store_result
 store_user_enable(struct store *s, const char *id, int enabled)
 {
 	static const char	 sql[] =
@@ -306,7 +324,7 @@ store_user_delete(struct store *s, const char *id)
 #define TOKEN_SELECT \
 	"SELECT t.id, t.token_id, t.token_hash, t.user_id, u.email, " \
 	"u.enabled, t.name, t.scopes, t.nodes, t.created_at, t.expires_at, " \
-	"t.last_used_at, u.roles FROM pat_tokens t JOIN users u ON u.id = t.user_id " \
+	"t.last_used_at, u.roles, u.username FROM pat_tokens t JOIN users u ON u.id = t.user_id " \
 	"WHERE t.revoked_at IS NULL "
 
 static int
@@ -337,6 +355,7 @@ token_get(sqlite3_stmt *st, struct store_token *t)
 	t->last_used_at = sqlite3_column_int64(st, 11);
 	t->user_admin = store_text(st, 12, roles, sizeof(roles)) == 0 &&
 	    store_role_has(roles, "admin");
+	(void)store_text(st, 13, t->username, sizeof(t->username));
 	return (bad);
 }
 

@@ -42,7 +42,6 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "clock.h"
 #include "listen.h"
 #include "listen_publish.h"
 #include "log.h"
@@ -587,18 +586,19 @@ send_listener_link(int a, int b)
 static int
 relayd_recv_again(struct proc_peer *p, struct imsg *imsg)
 {
-	static uint64_t		 last[PROC_INSTANCES_MAX];
+	static time_t		 last[PROC_INSTANCES_MAX];
 	struct listener_link	 msg;
-	uint64_t		 now = clock_ms() / 1000;
+	struct timespec		 ts;
 	int			 self = proc_peer_instance(p);
 
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 || msg.peer < 0 ||
 	    msg.peer >= PROC_INSTANCES_MAX || msg.peer == self)
 		return (-1);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
 	/* It cuts off what the other had with it: not as often as one likes. */
-	if (p != proc_peer(PROC_LISTENER, self) || now == last[self])
+	if (p != proc_peer(PROC_LISTENER, self) || ts.tv_sec == last[self])
 		return (0);
-	last[self] = now;
+	last[self] = ts.tv_sec;
 	log_debug("link between listeners %d and %d: made again", self,
 	    msg.peer);
 	send_listener_link(self, msg.peer);

@@ -200,12 +200,16 @@ enum imsg_type {
 	IMSG_RELOADED,		/* struct ctl_end: to both */
 	/* log-in: listener -> auth; auth -> listener or router -> listener */
 	IMSG_LOGIN,		/* struct login; id: connection */
+	IMSG_LOGIN_PASSWORD,	/* struct login_password; likewise */
 	IMSG_LOGIN_DENIED,	/* struct login_denied; id: connection */
 	IMSG_SESSION,		/* struct session; auth -> router, then router
 				   -> listener, when it is on record */
 	IMSG_SESSION_END,	/* struct session_id; router -> auth */
 	IMSG_SESSION_KNOWN,	/* struct session; router -> auth, to an auth
 				   that was started anew */
+	IMSG_WEB_ASK,		/* struct web_ask; listener -> auth; id: the
+				   asker's */
+	IMSG_WEB_ANSWER,	/* struct web_answer; the answer */
 	/* links: listener -> router */
 	IMSG_LINK_UP,		/* struct link_up; id: connection */
 	IMSG_LINK_DOWN,		/* struct link_down; id: connection */
@@ -426,22 +430,42 @@ enum login_door {
 #define DOORS		7	/* 0: none */
 /* Whether those who come in there have to log in. */
 #define DOOR_LOGS_IN(d)	((d) == DOOR_NODE || (d) == DOOR_ACCESS || \
-			    (d) == DOOR_API)
+			    (d) == DOOR_API || (d) == DOOR_HTTP || \
+			    (d) == DOOR_RPC)
+/* Whether what holds the session is a link, or about to be one. */
+#define DOOR_IS_LINK(d)	((d) == DOOR_NODE || (d) == DOOR_ACCESS)
 /* With which log-ins are denied; the last one stands for any other. */
 #define LOGIN_STATUSES	7
 #define LOGIN_STATUS_LIST { 401, 403, 409, 421, 429, 503, 0 }
-enum login_method { LOGIN_SIGNATURE = 1, LOGIN_BEARER = 2 };
+enum login_method {
+	LOGIN_SIGNATURE = 1,
+	LOGIN_BEARER = 2,	/* the token itself */
+	LOGIN_SECRET = 3	/* that of a session in the store: of a
+				   browser (http), of a paired program (rpc) */
+};
 
 struct login {
 	uint32_t		 door;
 	uint32_t		 method;
 	char			 token_id[TOKEN_ID_LEN + 4];
 	uint8_t			 sig[TOKEN_SIG_LEN];
-	uint8_t			 seed[TOKEN_SEED_LEN];	/* bearer only */
-	char			 host[DOMAIN_LEN];
+	uint8_t			 seed[TOKEN_SEED_LEN];	/* bearer: its secret;
+							   LOGIN_SECRET: the
+							   SHA-256 of that */
+	char			 host[DOMAIN_LEN];	/* http: of the site */
 	char			 nonce[NONCE_LEN];
 	char			 path[CTL_NAME_LEN];
 	char			 node[CTL_NAME_LEN];
+	struct sockaddr_storage	 peer;
+};
+
+#define PASSWORD_LEN	512	/* with its NUL; crypt(3) takes no more */
+
+/* The same with an email address and a password, for a site. */
+struct login_password {
+	char			 host[DOMAIN_LEN];
+	char			 email[CTL_EMAIL_LEN];
+	char			 password[PASSWORD_LEN];
 	struct sockaddr_storage	 peer;
 };
 
@@ -463,13 +487,62 @@ struct session {
 	uint32_t		 scopes;
 	char			 user_id[USER_ID_LEN + 4];
 	char			 email[CTL_EMAIL_LEN];
-	char			 token_id[TOKEN_ID_LEN + 4];
-	char			 node_id[USER_ID_LEN + 4];  /* DOOR_NODE */
+	char			 username[CTL_NAME_LEN];
+	char			 token_id[TOKEN_ID_LEN + 4];	/* or "" */
+	/* The node that came in; http, rpc: the only one it may reach. */
+	char			 node_id[USER_ID_LEN + 4];
 	char			 node[CTL_NAME_LEN];
 	char			 addr[CTL_ADDR_LEN];
-	int64_t			 expires_at;	/* of the token; 0: never */
+	/* In the store: the session it shows the secret of, and what that
+	   goes with; or "". */
+	char			 held[USER_ID_LEN + 4];
+	char			 parent[USER_ID_LEN + 4];
+	int64_t			 expires_at;	/* of token or held; 0: never */
 	uint32_t		 restricted;	/* the token is for some nodes */
 	uint32_t		 pad;
+};
+
+/*
+ * The login page and what comes of it.  A browser that logs in at the relay
+ * has a session there; a ticket takes it to a site, where it gets another,
+ * for that host only, which goes with the first.  The secrets of all of them
+ * are the listener's and the browser's; auth knows the SHA-256 of each.
+ */
+enum web_what {
+	WEB_LOGIN = 1,		/* email, password; make: the session's */
+	WEB_TICKET,		/* secret: a relay's session's; host; make:
+				   the ticket's, for who shows way there.  way
+				   zeroed: only, may it go there? */
+	WEB_ENTER,		/* secret: the ticket's; host, way; make: the
+				   session's */
+	WEB_LOGOUT		/* secret: a session's, of host or (host "")
+				   the relay: that of the relay ends, and all
+				   that came of it */
+};
+#define WEB_HASH_LEN	32
+
+struct web_ask {
+	uint32_t		 what;
+	uint32_t		 pad;
+	uint8_t			 secret[WEB_HASH_LEN];
+	uint8_t			 make[WEB_HASH_LEN];
+	uint8_t			 way[WEB_HASH_LEN];
+	char			 host[DOMAIN_LEN];
+	char			 email[CTL_EMAIL_LEN];
+	char			 password[PASSWORD_LEN];
+	char			 software[CTL_TEXT_LEN];
+	struct sockaddr_storage	 peer;
+};
+
+struct web_answer {
+	uint32_t		 what;
+	uint32_t		 status;	/* 200, or to refuse it with: 401
+						   403 404 429 503 */
+	uint32_t		 retry_after;	/* s, or 0 */
+	uint32_t		 pad;
+	int64_t			 expires_at;	/* of what was made */
+	char			 email[CTL_EMAIL_LEN];	/* who it is, if known */
+	char			 text[CTL_TEXT_LEN];
 };
 
 struct link_up {
@@ -508,7 +581,8 @@ struct route_ask {
 };
 
 struct node_ask {
-	uint64_t		 session;
+	uint64_t		 session;	/* for http and rpc, auth looks at
+						   what it knows of this one */
 	char			 user_id[USER_ID_LEN + 4];
 	char			 token_id[TOKEN_ID_LEN + 4];
 	char			 node[CTL_NAME_LEN];
@@ -728,7 +802,12 @@ struct conns_entry {
 enum revoke_what {
 	REVOKE_USER = 1, REVOKE_TOKEN, REVOKE_NODE,
 	REVOKE_GRANT,		/* its streams, no session */
-	REVOKE_PORT		/* a publication */
+	REVOKE_PORT,		/* a publication */
+	REVOKE_SESSION,		/* one in the store, and what goes with it */
+	REVOKE_PASSWORD,	/* of a user: who came in by it */
+	REVOKE_USER_SESSIONS,	/* of a user: all of the store, and those */
+	REVOKE_NODE_SESSIONS,	/* of a node: all of the store */
+	REVOKE_WHATS
 };
 
 struct revoke {

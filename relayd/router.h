@@ -192,7 +192,7 @@ int		 link_recv_stats(struct proc_peer *, struct imsg *);
 
 /* router_end.c */
 #define END_MS		1000	/* so long listeners may take */
-enum { END_LINK = REVOKE_PORT + 1 };	/* beside enum revoke_what: by name,
+enum { END_LINK = REVOKE_WHATS };	/* beside enum revoke_what: by name,
 					   the live link of a node */
 /*
  * end_start: end every session that rests on this.  done is called once with

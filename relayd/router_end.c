@@ -78,6 +78,20 @@ end_match(const struct router_end *e, const struct router_session *rs)
 		    strcmp(rs->s.node_id, e->id) == 0);
 	case REVOKE_PORT:
 		return (rs->port != NULL && strcmp(rs->port->id, e->id) == 0);
+	case REVOKE_SESSION:
+		return (strcmp(rs->s.held, e->id) == 0 ||
+		    strcmp(rs->s.parent, e->id) == 0);
+	case REVOKE_PASSWORD:
+		return (rs->user != NULL && rs->s.door == DOOR_HTTP &&
+		    rs->s.token_id[0] == '\0' &&
+		    strcmp(rs->s.user_id, e->id) == 0);
+	case REVOKE_USER_SESSIONS:
+		return (rs->user != NULL && (rs->s.door == DOOR_HTTP ||
+		    rs->s.door == DOOR_RPC) && rs->s.token_id[0] == '\0' &&
+		    strcmp(rs->s.user_id, e->id) == 0);
+	case REVOKE_NODE_SESSIONS:
+		return (rs->s.held[0] != '\0' &&
+		    strcmp(rs->s.node_id, e->id) == 0);
 	case END_LINK:
 		return (rs->s.door == DOOR_NODE &&
 		    strcmp(rs->s.node, e->id) == 0);
@@ -405,7 +419,7 @@ end_recv_revoke(struct proc_peer *peer, struct imsg *imsg)
 	struct revoke	 r;
 
 	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
-	    r.what < REVOKE_USER || r.what > REVOKE_PORT ||
+	    r.what < REVOKE_USER || r.what >= REVOKE_WHATS ||
 	    !ROUTER_STR(r.id) || r.id[0] == '\0' || !ROUTER_STR(r.text) ||
 	    !ROUTER_STR(r.left.id) || !ROUTER_STR(r.left.targets) ||
 	    (r.what == REVOKE_GRANT && strcmp(r.id, r.left.id) != 0))

@@ -391,7 +391,8 @@ ask_go(struct router_ask *a)
 	struct node_ask		 ask;
 
 	if (a->rs->checking || a->sent ||
-	    (a->what == ASK_NODES && !a->rs->told))
+	    (!a->rs->told && (a->what == ASK_NODES ||
+	    a->rs->s.token_id[0] == '\0')))
 		return;
 	if (a->what == ASK_NODES) {
 		memset(&nodes, 0, sizeof(nodes));
@@ -623,6 +624,21 @@ route_refuse(struct proc_peer *peer, uint32_t id, const struct route_ask *ask,
 	(void)proc_send(peer, IMSG_ROUTE, id, -1, &r, sizeof(r));
 }
 
+/* Of who has logged in: whether the door leads to nodes, with a right to. */
+static int
+route_may_ask(const struct session *s)
+{
+	switch (s->door) {
+	case DOOR_ACCESS:
+		return ((s->scopes & SCOPE_CONNECT) != 0);
+	case DOOR_HTTP:
+	case DOOR_RPC:
+		return ((s->scopes & SCOPE_HTTP) != 0);
+	default:
+		return (0);
+	}
+}
+
 int
 route_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 {
@@ -641,8 +657,7 @@ route_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);
 	} else if (rs->s.door == DOOR_PORT ?
 	    strcmp(ask.node, rs->s.node) != 0 :
-	    rs->s.door != DOOR_ACCESS ||
-	    (rs->s.scopes & SCOPE_CONNECT) == 0)
+	    !route_may_ask(&rs->s))
 		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);
 	else if (ask.node[0] == '\0')
 		route_refuse(peer, conn, &ask, MUX_CODE_NO_NODE);

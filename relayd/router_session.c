@@ -38,6 +38,7 @@
 struct router_user {
 	RB_ENTRY(router_user)	 by_id;
 	uint32_t		 n;		/* sessions */
+	uint32_t		 links;		/* of them */
 	char			 id[USER_ID_LEN + 4];
 };
 
@@ -150,9 +151,12 @@ session_valid(const struct session *s)
 	    s->listener < PROC_INSTANCES_MAX &&
 	    DOOR_LOGS_IN(s->door) &&
 	    ROUTER_STR(s->user_id) && s->user_id[0] != '\0' &&
-	    ROUTER_STR(s->email) && ROUTER_STR(s->token_id) &&
+	    ROUTER_STR(s->email) && ROUTER_STR(s->username) &&
+	    ROUTER_STR(s->token_id) &&
+	    ROUTER_STR(s->held) && ROUTER_STR(s->parent) &&
 	    ROUTER_STR(s->node_id) && ROUTER_STR(s->node) &&
-	    ROUTER_STR(s->addr) && (s->door != DOOR_NODE ||
+	    ROUTER_STR(s->addr) && ((s->door != DOOR_NODE &&
+	    s->door != DOOR_HTTP && s->door != DOOR_RPC) ||
 	    (s->node_id[0] != '\0' && s->node[0] != '\0')));
 }
 
@@ -227,6 +231,7 @@ session_user_set(struct router_session *rs)
 	}
 	rs->user = u;
 	u->n++;
+	u->links += DOOR_IS_LINK(rs->s.door) || rs->s.door == DOOR_API;
 	rs->tally = tally_ref(METER_USER, rs->s.user_id);
 	if (rs->s.door == DOOR_NODE)
 		rs->node_tally = tally_ref(METER_NODE, rs->s.node_id);
@@ -242,6 +247,7 @@ session_user_clear(struct router_session *rs)
 	tally_unref(rs->tally);
 	tally_unref(rs->node_tally);
 	rs->tally = rs->node_tally = NULL;
+	u->links -= DOOR_IS_LINK(rs->s.door) || rs->s.door == DOOR_API;
 	if (--u->n == 0) {
 		RB_REMOVE(router_users, &users, u);
 		free(u);
@@ -317,12 +323,13 @@ session_limit(const struct session *s)
 	struct router_session	*old;
 	uint32_t		 n;
 
-	if (router_limits.links_per_user == 0)
+	if (router_limits.links_per_user == 0 ||
+	    s->door == DOOR_HTTP || s->door == DOOR_RPC)
 		return (0);
 	strlcpy(key.id, s->user_id, sizeof(key.id));
 	if ((u = RB_FIND(router_users, &users, &key)) == NULL)
 		return (0);
-	n = u->n;
+	n = u->links;
 	if (s->door == DOOR_NODE && (old = node_find(s->node_id)) != NULL &&
 	    strcmp(old->s.token_id, s->token_id) == 0)
 		n--;

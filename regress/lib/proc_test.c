@@ -20,12 +20,11 @@
  * test, the daemon (-P, see proc_daemon.c) and its children (-x).
  */
 
-/* link: regress/lib/proc_daemon.c lib/notify.c lib/proc.c
- * lib/proc_child.c lib/proc_exec.c lib/proc_upgrade.c lib/proc_resume.c
- * lib/state.c lib/proc_imsg.c lib/proc_kid.c lib/proc_usage.c lib/proc_log.c
- * lib/log.c lib/log_limit.c lib/log_sink.c imsg/imsg.c imsg/ibuf.c
- * lib/sandbox_linux.c lib/sandbox_try_linux.c lib/sandbox_landlock_linux.c
- * lib/sandbox_seccomp_linux.c lib/clock.c */
+/* link: regress/lib/proc_daemon.c lib/notify.c lib/proc.c lib/proc_child.c lib/proc_exec.c
+ *     lib/proc_upgrade.c lib/proc_resume.c lib/state.c
+ *     lib/proc_imsg.c lib/proc_kid.c lib/proc_usage.c lib/proc_log.c lib/log.c lib/log_limit.c lib/log_sink.c imsg/imsg.c
+ *     imsg/ibuf.c lib/sandbox_linux.c lib/sandbox_try_linux.c lib/sandbox_landlock_linux.c
+ *     lib/sandbox_seccomp_linux.c */
 /* libs: libevent libseccomp */
 
 #include "compat.h"
@@ -48,7 +47,6 @@
 
 #include <cmocka.h>
 
-#include "clock.h"
 #include "proc_daemon.h"
 #include "proc_internal.h"
 
@@ -140,12 +138,12 @@ mark(void)
 static char *
 look(const char *text, int from_start)
 {
-	uint64_t	 end = clock_ms() + WAIT_MS;
+	long long	 end = proc_now_ms() + WAIT_MS;
 	char		*at;
 	size_t		 from = from_start ? 0 : run.from;
 
 	while ((at = strstr(run.text + from, text)) == NULL)
-		if (clock_ms() > end || !run_more(WAIT_MS)) {
+		if (proc_now_ms() > end || !run_more(WAIT_MS)) {
 			fprintf(stderr, "# no \"%s\" in:\n%s\n", text,
 			    run.text + from);
 			fail();
@@ -487,7 +485,7 @@ no_child_outlives_the_parent(void **state)
 		"boss 0", "boss 1", "worker 0", "worker 1"
 	};
 	pid_t			 pids[nitems(names)];
-	uint64_t		 end;
+	long long		 end;
 	size_t			 i;
 
 	run_up("-d", "none");
@@ -495,10 +493,10 @@ no_child_outlives_the_parent(void **state)
 		pids[i] = pid_of(names[i]);
 	kill(run.parent, SIGKILL);
 	assert_int_equal(run_wait(), 1000 + SIGKILL);
-	end = clock_ms() + 1000;
+	end = proc_now_ms() + 1000;
 	for (i = 0; i < nitems(names); i++)
 		while (is_there(pids[i])) {
-			assert_true(clock_ms() < end);
+			assert_true(proc_now_ms() < end);
 			poll(NULL, 0, 10);
 		}
 }
