@@ -88,7 +88,7 @@ static const struct relay_link_ops relay_ops = {
 	.up = connect_up, .down = connect_down
 };
 static const struct fdstream_ops stream_ops = {
-	connect_accepted, connect_closed
+	.accepted = connect_accepted, .closed = connect_closed
 };
 static const struct dgramstream_ops dgrams_ops = {
 	dgrams_accepted, dgrams_eof, dgrams_closed

@@ -57,7 +57,7 @@ static void	stream_closed(struct fdstream *, void *, uint16_t,
 static const struct relay_link_ops relay_ops = {
 	forward_first, forward_up, forward_down
 };
-static const struct fdstream_ops stream_ops = { NULL, stream_closed };
+static const struct fdstream_ops stream_ops = { .closed = stream_closed };
 
 /* ---- streams ---- */
 

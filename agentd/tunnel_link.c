@@ -94,7 +94,7 @@ static const struct mux_stream_ops waiting_ops = {
 	.reset = waiting_reset
 };
 
-static const struct fdstream_ops target_ops = { NULL, target_closed };
+static const struct fdstream_ops target_ops = { .closed = target_closed };
 static const struct dgramstream_ops target_dgram_ops = {
 	.closed = target_dgram_closed
 };

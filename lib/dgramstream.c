@@ -31,9 +31,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "dgramstream.h"
 #include "fdpair.h"
 
@@ -83,15 +83,6 @@ static const struct mux_stream_ops	 dgram_mux_ops = {
 
 /* ---- Making and ending --------------------------------------------------- */
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
-}
-
 static void
 dgram_destroy(struct dgramstream *d)
 {
@@ -112,7 +103,7 @@ dgram_alloc(struct event_base *base, int rfd, int wfd,
 		return (NULL);
 	d->ops = ops;
 	d->arg = arg;
-	d->active = now_ms();
+	d->active = clock_ms();
 	if (fdpair_init(&d->fds, base, rfd, wfd, dgram_read, dgram_write,
 	    d) == -1) {
 		free(d);
@@ -254,7 +245,7 @@ int
 dgramstream_idle(struct dgramstream *d, unsigned int ms)
 {
 	d->idle_ms = ms;
-	d->active = now_ms();
+	d->active = clock_ms();
 	if (ms == 0) {
 		if (d->idle != NULL)
 			event_del(d->idle);
@@ -271,7 +262,7 @@ static void
 dgram_idle(evutil_socket_t fd __unused, short what __unused, void *arg)
 {
 	struct dgramstream	*d = arg;
-	uint64_t		 idle = now_ms() - d->active;
+	uint64_t		 idle = clock_ms() - d->active;
 
 	if (idle < d->idle_ms)
 		idle_arm(d, d->idle_ms - idle);
@@ -325,7 +316,7 @@ dgram_read(evutil_socket_t fd __unused, short what __unused, void *arg)
 			dgram_eof(d);
 			return;
 		}
-		d->active = now_ms();
+		d->active = clock_ms();
 		d->got += n;
 		(void)mux_dgram_send(d->stream, buffer, (size_t)n);
 		if (d->fds.rsock)
@@ -394,7 +385,7 @@ dgram_put(struct dgramstream *d, struct iovec *iov, int niov)
 		n = d->fds.wsock ? sendmsg(d->fds.wfd, &msg, MSG_NOSIGNAL) :
 		    niov == 0 ? 0 : writev(d->fds.wfd, iov, niov);
 	} while (n == -1 && errno == EINTR);
-	d->active = now_ms();
+	d->active = clock_ms();
 	if (n == -1) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return (0);

@@ -160,7 +160,8 @@ evtls_free(struct evtls *c)
 	event_del(c->wr);
 	if (c->timer != NULL)
 		event_del(c->timer);
-	close(c->fd);
+	if (c->fd != -1)
+		close(c->fd);
 	c->fd = -1;
 }
 
@@ -270,9 +271,31 @@ evtls_close(struct evtls *c)
 
 void
 evtls_preface(struct evtls *c, ssize_t (*preface)(struct evtls *, void *,
-    const uint8_t *, size_t))
+    const uint8_t *, size_t), size_t max)
 {
 	c->preface = preface;
+	c->preface_max = max;
+}
+
+int
+evtls_release(struct evtls *c, uint8_t **buf, size_t *len)
+{
+	int	 fd = c->fd, ms = 0;
+
+	*len = c->in.len;
+	if (c->in.off > 0)
+		memmove(c->in.data, c->in.data + c->in.off, c->in.len);
+	*buf = c->in.data;
+	memset(&c->in, 0, sizeof(c->in));
+	/* Its next owner may have a peer that reads when it likes. */
+#ifdef TCP_USER_TIMEOUT
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+#endif
+	event_del(c->rd);
+	event_del(c->wr);
+	c->fd = -1;
+	evtls_free(c);
+	return (fd);
 }
 
 void

@@ -140,15 +140,23 @@ struct evtls	*evtls_connect(struct event_base *, int,
 		    const struct evtls_ops *, void *);
 
 /*
- * What a proxy puts in front of all else, TLS as well.  It is called with
- * all bytes that have come so far, and returns how many of those it was (and
- * is not called again), 0 for more bytes, or -1: closed is called with
- * EVTLS_ERROR then, as it is after EVTLS_PREFACE_MAX bytes.  Right after
- * evtls_accept; the handshake begins behind it.
+ * What comes in front of all else, TLS as well, is shown to this function
+ * first: right after evtls_accept, or for what is behind it from such a
+ * function itself.  It is called with all bytes that have come so far, and
+ * returns how many of those it takes (and is not called again), 0 for more
+ * bytes, or -1: closed is called with EVTLS_ERROR then, as it is after so
+ * many bytes.  Paused, it is called again with the same bytes when it goes
+ * on.  It may also only look: with NULL for the next function, and 0.  The
+ * handshake begins behind it.
  */
-#define EVTLS_PREFACE_MAX	8192
 void		 evtls_preface(struct evtls *, ssize_t (*)(struct evtls *,
-		    void *, const uint8_t *, size_t));
+		    void *, const uint8_t *, size_t), size_t);
+/*
+ * Give the connection up before its handshake, which is inside a preface:
+ * returns the descriptor, and the bytes that have come and were not taken
+ * (malloced, or NULL).  It is as freed; nothing is sent.
+ */
+int		 evtls_release(struct evtls *, uint8_t **, size_t *);
 
 /* Another owner takes the connection: a door, then a link. */
 void		 evtls_set_ops(struct evtls *, const struct evtls_ops *,

@@ -70,14 +70,14 @@ evtls_kept_add(struct evtls_kept *k, const uint8_t *data, size_t len)
 
 	if (len == 0)
 		return (0);
-	if ((new = malloc(k->len + len)) == NULL)
-		return (-1);
-	if (k->len > 0)
-		memcpy(new, k->data + k->off, k->len);
-	memcpy(new + k->len, data, len);
-	free(k->data);
-	k->data = new;
+	/* Most often there is room behind it: a byte at a time, say. */
+	if (k->off > 0)
+		memmove(k->data, k->data + k->off, k->len);
 	k->off = 0;
+	if ((new = realloc(k->data, k->len + len)) == NULL)
+		return (-1);
+	memcpy(new + k->len, data, len);
+	k->data = new;
 	k->len += len;
 	return (0);
 }

@@ -79,6 +79,34 @@ evtls_on_read(int fd, short what, void *arg)
 }
 
 /*
+ * Show what has come to those who look at it first, one after the other.
+ * Returns whether the last of them is done; n: what it said.
+ */
+static int
+preface_show(struct evtls *c, ssize_t *n)
+{
+	ssize_t	(*shown)(struct evtls *, void *, const uint8_t *, size_t);
+
+	*n = 0;
+	while (c->preface != NULL && c->in.len > 0) {
+		shown = c->preface;
+		*n = shown(c, c->arg, evtls_kept_data(&c->in), c->in.len);
+		if (*n == -1 || evtls_gone(c))
+			return (0);
+		if (*n > 0)
+			evtls_kept_drain(&c->in, *n);
+		if (c->preface == shown) {
+			if (*n == 0)
+				return (0);
+			c->preface = NULL;
+		}
+		if (c->paused)
+			break;
+	}
+	return (c->preface == NULL);
+}
+
+/*
  * What comes in front of the rest, which is taken off here.  Returns whether
  * it has come; what followed it is then where the passes look for it.
  */
@@ -86,36 +114,40 @@ static int
 preface(struct evtls *c)
 {
 	struct evtls_bufs	*b = evtls_bufs();
-	enum end		 end;
-	size_t			 got;
+	enum end		 end = END_OPEN;
+	size_t			 got = 0, room;
 	ssize_t			 n = 0;
 
-	end = receive(c, b->sealed_in, EVTLS_PREFACE_MAX - c->in.len, &got);
+	if (c->in.len < c->preface_max) {
+		room = c->preface_max - c->in.len;
+		end = receive(c, b->sealed_in, room < EVTLS_RECV ? room :
+		    EVTLS_RECV, &got);
+	}
 	if (evtls_kept_add(&c->in, b->sealed_in, got) == -1) {
 		evtls_finish(c, EVTLS_ERROR, "no memory");
 		return (0);
 	}
-	if (got > 0)
-		n = c->preface(c, c->arg, evtls_kept_data(&c->in), c->in.len);
+	if ((got > 0 || c->offer) && preface_show(c, &n))
+		goto done;
+	c->offer = 0;
 	if (evtls_gone(c))
 		return (0);
-	if (n == -1 || (n == 0 && c->in.len >= EVTLS_PREFACE_MAX)) {
+	if (n == -1 || (!c->paused && c->preface != NULL &&
+	    c->in.len >= c->preface_max)) {
 		evtls_finish(c, EVTLS_ERROR, "what comes first is not what a "
 		    "proxy says");
 		return (0);
 	}
-	if (n == 0) {
-		input_end(c, end);
-		return (0);
-	}
-	c->preface = NULL;
-	evtls_kept_drain(&c->in, n);
+	input_end(c, end);
+	return (0);
+ done:
+	c->offer = 0;
 	if (!c->secure && c->in.len > 0) {
 		c->left = c->in;
 		memset(&c->in, 0, sizeof(c->in));
 		c->offer = 1;
 	}
-	return (1);
+	return (!evtls_stopped(c));
 }
 
 /*
@@ -130,14 +162,17 @@ hello(struct evtls *c)
 	enum end		 end;
 	size_t			 got;
 
-	end = receive(c, b->sealed_in, HELLO_MAX - c->in.len, &got);
-	if (evtls_kept_add(&c->in, b->sealed_in, got) == -1) {
-		evtls_finish(c, EVTLS_ERROR, "no memory");
-		return (0);
-	}
+	/* A preface may have found more than one record. */
 	if (!hello_whole(evtls_kept_data(&c->in), c->in.len)) {
-		input_end(c, end);
-		return (0);
+		end = receive(c, b->sealed_in, HELLO_MAX - c->in.len, &got);
+		if (evtls_kept_add(&c->in, b->sealed_in, got) == -1) {
+			evtls_finish(c, EVTLS_ERROR, "no memory");
+			return (0);
+		}
+		if (!hello_whole(evtls_kept_data(&c->in), c->in.len)) {
+			input_end(c, end);
+			return (0);
+		}
 	}
 	if (evtls_tls_accept(c) == -1) {
 		evtls_finish(c, EVTLS_ERROR, "no memory for TLS");

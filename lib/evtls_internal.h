@@ -86,6 +86,7 @@ struct evtls {
 	/* What comes first is not yet complete; else NULL. */
 	ssize_t			 (*preface)(struct evtls *, void *,
 				    const uint8_t *, size_t);
+	size_t			 preface_max;
 
 	/* What libtls may read in this pass. */
 	const uint8_t		*src;

@@ -221,6 +221,19 @@ fdstream_prefix(struct fdstream *f, const uint8_t *buf, size_t len)
 	return (0);
 }
 
+/* Has the sink been told why?  Then that must not be lost with a reset. */
+static int
+fdstream_last(struct fdstream *f, uint16_t code)
+{
+	uint8_t	 buf[FDSTREAM_LAST_MAX];
+	size_t	 n;
+
+	if (f->ops->last == NULL || f->given != 0 || !f->fds.wsock)
+		return (0);
+	n = f->ops->last(f, f->arg, code, buf);
+	return (n > 0 && write(f->fds.wfd, buf, n) == (ssize_t)n);
+}
+
 /* The stream is over already; early: not in order. */
 static void
 fdstream_close(struct fdstream *f, int early, uint16_t code, const char *text)
@@ -229,6 +242,8 @@ fdstream_close(struct fdstream *f, int early, uint16_t code, const char *text)
 	f->stream = NULL;
 	event_del(f->fds.rev);
 	event_del(f->fds.wev);
+	if (early && fdstream_last(f, code))
+		early = 0;
 	if (!early && f->fds.rsock)
 		fd_linger(f->fds.rfd, 0);
 	if (f->fds.wfd != -1 && f->fds.wfd != f->fds.rfd)

@@ -47,7 +47,14 @@ struct fdstream_ops {
 	 * and text NULL when it ended in order.
 	 */
 	void	(*closed)(struct fdstream *, void *, uint16_t, const char *);
+	/*
+	 * It ends early, and the sink was told nothing yet: what should it
+	 * be told?  Fills the buffer (FDSTREAM_LAST_MAX), returns how much;
+	 * the socket is then closed in order, if that is not 0.  Or NULL.
+	 */
+	size_t	(*last)(struct fdstream *, void *, uint16_t, uint8_t *);
 };
+#define FDSTREAM_LAST_MAX	64
 
 /*
  * fdstream_new: rfd and wfd are non-blocking and the same for a socket; they

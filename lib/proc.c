@@ -40,6 +40,7 @@
 #include <event2/event.h>
 #include <imsg.h>
 
+#include "clock.h"
 #include "log.h"
 #include "notify.h"
 #include "proc_internal.h"
@@ -89,7 +90,7 @@ proc_recv_ready(struct proc_peer *p, struct imsg *imsg)
 	if ((k = proc_kid_find(p->kind, p->instance)) == NULL || k->ready)
 		return (-1);
 	k->ready = 1;
-	k->ready_at = proc_now_ms();
+	k->ready_at = clock_ms();
 	event_del(k->late);
 	log_debug("%s (pid %ld) serves", k->name, (long)k->pid);
 	if (proc_state.up || proc_state.stopping)

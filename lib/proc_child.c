@@ -39,6 +39,7 @@
 #include <event2/event.h>
 #include <imsg.h>
 
+#include "clock.h"
 #include "log.h"
 #include "proc_internal.h"
 
@@ -359,10 +360,10 @@ static void
 proc_child_wait(void)
 {
 	struct proc_peer	*parent = proc_peer(PROC_PARENT, 0);
-	long long		 left, end = proc_now_ms() + PROC_WAIT_MS;
+	long long		 left, end = clock_ms() + PROC_WAIT_MS;
 
 	while (!child.go && !child.ended) {
-		if ((left = end - proc_now_ms()) <= 0)
+		if ((left = end - clock_ms()) <= 0)
 			fatalx("no configuration came");
 		if (proc_peer_poll(parent, left) == -1)
 			fatalx("no configuration came");

@@ -32,12 +32,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 #include <imsg.h>
 
+#include "clock.h"
 #include "log.h"
 #include "proc_internal.h"
 
@@ -135,15 +135,6 @@ void
 proc_quit(int status)
 {
 	proc_self.quit(status);
-}
-
-long long
-proc_now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (ts.tv_sec * 1000LL + ts.tv_nsec / 1000000);
 }
 
 /*

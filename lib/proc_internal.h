@@ -147,7 +147,7 @@ struct proc_kid {
 	int			 files[PROC_FILES];	/* or -1 */
 	struct proc_log		*log;
 	int			 ready;
-	long long		 ready_at;
+	uint64_t		 ready_at;
 	int			 unanswered;	/* pings */
 	int64_t			 started;	/* s since 1970 */
 	unsigned int		 starts;	/* so far */
@@ -204,7 +204,6 @@ void	 proc_peer_close(struct proc_peer *);
 int	 proc_peer_poll(struct proc_peer *, int);
 /* Send what can be sent now, before the end. */
 void	 proc_flush(void);
-long long proc_now_ms(void);
 
 /* proc_kid.c */
 struct proc_kid	*proc_kid_find(int, int);

@@ -40,6 +40,7 @@
 #include <event2/event.h>
 #include <imsg.h>
 
+#include "clock.h"
 #include "log.h"
 #include "proc_internal.h"
 
@@ -324,7 +325,8 @@ proc_kid_next(struct proc_kid *k, int status)
 		proc_quit(0);
 		return;
 	}
-	if (k->ready && proc_now_ms() - k->ready_at >= proc_times.stable_ms) {
+	if (k->ready &&
+	    clock_ms() - k->ready_at >= (uint64_t)proc_times.stable_ms) {
 		k->deaths = 0;
 		k->delay_ms = proc_times.backoff_ms;
 	}

@@ -37,6 +37,7 @@
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "log.h"
 #include "log_limit.h"
 #include "log_sink.h"
@@ -242,7 +243,7 @@ proc_log_may(struct proc_log *l, uint64_t *dropped)
 
 	l->limit.burst = PROC_LOG_BURST * times;
 	l->limit.ms = PROC_LOG_MS / times;
-	return (log_limit_may(&l->limit, proc_now_ms(), dropped));
+	return (log_limit_may(&l->limit, clock_ms(), dropped));
 }
 
 /* "<level>name[pid]: text", if it says the truth. */

@@ -36,6 +36,7 @@
 #include <event2/event.h>
 #include <imsg.h>
 
+#include "clock.h"
 #include "log.h"
 #include "notify.h"
 #include "proc_internal.h"
@@ -382,7 +383,7 @@ resume_kid(const struct resume_kid *r)
 	k->log = r->log == -1 ? NULL : proc_log_adopt(k->name, r->log,
 	    r->pid);
 	k->ready = 1;
-	k->ready_at = proc_now_ms();
+	k->ready_at = clock_ms();
 	k->old = resume.back ? r->old : 1;
 	memcpy(k->files, r->files, sizeof(k->files));
 	k->foreign = r->foreign || (!resume.back && !resume.same);

@@ -34,9 +34,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "addr.h"
+#include "clock.h"
 #include "udp_sessions.h"
 
 #define SESSIONS_BATCH	64	/* datagrams in a pass of the event loop */
@@ -125,15 +125,6 @@ static int
 key_cmp(struct udp_session *a, struct udp_session *b)
 {
 	return (memcmp(&a->key, &b->key, sizeof(a->key)));
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
 /* ---- Our own address ---------------------------------------------------- */
@@ -351,7 +342,7 @@ sessions_arm(struct udp_sessions *us)
 {
 	struct udp_session	*s = TAILQ_FIRST(&us->list);
 	struct timeval		 tv;
-	uint64_t		 now = now_ms(), ms = 0;
+	uint64_t		 now = clock_ms(), ms = 0;
 
 	if (s == NULL) {
 		event_del(us->timer);
@@ -379,7 +370,7 @@ sessions_idle(evutil_socket_t fd __unused, short what __unused, void *arg)
 	struct mux_stream	*stream;
 
 	while ((s = TAILQ_FIRST(&us->list)) != NULL &&
-	    now_ms() - s->active >= us->idle_ms) {
+	    clock_ms() - s->active >= us->idle_ms) {
 		stream = s->stream;
 		s->stream = NULL;
 		if (stream != NULL)
@@ -394,7 +385,7 @@ session_active(struct udp_session *s)
 {
 	TAILQ_REMOVE(&s->us->list, s, entry);
 	TAILQ_INSERT_TAIL(&s->us->list, s, entry);
-	s->active = now_ms();
+	s->active = clock_ms();
 }
 
 /* ---- Sessions ----------------------------------------------------------- */
@@ -415,7 +406,7 @@ session_new(struct udp_sessions *us, const struct udp_key *key,
 	s->us = us;
 	s->key = *key;
 	s->source = *source;
-	s->active = now_ms();
+	s->active = clock_ms();
 	STAILQ_INIT(&s->waiting);
 	RB_INSERT(udp_tree, &us->tree, s);
 	TAILQ_INSERT_TAIL(&us->list, s, entry);
@@ -456,7 +447,7 @@ void
 udp_session_start(struct udp_session *s, struct mux_stream *stream)
 {
 	struct udp_waiting	*w;
-	uint64_t		 now = now_ms();
+	uint64_t		 now = clock_ms();
 
 	s->stream = stream;
 	STAILQ_FOREACH(w, &s->waiting, entry) {
@@ -469,7 +460,7 @@ int
 udp_session_waits(const struct udp_session *s)
 {
 	const struct udp_waiting	*w;
-	uint64_t			 now = now_ms();
+	uint64_t			 now = clock_ms();
 
 	STAILQ_FOREACH(w, &s->waiting, entry) {
 		if (now - w->at < UDP_SESSION_WAIT_MS)
@@ -560,7 +551,7 @@ session_wait(struct udp_session *s, const uint8_t *p, size_t n)
 	}
 	if ((w = malloc(sizeof(*w) + n)) == NULL)
 		return;
-	w->at = now_ms();
+	w->at = clock_ms();
 	w->len = n;
 	memcpy(w->data, p, n);
 	STAILQ_INSERT_TAIL(&s->waiting, w, entry);

@@ -3,7 +3,7 @@
 # Prints the make rules that link each test, fuzz target and helper, taken
 # from comment lines near its top:
 #
-#	/* link: lib/ws.c relayd/parse.y libculvert.a sql.c */
+#	/* link: lib/ws.c relayd/parse.y relayd/router*.c libculvert.a sql.c */
 #	/* libs: libevent libtls libssl libcrypto sqlite3 crypt pthread m */
 #	/* flags: -Wl,--wrap=malloc */
 #
@@ -15,6 +15,8 @@ function object(src) {
 		return ("$(OBJ)/" src)
 	if (src == "sql.c")
 		return ("$(O)/gen/sql.o")
+	if (src ~ /\*/)
+		return ("$(patsubst %.c,$(O)/%.o,$(wildcard " src "))")
 	if (sub(/\.y$/, ".o", src))
 		return ("$(O)/gen/" src)
 	sub(/\.c$/, ".o", src)

@@ -33,6 +33,7 @@
 #include <time.h>
 
 #include "auth.h"
+#include "clock.h"
 #include "log.h"
 
 #define AUTH_TICK_S		1
@@ -318,11 +319,7 @@ auth_wall_ms(void)
 uint64_t
 auth_mono(void)
 {
-	struct timespec	 ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1)
-		fatal("clock_gettime");
-	return ((uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	return (clock_ms());
 }
 
 /* Clocks differ, and jump a little when they are set. */

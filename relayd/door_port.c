@@ -26,73 +26,16 @@
 
 #include "compat.h"
 
-#include <sys/socket.h>
-
 #include <event2/event.h>
 #include <imsg.h>
 
-#include <errno.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fdstream.h"
-#include "listener.h"
+#include "door_port.h"
 #include "log.h"
-#include "proxyproto.h"
 #include "udp_sessions.h"
-
-#define ACCEPT_BATCH	32	/* then others have a turn */
-#define WAIT_MS		5000	/* for a route */
-#define WAITING_MAX	1024	/* visitors of one port that wait for it */
-#define UDP_VISITORS_MAX 8192	/* at each socket */
-#define REFUSED_MS	10000	/* a line on record, at most so often */
-
-struct visitor;
-struct port_entry;
-
-struct port_listen {
-	TAILQ_ENTRY(port_listen)	 entry;
-	struct port_entry		*port;
-	struct event			*ev;	/* of TCP */
-	struct udp_sessions		*udp;	/* or of UDP */
-	int				 fd;
-	uint16_t			 number;
-};
-
-/* A publication as far as it is ours.  The table by id owns it. */
-struct port_entry {
-	RB_ENTRY(port_entry)	 by_id;
-	struct publication	 p;		/* only the id, until known */
-	int			 known;		/* router has told of it */
-	int			 named;		/* the present router has */
-	struct stream_owner	 owner;
-	TAILQ_HEAD(, port_listen) sockets;
-	TAILQ_HEAD(, visitor)	 waiting;	/* for the route */
-	uint32_t		 nwaiting;
-	int			 slots[2];	/* see struct port_slots */
-	int			 next_slots;	/* its first half */
-	uint32_t		 held;		/* slots that visitors have */
-	uint64_t		 refused_ms;	/* last line about that */
-	uint64_t		 refused;	/* since */
-};
-
-/* Who came by a port.  The list of streams of the port's owner owns it. */
-struct visitor {
-	struct stream_record	 record;	/* at our address */
-	TAILQ_ENTRY(visitor)	 entry;
-	struct port_entry	*port;
-	struct fdstream		*stream;	/* of TCP, once it is open */
-	struct udp_session	*udp;		/* of UDP */
-	int			 fd;		/* of TCP */
-	int			 waiting;	/* for the route */
-	int			 slot;
-	uint16_t		 number;	/* the port it came to */
-	uint64_t		 since_ms;
-	struct sockaddr_storage	 peer;
-};
 
 static int	port_cmp(struct port_entry *, struct port_entry *);
 static struct port_entry *port_find(const char *);
@@ -101,63 +44,9 @@ static void	port_listen_free(struct port_listen *);
 static void	port_watch(struct port_entry *);
 static uint32_t	port_end(struct port_entry *, uint16_t, const char *);
 static void	port_free_empty(struct port_entry *);
-static int	port_slot_take(struct port_entry *);
-static void	port_slot_give(struct port_entry *);
-static void	port_accept(evutil_socket_t, short, void *);
-static void	port_routed(struct stream_owner *, const char *,
-		    const struct route *, uint32_t);
-static void	port_wait(evutil_socket_t, short, void *);
-static struct visitor *visitor_new(struct port_listen *, int,
-		    const struct sockaddr_storage *);
-static int	visitor_route(struct visitor *, const struct route **,
-		    uint32_t *);
-static void	visitor_come(struct port_listen *, int,
-		    const struct sockaddr_storage *);
-static int	visitor_welcome(struct port_entry *,
-		    const struct sockaddr_storage *);
-static void	visitor_reset(int);
-static void	visitor_turn_away(struct visitor *, uint16_t, const char *);
-static void	visitor_not(struct port_listen *, int,
-		    const struct sockaddr_storage *, uint16_t, const char *);
-static void	visitor_init(struct visitor *, struct port_listen *, int,
-		    const struct sockaddr_storage *);
-static void	visitor_wait(struct visitor *);
-static void	visitor_unwait(struct visitor *);
-static void	visitor_go(struct visitor *, const struct route *);
-static const char *visitor_open(struct visitor *, const struct route *,
-		    uint16_t *);
-static int	visitor_prefix(struct visitor *);
-static int	udp_begin(struct udp_session *, void *);
-static void	udp_end(struct udp_session *, void *, uint16_t, const char *);
-static void	visitor_refuse(struct visitor *, uint16_t, const char *);
-static void	visitor_free(struct visitor *);
-static void	visitor_closed(struct fdstream *, void *, uint16_t,
-		    const char *);
-static void	visitor_describe(const struct stream_record *,
-		    struct stream_up *);
-static void	visitor_bytes(const struct stream_record *, uint64_t *,
-		    uint64_t *);
-static void	visitor_kill(struct stream_record *, uint16_t, const char *);
-static void	visitor_meter(struct stream_record *, struct meter_flow *,
-		    struct meter_flow *);
-static void	visitor_memory(const struct stream_record *,
-		    struct mux_memory *, struct mux_memory *);
 
-RB_HEAD(port_table, port_entry);
-RB_PROTOTYPE_STATIC(port_table, port_entry, by_id, port_cmp)
-
-static struct port_table	 ports = RB_INITIALIZER(&ports);
-static struct event		*wait_timer;
-static int			 paused;
-
-static const struct fdstream_ops visitor_ops = { NULL, visitor_closed };
-static const struct udp_sessions_ops udp_ops = {
-	.begin = udp_begin, .end = udp_end
-};
-static const struct stream_record_ops record_ops = {
-	visitor_describe, visitor_bytes, visitor_kill, visitor_meter,
-	visitor_memory
-};
+struct port_table	 ports = RB_INITIALIZER(&ports);
+static int		 paused;
 
 static int
 port_cmp(struct port_entry *a, struct port_entry *b)
@@ -165,7 +54,7 @@ port_cmp(struct port_entry *a, struct port_entry *b)
 	return (strcmp(a->p.id, b->p.id));
 }
 
-RB_GENERATE_STATIC(port_table, port_entry, by_id, port_cmp)
+RB_GENERATE(port_table, port_entry, by_id, port_cmp)
 
 /* ---- ports ---- */
 
@@ -193,7 +82,7 @@ port_get(const char *id)
 	TAILQ_INIT(&e->waiting);
 	TAILQ_INIT(&e->owner.streams);
 	SLIST_INIT(&e->owner.routes);
-	e->owner.routed = port_routed;
+	e->owner.routed = visitors_routed;
 	e->slots[0] = e->slots[1] = e->next_slots = -1;
 	RB_INSERT(port_table, &ports, e);
 	return (e);
@@ -372,8 +261,7 @@ door_port_recv_socket(struct proc_peer *peer, struct imsg *imsg)
 	l->fd = fd;
 	l->number = msg.port;
 	if (msg.spec.proto == MUX_KIND_UDP)
-		l->udp = udp_sessions_new(proc_base(), fd, UDP_VISITORS_MAX,
-		    limits.udp_idle_ms, &udp_ops, l);
+		l->udp = port_udp_new(l);
 	else
 		l->ev = event_new(proc_base(), fd, EV_READ | EV_PERSIST,
 		    port_accept, l);
@@ -499,8 +387,7 @@ door_port_recv_end(struct proc_peer *peer, struct imsg *imsg)
 
 /* ---- limits ---- */
 
-/* One more connection, if there may be: 0, or -1. */
-static int
+int
 port_slot_take(struct port_entry *e)
 {
 	char	 byte;
@@ -513,7 +400,7 @@ port_slot_take(struct port_entry *e)
 	return (0);
 }
 
-static void
+void
 port_slot_give(struct port_entry *e)
 {
 	if (e->held == 0)
@@ -521,475 +408,4 @@ port_slot_give(struct port_entry *e)
 	e->held--;
 	if (e->slots[1] != -1 && write(e->slots[1], "", 1) != 1)
 		log_debug("published port: a connection is not given back");
-}
-
-/* ---- visitors ---- */
-
-/* A close(2) that the visitor can't take for an answer. */
-static void
-visitor_reset(int fd)
-{
-	struct linger	 linger = { .l_onoff = 1, .l_linger = 0 };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	close(fd);
-}
-
-static void
-port_accept(evutil_socket_t lfd, short what, void *arg)
-{
-	struct port_listen	*l = arg;
-	struct port_entry	*e = l->port;
-	struct sockaddr_storage	 ss;
-	socklen_t		 len;
-	int			 fd, i;
-
-	for (i = 0; i < ACCEPT_BATCH && e->known; i++) {
-		memset(&ss, 0, sizeof(ss));
-		len = sizeof(ss);
-		fd = accept4(lfd, (struct sockaddr *)&ss, &len,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1) {
-			if (errno == EMFILE || errno == ENFILE ||
-			    errno == ENOBUFS || errno == ENOMEM) {
-				log_warn("accept: pausing");
-				listener_accept_pause();
-			} else if (errno == EINVAL)
-				/* Closed by the parent, which tells us. */
-				event_del(l->ev);
-			return;
-		}
-		counts.accepted++;
-		visitor_come(l, fd, &ss);
-	}
-}
-
-/* From a network that may come? */
-static int
-visitor_welcome(struct port_entry *e, const struct sockaddr_storage *ss)
-{
-	uint32_t	 i;
-
-	for (i = 0; i < e->p.nfrom; i++) {
-		if (addr_prefix_match(&e->p.from[i],
-		    (const struct sockaddr *)ss))
-			return (1);
-	}
-	return (e->p.nfrom == 0);
-}
-
-static void
-visitor_init(struct visitor *v, struct port_listen *l, int fd,
-    const struct sockaddr_storage *ss)
-{
-	memset(v, 0, sizeof(*v));
-	v->port = l->port;
-	v->fd = fd;
-	v->number = l->number;
-	v->peer = *ss;
-	v->since_ms = listener_ms();
-	record_new(&v->record, &l->port->owner, &record_ops);
-	counts.connections++;
-}
-
-/*
- * No: with a reset, so that it is not taken for an answer.  Of a flood of
- * them only some are on record.
- */
-static void
-visitor_turn_away(struct visitor *v, uint16_t code, const char *text)
-{
-	struct port_entry	*e = v->port;
-	char			 why[CTL_TEXT_LEN], addr[ADDR_STRLEN];
-
-	if (v->fd != -1)
-		visitor_reset(v->fd);
-	counts.refused++;
-	e->refused++;
-	if (e->refused_ms != 0 && v->since_ms - e->refused_ms < REFUSED_MS)
-		return;
-	strlcpy(why, text, sizeof(why));
-	if (e->refused > 1)
-		snprintf(why, sizeof(why), "%s (%llu refused since the last "
-		    "line)", text, (unsigned long long)e->refused);
-	e->refused = 0;
-	e->refused_ms = v->since_ms;
-	log_info("port %u of node %s: %s is refused: %s", v->number,
-	    e->p.node, addr_format((const struct sockaddr *)&v->peer, addr),
-	    why);
-	record_up(&v->record);
-	record_down(&v->record, code, why);
-}
-
-/* One that nothing was made for. */
-static void
-visitor_not(struct port_listen *l, int fd, const struct sockaddr_storage *ss,
-    uint16_t code, const char *text)
-{
-	struct visitor	 v;
-
-	visitor_init(&v, l, fd, ss);
-	visitor_turn_away(&v, code, text);
-	record_end(&v.record);
-	counts.connections--;
-}
-
-/* One that may come: with a slot, and on record.  NULL: not. */
-static struct visitor *
-visitor_new(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
-{
-	struct port_entry	*e = l->port;
-	struct visitor		*v;
-
-	if (!visitor_welcome(e, ss)) {
-		visitor_not(l, fd, ss, MUX_CODE_DENIED,
-		    "not from a network that may come");
-		return (NULL);
-	}
-	if (counts.connections >= limits.connections ||
-	    e->nwaiting >= WAITING_MAX) {
-		visitor_not(l, fd, ss, MUX_CODE_LIMIT,
-		    "too many connections");
-		return (NULL);
-	}
-	if (port_slot_take(e) == -1) {
-		visitor_not(l, fd, ss, MUX_CODE_LIMIT,
-		    "as many connections as the port may have");
-		return (NULL);
-	}
-	if ((v = malloc(sizeof(*v))) == NULL) {
-		port_slot_give(e);
-		visitor_not(l, fd, ss, MUX_CODE_LIMIT, "no memory");
-		return (NULL);
-	}
-	visitor_init(v, l, fd, ss);
-	v->slot = e->p.connections != 0;
-	return (v);
-}
-
-/* As route_find. */
-static int
-visitor_route(struct visitor *v, const struct route **route, uint32_t *code)
-{
-	struct port_entry	*e = v->port;
-
-	/* A new router does not know this session: there will be another. */
-	if (!e->named)
-		return (1);
-	return (route_find(&e->owner, e->p.node, route, code));
-}
-
-static void
-visitor_come(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
-{
-	const struct route	*route;
-	struct visitor		*v;
-	uint32_t		 code;
-
-	if ((v = visitor_new(l, fd, ss)) == NULL)
-		return;
-	switch (visitor_route(v, &route, &code)) {
-	case 0:
-		visitor_go(v, route);
-		break;
-	case 1:
-		visitor_wait(v);
-		break;
-	default:
-		visitor_refuse(v, code, mux_code_name(code));
-		break;
-	}
-}
-
-/* ---- visitors by UDP ---- */
-
-static int
-udp_begin(struct udp_session *s, void *arg)
-{
-	struct sockaddr_storage	 ss;
-	const struct sockaddr	*sa = udp_session_source(s);
-	const struct route	*route;
-	struct visitor		*v;
-	const char		*why;
-	uint32_t		 code;
-	uint16_t		 c;
-
-	memset(&ss, 0, sizeof(ss));
-	memcpy(&ss, sa, addr_len(sa));
-	if ((v = visitor_new(arg, -1, &ss)) == NULL)
-		return (-1);
-	v->udp = s;
-	udp_session_set(s, v);
-	switch (visitor_route(v, &route, &code)) {
-	case 0:
-		why = visitor_open(v, route, &c);
-		break;
-	case 1:
-		visitor_wait(v);
-		return (0);
-	default:
-		c = code;
-		why = mux_code_name(code);
-		break;
-	}
-	if (why == NULL)
-		return (0);
-	visitor_turn_away(v, c, why);
-	visitor_free(v);
-	return (-1);
-}
-
-static void
-udp_end(struct udp_session *s, void *arg, uint16_t code, const char *text)
-{
-	struct visitor	*v = udp_session_get(s);
-
-	if (v == NULL)
-		return;
-	visitor_unwait(v);
-	if (v->record.told)
-		record_down(&v->record, code, text);
-	visitor_free(v);
-}
-
-/* ---- waiting, and going on ---- */
-
-static void
-visitor_wait(struct visitor *v)
-{
-	struct timeval	 tv = { 1, 0 };
-
-	TAILQ_INSERT_TAIL(&v->port->waiting, v, entry);
-	v->port->nwaiting++;
-	v->waiting = 1;
-	if (wait_timer == NULL && (wait_timer = evtimer_new(proc_base(),
-	    port_wait, NULL)) == NULL)
-		fatal("event");
-	if (!evtimer_pending(wait_timer, NULL))
-		evtimer_add(wait_timer, &tv);
-}
-
-static void
-visitor_unwait(struct visitor *v)
-{
-	if (!v->waiting)
-		return;
-	v->waiting = 0;
-	TAILQ_REMOVE(&v->port->waiting, v, entry);
-	v->port->nwaiting--;
-}
-
-/* No router answers: nobody is kept in suspense. */
-static void
-port_wait(evutil_socket_t fd, short what, void *arg)
-{
-	struct timeval		 tv = { 1, 0 };
-	struct port_entry	*e, *tmp;
-	struct visitor		*v;
-	int			 more = 0;
-
-	RB_FOREACH_SAFE(e, port_table, &ports, tmp) {
-		while ((v = TAILQ_FIRST(&e->waiting)) != NULL &&
-		    listener_ms() - v->since_ms > WAIT_MS) {
-			visitor_unwait(v);
-			visitor_refuse(v, MUX_CODE_INTERNAL,
-			    "the relay is starting");
-		}
-		more |= v != NULL;
-	}
-	if (more)
-		evtimer_add(wait_timer, &tv);
-}
-
-static void
-port_routed(struct stream_owner *o, const char *node,
-    const struct route *route, uint32_t code)
-{
-	struct port_entry	*e;
-	struct visitor		*v;
-
-	e = (struct port_entry *)((char *)o - offsetof(struct port_entry,
-	    owner));
-	while ((v = TAILQ_FIRST(&e->waiting)) != NULL) {
-		visitor_unwait(v);
-		if (route != NULL)
-			visitor_go(v, route);
-		else
-			visitor_refuse(v, code, stream_why(code));
-	}
-}
-
-/* Give it its stream.  NULL, or why not, with the code. */
-static const char *
-visitor_open(struct visitor *v, const struct route *route, uint16_t *code)
-{
-	static struct mux_open	 open;
-	struct port_entry	*e = v->port;
-	struct link		*link;
-	const char		*why;
-
-	memset(&open, 0, sizeof(open));
-	*code = MUX_CODE_LIMIT;
-	if (record_limit(&v->record, route, &why) == -1)
-		return (why);
-	v->record.ticket = route->ticket;
-	*code = MUX_CODE_NODE_OFFLINE;
-	if ((link = route_link(route, &open.ticket)) == NULL)
-		return (stream_why(MUX_CODE_NODE_OFFLINE));
-	open.kind = e->p.spec.proto;
-	open.port = e->p.port + (v->number - e->p.spec.port_min);
-	strlcpy(open.host, e->p.host, sizeof(open.host));
-	strlcpy(open.node, e->p.node, sizeof(open.node));
-	addr_format((const struct sockaddr *)&v->peer, open.client);
-	*code = MUX_CODE_LIMIT;
-	if (v->udp != NULL) {
-		if (udp_session_open(v->udp, link_mux(link), &open) == -1)
-			return ("too many streams to this node");
-		udp_session_meter(v->udp, record_flow(&v->record, WAY_OUT),
-		    record_flow(&v->record, WAY_IN));
-	} else {
-		v->stream = fdstream_metered(proc_base(), v->fd, v->fd,
-		    link_mux(link), &open, &visitor_ops, v,
-		    record_flow(&v->record, WAY_OUT),
-		    record_flow(&v->record, WAY_IN));
-		if (v->stream == NULL)
-			return ("too many streams to this node");
-	}
-	record_up(&v->record);
-	if (e->p.proxy != 0 && visitor_prefix(v) == -1)
-		fdstream_kill(v->stream, MUX_CODE_INTERNAL, "no memory");
-	return (NULL);
-}
-
-static void
-visitor_go(struct visitor *v, const struct route *route)
-{
-	const char	*why;
-	uint16_t	 code;
-
-	if ((why = visitor_open(v, route, &code)) != NULL)
-		visitor_refuse(v, code, why);
-}
-
-/* Who it is, for the target. */
-static int
-visitor_prefix(struct visitor *v)
-{
-	struct sockaddr_storage	 to;
-	socklen_t		 len = sizeof(to);
-	uint8_t			 buf[PROXYPROTO_BUILD_MAX];
-	size_t			 n;
-
-	memset(&to, 0, sizeof(to));
-	if (getsockname(v->fd, (struct sockaddr *)&to, &len) == -1)
-		return (-1);
-	n = proxyproto_build(buf, v->port->p.proxy, 0, &v->peer, &to);
-	return (fdstream_prefix(v->stream, buf, n));
-}
-
-static void
-visitor_refuse(struct visitor *v, uint16_t code, const char *text)
-{
-	struct udp_session	*udp = v->udp;
-
-	visitor_turn_away(v, code, text);
-	visitor_free(v);
-	if (udp == NULL)
-		return;
-	udp_session_set(udp, NULL);
-	udp_session_kill(udp, code, text);
-}
-
-static void
-visitor_free(struct visitor *v)
-{
-	if (v->slot)
-		port_slot_give(v->port);
-	record_end(&v->record);
-	counts.connections--;
-	free(v);
-}
-
-static void
-visitor_closed(struct fdstream *f, void *arg, uint16_t code, const char *text)
-{
-	struct visitor	*v = arg;
-
-	record_down(&v->record, code, text);
-	visitor_free(v);
-}
-
-/* ---- on record ---- */
-
-static void
-visitor_describe(const struct stream_record *r, struct stream_up *up)
-{
-	const struct visitor		*v = (const struct visitor *)r;
-	const struct publication	*p = &v->port->p;
-
-	up->kind = p->spec.proto;
-	up->port = p->port + (v->number - p->spec.port_min);
-	strlcpy(up->host, p->host, sizeof(up->host));
-	strlcpy(up->node, p->node, sizeof(up->node));
-	addr_format((const struct sockaddr *)&v->peer, up->addr);
-}
-
-static void
-visitor_bytes(const struct stream_record *r, uint64_t *in, uint64_t *out)
-{
-	const struct visitor	*v = (const struct visitor *)r;
-
-	if (v->stream != NULL)
-		fdstream_bytes(v->stream, out, in);
-	else if (v->udp != NULL)
-		udp_session_bytes(v->udp, out, in);
-}
-
-static void
-visitor_kill(struct stream_record *r, uint16_t code, const char *text)
-{
-	struct visitor	*v = (struct visitor *)r;
-
-	if (v->stream != NULL)
-		fdstream_kill(v->stream, code, text);
-	else if (v->udp != NULL)
-		udp_session_kill(v->udp, code, text);
-	else {
-		visitor_unwait(v);
-		visitor_refuse(v, code, text);
-	}
-}
-
-static void
-visitor_meter(struct stream_record *r, struct meter_flow *out,
-    struct meter_flow *in)
-{
-	struct visitor	*v = (struct visitor *)r;
-
-	if (v->stream != NULL)
-		fdstream_meter(v->stream, out, in);
-	else if (v->udp != NULL)
-		udp_session_meter(v->udp, out, in);
-}
-
-static void
-visitor_memory(const struct stream_record *r, struct mux_memory *there,
-    struct mux_memory *back)
-{
-	const struct visitor	*v = (const struct visitor *)r;
-	struct mux_stream	*s = NULL;
-
-	memset(there, 0, sizeof(*there));
-	memset(back, 0, sizeof(*back));
-	there->state = sizeof(*v);
-	if (v->udp != NULL) {
-		there->state += udp_session_memory(v->udp);
-		s = udp_session_stream(v->udp);
-	} else if (v->stream != NULL) {
-		there->state += fdstream_memory(v->stream);
-		s = fdstream_stream(v->stream);
-	}
-	if (s != NULL)
-		mux_stream_memory(s, back);
-	back->state = 0;
 }

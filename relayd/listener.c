@@ -39,10 +39,13 @@
 #include "link_client.h"
 #include "listener.h"
 #include "log.h"
+#include "proxyproto.h"
 
 #define ACCEPT_PAUSE_MS		100	/* at a limit */
 #define ACCEPT_BATCH		64	/* then others have a turn */
-#define STRANGER_SLOW_MS	1000	/* older ones make room for new ones */
+#define STRANGER_SLOW_MS	1000	/* who has not moved for so long
+					   makes room for new ones */
+#define MOVES_MAX		3	/* TLS, a nonce, the log-in */
 #define TIDY_S			1	/* after handshakes */
 #define DRAIN_MS		500	/* for goodbyes when we end */
 #define LOG_MS			10000	/* the same warning, at most */
@@ -80,7 +83,7 @@ struct nonce_key	 nonce_key;
 int			 listener_prefork;
 
 static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
-/* Connections nobody has logged in on, oldest first. */
+/* Connections nobody has logged in on; who has moved last is last. */
 static TAILQ_HEAD(strangers, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
 static uint32_t		 nstrangers, next_id;
 static struct event	*accept_timer, *tidy_timer;
@@ -444,7 +447,7 @@ listener_room(const struct sockaddr_storage *peer)
 
 	if (counts.connections >= limits.connections) {
 		c = TAILQ_FIRST(&strangers);
-		if (c == NULL || now - c->accepted_ms < STRANGER_SLOW_MS)
+		if (c == NULL || now - c->moved_ms < STRANGER_SLOW_MS)
 			return (0);
 		conn_free(c);
 	}
@@ -452,7 +455,7 @@ listener_room(const struct sockaddr_storage *peer)
 		return (0);
 	if (nstrangers >= limits.handshakes) {
 		c = TAILQ_FIRST(&strangers);
-		if (now - c->accepted_ms < STRANGER_SLOW_MS)
+		if (now - c->moved_ms < STRANGER_SLOW_MS)
 			return (-1);
 		conn_free(c);
 	}
@@ -483,7 +486,7 @@ listener_room_addr(const struct sockaddr_storage *peer,
 	}
 	if (same < limits.connections_per_addr)
 		return (1);
-	if (listener_ms() - slow->accepted_ms < STRANGER_SLOW_MS)
+	if (listener_ms() - slow->moved_ms < STRANGER_SLOW_MS)
 		return (0);
 	conn_free(slow);
 	return (1);
@@ -525,7 +528,7 @@ listener_accept(evutil_socket_t lfd, short what, void *arg)
 
 	for (i = 0; i < ACCEPT_BATCH; i++) {
 		if (nstrangers >= limits.handshakes &&
-		    listener_ms() - TAILQ_FIRST(&strangers)->accepted_ms <
+		    listener_ms() - TAILQ_FIRST(&strangers)->moved_ms <
 		    STRANGER_SLOW_MS) {
 			/* A storm: the rest waits in the backlog. */
 			listener_accept_pause();
@@ -574,7 +577,7 @@ conn_new(int fd, const struct accept_socket *s,
 		c->id = ++next_id;
 	while (c->id == 0 || conn_find(c->id) != NULL);
 	c->via = c->peer = *peer;
-	c->accepted_ms = listener_ms();
+	c->moved_ms = listener_ms();
 	TAILQ_INIT(&c->owner.streams);
 	SLIST_INIT(&c->owner.routes);
 	c->owner.routed = stream_routed;
@@ -585,7 +588,7 @@ conn_new(int fd, const struct accept_socket *s,
 		return;
 	}
 	if (s->conf.proxy && proxy_trusted(peer))
-		evtls_preface(c->tls, proxy_preface);
+		evtls_preface(c->tls, proxy_preface, PROXYPROTO_V2_MAX);
 	evtls_deadline(c->tls, limits.handshake_ms);
 	RB_INSERT(conn_table, &conns, c);
 	TAILQ_INSERT_TAIL(&strangers, c, waiting);
@@ -606,6 +609,21 @@ conn_settled(struct conn *c)
 	nstrangers--;
 	if (!evtimer_pending(tidy_timer, NULL))
 		evtimer_add(tidy_timer, &tv);
+}
+
+/*
+ * It is the last in line to make room: in a storm those who come in order
+ * wait for us, and for each other, and not for themselves.
+ */
+void
+conn_moved(struct conn *c)
+{
+	if (!c->is_waiting || c->moves >= MOVES_MAX)
+		return;
+	c->moves++;
+	c->moved_ms = listener_ms();
+	TAILQ_REMOVE(&strangers, c, waiting);
+	TAILQ_INSERT_TAIL(&strangers, c, waiting);
 }
 
 struct conn *
@@ -644,6 +662,7 @@ conn_ready(struct evtls *tls, void *arg)
 	struct conn	*c = arg;
 
 	c->state = CONN_REQUEST;
+	conn_moved(c);
 }
 
 static void

@@ -46,7 +46,8 @@
  *	listener_share.c	limits of bandwidth that they rest on
  *	listener_stream.c	streams from a client's link to a node's
  *	listener_drain.c	the end of a listener that has a successor
- *	door_*.c		one protocol of clients each
+ *	door_*.c		one protocol of clients each (door_port.h: what
+ *				those of published ports share)
  */
 
 struct api_request;
@@ -133,11 +134,13 @@ enum conn_state {
  */
 struct conn {
 	RB_ENTRY(conn)		 by_id;
-	TAILQ_ENTRY(conn)	 waiting;	/* not logged in, oldest first */
+	TAILQ_ENTRY(conn)	 waiting;	/* not logged in; who moved last
+						   is last */
 	uint32_t		 id;
 	enum conn_state		 state;
 	struct evtls		*tls;
-	uint64_t		 accepted_ms;
+	uint64_t		 moved_ms;	/* it was accepted, or has got
+						   further on its way in */
 	struct sockaddr_storage	 via;		/* who is connected, as far
 						   as a PROXY header tells */
 	struct sockaddr_storage	 peer;		/* the client: via, or who
@@ -152,6 +155,7 @@ struct conn {
 	int			 minor;		/* of its HTTP/1.minor */
 	struct api_request	*api;		/* or NULL */
 	int			 is_waiting;
+	int			 moves;		/* so many of these so far */
 	/* of a log-in */
 	enum login_door		 door;
 	char			 ws_accept[WS_ACCEPT_LEN + 1];
@@ -196,9 +200,11 @@ void		 conn_free(struct conn *);
 int		 listener_admit(const struct conn *);
 /* 1 at most once in ten seconds: may this be logged? */
 int		 listener_may_log(uint64_t *);
+/* It has got further on its way to a log-in. */
+void		 conn_moved(struct conn *);
 /* It logged in: it no longer counts against strangers' limits. */
 void		 conn_settled(struct conn *);
-/* The last that came and has not logged in, or NULL. */
+/* The last that came, or moved, and has not logged in, or NULL. */
 struct conn	*listener_newest(void);
 void		 listener_set_limits(const struct relayd_limits *);
 int		 listener_accept_on(int, const struct conf_listen *);

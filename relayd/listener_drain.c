@@ -102,7 +102,7 @@ drain_quiet(void)
 {
 	struct conn	*c = listener_newest();
 
-	return (c == NULL || listener_ms() - c->accepted_ms >= QUIET_MS);
+	return (c == NULL || listener_ms() - c->moved_ms >= QUIET_MS);
 }
 
 static void

@@ -169,6 +169,7 @@ login_nonce(struct conn *c, const struct http_head *head)
 {
 	char	 nonce[NONCE_STRLEN], extra[NONCE_STRLEN + 64];
 
+	conn_moved(c);
 	nonce_make(&nonce_key, listener_ms(), login_who(c), nonce);
 	snprintf(extra, sizeof(extra),
 	    "WWW-Authenticate: Culvert nonce=\"%s\"\r\n", nonce);
@@ -245,6 +246,7 @@ login_ask(struct conn *c, const struct http_head *head, enum login_door door,
 	else {
 		c->state = CONN_LOGIN;
 		c->door = door;
+		conn_moved(c);
 		nlogins++;
 		evtls_pause(c->tls);
 		evtls_deadline(c->tls, LOGIN_WAIT_MS);

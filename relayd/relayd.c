@@ -42,6 +42,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "clock.h"
 #include "listen.h"
 #include "listen_publish.h"
 #include "log.h"
@@ -586,19 +587,18 @@ send_listener_link(int a, int b)
 static int
 relayd_recv_again(struct proc_peer *p, struct imsg *imsg)
 {
-	static time_t		 last[PROC_INSTANCES_MAX];
+	static uint64_t		 last[PROC_INSTANCES_MAX];
 	struct listener_link	 msg;
-	struct timespec		 ts;
+	uint64_t		 now = clock_ms() / 1000;
 	int			 self = proc_peer_instance(p);
 
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 || msg.peer < 0 ||
 	    msg.peer >= PROC_INSTANCES_MAX || msg.peer == self)
 		return (-1);
-	clock_gettime(CLOCK_MONOTONIC, &ts);
 	/* It cuts off what the other had with it: not as often as one likes. */
-	if (p != proc_peer(PROC_LISTENER, self) || ts.tv_sec == last[self])
+	if (p != proc_peer(PROC_LISTENER, self) || now == last[self])
 		return (0);
-	last[self] = ts.tv_sec;
+	last[self] = now;
 	log_debug("link between listeners %d and %d: made again", self,
 	    msg.peer);
 	send_listener_link(self, msg.peer);

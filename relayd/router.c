@@ -29,6 +29,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "control_req.h"
 #include "log.h"
 #include "router.h"
@@ -180,10 +181,7 @@ const size_t router_nrules = nitems(router_rules);
 uint64_t
 router_ms(void)
 {
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000);
+	return (clock_ms());
 }
 
 /*

@@ -67,6 +67,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "listen_publish.h"
 #include "log.h"
 #include "parent.h"
@@ -93,16 +94,6 @@ static void	tell_serve(struct proc_peer *);
 static void	tell_old(void);
 static void	drain_start(void);
 static void	drain_tick(evutil_socket_t, short, void *);
-static uint64_t	now_ms(void);
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000);
-}
 
 /* ---- what is started ---- */
 
@@ -285,7 +276,7 @@ tell_old(void)
 			until = upgrade.until[i];
 	}
 	if (until != 0)
-		old.until = time(NULL) + (int64_t)(until - now_ms()) / 1000;
+		old.until = time(NULL) + (int64_t)(until - clock_ms()) / 1000;
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_CONF_OLD, 0, -1, &old,
 	    sizeof(old));
 }
@@ -319,7 +310,7 @@ step_late(evutil_socket_t fd, short what, void *arg)
 void
 upgrade_takeover(void)
 {
-	uint64_t	 now = now_ms();
+	uint64_t	 now = clock_ms();
 	int		 i;
 
 	upgrade.timer = evtimer_new(proc_base(), step_late, NULL);
@@ -528,7 +519,7 @@ step_join(void)
 	upgrade.client = 0;
 	log_info("upgrade: relayd %s took over from %s in %llu ms; %d "
 	    "listeners drain", CULVERT_VERSION, upgrade.from,
-	    (unsigned long long)(now_ms() - upgrade.began_ms),
+	    (unsigned long long)(clock_ms() - upgrade.began_ms),
 	    proc_old_count(PROC_LISTENER));
 	relayd_up();
 }
@@ -538,7 +529,7 @@ step_join(void)
 static void
 drain_tick(evutil_socket_t fd, short what, void *arg)
 {
-	uint64_t	 now = now_ms();
+	uint64_t	 now = clock_ms();
 	int		 i;
 
 	if (proc_old_count(PROC_LISTENER) == 0) {

@@ -712,6 +712,40 @@ handshake_byte_by_byte(void **state)
 /* ---- What comes in front ---- */
 
 #define PREFACE	"HELLO\n"
+#define PREFACE_MAX	4096
+
+static int	 looks;			/* on_look was asked */
+static size_t	 look_for;		/* so many bytes */
+static int	 look_chained;		/* it follows the preface */
+static int	 look_pauses, look_releases;
+static int	 released = -1;
+static uint8_t	*released_buf;
+static size_t	 released_len;
+
+/* Behind the preface, or alone: it looks, and takes nothing. */
+static ssize_t
+on_look(struct evtls *c, void *arg, const uint8_t *buf, size_t len)
+{
+	struct timeval	 tv = { 0, 300 };
+
+	assert_ptr_equal(arg, &sv);
+	assert_int_equal(sv.ready, 0);
+	looks++;
+	if (len < look_for)
+		return (0);
+	if (look_pauses-- > 0) {
+		evtls_pause(c);
+		event_add(sv.timer, &tv);
+		return (0);
+	}
+	if (look_releases) {
+		released = evtls_release(c, &released_buf, &released_len);
+		sv.c = NULL;
+		return (0);
+	}
+	evtls_preface(c, NULL, 0);
+	return (0);
+}
 
 static ssize_t
 on_preface(struct evtls *c, void *arg, const uint8_t *buf, size_t len)
@@ -724,6 +758,8 @@ on_preface(struct evtls *c, void *arg, const uint8_t *buf, size_t len)
 		return (buf[0] == '?' ? 0 : -1);
 	if (len < n)
 		return (0);
+	if (look_chained)
+		evtls_preface(c, on_look, PREFACE_MAX);
 	return ((ssize_t)n);
 }
 
@@ -742,7 +778,7 @@ with_preface(struct evtls_server *s, struct evtls_client *clnt, size_t step)
 	memcpy(up, PREFACE, len);
 	cl.send = sv.send = 3000;
 	sv.c = evtls_accept(base, b[1], s, &ops, &sv);
-	evtls_preface(sv.c, on_preface);
+	evtls_preface(sv.c, on_preface, PREFACE_MAX);
 	cl.c = evtls_connect(base, a[0], clnt, "rsa.example", &ops, &cl);
 	evtls_server_free(s);
 	evtls_client_free(clnt);
@@ -753,9 +789,11 @@ with_preface(struct evtls_server *s, struct evtls_client *clnt, size_t step)
 			begun = 1;
 		if (begun && len > 0) {
 			n = len < step ? len : step;
-			assert_int_equal(write(b[0], up, n), n);
-			memmove(up, up + n, len - n);
-			len -= n;
+			/* It is full of bytes while nobody reads. */
+			if ((n = write(b[0], up, n)) > 0) {
+				memmove(up, up + n, len - n);
+				len -= n;
+			}
 		}
 		if ((n = read(b[0], buf, sizeof(buf))) > 0)
 			assert_int_equal(write(a[1], buf, n), n);
@@ -782,6 +820,72 @@ preface_in_any_cut(void **state)
 	}
 }
 
+/* Who looks behind it, waits, and takes nothing off, is in nobody's way. */
+static void
+preface_behind_a_preface(void **state)
+{
+	static const size_t	 steps[] = { 1, 6, 7, 100, 4096 };
+	size_t			 i;
+	int			 tls;
+
+	look_chained = 1;
+	for (i = 0; i < 2 * nitems(steps); i++) {
+		tls = i % 2;
+		looks = 0;
+		look_for = 40;
+		look_pauses = 2;
+		with_preface(tls ? server(rsa, NULL, NULL) : NULL,
+		    tls ? client(ca, NULL) : NULL, steps[i / 2]);
+		assert_in_range(looks, 3, 45);
+		again(state);
+	}
+	look_chained = look_pauses = 0;
+}
+
+/* What has come goes with the socket, but what was taken from it. */
+static void
+release_gives_back(void **state)
+{
+	static const char	 data[] = PREFACE "and what follows";
+	struct evtls_server	*s;
+	char			 buf[100];
+	size_t			 i;
+	int			 fds[2];
+
+	look_chained = look_releases = 1;
+	look_for = 4;
+	for (i = 0; i < 4; i++) {
+		/* At once, later; TLS that has not begun, or none. */
+		look_pauses = i / 2;
+		tcp_pair(fds);
+		s = i % 2 ? NULL : server(ec, NULL, NULL);
+		sv.c = evtls_accept(base, fds[1], s, &ops, &sv);
+		evtls_server_free(s);
+		evtls_preface(sv.c, on_preface, PREFACE_MAX);
+		evtls_deadline(sv.c, 60000);
+		assert_int_equal(write(fds[0], data, sizeof(data)),
+		    sizeof(data));
+		while (released == -1)
+			pass();
+		assert_int_equal(released, fds[1]);
+		assert_int_equal(released_len, sizeof(data) - strlen(PREFACE));
+		assert_string_equal(released_buf, data + strlen(PREFACE));
+		/* It lives, and nobody else reads from it. */
+		assert_int_equal(write(fds[0], "more", 4), 4);
+		idle(10);
+		assert_int_equal(read(released, buf, sizeof(buf)), 4);
+		assert_int_equal(write(released, "back", 4), 4);
+		assert_int_equal(read(fds[0], buf, sizeof(buf)), 4);
+		assert_int_equal(sv.ready + sv.closed + sv.inputs, 0);
+		free(released_buf);
+		close(released);
+		close(fds[0]);
+		released = -1;
+		again(state);
+	}
+	look_chained = look_releases = look_pauses = 0;
+}
+
 /* After these bytes, and perhaps the end, it is over. */
 static void
 preface_fails(struct evtls_server *s, const char *data, size_t len, int end)
@@ -790,7 +894,7 @@ preface_fails(struct evtls_server *s, const char *data, size_t len, int end)
 
 	pair(fds);
 	sv.c = evtls_accept(base, fds[1], s, &ops, &sv);
-	evtls_preface(sv.c, on_preface);
+	evtls_preface(sv.c, on_preface, PREFACE_MAX);
 	evtls_server_free(s);
 	evtls_deadline(sv.c, 50);
 	assert_int_equal(write(fds[0], data, len), len);
@@ -806,7 +910,7 @@ preface_fails(struct evtls_server *s, const char *data, size_t len, int end)
 static void
 preface_that_is_none(void **state)
 {
-	static char	 endless[EVTLS_PREFACE_MAX] = "?";
+	static char	 endless[PREFACE_MAX] = "?";
 
 	preface_fails(NULL, "HELP", 4, 0);
 	assert_int_equal(sv.why, EVTLS_ERROR);
@@ -1509,6 +1613,8 @@ main(void)
 		CASE(handshake_byte_by_byte),
 		CASE(preface_in_any_cut),
 		CASE(preface_that_is_none),
+		CASE(preface_behind_a_preface),
+		CASE(release_gives_back),
 		CASE(rubbish_is_not_tls),
 		CASE(random_rubbish),
 		CASE(http_is_not_tls),

@@ -69,7 +69,21 @@ on_closed(struct fdstream *f, void *arg, uint16_t code, const char *text)
 	fdstream_kill(f, MUX_CODE_INTERNAL, "again");
 }
 
-static const struct fdstream_ops fd_ops = { on_accepted, on_closed };
+static const char	*last_words;	/* of a, or NULL */
+
+static size_t
+on_last(struct fdstream *f, void *arg, uint16_t code, uint8_t *buf)
+{
+	if (arg != &a || last_words == NULL)
+		return (0);
+	memcpy(buf, last_words, strlen(last_words));
+	assert_int_equal(code, MUX_CODE_REFUSED);
+	return (strlen(last_words));
+}
+
+static const struct fdstream_ops fd_ops = {
+	.accepted = on_accepted, .closed = on_closed, .last = on_last
+};
 
 static size_t
 late_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
@@ -448,6 +462,42 @@ killed_stream_is_a_reset_on_both_ends(void **state __unused)
 	close(ta);
 }
 
+/* Who was told nothing yet hears why, and then an end that is in order. */
+static void
+last_words_are_heard(void **state __unused)
+{
+	int	 la, ta;
+
+	last_words = "no";
+	open_stream(tcp_pair, &la, &ta);
+	say(la, "x");
+	expect(ta, "x");
+	fdstream_kill(b.f, MUX_CODE_REFUSED, NULL);
+	expect(la, "no");
+	expect_end(la);
+	expect_reset(ta);
+	assert_int_equal(a.code, MUX_CODE_REFUSED);
+	close(la);
+	close(ta);
+}
+
+static void
+last_words_come_too_late(void **state __unused)
+{
+	int	 la, ta;
+
+	last_words = "no";
+	open_stream(tcp_pair, &la, &ta);
+	say(ta, "x");
+	expect(la, "x");
+	fdstream_kill(b.f, MUX_CODE_REFUSED, NULL);
+	expect_reset(la);
+	expect_reset(ta);
+	last_words = NULL;
+	close(la);
+	close(ta);
+}
+
 static void
 lost_link_is_a_reset_on_both_ends(void **state __unused)
 {
@@ -768,6 +818,8 @@ main(void)
 		CASE(reset_of_the_target_is_a_reset_here),
 		CASE(reset_of_the_local_end_is_a_reset_there),
 		CASE(killed_stream_is_a_reset_on_both_ends),
+		CASE(last_words_are_heard),
+		CASE(last_words_come_too_late),
 		CASE(lost_link_is_a_reset_on_both_ends),
 		CASE(megabytes_arrive_intact_both_ways),
 		CASE(stalled_reader_stops_its_sender_alone),

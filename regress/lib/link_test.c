@@ -142,7 +142,7 @@ fd_closed(struct fdstream *f, void *arg, uint16_t code, const char *text)
 	((struct side *)arg)->fd_code = text == NULL ? -1 : code;
 }
 
-static const struct fdstream_ops fd_ops = { NULL, fd_closed };
+static const struct fdstream_ops fd_ops = { .closed = fd_closed };
 
 static void
 on_open(struct link *l, void *arg, struct mux_stream *s,

@@ -20,11 +20,12 @@
  * test, the daemon (-P, see proc_daemon.c) and its children (-x).
  */
 
-/* link: regress/lib/proc_daemon.c lib/notify.c lib/proc.c lib/proc_child.c lib/proc_exec.c
- *     lib/proc_upgrade.c lib/proc_resume.c lib/state.c
- *     lib/proc_imsg.c lib/proc_kid.c lib/proc_usage.c lib/proc_log.c lib/log.c lib/log_limit.c lib/log_sink.c imsg/imsg.c
- *     imsg/ibuf.c lib/sandbox_linux.c lib/sandbox_try_linux.c lib/sandbox_landlock_linux.c
- *     lib/sandbox_seccomp_linux.c */
+/* link: regress/lib/proc_daemon.c lib/notify.c lib/proc.c
+ * lib/proc_child.c lib/proc_exec.c lib/proc_upgrade.c lib/proc_resume.c
+ * lib/state.c lib/proc_imsg.c lib/proc_kid.c lib/proc_usage.c lib/proc_log.c
+ * lib/log.c lib/log_limit.c lib/log_sink.c imsg/imsg.c imsg/ibuf.c
+ * lib/sandbox_linux.c lib/sandbox_try_linux.c lib/sandbox_landlock_linux.c
+ * lib/sandbox_seccomp_linux.c lib/clock.c */
 /* libs: libevent libseccomp */
 
 #include "compat.h"
@@ -47,6 +48,7 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "proc_daemon.h"
 #include "proc_internal.h"
 
@@ -138,12 +140,12 @@ mark(void)
 static char *
 look(const char *text, int from_start)
 {
-	long long	 end = proc_now_ms() + WAIT_MS;
+	uint64_t	 end = clock_ms() + WAIT_MS;
 	char		*at;
 	size_t		 from = from_start ? 0 : run.from;
 
 	while ((at = strstr(run.text + from, text)) == NULL)
-		if (proc_now_ms() > end || !run_more(WAIT_MS)) {
+		if (clock_ms() > end || !run_more(WAIT_MS)) {
 			fprintf(stderr, "# no \"%s\" in:\n%s\n", text,
 			    run.text + from);
 			fail();
@@ -485,7 +487,7 @@ no_child_outlives_the_parent(void **state)
 		"boss 0", "boss 1", "worker 0", "worker 1"
 	};
 	pid_t			 pids[nitems(names)];
-	long long		 end;
+	uint64_t		 end;
 	size_t			 i;
 
 	run_up("-d", "none");
@@ -493,10 +495,10 @@ no_child_outlives_the_parent(void **state)
 		pids[i] = pid_of(names[i]);
 	kill(run.parent, SIGKILL);
 	assert_int_equal(run_wait(), 1000 + SIGKILL);
-	end = proc_now_ms() + 1000;
+	end = clock_ms() + 1000;
 	for (i = 0; i < nitems(names); i++)
 		while (is_there(pids[i])) {
-			assert_true(proc_now_ms() < end);
+			assert_true(clock_ms() < end);
 			poll(NULL, 0, 10);
 		}
 }

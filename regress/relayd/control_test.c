@@ -20,15 +20,8 @@
  */
 
 /*
- * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
- * relayd/router_end.c relayd/router_node.c relayd/router_route.c
- * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
- * relayd/router_stats.c relayd/router_stream.c
- * relayd/router_tally.c relayd/month.c
- * relayd/control_req.c relayd/control_audit.c
- * relayd/control_memory.c relayd/memory.c lib/control.c
- * relayd/router_publish.c lib/publish.c lib/addr.c
- * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
+ * link: regress/relayd/router_fake.c relayd/router*.c relayd/month.c
+ * relayd/control_*.c relayd/memory.c libculvert.a
  */
 /* libs: libevent */
 

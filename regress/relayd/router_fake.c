@@ -22,12 +22,20 @@
 #include <imsg.h>
 
 #include <err.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <cmocka.h>
+
 #include "log.h"
+#include "router.h"
 #include "router_fake.h"
 
 #define SENT_MAX	8192
@@ -189,6 +197,68 @@ fake_session(struct session *s, uint64_t id, int listener, uint32_t conn,
 		strlcpy(s->node, node, sizeof(s->node));
 	}
 	strlcpy(s->addr, "192.0.2.1:1234", sizeof(s->addr));
+}
+
+int
+fake_setup(void **state __unused)
+{
+	memset(&router_limits, 0, sizeof(router_limits));
+	fake_up(PROC_AUTH, 0);
+	fake_up(PROC_LISTENER, 0);
+	fake_up(PROC_LISTENER, 1);
+	fake_clear();
+	return (0);
+}
+
+void
+log_in(uint64_t id, int listener, uint32_t conn, enum login_door door,
+    const char *user, const char *node)
+{
+	struct session	 s;
+
+	fake_session(&s, id, listener, conn, door, user, node);
+	assert_int_equal(fake_say(PROC_AUTH, 0, IMSG_SESSION, 0, &s,
+	    sizeof(s)), 0);
+}
+
+void
+link_up(uint64_t id, int listener, uint32_t conn, uint64_t epoch)
+{
+	struct link_up	 up;
+
+	memset(&up, 0, sizeof(up));
+	up.session = id;
+	up.epoch = epoch;
+	up.since = time(NULL);
+	strlcpy(up.software, "agentd 0", sizeof(up.software));
+	assert_int_equal(fake_say(PROC_LISTENER, listener, IMSG_LINK_UP, conn,
+	    &up, sizeof(up)), 0);
+}
+
+void
+link_new(uint64_t id, int listener, uint32_t conn, enum login_door door,
+    const char *user, const char *node)
+{
+	log_in(id, listener, conn, door, user, node);
+	link_up(id, listener, conn, 1);
+}
+
+int
+fake_ask(uint64_t id, int listener, uint32_t conn, const char *node)
+{
+	struct route_ask	 a;
+
+	memset(&a, 0, sizeof(a));
+	a.session = id;
+	strlcpy(a.node, node, sizeof(a.node));
+	return (fake_say(PROC_LISTENER, listener, IMSG_ROUTE_ASK, conn, &a,
+	    sizeof(a)));
+}
+
+void
+ask(uint64_t id, int listener, uint32_t conn, const char *node)
+{
+	assert_int_equal(fake_ask(id, listener, conn, node), 0);
 }
 
 /* ---- proc ---- */

@@ -47,9 +47,27 @@ int	 fake_count(uint32_t type);
 /* Let the event loop run. */
 void	 fake_run(int ms);
 
+/* ---- steps ---- */
+
+/* For cmocka: auth and two listeners are there, and no limits. */
+int	 fake_setup(void **);
 /* A session, in a table of rules' eyes a good one. */
 void	 fake_session(struct session *, uint64_t id, int listener,
 	    uint32_t conn, enum login_door, const char *user,
 	    const char *node);
+/*
+ * Auth makes that session; its link is there; both; it asks for a node.
+ * fake_ask: the same, returning what the handler said.
+ */
+void	 log_in(uint64_t id, int listener, uint32_t conn, enum login_door,
+	    const char *user, const char *node);
+void	 link_up(uint64_t id, int listener, uint32_t conn, uint64_t epoch);
+void	 link_new(uint64_t id, int listener, uint32_t conn, enum login_door,
+	    const char *user, const char *node);
+int	 fake_ask(uint64_t id, int listener, uint32_t conn, const char *node);
+void	 ask(uint64_t id, int listener, uint32_t conn, const char *node);
+
+/* Of control_fake.c: the last stream that the control socket heard ended. */
+extern uint64_t	 fake_stream_gone;
 
 #endif /* ROUTER_FAKE_H */

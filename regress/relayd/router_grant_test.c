@@ -19,13 +19,8 @@
  */
 
 /*
- * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
- * relayd/router_end.c relayd/router_node.c relayd/router_route.c
- * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
- * relayd/router_stats.c relayd/router_stream.c
- * relayd/router_tally.c relayd/month.c
- * relayd/router_publish.c lib/publish.c lib/addr.c
- * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
+ * link: regress/relayd/router_fake.c regress/relayd/control_fake.c
+ * relayd/router*.c relayd/month.c libculvert.a
  */
 /* libs: libevent */
 
@@ -42,91 +37,19 @@
 
 #include <cmocka.h>
 
-#include "control_req.h"
 #include "router.h"
 #include "router_fake.h"
 
 #define L	PROC_LISTENER
 #define A	PROC_AUTH
 
-/* ---- the control socket is tested elsewhere ---- */
-
-void
-control_listen(int fd)
-{
-}
-
-const struct control_ops	 control_requests;
-
-void
-control_serve(const struct control_ops *ops)
-{
-}
-
-void
-control_auth_gone(void)
-{
-}
-
-void
-control_stream_down(uint64_t id)
-{
-}
-
-int
-control_recv_record(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_recv_end(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_recv_file(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_memory_line(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_memory_page(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_audit_line(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_audit_page(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
 /* ---- steps ---- */
 
 static int
 setup(void **state)
 {
-	memset(&router_limits, 0, sizeof(router_limits));
 	router_old.present = 3;
-	fake_up(A, 0);
-	fake_up(L, 0);
-	fake_up(L, 1);
-	fake_clear();
-	return (0);
+	return (fake_setup(state));
 }
 
 static int
@@ -147,23 +70,6 @@ teardown(void **state)
 	return (0);
 }
 
-static void
-link_new(uint64_t id, int listener, uint32_t conn, enum login_door door,
-    const char *user, const char *node)
-{
-	struct session	 s;
-	struct link_up	 up;
-
-	fake_session(&s, id, listener, conn, door, user, node);
-	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
-	memset(&up, 0, sizeof(up));
-	up.session = id;
-	up.epoch = 1;
-	up.since = time(NULL);
-	assert_int_equal(fake_say(L, listener, IMSG_LINK_UP, conn, &up,
-	    sizeof(up)), 0);
-}
-
 /* Clients 1 and 3 at listener 0, a node at listener 1. */
 static void
 links(void)
@@ -172,18 +78,6 @@ links(void)
 	link_new(3, 0, 13, DOOR_ACCESS, "eve", NULL);
 	link_new(2, 1, 22, DOOR_NODE, "bob", "pi");
 	fake_clear();
-}
-
-static void
-ask(uint64_t session, uint32_t conn)
-{
-	struct route_ask	 a;
-
-	memset(&a, 0, sizeof(a));
-	a.session = session;
-	strlcpy(a.node, "pi", sizeof(a.node));
-	assert_int_equal(fake_say(L, 0, IMSG_ROUTE_ASK, conn, &a, sizeof(a)),
-	    0);
 }
 
 static void
@@ -260,7 +154,7 @@ granted(void)
 {
 	uint64_t	 id;
 
-	ask(1, 11);
+	ask(1, 0, 11, "pi");
 	answer(0, "g", "*:22");
 	expect_grant(1, "g", "*:22");
 	id = ticket("g");
@@ -329,7 +223,7 @@ listeners_hear_what_a_grant_gives_first(void **state)
 	links();
 	(void)granted();
 	/* Of the owner nothing is said. */
-	ask(3, 13);
+	ask(3, 0, 13, "pi");
 	answer(0, "", "");
 	ticket_ok(ticket(""));
 	assert_int_equal(route(""), 0);
@@ -344,13 +238,13 @@ a_changed_grant_makes_a_new_ticket(void **state)
 
 	links();
 	old = granted();
-	ask(1, 11);
+	ask(1, 0, 11, "pi");
 	answer(0, "g", "*:22");
 	/* The same: the ticket is there. */
 	assert_int_equal(route("g"), 0);
 	assert_int_equal(fake_count(IMSG_TICKET), 0);
 	fake_clear();
-	ask(1, 11);
+	ask(1, 0, 11, "pi");
 	answer(0, "g", "*:80");
 	assert_true(fake_took(L, 1, IMSG_TICKET_DROP, NULL, &drop,
 	    sizeof(drop)));
@@ -371,7 +265,7 @@ static void
 who_waits_for_a_ticket_is_judged_anew(void **state)
 {
 	links();
-	ask(1, 11);
+	ask(1, 0, 11, "pi");
 	answer(0, "g", "*:22");
 	(void)ticket("g");
 	revoke("g", 0, "");
@@ -385,7 +279,7 @@ static void
 who_waits_while_auth_is_away_is_judged_by_the_next(void **state)
 {
 	links();
-	ask(1, 11);
+	ask(1, 0, 11, "pi");
 	answer(0, "g", "*:22");
 	(void)ticket("g");
 	revoke("g", 0, "");
@@ -403,7 +297,7 @@ who_waits_for_a_late_node_is_judged_anew(void **state)
 	link_new(1, 0, 11, DOOR_ACCESS, "ann", NULL);
 	fake_clear();
 	routes_patience(3000);
-	ask(1, 11);
+	ask(1, 0, 11, "pi");
 	answer(0, "g", "*:22");
 	assert_int_equal(fake_count(IMSG_ROUTE), 0);
 	revoke("g", 0, "");
@@ -453,7 +347,7 @@ other_grants_go_on(void **state)
 {
 	links();
 	(void)granted();
-	ask(3, 13);
+	ask(3, 0, 13, "pi");
 	answer(0, "h", "");
 	ticket_ok(ticket("h"));
 	assert_int_equal(route("h"), 0);

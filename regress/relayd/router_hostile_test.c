@@ -19,13 +19,8 @@
  * right size and with anything in them.  Router refuses or believes each,
  * keeps no more than it may, and then serves the other listener as before.
  *
- * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
- * relayd/router_end.c relayd/router_node.c relayd/router_route.c
- * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
- * relayd/router_stats.c relayd/router_stream.c
- * relayd/router_publish.c lib/publish.c lib/addr.c
- * relayd/router_tally.c relayd/month.c
- * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
+ * link: regress/relayd/router_fake.c regress/relayd/control_fake.c
+ * relayd/router*.c relayd/month.c libculvert.a
  */
 /* libs: libevent */
 
@@ -44,7 +39,6 @@
 #include <event2/event.h>
 #include <imsg.h>
 
-#include "control_req.h"
 #include "log.h"
 #include "router.h"
 #include "router_fake.h"
@@ -52,72 +46,6 @@
 #define A	PROC_AUTH
 #define L	PROC_LISTENER
 #define MESSAGES 100000
-
-/* ---- the control socket is tested elsewhere ---- */
-
-void
-control_listen(int fd)
-{
-}
-
-const struct control_ops	 control_requests;
-
-void
-control_serve(const struct control_ops *ops)
-{
-}
-
-void
-control_auth_gone(void)
-{
-}
-
-void
-control_stream_down(uint64_t id)
-{
-}
-
-int
-control_recv_record(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_recv_end(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_recv_file(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_memory_line(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_memory_page(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_audit_line(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_audit_page(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
 
 /* ---- what may come ---- */
 
@@ -177,26 +105,12 @@ session(struct session *s, uint64_t id, int listener)
 }
 
 static void
-log_in(uint64_t id, int listener)
+hostile_log_in(uint64_t id)
 {
 	struct session	 s;
 
-	session(&s, id, listener);
+	session(&s, id, 0);
 	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
-}
-
-static void
-link_up(uint64_t id, int listener)
-{
-	struct link_up	 up;
-
-	memset(&up, 0, sizeof(up));
-	up.session = id;
-	up.epoch = UINT64_MAX / 2 + time(NULL);
-	up.since = time(NULL);
-	strlcpy(up.software, "agentd 0", sizeof(up.software));
-	assert_int_equal(fake_say(L, listener, IMSG_LINK_UP, id, &up,
-	    sizeof(up)), 0);
 }
 
 static void
@@ -235,7 +149,7 @@ a_hostile_listener(void **state)
 			fake_up(L, 0);
 		}
 		if (some(4) == 0)
-			log_in(100 + some(8), 0);
+			hostile_log_in(100 + some(8));
 		if (i % 64 == 0) {
 			fake_run(0);
 			fake_clear();
@@ -244,8 +158,8 @@ a_hostile_listener(void **state)
 	assert_true(refused > MESSAGES / 100);
 	assert_true(taken > MESSAGES / 100);
 	fake_clear();
-	log_in(1001, 1);
-	link_up(1001, 1);
+	log_in(1001, 1, 1001, DOOR_NODE, "ann", "pi");
+	link_up(1001, 1, 1001, UINT64_MAX / 2 + time(NULL));
 	fake_down(L, 0);
 	assert_non_null(node_find("id-pi"));
 	assert_int_equal(node_find("id-pi")->s.session, 1001);

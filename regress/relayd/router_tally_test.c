@@ -15,13 +15,8 @@
  */
 
 /*
- * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
- * relayd/router_end.c relayd/router_node.c relayd/router_route.c
- * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
- * relayd/router_stats.c relayd/router_stream.c
- * relayd/router_tally.c relayd/month.c
- * relayd/router_publish.c lib/publish.c lib/addr.c
- * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
+ * link: regress/relayd/router_fake.c regress/relayd/control_fake.c
+ * relayd/router*.c relayd/month.c libculvert.a
  */
 /* libs: libevent */
 /* flags: -Wl,--wrap=time */
@@ -44,7 +39,6 @@
 
 #include <cmocka.h>
 
-#include "control_req.h"
 #include "router.h"
 #include "router_fake.h"
 
@@ -66,72 +60,6 @@ __wrap_time(time_t *t)
 	if (t != NULL)
 		*t = now;
 	return (now);
-}
-
-/* ---- the control socket is tested elsewhere ---- */
-
-void
-control_listen(int fd)
-{
-}
-
-const struct control_ops	 control_requests;
-
-void
-control_serve(const struct control_ops *ops)
-{
-}
-
-void
-control_auth_gone(void)
-{
-}
-
-void
-control_stream_down(uint64_t id)
-{
-}
-
-int
-control_recv_record(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_recv_end(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_recv_file(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_memory_line(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_memory_page(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_audit_page(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_audit_line(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
 }
 
 /* ---- steps ---- */
@@ -255,22 +183,8 @@ tally(void)
 static void
 pair(void)
 {
-	struct session	 s;
-	struct link_up	 up;
-
-	memset(&up, 0, sizeof(up));
-	up.since = time(NULL);
-	up.epoch = 1;
-	fake_session(&s, 1, 0, 11, DOOR_ACCESS, user, NULL);
-	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
-	up.session = 1;
-	assert_int_equal(fake_say(L, 0, IMSG_LINK_UP, 11, &up, sizeof(up)),
-	    0);
-	fake_session(&s, 2, 1, 22, DOOR_NODE, "bob", node);
-	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
-	up.session = 2;
-	assert_int_equal(fake_say(L, 1, IMSG_LINK_UP, 22, &up, sizeof(up)),
-	    0);
+	link_new(1, 0, 11, DOOR_ACCESS, user, NULL);
+	link_new(2, 1, 22, DOOR_NODE, "bob", node);
 }
 
 static void

@@ -20,13 +20,8 @@
  */
 
 /*
- * link: regress/relayd/router_fake.c relayd/router.c relayd/router_audit.c
- * relayd/router_end.c relayd/router_node.c relayd/router_route.c
- * relayd/router_session.c relayd/router_conns.c relayd/router_figures.c
- * relayd/router_stats.c relayd/router_stream.c
- * relayd/router_publish.c lib/publish.c lib/addr.c
- * relayd/router_tally.c relayd/month.c
- * lib/log.c lib/log_limit.c lib/mux_frame.c imsg/imsg.c imsg/ibuf.c
+ * link: regress/relayd/router_fake.c regress/relayd/control_fake.c
+ * relayd/router*.c relayd/month.c libculvert.a
  */
 /* libs: libevent */
 
@@ -43,94 +38,13 @@
 
 #include <cmocka.h>
 
-#include "control_req.h"
 #include "router.h"
 #include "router_fake.h"
 
 #define L	PROC_LISTENER
 #define A	PROC_AUTH
 
-static uint64_t	 stream_gone;
-
-/* ---- the control socket is tested elsewhere ---- */
-
-void
-control_listen(int fd)
-{
-}
-
-const struct control_ops	 control_requests;
-
-void
-control_serve(const struct control_ops *ops)
-{
-}
-
-void
-control_auth_gone(void)
-{
-}
-
-void
-control_stream_down(uint64_t id)
-{
-	stream_gone = id;
-}
-
-int
-control_recv_record(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_recv_end(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_recv_file(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_memory_line(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_memory_page(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_audit_line(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
-int
-control_audit_page(struct proc_peer *peer, struct imsg *imsg)
-{
-	return (0);
-}
-
 /* ---- steps ---- */
-
-static int
-setup(void **state)
-{
-	memset(&router_limits, 0, sizeof(router_limits));
-	fake_up(A, 0);
-	fake_up(L, 0);
-	fake_up(L, 1);
-	fake_clear();
-	return (0);
-}
 
 static int
 teardown(void **state)
@@ -147,30 +61,6 @@ teardown(void **state)
 	    router_counts.nodes != 0 || router_counts.clients != 0)
 		return (-1);
 	return (0);
-}
-
-static void
-log_in(uint64_t id, int listener, uint32_t conn, enum login_door door,
-    const char *user, const char *node)
-{
-	struct session	 s;
-
-	fake_session(&s, id, listener, conn, door, user, node);
-	assert_int_equal(fake_say(A, 0, IMSG_SESSION, 0, &s, sizeof(s)), 0);
-}
-
-static void
-link_up(uint64_t id, int listener, uint32_t conn, uint64_t epoch)
-{
-	struct link_up	 up;
-
-	memset(&up, 0, sizeof(up));
-	up.session = id;
-	up.epoch = epoch;
-	up.since = time(NULL);
-	strlcpy(up.software, "agentd 0", sizeof(up.software));
-	assert_int_equal(fake_say(L, listener, IMSG_LINK_UP, conn, &up,
-	    sizeof(up)), 0);
 }
 
 static void
@@ -196,18 +86,6 @@ pair(void)
 	log_in(2, 1, 22, DOOR_NODE, "bob", "pi");
 	link_up(2, 1, 22, 1000);
 	fake_clear();
-}
-
-static void
-ask(uint64_t id, int listener, uint32_t conn, const char *node)
-{
-	struct route_ask	 a;
-
-	memset(&a, 0, sizeof(a));
-	a.session = id;
-	strlcpy(a.node, node, sizeof(a.node));
-	assert_int_equal(fake_say(L, listener, IMSG_ROUTE_ASK, conn, &a,
-	    sizeof(a)), 0);
 }
 
 /* Auth's answer to the question it was asked last. */
@@ -939,7 +817,7 @@ streams_are_written_down(void **state)
 	assert_string_equal(a.email, "ann@example.org");
 	assert_int_equal(a.in, 100);
 	assert_int_equal(a.out, 200);
-	assert_int_equal(stream_gone, 5);
+	assert_int_equal(fake_stream_gone, 5);
 	stream_up(6, 1, 0);
 	stream_down(6, MUX_CODE_NODE_OFFLINE, 0, 0);
 	expect_audit(AUDIT_STREAM_DENIED, &a);
@@ -1110,7 +988,7 @@ revocation_answers_within_a_second(void **state)
 int
 main(void)
 {
-#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f)	cmocka_unit_test_setup_teardown(f, fake_setup, teardown)
 	const struct CMUnitTest	 tests[] = {
 		T(session_goes_to_its_listener),
 		T(session_of_a_listener_that_is_gone),
