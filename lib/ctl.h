@@ -54,6 +54,15 @@
 #define SCOPE_ADMIN	0x20
 #define SCOPE_NAMES	{ "node", "connect", "http", "ssh", "mesh", "admin" }
 
+/* Who may see what a node shows by HTTP; their names in this order. */
+enum site_access {
+	SITE_PRIVATE = 1,	/* who is logged in and may reach the node; a
+				   browser is sent to the login page */
+	SITE_PUBLIC,		/* anybody */
+	SITE_BASIC		/* as private, but asks by HTTP's Basic */
+};
+#define SITE_ACCESS_NAMES	{ "?", "private", "public", "basic" }
+
 enum ctl_type {
 	/*
 	 * Neither these numbers nor what goes with them, struct ctl_end

@@ -63,7 +63,7 @@ struct relayd_bandwidth	 auth_bandwidth;
 
 static struct relayd_bandwidth new_bandwidth;
 static struct names	 new_names = TAILQ_HEAD_INITIALIZER(new_names);
-static char		 state[1024];
+static char		 state[1024], new_domain[DOMAIN_LEN];
 static struct event	*tick, *soon, *grant;
 static uint64_t		 sweep_at, reopen_at, trouble_at;	/* ms */
 static int		 was_down;	/* the store, at the last look */
@@ -102,6 +102,8 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_session_check, 0, 0 },
 	{ IMSG_NODE_ASK, PROC_ROUTER, sizeof(struct node_ask),
 	    auth_recv_node_ask, 0, 0 },
+	{ IMSG_SITE_ASK, PROC_ROUTER, sizeof(struct site_ask),
+	    auth_recv_site_ask, 0, 0 },
 	{ IMSG_NODES_ASK, PROC_ROUTER, sizeof(struct nodes_ask),
 	    auth_recv_nodes_ask, 0, 0 },
 	{ IMSG_GRANT_USED, PROC_ROUTER, sizeof(struct grant),
@@ -160,11 +162,13 @@ auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
 
 	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
 	    memchr(c.state, '\0', sizeof(c.state)) == NULL ||
+	    memchr(c.domain, '\0', sizeof(c.domain)) == NULL ||
 	    c.state[0] == '\0')
 		return (-1);
 	names_clear(&new_names);
 	auth_publish_conf_begin();
 	new_bandwidth = c.bandwidth;
+	strlcpy(new_domain, c.domain, sizeof(new_domain));
 	/* It changes only with a restart. */
 	if (state[0] == '\0')
 		strlcpy(state, c.state, sizeof(state));
@@ -196,6 +200,7 @@ auth_recv_conf_end(struct proc_peer *peer, struct imsg *imsg)
 	names_clear(&auth_names);
 	TAILQ_CONCAT(&auth_names, &new_names, entry);
 	auth_publish_conf_end();
+	auth_site_conf(new_domain);
 	auth_bandwidth = new_bandwidth;
 	auth_limits_changed();
 	return (0);
@@ -358,6 +363,7 @@ auth_open(void)
 	auth_session_nodes_up();
 	auth_grant_ask();
 	auth_publish_sync();
+	auth_site_changed("");
 	auth_limits_changed();
 }
 
@@ -387,6 +393,7 @@ auth_ticks(void)
 	auth_grant(-1, 0, NULL);
 	more = auth_revoke_tick();
 	more |= auth_publish_tick();
+	more |= auth_site_tick();
 	more |= auth_list_tick();
 	more |= auth_audit_tick();
 	more |= auth_backup_tick();

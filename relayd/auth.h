@@ -263,6 +263,21 @@ int	 auth_admin_publish_remove(const struct auth_request *, const char *);
 void	 auth_admin_publication(const struct store_publication *,
 	    struct ctl_publish *);
 
+/* ---- auth_site.c: what host names lead to ---- */
+
+/* The configuration: below which domain nodes have their names. */
+void	 auth_site_conf(const char *domain);
+/* Of this node ("": of any) something else may be true now: tell router. */
+void	 auth_site_changed(const char *node_id);
+/* 1: to be called again soon. */
+int	 auth_site_tick(void);
+/* The host name of a node's service, or "" if there can't be one. */
+void	 auth_site_host(const char *node, const char *service,
+	    char[DOMAIN_LEN]);
+/* Is this host name one of the relay's own, or below its domain? */
+int	 auth_site_own(const char *host);
+int	 auth_recv_site_ask(struct proc_peer *, struct imsg *);
+
 /* ---- auth_traffic.c: bytes that were carried, and may be ---- */
 
 /* What counts, with the configuration behind it: rate and month. */

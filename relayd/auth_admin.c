@@ -189,6 +189,7 @@ admin_user_enable(const struct auth_request *req, const char *email, int on)
 		return (auth_admin_store(req));
 	if (on) {
 		auth_publish_sync();
+		auth_site_changed("");
 		return (auth_admin_ok(req, "%s", ""));
 	}
 	return (auth_admin_revoke(req, REVOKE_USER, u.id, "user is disabled",

@@ -258,12 +258,13 @@ login_node(struct attempt *a)
 	const char		*name = a->req.node;
 	enum store_result	 r;
 
-	if (!name_label_ok(name))
+	r = store_node_find(auth_store, name, &a->node);
+	/* What is there already had its name before there was a rule. */
+	if (r == STORE_NONE && !name_label_ok(name))
 		return (deny(a, 403, 0, NAME_LABEL_RULE));
 	if (!store_nodes_allow(a->token.nodes, name))
 		return (deny(a, 403, 0, "this token is not for node %s",
 		    name));
-	r = store_node_find(auth_store, name, &a->node);
 	if (r == STORE_NONE)
 		return (login_node_new(a));
 	if (r != STORE_OK) {
@@ -274,6 +275,10 @@ login_node(struct attempt *a)
 	if (strcmp(a->node.user_id, a->token.user_id) != 0)
 		return (deny(a, 409, 0, "node name %s belongs to somebody "
 		    "else: choose another", name));
+	if (!name_label_ok(name))
+		log_warnx("node %s: it has no host name, and shows nothing by "
+		    "HTTP: %s; accessctl node rename gives it another",
+		    name, NAME_LABEL_RULE);
 	if (strcmp(a->node.token, a->token.id) != 0)
 		return (login_node_token(a));
 	return (STATUS_OK);
@@ -294,6 +299,7 @@ login_node_new(struct attempt *a)
 	if ((r = store_node_add(auth_store, n)) == STORE_OK) {
 		log_info("node %s: registered for %s", n->name,
 		    a->token.email);
+		auth_site_changed(n->id);
 		return (STATUS_OK);
 	}
 	/* Another program may have been faster. */

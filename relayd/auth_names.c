@@ -27,6 +27,7 @@
 #include "auth_names.h"
 
 #define LABEL_MAX	63
+#define HOST_MAX	253
 
 static int	label_ok(const char *, size_t);
 static int	node_ok(const char *, size_t);
@@ -75,6 +76,56 @@ name_labels_ok(const char *s)
 			return (1);
 		s += len + 1;
 	}
+}
+
+int
+name_service_ok(const char *s)
+{
+	return (name_label_ok(s) && strcmp(s, "xn") != 0);
+}
+
+int
+name_host_ok(const char *s)
+{
+	const char	*last = s;
+	size_t		 n;
+
+	if (strlen(s) > HOST_MAX)
+		return (0);
+	for (;; s += n + 1) {
+		n = strcspn(s, ".");
+		if (!label_ok(s, n))
+			return (0);
+		last = s;
+		if (s[n] == '\0')
+			break;
+	}
+	/* What ends in a number is read as an address, or part of one. */
+	return (last[strspn(last, "0123456789")] != '\0');
+}
+
+int
+name_within(const char *host, const char *domain)
+{
+	size_t	 h = strlen(host), d = strlen(domain);
+
+	if (strcmp(host, domain) == 0)
+		return (1);
+	return (d > 0 && h > d && host[h - d - 1] == '.' &&
+	    strcmp(host + h - d, domain) == 0);
+}
+
+const char *
+name_below(const char *host, const char *domain, char label[NAME_LABEL_LEN])
+{
+	size_t	 n = strcspn(host, ".");
+
+	if (n == 0 || n >= NAME_LABEL_LEN || host[n] == '\0' ||
+	    strcmp(host + n + 1, domain) != 0)
+		return (NULL);
+	memcpy(label, host, n);
+	label[n] = '\0';
+	return (label);
 }
 
 /*

@@ -30,6 +30,21 @@
 
 /* A DNS label in lower case without "--"; 1 or 0. */
 int	name_label_ok(const char *);
+/* The same for services: "xn--" at the front of a host name means more. */
+#define NAME_SERVICE_RULE	"a service name is 1 to 63 of a-z, 0-9 and " \
+			"-, with no - at either end, no -- and not xn"
+int	name_service_ok(const char *);
+/* A host's name as DNS has it, in lower case: labels, not an address. */
+int	name_host_ok(const char *);
+/*
+ * The label of a host name below this domain, into a buffer of LABEL_LEN;
+ * NULL: it is not exactly one label below.
+ */
+#define NAME_LABEL_LEN	64
+const char *name_below(const char *host, const char *domain,
+	    char[NAME_LABEL_LEN]);
+/* Is it the domain, or anywhere below? */
+int	name_within(const char *host, const char *domain);
 /* A comma-separated list of them, or an empty one. */
 int	name_labels_ok(const char *);
 /* One address, already in lower case: local part, @, domain with a dot. */

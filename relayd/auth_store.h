@@ -81,6 +81,26 @@ struct store_publication {
 	int64_t			 created_at;
 };
 
+/* What a node shows by HTTP, under one name. */
+struct store_site {
+	char		 node_id[USER_ID_LEN + 4];
+	char		 node[CTL_NAME_LEN];
+	char		 user_id[USER_ID_LEN + 4];	/* the owner */
+	char		 email[CTL_EMAIL_LEN];
+	int		 user_enabled;
+	int64_t		 last_seen_at;
+	uint32_t	 access;		/* enum site_access */
+	char		 service[SITE_SERVICE_LEN];	/* "": the default */
+};
+
+/* A host name of its owner's that leads there. */
+struct store_domain {
+	char			 name[DOMAIN_LEN];
+	struct store_site	 site;
+	int			 passthrough;
+	int64_t			 created_at;
+};
+
 struct store_node {
 	char		 id[USER_ID_LEN + 4];
 	char		 name[CTL_NAME_LEN];
@@ -306,6 +326,30 @@ enum store_result store_publication_remove(struct store *, const char *id);
 /* Those whose row is greater than after. */
 enum store_result store_publication_page(struct store *, int64_t after,
 		    struct store_publication *, size_t *n);
+
+/* ---- sites ---- */
+
+/* What this node shows under a service's name, known or not. */
+enum store_result store_site_find(struct store *, const char *node,
+		    const char *service, struct store_site *);
+/* Who may see a service, "" for all those that have no word of their own. */
+enum store_result store_service_set(struct store *, const char *node_id,
+		    const char *name, uint32_t access);
+enum store_result store_service_remove(struct store *, const char *node_id,
+		    const char *name);
+/* Those with a name, behind that of this node; node_id: NULL for all. */
+enum store_result store_service_page(struct store *, const char *node_id,
+		    const char *after_node, const char *after_name,
+		    struct store_site *, size_t *n);
+/* A row that can't be read, which leads nowhere, is STORE_NONE. */
+enum store_result store_domain_find(struct store *, const char *name,
+		    struct store_domain *);
+/* Of its site the node's id and the service. */
+enum store_result store_domain_add(struct store *,
+		    const struct store_domain *);
+enum store_result store_domain_remove(struct store *, const char *name);
+enum store_result store_domain_page(struct store *, const char *after,
+		    struct store_domain *, size_t *n);
 
 /* ---- bandwidth and traffic ---- */
 

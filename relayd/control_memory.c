@@ -87,6 +87,7 @@ memory_own(struct control *c)
 	const struct router_counts	*n = &router_counts;
 	uint64_t			 pipes = 0, bytes = 0;
 	uint32_t			 count;
+	size_t				 nsites;
 	int				 i;
 
 	memory_things_own(c, "sessions", n->sessions,
@@ -95,6 +96,8 @@ memory_own(struct control *c)
 	    n->streams * stream_size());
 	memory_things_own(c, "tickets", n->tickets,
 	    n->tickets * ticket_size());
+	bytes = sites_memory(&nsites);
+	memory_things_own(c, "sites", nsites, bytes);
 	memory_things_own(c, "routes asked", n->asks, n->asks * ask_size());
 	bytes = audit_waiting(&count);
 	memory_things_own(c, "audit lines", count, bytes);

@@ -807,6 +807,8 @@ enum revoke_what {
 	REVOKE_PASSWORD,	/* of a user: who came in by it */
 	REVOKE_USER_SESSIONS,	/* of a user: all of the store, and those */
 	REVOKE_NODE_SESSIONS,	/* of a node: all of the store */
+	REVOKE_SITE,		/* of this node, what its host names lead to
+				   no more */
 	REVOKE_WHATS
 };
 
@@ -898,14 +900,17 @@ struct port {
 /*
  * A site: what is shown of a node by HTTP under one host name, which is
  * <node>.<domain>, <service>--<node>.<domain>, or a domain of its owner's.
+ * Without a `domain` in the configuration that is localhost.
+ *
+ * For public sites, and for what passes through, router makes a session for
+ * the node's owner: it is ended, by LINK_KILL with id 0, when the name leads
+ * there no more, and also when nothing has used it for long; then the
+ * listener forgets the site, ends what rested on it, says LINK_KILLED, and
+ * asks again when somebody comes.  A new router knows none of these sessions:
+ * it is asked again about every site with streams, which then are told by
+ * STREAM_UP under the new one.
  */
-enum site_access {
-	SITE_PRIVATE = 1,	/* who is logged in and may reach the node; a
-				   browser is sent to the login page */
-	SITE_PUBLIC,		/* anybody */
-	SITE_BASIC		/* as private, but asks by HTTP's Basic */
-};
-#define SITE_SERVICE_LEN	64	/* a label, or "": the default */
+#define SITE_SERVICE_LEN	CTL_NAME_LEN	/* a label, or "": the default */
 
 struct site_ask {
 	char			 host[DOMAIN_LEN];	/* lower case, no port,
@@ -916,8 +921,8 @@ struct site_ask {
 
 struct site {
 	char			 host[DOMAIN_LEN];	/* as asked */
-	uint32_t		 code;		/* 0, or enum mux_code: NO_NODE,
-						   INTERNAL */
+	uint32_t		 code;		/* 0, or enum mux_code: NO_NODE;
+						   INTERNAL: not known now */
 	uint32_t		 access;	/* enum site_access */
 	uint32_t		 passthrough;
 	uint32_t		 own_domain;	/* not below our own */
@@ -935,6 +940,7 @@ struct site {
 	char			 email[CTL_EMAIL_LEN];
 };
 
+/* What was not known to lead anywhere may do so now, whatever is said. */
 struct sites_changed {
 	char			 node_id[USER_ID_LEN + 4];	/* "": any */
 };

@@ -82,6 +82,9 @@ const struct proc_rule router_rules[] = {
 	    publish_recv_publication, 0, 0 },
 	{ IMSG_PUBLICATIONS, PROC_AUTH, sizeof(struct publications),
 	    publish_recv_publications, 0, 0 },
+	{ IMSG_SITE, PROC_AUTH, sizeof(struct site), site_recv_answer, 0, 0 },
+	{ IMSG_SITES_CHANGED, PROC_AUTH, sizeof(struct sites_changed),
+	    site_recv_changed, 0, 0 },
 	{ IMSG_SESSION, PROC_AUTH, sizeof(struct session),
 	    session_recv_session, 0, 0 },
 	{ IMSG_SESSION_GONE, PROC_AUTH, sizeof(struct session),
@@ -155,6 +158,8 @@ const struct proc_rule router_rules[] = {
 	    route_recv_ask, 0, 0 },
 	{ IMSG_TICKET_OK, PROC_LISTENER, sizeof(struct ticket_id),
 	    route_recv_ticket_ok, 0, 0 },
+	{ IMSG_SITE_ASK, PROC_LISTENER, sizeof(struct site_ask),
+	    site_recv_ask, 0, 0 },
 	{ IMSG_NODES_ASK, PROC_LISTENER, sizeof(struct nodes_ask),
 	    route_recv_nodes_ask, 0, 0 },
 	{ IMSG_STREAM_UP, PROC_LISTENER, sizeof(struct stream_up),
@@ -285,6 +290,7 @@ router_peer_up(struct proc_peer *peer)
 	tallies_auth_up();
 	sessions_auth_up();
 	routes_auth_up();
+	sites_auth_up();
 	/* And what was to be written down meanwhile. */
 	router_wake();
 }
@@ -296,9 +302,11 @@ router_peer_down(struct proc_peer *peer)
 
 	if (proc_peer_kind(peer) == PROC_AUTH) {
 		routes_auth_down();
+		sites_auth_down();
 		control_auth_gone();
 	} else if (proc_peer_kind(peer) == PROC_LISTENER) {
 		sessions_listener_down(i);
+		sites_listener_down(i);
 		ends_listener_down(i);
 		stats_listener_down(i);
 		figures_listener_down(i);
@@ -325,6 +333,7 @@ router_tick(evutil_socket_t fd, short what, void *arg)
 
 	more |= sessions_tell();
 	more |= publish_tell();
+	more |= sites_tick(now);
 	more |= audit_flush();
 	more |= ends_expire(now);
 	more |= stats_expire(now);

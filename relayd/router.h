@@ -32,6 +32,7 @@
  *	router_node.c		their links; which of them leads to a node
  *	router_end.c		ending links and streams: revocations, kicks
  *	router_publish.c	published ports
+ *	router_site.c		what host names lead to
  *	router_route.c		which link leads to a node: asks and tickets
  *	router_stream.c		the list of streams
  *	router_stats.c		asking the listeners for figures
@@ -48,6 +49,7 @@ struct imsg;
 struct router_ask;
 struct router_end;
 struct router_publication;
+struct router_site;
 struct router_stream;
 struct router_ticket;
 struct router_user;
@@ -57,10 +59,14 @@ LIST_HEAD(router_tickets, router_ticket);
 TAILQ_HEAD(router_asks, router_ask);
 TAILQ_HEAD(router_streams, router_stream);
 
-/* What came by a published port is remembered by. */
-struct router_port {
-	char	 id[CTL_ID_LEN];	/* of the publication */
-	char	 spec[CTL_SPEC_LEN];
+/*
+ * What a session of our own, for what comes without a log-in, is remembered
+ * by: a published port or a site.
+ */
+struct router_own {
+	char	 port[CTL_ID_LEN];	/* of the publication, or "" */
+	char	 by[DOMAIN_LEN];	/* "8080/tcp", a host name */
+	int	 over;			/* the site leads there no more */
 };
 
 /*
@@ -73,10 +79,11 @@ struct router_session {
 	RB_ENTRY(router_session)	 by_node;	/* while live */
 	RB_ENTRY(router_session)	 by_name;	/* while live */
 	TAILQ_ENTRY(router_session)	 untold;
-	struct router_user		*user;		/* not of a port */
-	struct router_port		*port;		/* of such */
+	struct router_user		*user;		/* not of our own */
+	struct router_own		*own;		/* of such, or NULL */
 	struct router_publication	*publication;	/* while that is there
 							   and unchanged */
+	struct router_site		*site;		/* likewise */
 	struct tally			*tally;		/* of the user */
 	struct tally			*node_tally;	/* or NULL */
 	struct tally			*port_tally;	/* or NULL */
@@ -156,10 +163,13 @@ uint64_t	 session_serial(void);		/* of the latest */
 int		 session_of(uint64_t, struct proc_peer *, uint32_t,
 		    struct router_session **);
 /*
- * A session for what comes by a published port at a listener: nobody logs
- * in, auth has vouched for the publication.  It has no connection.
+ * A session for what comes by a published port (its id, else "") or a public
+ * site at a listener: nobody logs in, auth has vouched for the node's owner,
+ * whom s names with the node, the listener and the door.  It has no
+ * connection.
  */
-struct router_session *session_new_port(const struct publication *, int);
+struct router_session *session_new_own(const struct session *s,
+		    const char *port, const char *by);
 /* It is over: with all that rests on it. */
 void		 session_drop(struct router_session *, const char *);
 /* End it, with this WebSocket close code: no new streams from now on. */
@@ -212,6 +222,8 @@ void		 end_settled(struct router_session *);
 int		 ends_expire(uint64_t);
 void		 ends_listener_up(void);
 void		 ends_listener_down(int);
+/* Tell auth of what it has had revoked. */
+void		 end_revoked(uint32_t, const struct ctl_end *);
 int		 end_recv_revoke(struct proc_peer *, struct imsg *);
 int		 end_recv_killed(struct proc_peer *, struct imsg *);
 int		 end_recv_grant_ended(struct proc_peer *, struct imsg *);
@@ -260,6 +272,26 @@ int		 publish_recv_try(struct proc_peer *, struct imsg *);
 int		 publish_recv_publication(struct proc_peer *, struct imsg *);
 int		 publish_recv_publications(struct proc_peer *, struct imsg *);
 int		 publish_recv_published(struct proc_peer *, struct imsg *);
+
+/* router_site.c */
+/* Ask auth, again and in time.  1: there is more to wait for. */
+int		 sites_tick(uint64_t);
+void		 sites_auth_up(void);
+void		 sites_auth_down(void);
+void		 sites_listener_down(int);
+void		 site_session_gone(struct router_session *);
+/*
+ * This job has ended sessions, of what and which id: listeners that have
+ * asked about sites ask again.
+ */
+void		 sites_end(const struct router_end *, uint32_t, const char *);
+/* See which names still lead to this node; then REVOKED goes to auth. */
+void		 sites_revoke(const struct revoke *, uint32_t);
+int		 site_recv_ask(struct proc_peer *, struct imsg *);
+int		 site_recv_answer(struct proc_peer *, struct imsg *);
+int		 site_recv_changed(struct proc_peer *, struct imsg *);
+/* How many there are, and what all take, bytes. */
+size_t		 sites_memory(size_t *);
 
 /* router_stream.c */
 /* How many use a link that is being left. */

@@ -61,7 +61,6 @@ static void	 end_grant(const struct revoke *, uint32_t);
 static void	 end_round(struct router_end *);
 static void	 end_tell(struct router_end *);
 static void	 end_told(struct router_end *, int);
-static void	 end_revoked(uint32_t, const struct ctl_end *);
 
 int
 end_match(const struct router_end *e, const struct router_session *rs)
@@ -77,7 +76,10 @@ end_match(const struct router_end *e, const struct router_session *rs)
 		return (rs->s.door != DOOR_ACCESS &&
 		    strcmp(rs->s.node_id, e->id) == 0);
 	case REVOKE_PORT:
-		return (rs->port != NULL && strcmp(rs->port->id, e->id) == 0);
+		return (rs->own != NULL && strcmp(rs->own->port, e->id) == 0);
+	case REVOKE_SITE:
+		return (rs->own != NULL && rs->own->over &&
+		    strcmp(rs->s.node_id, e->id) == 0);
 	case REVOKE_SESSION:
 		return (strcmp(rs->s.held, e->id) == 0 ||
 		    strcmp(rs->s.parent, e->id) == 0);
@@ -143,6 +145,7 @@ end_start(uint32_t what, const char *id, uint32_t code, const char *text,
 		session_kill(rs, code, text);
 	}
 	publish_end(e, text);
+	sites_end(e, what, id);
 	TAILQ_INSERT_TAIL(&ends, e, entry);
 	if (e->pending == 0)
 		end_done(e);
@@ -233,8 +236,9 @@ end_recv_killed(struct proc_peer *peer, struct imsg *imsg)
 		return (0);
 	end_settled(rs);
 	/* It has no link whose end would follow. */
-	if (rs->s.door == DOOR_PORT && rs->kill_sent)
-		session_drop(rs, "the port is closed");
+	if (rs->own != NULL && rs->kill_sent)
+		session_drop(rs, rs->s.door == DOOR_PORT ?
+		    "the port is closed" : "the site is closed");
 	return (0);
 }
 
@@ -429,12 +433,16 @@ end_recv_revoke(struct proc_peer *peer, struct imsg *imsg)
 		end_grant(&r, imsg_get_id(imsg));
 		return (0);
 	}
+	if (r.what == REVOKE_SITE) {
+		sites_revoke(&r, imsg_get_id(imsg));
+		return (0);
+	}
 	end_start(r.what, r.id, WS_CLOSE_POLICY, r.text[0] == '\0' ?
 	    "access was revoked" : r.text, end_revoked, imsg_get_id(imsg));
 	return (0);
 }
 
-static void
+void
 end_revoked(uint32_t id, const struct ctl_end *end)
 {
 	(void)proc_send(router_auth(), IMSG_REVOKED, id, -1, end,

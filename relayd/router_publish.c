@@ -381,7 +381,9 @@ static int
 publication_tell(struct router_publication *rp, int listener)
 {
 	struct proc_peer	*peer = router_listener(listener);
+	struct session		 owner;
 	struct port		 msg;
+	char			 spec[CTL_SPEC_LEN];
 
 	if (rp->sessions[listener] != NULL || rp->state != PUBLISH_OPEN ||
 	    rp->trying || rp->held || rp->stale)
@@ -390,7 +392,15 @@ publication_tell(struct router_publication *rp, int listener)
 		return (-1);
 	memset(&msg, 0, sizeof(msg));
 	msg.p = rp->p;
-	rp->sessions[listener] = session_new_port(&rp->p, listener);
+	memset(&owner, 0, sizeof(owner));
+	owner.listener = listener;
+	owner.door = DOOR_PORT;
+	strlcpy(owner.user_id, rp->p.user_id, sizeof(owner.user_id));
+	strlcpy(owner.email, rp->p.email, sizeof(owner.email));
+	strlcpy(owner.node_id, rp->p.node_id, sizeof(owner.node_id));
+	strlcpy(owner.node, rp->p.node, sizeof(owner.node));
+	rp->sessions[listener] = session_new_own(&owner, rp->p.id,
+	    publish_spec_format(&rp->p.spec, spec));
 	rp->sessions[listener]->publication = rp;
 	msg.session = rp->sessions[listener]->s.session;
 	(void)proc_send(peer, IMSG_PORT, 0, -1, &msg, sizeof(msg));

@@ -403,7 +403,7 @@ ask_go(struct router_ask *a)
 		    &nodes, sizeof(nodes)) == 0;
 		return;
 	}
-	if (a->rs->s.door == DOOR_PORT) {
+	if (a->rs->own != NULL) {
 		/* Auth has said so already, for this node alone. */
 		a->sent = 1;
 		strlcpy(a->node_id, a->rs->s.node_id, sizeof(a->node_id));
@@ -649,13 +649,13 @@ route_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
 	    !ROUTER_STR(ask.node) ||
 	    session_of(ask.session, peer, conn, &rs) == -1 ||
-	    (rs != NULL && (rs->s.door == DOOR_PORT) != (conn == 0)))
+	    (rs != NULL && (rs->own != NULL) != (conn == 0)))
 		return (-1);
 	if (rs == NULL || rs->kill_sent) {
 		/* It is ending; but its streams wait for a word. */
 		log_debug("a session that has ended asks for %s", ask.node);
 		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);
-	} else if (rs->s.door == DOOR_PORT ?
+	} else if (rs->own != NULL ?
 	    strcmp(ask.node, rs->s.node) != 0 :
 	    !route_may_ask(&rs->s))
 		route_refuse(peer, conn, &ask, MUX_CODE_DENIED);

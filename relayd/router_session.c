@@ -185,25 +185,20 @@ session_new(const struct session *s)
 }
 
 struct router_session *
-session_new_port(const struct publication *p, int listener)
+session_new_own(const struct session *s, const char *port, const char *by)
 {
 	struct router_session	*rs;
 
-	if ((rs = calloc(1, sizeof(*rs))) == NULL)
+	if ((rs = calloc(1, sizeof(*rs))) == NULL ||
+	    (rs->own = calloc(1, sizeof(*rs->own))) == NULL)
 		fatal("session");
-	rs->s.listener = listener;
-	rs->s.door = DOOR_PORT;
-	strlcpy(rs->s.user_id, p->user_id, sizeof(rs->s.user_id));
-	strlcpy(rs->s.email, p->email, sizeof(rs->s.email));
-	strlcpy(rs->s.node_id, p->node_id, sizeof(rs->s.node_id));
-	strlcpy(rs->s.node, p->node, sizeof(rs->s.node));
-	if ((rs->port = calloc(1, sizeof(*rs->port))) == NULL)
-		fatal("session");
-	strlcpy(rs->port->id, p->id, sizeof(rs->port->id));
+	rs->s = *s;
+	strlcpy(rs->own->port, port, sizeof(rs->own->port));
+	strlcpy(rs->own->by, by, sizeof(rs->own->by));
 	/* What its visitors carry counts as its owner's. */
-	rs->tally = tally_ref(METER_USER, p->user_id);
-	rs->port_tally = tally_ref(METER_PORT, p->id);
-	publish_spec_format(&p->spec, rs->port->spec);
+	rs->tally = tally_ref(METER_USER, s->user_id);
+	if (port[0] != '\0')
+		rs->port_tally = tally_ref(METER_PORT, port);
 	rs->serial = ++last_serial;
 	rs->told = 1;
 	LIST_INIT(&rs->held);
@@ -266,8 +261,9 @@ session_drop(struct router_session *rs, const char *why)
 	if (!rs->told)
 		TAILQ_REMOVE(&untold, rs, untold);
 	RB_REMOVE(router_sessions, &router_sessions, rs);
-	if (rs->s.door == DOOR_PORT) {
+	if (rs->own != NULL) {
 		publish_session_gone(rs);
+		site_session_gone(rs);
 		tally_unref(rs->tally);
 		tally_unref(rs->port_tally);
 	} else {
@@ -277,7 +273,7 @@ session_drop(struct router_session *rs, const char *why)
 		router_counts.sessions--;
 	}
 	free(rs->early);
-	free(rs->port);
+	free(rs->own);
 	free(rs->software);
 	free(rs);
 }
@@ -479,7 +475,7 @@ sessions_auth_up(void)
 	struct router_session	*rs;
 
 	RB_FOREACH(rs, router_sessions, &router_sessions) {
-		if (rs->s.door == DOOR_PORT)
+		if (rs->own != NULL)
 			continue;
 		if (rs->told)
 			TAILQ_INSERT_TAIL(&untold, rs, untold);

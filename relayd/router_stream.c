@@ -212,9 +212,9 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	a.out = st->out;
 	if (why[0] == '\0' && code != 0)
 		why = mux_code_name(code);
-	if (st->client->port != NULL)
-		snprintf(a.text, sizeof(a.text), "by %s%s%s",
-		    st->client->port->spec, why[0] == '\0' ? "" : ": ", why);
+	if (st->client->own != NULL)
+		snprintf(a.text, sizeof(a.text), "by %.160s%s%s",
+		    st->client->own->by, why[0] == '\0' ? "" : ": ", why);
 	else
 		strlcpy(a.text, why, sizeof(a.text));
 	audit_send(&a);

@@ -17,7 +17,8 @@
 /* link: relayd/auth_login.c relayd/auth_visit.c relayd/auth_session.c relayd/auth_node.c
  *	relayd/auth_revoke.c relayd/auth_list.c relayd/auth_audit.c
  *	relayd/auth_audit_list.c
- *	relayd/auth_publish.c relayd/auth_store_publish.c lib/publish.c
+ *	relayd/auth_site.c relayd/auth_publish.c relayd/auth_store_site.c
+ *	relayd/auth_store_publish.c lib/publish.c
  *	relayd/auth_admin.c relayd/auth_admin_token.c relayd/auth_names.c
  *	relayd/auth_throttle.c relayd/auth_store.c relayd/auth_store_user.c
  *	relayd/auth_store_session.c

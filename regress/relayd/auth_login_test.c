@@ -18,7 +18,8 @@
 /* link: relayd/auth_login.c relayd/auth_visit.c relayd/auth_session.c relayd/auth_node.c
  *	relayd/auth_revoke.c relayd/auth_list.c relayd/auth_audit.c
  *	relayd/auth_audit_list.c
- *	relayd/auth_publish.c relayd/auth_store_publish.c lib/publish.c
+ *	relayd/auth_site.c relayd/auth_publish.c relayd/auth_store_site.c
+ *	relayd/auth_store_publish.c lib/publish.c
  *	relayd/auth_admin.c relayd/auth_admin_token.c relayd/auth_names.c
  *	relayd/auth_admin_traffic.c relayd/auth_traffic.c
  *	relayd/auth_throttle.c relayd/auth_store.c relayd/auth_store_user.c
@@ -371,6 +372,17 @@ node_names_are_labels(void **state)
 	longest[63] = '\0';
 	assert_true(log_in(&fake_token, DOOR_NODE, longest) != 0);
 	assert_true(log_in(&fake_token, DOOR_NODE, "0-9") != 0);
+}
+
+/* The name that a node has already is no obstacle. */
+static void
+node_of_an_old_name_is_let_in(void **state)
+{
+	assert_true(log_in(&fake_token, DOOR_NODE, "pi") != 0);
+	fake_sql("UPDATE nodes SET name = 'a--b_c'");
+	assert_true(log_in(&fake_token, DOOR_NODE, "a--b_c") != 0);
+	assert_int_equal(log_in(&fake_token, DOOR_NODE, "a--b"), 0);
+	assert_denied(403, "a node name is");
 }
 
 static void
@@ -943,6 +955,7 @@ main(void)
 		CASE(each_door_wants_its_scope),
 		CASE(host_is_one_of_the_relays_names),
 		CASE(node_names_are_labels),
+		CASE(node_of_an_old_name_is_let_in),
 		CASE(a_token_may_be_for_some_nodes_only),
 		CASE(a_name_belongs_to_who_came_first),
 		CASE(a_node_may_change_its_token_while_it_is_away),

@@ -23,7 +23,8 @@
 
 /* link: relayd/auth_store.c relayd/auth_store_user.c
  *	relayd/auth_store_node.c relayd/auth_store_grant.c
- *	relayd/auth_store_publish.c relayd/auth_upgrade.c lib/publish.c
+ *	relayd/auth_store_site.c relayd/auth_store_publish.c
+ *	relayd/auth_upgrade.c lib/publish.c
  *	lib/target.c lib/addr.c relayd/auth_store_copy.c sql.c */
 /* libs: sqlite3 */
 
