@@ -16,21 +16,9 @@
 
 /* Copies of the store: for accessctl, and each day. */
 
-/* link: relayd/auth_login.c relayd/auth_visit.c relayd/auth_session.c relayd/auth_node.c
- *	relayd/auth_revoke.c relayd/auth_list.c relayd/auth_audit.c
- *	relayd/auth_site.c relayd/auth_publish.c relayd/auth_store_site.c
- *	relayd/auth_store_publish.c lib/publish.c
- *	relayd/auth_admin.c relayd/auth_admin_token.c relayd/auth_names.c
- *	relayd/auth_throttle.c relayd/auth_store.c relayd/auth_store_user.c
- *	relayd/auth_store_session.c
- *	relayd/auth_store_node.c relayd/auth_store_grant.c
- *	relayd/auth_store_traffic.c relayd/month.c relayd/auth_traffic.c
- *	relayd/auth_admin_traffic.c
- *	relayd/auth_grant.c lib/target.c relayd/auth_upgrade.c
- *	relayd/auth_store_copy.c relayd/auth_backup.c
- *	regress/relayd/auth_fake.c lib/addr.c lib/token.c lib/log.c lib/log_limit.c
- *	imsg/imsg.c imsg/ibuf.c sql.c */
-/* libs: sqlite3 libcrypto */
+/* link: regress/relayd/auth_fake.c relayd/auth_*.c relayd/month.c
+ *	libculvert.a sql.c */
+/* libs: libevent sqlite3 libcrypto crypt */
 
 #include "compat.h"
 

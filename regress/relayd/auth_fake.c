@@ -104,6 +104,13 @@ auth_trouble(const char *what)
 
 /* ---- proc.c ---- */
 
+/* Nothing here waits. */
+struct event_base *
+proc_base(void)
+{
+	return (NULL);
+}
+
 struct proc_peer *
 proc_peer(int kind, int instance)
 {

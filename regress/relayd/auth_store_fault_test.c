@@ -21,11 +21,8 @@
  * store is opened again, and what was not is there whole or not at all.
  */
 
-/* link: relayd/auth_store.c relayd/auth_store_user.c
- *	relayd/auth_store_node.c relayd/auth_store_grant.c
- *	relayd/auth_store_site.c relayd/auth_store_publish.c
- *	relayd/auth_upgrade.c lib/publish.c
- *	lib/target.c lib/addr.c relayd/auth_store_copy.c sql.c */
+/* link: relayd/auth_store*.c relayd/auth_upgrade.c relayd/month.c
+ *	libculvert.a sql.c */
 /* libs: sqlite3 */
 
 #include "compat.h"

@@ -14,10 +14,8 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: relayd/auth_store.c relayd/auth_store_user.c
- *	relayd/auth_store_node.c relayd/auth_store_grant.c
- *	relayd/auth_store_session.c relayd/auth_upgrade.c
- *	lib/target.c lib/addr.c relayd/auth_store_copy.c sql.c */
+/* link: relayd/auth_store*.c relayd/auth_upgrade.c relayd/month.c
+ *	libculvert.a sql.c */
 /* libs: sqlite3 */
 
 #include "compat.h"
