@@ -276,6 +276,8 @@ void	 auth_site_host(const char *node, const char *service,
 	    char[DOMAIN_LEN]);
 /* Is this host name one of the relay's own, or below its domain? */
 int	 auth_site_own(const char *host);
+/* What it leads to; code says if it does, or why that is not known. */
+void	 auth_site_find(const struct site_ask *, struct site *);
 int	 auth_recv_site_ask(struct proc_peer *, struct imsg *);
 
 /* ---- auth_traffic.c: bytes that were carried, and may be ---- */

@@ -169,29 +169,36 @@ site_domain(const struct site_ask *ask, struct site *s)
 	return (site_code(r, s, &d.site));
 }
 
+void
+auth_site_find(const struct site_ask *ask, struct site *s)
+{
+	char	 label[NAME_LABEL_LEN];
+
+	memset(s, 0, sizeof(*s));
+	strlcpy(s->host, ask->host, sizeof(s->host));
+	s->passthrough = ask->passthrough;
+	if (!name_host_ok(ask->host))
+		s->code = MUX_CODE_NO_NODE;
+	else if (!name_within(ask->host, domain))
+		s->code = site_domain(ask, s);
+	else if (ask->passthrough ||
+	    name_below(ask->host, domain, label) == NULL)
+		s->code = MUX_CODE_NO_NODE;
+	else
+		s->code = site_named(label, s);
+}
+
 int
 auth_recv_site_ask(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct site_ask	 ask;
 	struct site	 s;
-	char		 label[NAME_LABEL_LEN];
 
 	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
 	    memchr(ask.host, '\0', sizeof(ask.host)) == NULL ||
 	    ask.passthrough > 1)
 		return (-1);
-	memset(&s, 0, sizeof(s));
-	strlcpy(s.host, ask.host, sizeof(s.host));
-	s.passthrough = ask.passthrough;
-	if (!name_host_ok(ask.host))
-		s.code = MUX_CODE_NO_NODE;
-	else if (!name_within(ask.host, domain))
-		s.code = site_domain(&ask, &s);
-	else if (ask.passthrough ||
-	    name_below(ask.host, domain, label) == NULL)
-		s.code = MUX_CODE_NO_NODE;
-	else
-		s.code = site_named(label, &s);
+	auth_site_find(&ask, &s);
 	(void)proc_send(peer, IMSG_SITE, imsg_get_id(imsg), -1, &s,
 	    sizeof(s));
 	return (0);

@@ -27,15 +27,6 @@
 #include "auth.h"
 
 static uint32_t	visit_node(const struct site *, const char *, const char *);
-static void	auth_site_find(const char *, struct site *);
-
-/* Until there are sites. */
-static void
-auth_site_find(const char *host, struct site *site)
-{
-	memset(site, 0, sizeof(*site));
-	site->code = MUX_CODE_NO_NODE;
-}
 
 /* 0, or enum mux_code. */
 static uint32_t
@@ -63,10 +54,13 @@ uint32_t
 auth_visit(const char *host, const char *user_id, const char *nodes,
     struct session *s, char *text, size_t size)
 {
+	struct site_ask	 ask;
 	struct site	 site;
 	uint32_t	 code;
 
-	auth_site_find(host, &site);
+	memset(&ask, 0, sizeof(ask));
+	strlcpy(ask.host, host, sizeof(ask.host));
+	auth_site_find(&ask, &site);
 	if ((code = site.code) == 0)
 		code = visit_node(&site, user_id, nodes);
 	switch (code) {
