@@ -347,7 +347,7 @@ install: all
 	    install -m 755 $(OBJ)/filled $(RC)/$(notdir $(basename $(r))) &&) :
 	$(foreach e,$(EXAMPLE_SRCS),install -m 644 $(e) $(EXAMPLES)/ &&) :
 	$(foreach d,filter.d jail.d,install -d $(SHARE)/culvert/fail2ban/$(d) && \
-	    install -m 644 etc/fail2ban/$(d)/culvert.conf \
+	    install -m 644 etc/fail2ban/$(d)/*.conf \
 	    $(SHARE)/culvert/fail2ban/$(d)/ &&) :
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then \
 	    $(MAKE) --no-print-directory users; fi
@@ -361,6 +361,7 @@ users:
 	done
 	install -d -m 755 $(SYSCONFDIR)
 	install -d -m 700 -o _culvertdb -g _culvertdb $(STATEDIR)
+	install -d -m 755 /var/log/culvert
 	@for conf in relayd.conf agentd.conf; do \
 	    if [ -f etc/examples/$$conf ] && [ ! -e $(SYSCONFDIR)/$$conf ]; then \
 		echo "first configuration: $(SYSCONFDIR)/$$conf"; \

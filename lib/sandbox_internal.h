@@ -33,6 +33,7 @@
 #define SANDBOX_MAY_PAIR	0x080	/* socketpair */
 #define SANDBOX_MAY_TTY		0x100
 #define SANDBOX_MAY_PLACE	0x400	/* name files that are open */
+#define SANDBOX_MAY_APPEND	0x800	/* write to files it was handed */
 #define SANDBOX_MAY_PARENT	0x200	/* what starts and keeps the others */
 
 /* The filter; 0, or -1 with errno. */

@@ -55,7 +55,7 @@ static const unsigned int sandbox_may[SANDBOX_PROFILES] = {
 	[SANDBOX_AGENTD_PARENT] = SANDBOX_MAY_PARENT,
 	[SANDBOX_KEYS] = 0,
 	[SANDBOX_LISTENER] = SANDBOX_MAY_ACCEPT | SANDBOX_MAY_ASK |
-	    SANDBOX_MAY_SET,
+	    SANDBOX_MAY_SET | SANDBOX_MAY_APPEND,	/* the access log */
 	[SANDBOX_AUTH] = SANDBOX_MAY_STORE,
 	[SANDBOX_ROUTER] = SANDBOX_MAY_ACCEPT | SANDBOX_MAY_ASK |
 	    SANDBOX_MAY_PAIR,
@@ -183,7 +183,8 @@ sandbox_limits(unsigned int may)
 	    sandbox_limit(RLIMIT_NPROC, 0) == -1)
 		return (-1);
 	/* The log may be a plain file. */
-	if (!(may & (SANDBOX_MAY_STORE | SANDBOX_MAY_TTY)) &&
+	if (!(may & (SANDBOX_MAY_STORE | SANDBOX_MAY_TTY |
+	    SANDBOX_MAY_APPEND)) &&
 	    fstat(STDERR_FILENO, &st) == 0 && !S_ISREG(st.st_mode) &&
 	    sandbox_limit(RLIMIT_FSIZE, 0) == -1)
 		return (-1);

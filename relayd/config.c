@@ -136,6 +136,7 @@ config_free(struct relayd_conf *conf)
 	free(conf->state);
 	free(conf->control);
 	free(conf->control_group);
+	free(conf->access_log);
 	free(conf->user);
 	free(conf);
 }

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access_log.h"
 #include "door_api.h"
 #include "http_body.h"
 #include "log.h"
@@ -194,8 +195,10 @@ log_in(struct conn *c, const struct http_head *head)
 {
 	if (http_field(head, "authorization") == NULL)
 		conn_error(c, head, 401, "log in with a token", BEARER);
-	else if (login_bearer_request(c, head) == -1)
+	else if (login_bearer_request(c, head) == -1) {
 		conn_error(c, head, 401, "token not accepted", BEARER_BAD);
+		access_error(c, "denied");
+	}
 }
 
 const char *
@@ -337,6 +340,7 @@ door_api_output(struct conn *c, uint8_t *buf, size_t cap)
 		conn_free(c);
 		return (-1);
 	}
+	access_sent(c, n);
 	if (n > 0)
 		evtls_deadline(c->tls, API_STALL_MS);
 	if (c->minor > 0)

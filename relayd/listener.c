@@ -35,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access_log.h"
 #include "http_message.h"
 #include "link_client.h"
 #include "listener.h"
@@ -116,6 +117,8 @@ const struct proc_rule listener_rules[] = {
 	    door_api_recv_cert, 0, 0 },
 	{ IMSG_CONF_CERT, PROC_PARENT, sizeof(struct conf_chunk),
 	    conf_recv_cert, 0, 0 },
+	{ IMSG_CONF_ACCESS, PROC_PARENT, sizeof(struct conf_access),
+	    access_log_recv_file, 0, 1 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
 	    conf_recv_end, 0, 0 },
 	{ IMSG_SIGN_SOCKET, PROC_PARENT, sizeof(struct sign_socket),
@@ -273,6 +276,7 @@ listener_stop(void)
 	listener_accept_sweep(0);
 	listener_accept_sweep(1);
 	door_port_pause(1);
+	access_log_flush();
 	/* Close frames want to be sent. */
 	if (links_end() > 0)
 		proc_linger(DRAIN_MS);
@@ -647,6 +651,7 @@ conn_free(struct conn *c)
 	conn_unlink(c, NULL);
 	conn_settled(c);
 	door_api_forget(c);
+	access_end(c, 1);
 	RB_REMOVE(conn_table, &conns, c);
 	counts.connections--;
 	evtls_free(c->tls);

@@ -46,10 +46,12 @@
  *	listener_share.c	limits of bandwidth that they rest on
  *	listener_stream.c	streams from a client's link to a node's
  *	listener_drain.c	the end of a listener that has a successor
+ *	access_*.c		the access log
  *	door_*.c		one protocol of clients each (door_port.h: what
  *				those of published ports share)
  */
 
+struct access_own;
 struct api_request;
 struct meter_flow;
 struct route;
@@ -154,6 +156,7 @@ struct conn {
 	int			 bodiless;	/* of a HEAD: no body */
 	int			 minor;		/* of its HTTP/1.minor */
 	struct api_request	*api;		/* or NULL */
+	struct access_own	*access;	/* access_log.h, or NULL */
 	int			 is_waiting;
 	int			 moves;		/* so many of these so far */
 	/* of a log-in */

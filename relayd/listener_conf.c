@@ -28,6 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access_log.h"
 #include "listener.h"
 #include "log.h"
 
@@ -65,6 +66,7 @@ conf_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 	listener_accept_sweep(0);
 	proxy_conf_begin();
 	door_api_conf_begin();
+	access_log_conf_begin();
 	return (0);
 }
 
@@ -131,6 +133,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	memcpy(nonce_key.key, next.begin.nonce_key, sizeof(nonce_key.key));
 	proxy_conf_end();
 	door_api_conf_end(&next.begin);
+	access_log_conf_end();
 	listener_prefork = next.begin.prefork;
 	listener_set_limits(&next.begin.limits);
 	log_setverbose(next.begin.verbose);

@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "base64.h"
+#include "access_log.h"
 #include "listener.h"
 #include "log.h"
 #include "log_limit.h"
@@ -224,6 +225,8 @@ login_request(struct conn *c, const struct http_head *head,
 			log_info("client %s: log-in denied: the credentials "
 			    "can't be read", conn_addr(c));
 		login_nonce(c, head);
+		if (ret == -1)
+			access_error(c, "denied");
 		return;
 	}
 	strlcpy(req.path, path, sizeof(req.path));
@@ -299,6 +302,8 @@ login_answer(struct conn *c, int status, const char *text, uint32_t retry)
 	c->state = CONN_REQUEST;
 	c->keepalive = 0;
 	conn_error(c, NULL, status, text, extra);
+	if (status == 401)
+		access_error(c, "denied");
 }
 
 int
@@ -343,6 +348,7 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 		    s.conn, -1, &down, sizeof(down));
 		return (0);
 	}
+	access_user(c, s.email, s.node);
 	if (s.door == DOOR_API) {
 		if ((c->session = malloc(sizeof(s))) == NULL) {
 			conn_free(c);
@@ -368,6 +374,7 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 	c->outlen = len;
 	c->outoff = 0;
 	c->state = CONN_UPGRADE;
+	access_status(c, 101, 0);
 	conn_settled(c);
 	evtls_want_output(c->tls);
 	return (0);

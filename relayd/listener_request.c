@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access_log.h"
 #include "http_message.h"
 #include "link_client.h"
 #include "listener.h"
@@ -70,6 +71,7 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 		return (0);
 	if (n == -1 || (status = head_too_large(&head)) != 0) {
 		c->bodiless = 0;
+		access_begin(c, NULL);
 		conn_error(c, NULL, status, status == 431 || status == 414 ?
 		    "the request is too long" :
 		    "the request can't be understood", NULL);
@@ -106,6 +108,7 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 			return ((size_t)more);
 	}
 	/* All of it was sent. */
+	access_end(c, 0);
 	if (c->state == CONN_UPGRADE) {
 		if (conn_link(c) == -1)
 			conn_free(c);
@@ -132,6 +135,7 @@ conn_request(struct conn *c, const struct http_head *head)
 	c->bodiless = http_str_eq(&head->method, "HEAD");
 	c->minor = head->minor;
 	c->door = 0;
+	access_begin(c, head);
 	if (http_request_framing(head, &body, &status) == -1) {
 		c->keepalive = 0;
 		conn_error(c, head, status,
@@ -149,13 +153,16 @@ conn_request(struct conn *c, const struct http_head *head)
 	}
 	if (http_str_eq(&head->path, LINK_PATH_NODE)) {
 		counts.requests[DOOR_NODE]++;
+		access_door(c, "node");
 		door_node_request(c, head);
 	} else if (http_str_eq(&head->path, LINK_PATH_ACCESS)) {
 		counts.requests[DOOR_ACCESS]++;
+		access_door(c, "access");
 		door_tcp_request(c, head);
-	} else if (door_api_request(c, head) == 0)
+	} else if (door_api_request(c, head) == 0) {
 		counts.requests[DOOR_API]++;
-	else {
+		access_door(c, "api");
+	} else {
 		counts.requests[0]++;
 		conn_error(c, head, 404, "there is nothing here", NULL);
 	}
@@ -184,6 +191,7 @@ conn_respond(struct conn *c, int status, const char *type, const char *extra,
 		evtls_close(c->tls);
 		return;
 	}
+	access_status(c, status, c->bodiless ? 0 : strlen(body));
 	free(c->out);
 	c->out = buf;
 	c->outlen = len;
@@ -205,6 +213,7 @@ conn_respond_begin(struct conn *c, const char *type)
 	    c->keepalive ? "" : "Connection: close\r\n");
 	if (len == -1)
 		return (-1);
+	access_status(c, 200, 0);
 	free(c->out);
 	c->out = buf;
 	c->outlen = len;

@@ -27,6 +27,7 @@
  *
  *	relayd.c	start, configuration, what each process gets
  *	listen.c	the sockets
+ *	access_file.c	the access log
  *	upgrade.c	a new binary in the place of this one
  */
 
@@ -57,6 +58,18 @@ void	 listener_slot_set(int, int);
 /* It is there, and may be told things: not if it is another binary's yet. */
 struct proc_peer *listener_peer(int);
 void	 relayd_up(void);
+
+/* access_file.c */
+/*
+ * Open the file of this configuration (-1: it has none), made if need be:
+ * 0, or -1 (logged).  And from now on that one is it.
+ */
+int	 access_file_open(const struct relayd_conf *, int *);
+void	 access_file_use(int);
+/* Hand it to a listener. */
+void	 access_file_send(struct proc_peer *);
+/* SIGUSR1: open it by its name again, for all. */
+void	 access_file_reopen(void);
 
 /* upgrade.c */
 /*

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access_log.h"
 #include "addr.h"
 #include "conflex.h"
 #include "forwarded.h"
@@ -49,6 +50,7 @@ static void	set_prefork(const char *);
 static void	set_time(uint32_t *, const char *, const char *, uint64_t);
 static void	set_log(const char *, const char *);
 static void	set_log_level(const char *);
+static void	set_access_log(const char *, const char *);
 static void	set_backups(const char *);
 static void	add_listen(const char *, const char *, int);
 static void	add_proxy(const char *);
@@ -83,7 +85,7 @@ static struct network		*first_proxy;
 }
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
-%token	BANDWIDTH CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP OFF
+%token	ACCESS FORMAT BANDWIDTH CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP OFF
 %token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY
 %token	METRICS ALLOW TOKEN UPGRADE DRAIN SPREAD ERROR
 %token	<text>	TEXT USER
@@ -136,6 +138,8 @@ statement	: TEXT '=' TEXT {
 		| LOG TO TEXT			{ set_log($3, NULL); }
 		| LOG TO TEXT FACILITY TEXT	{ set_log($3, $5); }
 		| LOG TEXT			{ set_log_level($2); }
+		| ACCESS LOG TEXT		{ set_access_log($3, NULL); }
+		| ACCESS LOG TEXT FORMAT TEXT	{ set_access_log($3, $5); }
 		| PUBLISH proto ports TEXT on BY TEXT {
 			add_publish($2, $4, $5, $7);
 		}
@@ -256,6 +260,7 @@ proxylist	: /* empty */
 %%
 
 static const struct conflex_keyword keywords[] = {
+	{ "access",		ACCESS },
 	{ "allow",		ALLOW },
 	{ "backup",		BACKUP },
 	{ "bandwidth",		BANDWIDTH },
@@ -265,6 +270,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "domain",		DOMAIN },
 	{ "drain",		DRAIN },
 	{ "facility",		FACILITY },
+	{ "format",		FORMAT },
 	{ "group",		GROUP },
 	{ "header",		HEADER },
 	{ "include",		INCLUDE },
@@ -425,6 +431,23 @@ set_log_level(const char *level)
 {
 	if (log_level_parse(level, &conf->log_level) == -1)
 		conflex_error("log %s: brief, verbose or debug", level);
+}
+
+static void
+set_access_log(const char *file, const char *format)
+{
+	if (conf->access_log != NULL) {
+		conflex_error("access log %s: there is one already", file);
+		return;
+	}
+	set_path(&conf->access_log, file, "access log");
+	if (format == NULL || strcmp(format, "combined") == 0)
+		conf->access_format = ACCESS_COMBINED;
+	else if (strcmp(format, "json") == 0)
+		conf->access_format = ACCESS_JSON;
+	else
+		conflex_error("access log format %s: combined or json",
+		    format);
 }
 
 static void

@@ -147,7 +147,8 @@ static struct proc_def relayd_defs[] = {
 const struct proc_daemon relayd_daemon = {
 	.name = "relayd", .defs = relayd_defs, .ndefs = nitems(relayd_defs),
 	.configure = relayd_configure, .up = relayd_up,
-	.reload = relayd_reload, .down = relayd_down,
+	.reload = relayd_reload, .reopen = access_file_reopen,
+	.down = relayd_down,
 	.upgrade = upgrade_signal, .save = upgrade_save,
 	.restore = upgrade_restore, .takeover = upgrade_takeover,
 	.stays = upgrade_stays, .old = upgrade_old,
@@ -168,7 +169,7 @@ main(int argc, char **argv)
 	static char		 resume[512];	/* outlives the title */
 	const char		*errstr;
 	char			 path[PATH_MAX];
-	int			 ch, check = 0;
+	int			 ch, fd, check = 0;
 
 	log_init("relayd", LOG_STYLE_TERMINAL, 0);
 	relayd_defs[PROC_KEYS].nrules = keys_nrules;
@@ -256,6 +257,9 @@ main(int argc, char **argv)
 	    (listen_open(conf, NULL) == -1 ||
 	    (control_fd = listen_control(conf)) == -1))
 		return (1);
+	if (access_file_open(conf, &fd) == -1)
+		return (1);
+	access_file_use(fd);
 	if (conf->log_level > verbose)
 		verbose = opt.verbose = conf->log_level;
 	opt.log_dest = conf->log_dest;
@@ -423,6 +427,7 @@ send_conf(struct proc_peer *p)
 		send_listens(p);
 		send_networks(p, NETWORK_PROXY, &conf->proxies);
 		send_networks(p, NETWORK_MONITOR, &conf->monitors);
+		access_file_send(p);
 	}
 	TAILQ_FOREACH(cert, &conf->certs, entry) {
 		if (kind == PROC_LISTENER)
@@ -624,6 +629,7 @@ static int
 relayd_reconfigure(char *why, size_t size)
 {
 	struct relayd_conf	*new;
+	int			 access;
 
 	if ((new = parse_config(conffile)) == NULL) {
 		snprintf(why, size, "%s has errors: the old configuration "
@@ -648,7 +654,15 @@ relayd_reconfigure(char *why, size_t size)
 		config_free(new);
 		return (-1);
 	}
+	if (access_file_open(new, &access) == -1) {
+		snprintf(why, size, "the access log can't be opened: the old "
+		    "configuration stays; the log says why");
+		config_free(new);
+		return (-1);
+	}
 	if (listen_open(new, conf) == -1) {
+		if (access != -1)
+			close(access);
 		snprintf(why, size, "an address can't be listened on: the old "
 		    "configuration stays; the log says which");
 		config_free(new);
@@ -657,6 +671,7 @@ relayd_reconfigure(char *why, size_t size)
 	publish_configure(new);
 	config_free(conf);
 	conf = new;
+	access_file_use(access);
 	watch_start(conf);
 	relayd_log_level(conf->log_level);
 	generation++;

@@ -138,6 +138,8 @@ struct relayd_conf {
 	char			*user;		/* of the listeners */
 	int			 prefork;
 	uint32_t		 upgrade_drain_ms, upgrade_spread_ms;
+	char			*access_log;	/* its file, or NULL */
+	int			 access_format;	/* enum access_format */
 	enum log_dest		 log_dest;
 	int			 log_facility;	/* of syslog(3); 0: daemon */
 	int			 log_level;
@@ -169,6 +171,9 @@ enum imsg_type {
 	IMSG_CONF_CERT,		/* struct conf_chunk: chains; to listeners */
 	IMSG_CONF_KEY,		/* struct conf_chunk: keys; to keys */
 	IMSG_CONF_NAME,		/* struct conf_name; to auth */
+	IMSG_CONF_ACCESS,	/* struct conf_access, fd: the access log, to
+				   listeners; outside of a configuration: it
+				   was opened anew */
 	IMSG_CONF_PUBLISH,	/* struct publish_rule; to auth */
 	IMSG_CONF_END,		/* struct conf_end: take it into use */
 	IMSG_CONF_CONTROL,	/* struct conf_end, fd: the control socket,
@@ -374,6 +379,11 @@ struct conf_chunk {
 	uint32_t		 total;		/* bytes of the whole */
 	uint32_t		 len;		/* bytes in data */
 	char			 data[CONF_CHUNK_MAX];
+};
+
+struct conf_access {
+	uint32_t		 format;	/* enum access_format */
+	uint32_t		 pad;
 };
 
 struct conf_name {
