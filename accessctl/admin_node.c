@@ -27,6 +27,12 @@
 #include "accessctl.h"
 #include "log.h"
 
+/* A record as it is shown, alone. */
+struct row {
+	struct ctl_node	 n;
+	char		 http[16];
+};
+
 static const struct field	 node_fields[] = {
 	{ "name", "NAME", FIELD_TEXT, offsetof(struct ctl_node, name), NULL },
 	{ "user", "OWNER", FIELD_TEXT, offsetof(struct ctl_node, email),
@@ -59,35 +65,38 @@ static const struct field	 node_fields[] = {
 
 /* The same, all of it, for one. */
 static const struct field	 show_fields[] = {
-	{ "name", "name", FIELD_TEXT, offsetof(struct ctl_node, name), NULL },
-	{ "user", "owner", FIELD_TEXT, offsetof(struct ctl_node, email),
+	{ "name", "name", FIELD_TEXT, offsetof(struct row, n.name), NULL },
+	{ "user", "owner", FIELD_TEXT, offsetof(struct row, n.email),
 	    NULL },
-	{ "token", "token", FIELD_TEXT, offsetof(struct ctl_node, token_id),
+	{ "token", "token", FIELD_TEXT, offsetof(struct row, n.token_id),
 	    NULL },
 	{ "created", "registered", FIELD_TIME,
-	    offsetof(struct ctl_node, created_at), NULL },
-	{ "online", "online", FIELD_BOOL, offsetof(struct ctl_node, online),
+	    offsetof(struct row, n.created_at), NULL },
+	{ "online", "online", FIELD_BOOL, offsetof(struct row, n.online),
 	    NULL },
-	{ "since", "since", FIELD_TIME, offsetof(struct ctl_node, since),
+	{ "since", "since", FIELD_TIME, offsetof(struct row, n.since),
 	    "never" },
-	{ "address", "link from", FIELD_TEXT, offsetof(struct ctl_node, addr),
+	{ "address", "link from", FIELD_TEXT, offsetof(struct row, n.addr),
 	    NULL },
 	{ "software", "software", FIELD_TEXT,
-	    offsetof(struct ctl_node, software), NULL },
-	{ "rtt_ms", "round trip", FIELD_MS, offsetof(struct ctl_node, rtt_us),
+	    offsetof(struct row, n.software), NULL },
+	{ "rtt_ms", "round trip", FIELD_MS, offsetof(struct row, n.rtt_us),
 	    NULL },
 	{ "streams", "streams", FIELD_COUNT,
-	    offsetof(struct ctl_node, streams), NULL },
+	    offsetof(struct row, n.streams), NULL },
 	{ "bytes_in", "bytes from it", FIELD_BYTES,
-	    offsetof(struct ctl_node, in), NULL },
+	    offsetof(struct row, n.in), NULL },
 	{ "bytes_out", "bytes to it", FIELD_BYTES,
-	    offsetof(struct ctl_node, out), NULL },
+	    offsetof(struct row, n.out), NULL },
 	{ "bandwidth", "bandwidth each way", FIELD_RATE,
-	    offsetof(struct ctl_node, rate), "no limit" },
+	    offsetof(struct row, n.rate), "no limit" },
 	{ "quota", "quota a month", FIELD_QUOTA,
-	    offsetof(struct ctl_node, quota), "no limit" },
+	    offsetof(struct row, n.quota), "no limit" },
 	{ "month", "carried this month", FIELD_BYTES,
-	    offsetof(struct ctl_node, used), NULL },
+	    offsetof(struct row, n.used), NULL },
+	{ "http", "http", FIELD_TEXT, offsetof(struct row, http), NULL },
+	{ "host", "host name", FIELD_TEXT, offsetof(struct row, n.host),
+	    NULL },
 };
 
 static void	node_row(const void *, void *);
@@ -105,7 +114,15 @@ cmd_node_list(int argc, char **argv)
 static void
 node_row(const void *rec, void *arg)
 {
-	table_add(arg, rec);
+	static const char *const names[] = SITE_ACCESS_NAMES;
+	struct row		 r;
+
+	memset(&r, 0, sizeof(r));
+	memcpy(&r.n, rec, sizeof(r.n));
+	if (r.n.http != 0)
+		strlcpy(r.http, r.n.http < nitems(names) ?
+		    names[r.n.http] : names[0], sizeof(r.http));
+	table_add(arg, &r);
 }
 
 int

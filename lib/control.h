@@ -43,6 +43,8 @@ union control_payload {
 	struct ctl_memory_ask	 memory;
 	struct ctl_grant	 grant;
 	struct ctl_publish	 publish;
+	struct ctl_site		 site;
+	struct ctl_domain	 domain;
 	struct ctl_limit	 limit;
 	struct ctl_traffic	 traffic;
 };

@@ -39,6 +39,7 @@
 #define CTL_HASH_LEN	256
 #define CTL_TEXT_LEN	256
 #define CTL_ADDR_LEN	64
+#define CTL_HOST_LEN	256			/* of a host's name */
 #define CTL_ID_LEN	40			/* of a UUID as text */
 #define CTL_SPEC_LEN	96			/* "192.0.2.1:80-89/tcp" */
 #define CTL_TARGET_LEN	352			/* "pi:192.168.1.5:80" */
@@ -102,6 +103,12 @@ enum ctl_type {
 	CTL_NODE_LIMIT,		/* struct ctl_limit */
 	CTL_TRAFFIC_LIST,	/* struct ctl_traffic: month, or empty: this
 				   one; what and name, or empty: all */
+	CTL_SITE_SET,		/* struct ctl_site */
+	CTL_SITE_LIST,		/* struct ctl_site: node, or empty: all */
+	CTL_SITE_REMOVE,	/* struct ctl_site: node and service */
+	CTL_DOMAIN_ADD,		/* struct ctl_domain */
+	CTL_DOMAIN_LIST,	/* struct ctl_name: empty */
+	CTL_DOMAIN_REMOVE,	/* struct ctl_domain: name */
 	/* requests, answered by router */
 	CTL_NODE_KICK,		/* struct ctl_name */
 	CTL_CONN_LIST,		/* struct ctl_name: empty */
@@ -125,6 +132,8 @@ enum ctl_type {
 	CTL_COPY,		/* struct ctl_copy */
 	CTL_TRAFFIC,		/* struct ctl_traffic */
 	CTL_MEMORY_LINE,	/* struct ctl_memory */
+	CTL_SITE,		/* struct ctl_site */
+	CTL_DOMAIN,		/* struct ctl_domain */
 	/* requests, answered by agentd's tunnel: struct ctl_name, empty */
 	CTL_AGENT_STATUS = 1200,
 	CTL_AGENT_TRIES,
@@ -188,6 +197,9 @@ struct ctl_node {
 	uint64_t	 in, out;		/* bytes from and to the node */
 	uint64_t	 rate, quota;		/* limits that count */
 	uint64_t	 used;			/* bytes of this month */
+	/* when it is shown alone: */
+	uint32_t	 http;			/* enum site_access, or 0 */
+	char		 host[CTL_HOST_LEN];	/* by which; empty: none */
 };
 
 struct ctl_grant {
@@ -240,6 +252,30 @@ struct ctl_publish {
 	uint32_t	 streams;		/* open now */
 	uint32_t	 online;		/* the node is */
 	char		 text[CTL_TEXT_LEN];	/* why it is not open */
+};
+
+/* What a node shows by HTTP under the name of a service. */
+struct ctl_site {
+	char		 node[CTL_NAME_LEN];
+	char		 service[CTL_NAME_LEN];	/* empty: the default, and
+						   that of all without a word
+						   of their own */
+	uint32_t	 access;		/* enum site_access */
+	/* in records: */
+	char		 host[CTL_HOST_LEN];	/* empty: it can have none */
+	char		 email[CTL_EMAIL_LEN];	/* of the node's owner */
+};
+
+/* A host name that leads to a node. */
+struct ctl_domain {
+	char		 name[CTL_HOST_LEN];
+	char		 node[CTL_NAME_LEN];
+	char		 service[CTL_NAME_LEN];
+	uint32_t	 passthrough;
+	/* in records: */
+	uint32_t	 access;		/* enum site_access */
+	char		 email[CTL_EMAIL_LEN];
+	int64_t		 created_at;
 };
 
 /* Limits of bandwidth and of bytes a month, of a user or a node. */

@@ -191,13 +191,14 @@ enum auth_list {
 	AUTH_LIST_REACHABLE,	/* NODES_ENTRY ... NODES_END */
 	AUTH_LIST_ALL,		/* the same, of all users */
 	AUTH_LIST_PUBLISH,
+	AUTH_LIST_SITES, AUTH_LIST_DOMAINS,
 	AUTH_LIST_SYNC		/* PUBLICATION ... PUBLICATIONS */
 };
 
 /*
  * Start one for router: id is the control client's or the asker's; user_id
  * that of the owner, "" for all; nodes the names it may see, as in a token,
- * or for grants the id of a node, "" for all.
+ * or for grants and sites the id of a node, "" for all.
  * 0, or -1 when too many are on their way.
  */
 int	 auth_list_start(enum auth_list, uint32_t id, uint64_t session,
@@ -279,6 +280,16 @@ int	 auth_site_own(const char *host);
 /* What it leads to; code says if it does, or why that is not known. */
 void	 auth_site_find(const struct site_ask *, struct site *);
 int	 auth_recv_site_ask(struct proc_peer *, struct imsg *);
+
+/* ---- auth_admin_site.c ---- */
+
+int	 auth_recv_ctl_site(struct proc_peer *, struct imsg *);
+int	 auth_recv_ctl_domain(struct proc_peer *, struct imsg *);
+/* Records of them. */
+void	 auth_admin_site(const struct store_site *, struct ctl_site *);
+void	 auth_admin_domain(const struct store_domain *, struct ctl_domain *);
+/* The rest of what is shown of a node alone. */
+void	 auth_admin_node_http(struct ctl_node *);
 
 /* ---- auth_traffic.c: bytes that were carried, and may be ---- */
 

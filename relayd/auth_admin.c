@@ -290,6 +290,9 @@ auth_recv_ctl_name(struct proc_peer *peer, struct imsg *imsg)
 	case CTL_NODE_REMOVE:
 		req.what = "node remove";
 		return (auth_admin_node_remove(&req, c.name));
+	case CTL_DOMAIN_LIST:
+		req.what = "domain list";
+		return (admin_list(&req, AUTH_LIST_DOMAINS, ""));
 	case CTL_PUBLISH_LIST:
 		req.what = "publish list";
 		return (admin_list(&req, AUTH_LIST_PUBLISH, ""));

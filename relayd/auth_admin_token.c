@@ -191,6 +191,7 @@ auth_admin_node_show(const struct auth_request *req, const char *name)
 	if (admin_node_of(req, name, &n) == -1)
 		return (0);
 	auth_admin_node(&n, &c);
+	auth_admin_node_http(&c);
 	(void)proc_send(router, CTL_NODE, req->client, -1, &c, sizeof(c));
 	memset(&end, 0, sizeof(end));
 	(void)proc_send(router, CTL_OK, req->client, -1, &end, sizeof(end));

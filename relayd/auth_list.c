@@ -41,7 +41,7 @@ struct list {
 	uint64_t		 session;
 	char			 user_id[USER_ID_LEN + 4];
 	char			 nodes[CTL_TEXT_LEN];
-	char			 after[CTL_EMAIL_LEN];
+	char			 after[DOMAIN_LEN];
 	char			 after_node[CTL_NAME_LEN];
 	uint32_t		 max, n;	/* of nodes; 0: all */
 	int64_t			 row;
@@ -61,6 +61,8 @@ static enum store_result list_reachable(struct list *, size_t *);
 static enum store_result list_all(struct list *, size_t *);
 static enum store_result list_publications(struct list *, size_t *);
 static enum store_result list_traffic(struct list *, size_t *);
+static enum store_result list_sites(struct list *, size_t *);
+static enum store_result list_domains(struct list *, size_t *);
 static int	list_page(struct list *);
 static void	list_end(struct list *, enum store_result, int);
 
@@ -243,6 +245,43 @@ list_traffic(struct list *l, size_t *n)
 	return (r);
 }
 
+static enum store_result
+list_sites(struct list *l, size_t *n)
+{
+	struct store_site	 page[LIST_PAGE];
+	struct ctl_site		 c;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_service_page(auth_store,
+	    l->nodes[0] == '\0' ? NULL : l->nodes, l->after_node, l->after,
+	    page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		auth_admin_site(&page[i], &c);
+		(void)list_put(CTL_SITE, l->id, &c, sizeof(c));
+		strlcpy(l->after_node, c.node, sizeof(l->after_node));
+		strlcpy(l->after, c.service, sizeof(l->after));
+	}
+	return (r);
+}
+
+static enum store_result
+list_domains(struct list *l, size_t *n)
+{
+	struct store_domain	 page[LIST_PAGE];
+	struct ctl_domain	 c;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_domain_page(auth_store, l->after, page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		auth_admin_domain(&page[i], &c);
+		(void)list_put(CTL_DOMAIN, l->id, &c, sizeof(c));
+		strlcpy(l->after, c.name, sizeof(l->after));
+	}
+	return (r);
+}
+
 /* What a user may reach: its own nodes, and by grants. */
 static enum store_result
 list_reachable(struct list *l, size_t *n)
@@ -378,6 +417,12 @@ list_page(struct list *l)
 		break;
 	case AUTH_LIST_TRAFFIC:
 		r = list_traffic(l, &n);
+		break;
+	case AUTH_LIST_SITES:
+		r = list_sites(l, &n);
+		break;
+	case AUTH_LIST_DOMAINS:
+		r = list_domains(l, &n);
 		break;
 	case AUTH_LIST_REACHABLE:
 		r = list_reachable(l, &n);

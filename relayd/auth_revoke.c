@@ -107,6 +107,9 @@ auth_revoke_answer(uint32_t what, const char *id, const char *why,
 	struct pending	*p = pending_new(what, id, why);
 
 	auth_session_drop(what, id);
+	/* Of a change to a site there is a line already. */
+	if (what == REVOKE_SITE)
+		p->audit = 0;
 	p->answer = 1;
 	p->client = client;
 	strlcpy(p->text, text, sizeof(p->text));

@@ -50,6 +50,8 @@ static int	check_user(const union control_payload *);
 static int	check_token(const union control_payload *);
 static int	check_grant(const union control_payload *);
 static int	check_publish(const union control_payload *);
+static int	check_site(const union control_payload *);
+static int	check_domain(const union control_payload *);
 static int	check_limit(const union control_payload *);
 static int	check_traffic(const union control_payload *);
 static void	run_auth(struct control *);
@@ -117,6 +119,18 @@ static const struct control_request requests[] = {
 	    NULL },
 	{ CTL_PUBLISH_REMOVE, sizeof(struct ctl_name), check_name, run_auth,
 	    "unpublish" },
+	{ CTL_SITE_SET, sizeof(struct ctl_site), check_site, run_auth,
+	    "show" },
+	{ CTL_SITE_LIST, sizeof(struct ctl_site), check_site, run_auth,
+	    NULL },
+	{ CTL_SITE_REMOVE, sizeof(struct ctl_site), check_site, run_auth,
+	    "remove service" },
+	{ CTL_DOMAIN_ADD, sizeof(struct ctl_domain), check_domain, run_auth,
+	    "add domain" },
+	{ CTL_DOMAIN_LIST, sizeof(struct ctl_name), check_name, run_auth,
+	    NULL },
+	{ CTL_DOMAIN_REMOVE, sizeof(struct ctl_domain), check_domain,
+	    run_auth, "remove domain" },
 	{ CTL_USER_LIMIT, sizeof(struct ctl_limit), check_limit, run_auth,
 	    "limit user" },
 	{ CTL_NODE_LIMIT, sizeof(struct ctl_limit), check_limit, run_auth,
@@ -190,6 +204,20 @@ check_publish(const union control_payload *p)
 	    ROUTER_STR(p->publish.target) && ROUTER_STR(p->publish.from) &&
 	    ROUTER_STR(p->publish.email) && ROUTER_STR(p->publish.node) &&
 	    ROUTER_STR(p->publish.text));
+}
+
+static int
+check_site(const union control_payload *p)
+{
+	return (ROUTER_STR(p->site.node) && ROUTER_STR(p->site.service) &&
+	    ROUTER_STR(p->site.host) && ROUTER_STR(p->site.email));
+}
+
+static int
+check_domain(const union control_payload *p)
+{
+	return (ROUTER_STR(p->domain.name) && ROUTER_STR(p->domain.node) &&
+	    ROUTER_STR(p->domain.service) && ROUTER_STR(p->domain.email));
 }
 
 static int
@@ -298,7 +326,9 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 	case CTL_NODE:
 		if (!ROUTER_STR(p.node.name) || !ROUTER_STR(p.node.email) ||
 		    !ROUTER_STR(p.node.token_id) ||
-		    !ROUTER_STR(p.node.addr) || !ROUTER_STR(p.node.software))
+		    !ROUTER_STR(p.node.addr) ||
+		    !ROUTER_STR(p.node.software) ||
+		    !ROUTER_STR(p.node.host))
 			return (-1);
 		control_node(&p.node);
 		break;
@@ -306,6 +336,14 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		if (!check_publish(&p))
 			return (-1);
 		publish_state(&p.publish);
+		break;
+	case CTL_SITE:
+		if (!check_site(&p))
+			return (-1);
+		break;
+	case CTL_DOMAIN:
+		if (!check_domain(&p))
+			return (-1);
 		break;
 	case CTL_COPY:
 		break;
@@ -626,6 +664,7 @@ static void
 control_subject(const struct control *c, struct audit_event *a, char *what,
     size_t size)
 {
+	static const char *const	 access[] = SITE_ACCESS_NAMES;
 	const union control_payload	*p = &c->payload;
 
 	switch (c->req->type) {
@@ -686,6 +725,28 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		strlcpy(a->node, p->grant.node, sizeof(a->node));
 		snprintf(what, size, "of %s to %s", p->grant.email,
 		    p->grant.node);
+		break;
+	case CTL_SITE_SET:
+	case CTL_SITE_REMOVE:
+		strlcpy(a->node, p->site.node, sizeof(a->node));
+		snprintf(what, size, "%s%s%s", p->site.node,
+		    p->site.service[0] == '\0' ? "" : ":", p->site.service);
+		if (c->req->type == CTL_SITE_SET &&
+		    p->site.access < nitems(access)) {
+			strlcat(what, " http=", size);
+			strlcat(what, access[p->site.access], size);
+		}
+		break;
+	case CTL_DOMAIN_ADD:
+		strlcpy(a->node, p->domain.node, sizeof(a->node));
+		snprintf(what, size, "%.100s to %.40s%s%.40s%s",
+		    p->domain.name, p->domain.node,
+		    p->domain.service[0] == '\0' ? "" : ":",
+		    p->domain.service,
+		    p->domain.passthrough ? ", untouched" : "");
+		break;
+	case CTL_DOMAIN_REMOVE:
+		snprintf(what, size, "%.150s", p->domain.name);
 		break;
 	case CTL_UPGRADE:
 		strlcpy(what, "relayd", size);
