@@ -287,9 +287,9 @@ void		 site_session_gone(struct router_session *);
 void		 sites_end(const struct router_end *, uint32_t, const char *);
 /* See which names still lead to this node; then REVOKED goes to auth. */
 void		 sites_revoke(const struct revoke *, uint32_t);
-int		 site_recv_ask(struct proc_peer *, struct imsg *);
-int		 site_recv_answer(struct proc_peer *, struct imsg *);
-int		 site_recv_changed(struct proc_peer *, struct imsg *);
+int		 sites_recv_ask(struct proc_peer *, struct imsg *);
+int		 sites_recv_answer(struct proc_peer *, struct imsg *);
+int		 sites_recv_changed(struct proc_peer *, struct imsg *);
 /* How many there are, and what all take, bytes. */
 size_t		 sites_memory(size_t *);
 

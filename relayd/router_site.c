@@ -107,6 +107,7 @@ static TAILQ_HEAD(, site_wait)	 waits_by_age =
 				    TAILQ_HEAD_INITIALIZER(waits_by_age);
 static TAILQ_HEAD(, site_wait)	 unsent = TAILQ_HEAD_INITIALIZER(unsent);
 static uint32_t			 nwaits[PROC_INSTANCES_MAX];
+static int			 asked[PROC_INSTANCES_MAX];	/* ever */
 static TAILQ_HEAD(, site_job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
 static uint32_t			 last_wait, last_job;
 
@@ -370,6 +371,7 @@ sites_check(const char *node_id, uint32_t job)
 	return (n);
 }
 
+/* Who has asked for nothing goes by nothing. */
 static void
 sites_tell(const char *node_id)
 {
@@ -380,7 +382,7 @@ sites_tell(const char *node_id)
 	memset(&msg, 0, sizeof(msg));
 	strlcpy(msg.node_id, node_id, sizeof(msg.node_id));
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		if (router_listener(i) != NULL &&
+		if (router_listener(i) != NULL && asked[i] &&
 		    proc_send(router_listener(i), IMSG_SITES_CHANGED, 0, -1,
 		    &msg, sizeof(msg)) == -1 && router_may_log(&told))
 			log_warnx("listener %d takes nothing: it may go by "
@@ -488,6 +490,7 @@ sites_listener_down(int listener)
 {
 	struct site_wait	*w, *tmp;
 
+	asked[listener] = 0;
 	TAILQ_FOREACH_SAFE(w, &waits_by_age, by_age, tmp) {
 		if (w->listener != listener)
 			continue;
@@ -531,7 +534,7 @@ sites_memory(size_t *n)
 /* ---- messages ---- */
 
 int
-site_recv_ask(struct proc_peer *peer, struct imsg *imsg)
+sites_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct site_wait	*w;
 	struct site_ask		 ask;
@@ -541,6 +544,7 @@ site_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 	    !ROUTER_STR(ask.host) || ask.host[0] == '\0' ||
 	    ask.passthrough > 1)
 		return (-1);
+	asked[i] = 1;
 	w = wait_new(i, &ask);
 	w->their_id = imsg_get_id(imsg);
 	if (nwaits[i]++ >= WAITS_MAX)
@@ -563,7 +567,7 @@ site_valid(const struct site *s)
 }
 
 int
-site_recv_answer(struct proc_peer *peer, struct imsg *imsg)
+sites_recv_answer(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct router_site	*site;
 	struct site_wait	*w;
@@ -604,7 +608,7 @@ site_recv_answer(struct proc_peer *peer, struct imsg *imsg)
 }
 
 int
-site_recv_changed(struct proc_peer *peer, struct imsg *imsg)
+sites_recv_changed(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct sites_changed	 msg;
 
