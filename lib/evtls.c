@@ -270,6 +270,15 @@ evtls_close(struct evtls *c)
 }
 
 void
+evtls_shutdown(struct evtls *c)
+{
+	if (c->ending || c->closing || evtls_gone(c))
+		return;
+	c->ending = 1;
+	evtls_want_output(c);
+}
+
+void
 evtls_preface(struct evtls *c, ssize_t (*preface)(struct evtls *, void *,
     const uint8_t *, size_t), size_t max)
 {

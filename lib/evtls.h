@@ -116,9 +116,11 @@ int			 evtls_cert_times(const char *, time_t *, time_t *);
  * the caller's PEM, see evtls_system_ca) and, if pin is not NULL, in
  * exactly the key with this key id.  With a pin and no ca, chain and name
  * are not looked at: the pin decides alone.
+ * evtls_client_any: whoever it is, since somebody asked for that.
  */
 struct evtls_client	*evtls_client_new(const char *,
 			    const uint8_t *pin, char *, size_t);
+struct evtls_client	*evtls_client_any(char *, size_t);
 void			 evtls_client_free(struct evtls_client *);
 /* The system's CA file, read whole; malloced PEM or NULL. */
 char			*evtls_system_ca(void);
@@ -174,6 +176,11 @@ void		 evtls_deadline(struct evtls *, unsigned int);
  * latest.  Input is dropped from now on.
  */
 void		 evtls_close(struct evtls *);
+/*
+ * Send what output still gives and close_notify (in the clear, the end of
+ * TCP), and go on reading: this side has no more to say.
+ */
+void		 evtls_shutdown(struct evtls *);
 /* At once; takes NULL.  Safe inside the connection's own callbacks. */
 void		 evtls_free(struct evtls *);
 

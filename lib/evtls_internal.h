@@ -107,6 +107,7 @@ struct evtls {
 				 pulling : 1,	/* inside output */
 				 armed : 1,	/* wr waits for the socket */
 				 closing : 1,	/* evtls_close was called */
+				 ending : 1,	/* evtls_shutdown was called */
 				 notified : 1,	/* ... close_notify is out */
 				 shut : 1,	/* ... and all was sent */
 				 busy : 1,	/* a pass is under way */

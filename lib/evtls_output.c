@@ -38,6 +38,7 @@ static void		 output(struct evtls *);
 static int		 pull(struct evtls *);
 static int		 send_kept(struct evtls *);
 static ssize_t		 send_some(struct evtls *, const uint8_t *, size_t);
+static void		 output_end(struct evtls *);
 static void		 output_done(struct evtls *);
 static void		 arm(struct evtls *, int);
 
@@ -70,8 +71,12 @@ output(struct evtls *c)
 	}
 	/* More, but others first: the socket will wake us. */
 	arm(c, more || (c->ready && c->want));
-	if (!more && c->closing)
+	if (more)
+		return;
+	if (c->closing)
 		output_done(c);
+	else if (c->ending && c->ready && !c->want && !c->notified)
+		output_end(c);
 }
 
 /*
@@ -186,6 +191,19 @@ send_some(struct evtls *c, const uint8_t *buf, size_t len)
 	else
 		event_active(c->rd, EV_READ, 1);
 	return (-1);
+}
+
+/* The owner has no more and goes on reading. */
+static void
+output_end(struct evtls *c)
+{
+	c->notified = 1;
+	if (c->tls == NULL)
+		shutdown(c->fd, SHUT_WR);
+	else {
+		evtls_tls_close_notify(c);
+		(void)evtls_flush(c);
+	}
 }
 
 /* The owner has no more and wanted to close. */

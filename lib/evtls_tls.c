@@ -41,6 +41,8 @@
 void	tls_config_skip_private_key_check(struct tls_config *);
 
 static struct tls_config	*new_config(char *, size_t);
+static struct evtls_client	*new_client(const char *, const uint8_t *,
+				    char *, size_t);
 static ssize_t			 read_src(struct tls *, void *, size_t,
 				    void *);
 static ssize_t			 write_wire(struct tls *, const void *,
@@ -155,12 +157,24 @@ evtls_server_free(struct evtls_server *s)
 struct evtls_client *
 evtls_client_new(const char *ca, const uint8_t *pin, char *err, size_t errlen)
 {
-	struct evtls_client	*cl;
-
 	if (ca == NULL && pin == NULL) {
 		strlcpy(err, "no CA given", errlen);
 		return (NULL);
 	}
+	return (new_client(ca, pin, err, errlen));
+}
+
+struct evtls_client *
+evtls_client_any(char *err, size_t errlen)
+{
+	return (new_client(NULL, NULL, err, errlen));
+}
+
+static struct evtls_client *
+new_client(const char *ca, const uint8_t *pin, char *err, size_t errlen)
+{
+	struct evtls_client	*cl;
+
 	if (ca != NULL && evtls_key_count_certs(ca) <= 0) {
 		strlcpy(err, "the CA file holds no usable certificate",
 		    errlen);

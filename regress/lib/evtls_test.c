@@ -549,6 +549,17 @@ pin_and_ca(void **state)
 }
 
 static void
+anybody_if_asked_for(void **state)
+{
+	char	 err[200] = "";
+
+	connect_sides(server(expired, NULL, NULL), evtls_client_any(err,
+	    sizeof(err)), "any.example", 0);
+	until_ready();
+	assert_string_equal(err, "");
+}
+
+static void
 wrong_pin(void **state)
 {
 	char	is[100];
@@ -1280,6 +1291,72 @@ close_sends_all_and_tells_plain(void **state)
 	assert_int_equal(cl.why, EVTLS_CLOSED);
 }
 
+/* What the other side still has to say arrives. */
+static void
+half_close(void)
+{
+	cl.send = 100000;
+	sv.send = 3 * 1024 * 1024;
+	until_ready();
+	evtls_pause(sv.c);
+	evtls_shutdown(cl.c);
+	while (cl.got < sv.send && !cl.closed && !sv.closed)
+		pass();
+	idle(30);
+	assert_int_equal(cl.got, sv.send);
+	assert_int_equal(cl.closed + sv.closed, 0);
+	evtls_resume(sv.c);
+	until_closed(&sv);
+	assert_int_equal(sv.got, cl.send);
+	assert_int_equal(sv.why, EVTLS_EOF);
+	assert_int_equal(cl.closed, 0);
+	evtls_close(sv.c);
+	evtls_free(sv.c);
+	sv.c = NULL;
+	until_closed(&cl);
+}
+
+static void
+shutdown_goes_on_reading(void **state)
+{
+	standard_sides(ec, 1);
+	half_close();
+	assert_int_equal(cl.why, EVTLS_ERROR);	/* a cut, as we freed it */
+}
+
+static void
+shutdown_goes_on_reading_tls12(void **state)
+{
+	standard_sides(ec, 1);
+	SSL_set_max_proto_version(cl.c->ssl, TLS1_2_VERSION);
+	half_close();
+	assert_int_equal(cl.why, EVTLS_ERROR);
+}
+
+static void
+shutdown_goes_on_reading_plain(void **state)
+{
+	connect_sides(NULL, NULL, NULL, 1);
+	half_close();
+	assert_int_equal(cl.why, EVTLS_EOF);
+}
+
+static void
+shutdown_then_close(void **state)
+{
+	cl.send = 1000;
+	cl.close_after = 1;
+	standard_sides(ec, 1);
+	evtls_shutdown(cl.c);
+	until_closed(&sv);
+	assert_int_equal(sv.got, cl.send);
+	assert_int_equal(sv.why, EVTLS_EOF);
+	evtls_free(sv.c);
+	sv.c = NULL;
+	until_closed(&cl);
+	assert_int_equal(cl.why, EVTLS_CLOSED);
+}
+
 /* An answer in the middle of an upload must arrive. */
 static void
 close_does_not_reset(void **state)
@@ -1601,6 +1678,7 @@ main(void)
 		CASE(address_in_certificate),
 		CASE(pin_alone_decides),
 		CASE(pin_and_ca),
+		CASE(anybody_if_asked_for),
 		CASE(wrong_pin),
 		CASE(wrong_name),
 		CASE(unknown_ca),
@@ -1637,6 +1715,10 @@ main(void)
 		CASE(key_updates_are_bounded),
 		CASE(close_sends_all_and_tells),
 		CASE(close_sends_all_and_tells_plain),
+		CASE(shutdown_goes_on_reading),
+		CASE(shutdown_goes_on_reading_tls12),
+		CASE(shutdown_goes_on_reading_plain),
+		CASE(shutdown_then_close),
 		CASE(close_does_not_reset),
 		CASE(close_before_the_handshake),
 		CASE(close_is_bounded),
