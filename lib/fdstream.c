@@ -53,6 +53,8 @@ struct fdstream {
 	uint64_t		 given;		/* and to the sink */
 	uint8_t			*prefix;	/* to be sent first, or NULL */
 	size_t			 prefix_off, prefix_len;
+	/* The source's end is to be reported, and is none; or NULL. */
+	void			(*drained)(struct fdstream *, void *);
 	unsigned int		 asked : 1,	/* mux_ready; not yet drained */
 				 held : 1,	/* the source is not watched */
 				 ended : 1,	/* the sink knows the end */
@@ -234,6 +236,22 @@ fdstream_last(struct fdstream *f, uint16_t code)
 	return (n > 0 && write(f->fds.wfd, buf, n) == (ssize_t)n);
 }
 
+void
+fdstream_guard(struct fdstream *f, void (*drained)(struct fdstream *, void *))
+{
+	f->drained = drained;
+}
+
+void
+fdstream_release(struct fdstream *f)
+{
+	if (f->drained == NULL || f->over)
+		return;
+	f->drained = NULL;
+	f->asked = 1;
+	mux_ready(f->stream);
+}
+
 /* The stream is over already; early: not in order. */
 static void
 fdstream_close(struct fdstream *f, int early, uint16_t code, const char *text)
@@ -369,7 +387,10 @@ fdstream_pullv(struct mux_stream *s __unused, void *arg, struct iovec *iov,
 	/* A terminal that hung up fails with EIO: that is its end. */
 	if (n == 0 || (errno == EIO && f->fds.rtty)) {
 		event_del(f->fds.rev);
-		*more = MUX_LAST;
+		if (f->drained == NULL)
+			*more = MUX_LAST;
+		else
+			f->drained(f, f->arg);
 		return (0);
 	}
 	fdstream_fail(f, f->fds.rsock, errno);

@@ -82,9 +82,17 @@ void		 fdstream_meter(struct fdstream *, struct meter_flow *,
 		    struct meter_flow *);
 /*
  * fdstream_prefix: send these bytes before what the source says; to be called
- * right after fdstream_open, once.  0, or -1 without memory.
+ * right after fdstream_open or fdstream_new, once.  0, or -1 without memory.
  */
 int		 fdstream_prefix(struct fdstream *, const uint8_t *, size_t);
+/*
+ * fdstream_guard: the source's end does not tell whether all has come.  It is
+ * reported to the owner, who says by fdstream_release, now or later, that it
+ * is one in order, or by fdstream_kill that it is not.
+ */
+void		 fdstream_guard(struct fdstream *, void (*)(struct fdstream *,
+		    void *));
+void		 fdstream_release(struct fdstream *);
 /* Reset the stream, close the descriptors; closed() is called. */
 void		 fdstream_kill(struct fdstream *, uint16_t, const char *);
 struct mux_stream *fdstream_stream(struct fdstream *);

@@ -322,6 +322,77 @@ prefix_goes_first_and_does_not_wait(void **state __unused)
 	assert_true(a.closed == 1 && a.ended_well);
 }
 
+static int	 drained;
+
+static void
+on_drained(struct fdstream *f, void *arg)
+{
+	drained++;
+}
+
+static void
+guarded_end_waits_for_the_word(void **state __unused)
+{
+	char	 c;
+	int	 la, ta;
+
+	drained = 0;
+	open_stream(unix_pair, &la, &ta);
+	fdstream_guard(a.f, on_drained);
+	say(la, "all");
+	close(la);
+	expect(ta, "all");
+	passes(50);
+	assert_int_equal(drained, 1);
+	assert_int_equal(read(ta, &c, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	fdstream_release(a.f);
+	expect_end(ta);
+	close(ta);
+	passes(50);
+	assert_true(a.closed == 1 && a.ended_well);
+	assert_true(b.closed == 1 && b.ended_well);
+
+	/* The word may come before the end. */
+	open_stream(unix_pair, &la, &ta);
+	fdstream_guard(a.f, on_drained);
+	say(la, "more ");
+	fdstream_release(a.f);
+	expect(ta, "more ");
+	say(la, "and all");
+	close(la);
+	expect(ta, "and all");
+	expect_end(ta);
+	close(ta);
+	passes(50);
+	assert_int_equal(drained, 1);
+	assert_true(a.closed == 2 && a.ended_well);
+}
+
+static void
+guarded_end_that_is_none(void **state __unused)
+{
+	int	 la, ta;
+
+	drained = 0;
+	open_stream(tcp_pair, &la, &ta);
+	fdstream_guard(a.f, on_drained);
+	say(la, "not all");
+	expect(ta, "not all");
+	shutdown(la, SHUT_WR);
+	passes(50);
+	assert_int_equal(drained, 1);
+	assert_int_equal(a.closed + b.closed, 0);
+	/* The other direction goes on meanwhile. */
+	say(ta, "back");
+	expect(la, "back");
+	fdstream_kill(a.f, MUX_CODE_TARGET_RESET, "cut");
+	expect_reset(ta);
+	close(la);
+	close(ta);
+	assert_true(b.closed == 1 && !b.ended_well);
+}
+
 static void
 prefix_before_what_was_said_already(void **state __unused)
 {
@@ -812,6 +883,8 @@ main(void)
 		CASE(target_may_speak_first),
 		CASE(prefix_goes_first_and_does_not_wait),
 		CASE(prefix_before_what_was_said_already),
+		CASE(guarded_end_waits_for_the_word),
+		CASE(guarded_end_that_is_none),
 		CASE(half_close_of_the_local_end_passes),
 		CASE(half_close_of_the_target_passes),
 		CASE(write_and_close_at_once_loses_nothing),
