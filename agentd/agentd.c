@@ -59,9 +59,11 @@ static int	control_open(void);
 static void	agentd_reap(evutil_socket_t, short, void *);
 static void	send_conf(struct proc_peer *);
 static void	send_fd(struct proc_peer *, uint32_t, int);
-static void	send_ca(struct proc_peer *);
+static void	send_ca(struct proc_peer *, const char *);
+static void	send_backends(struct proc_peer *);
 static int	agentd_recv_sign(struct proc_peer *, struct imsg *);
 static int	agentd_recv_unix(struct proc_peer *, struct imsg *);
+static int	agentd_recv_backend(struct proc_peer *, struct imsg *);
 static void	secret_arg(char **, char *);
 
 /* What the command line says; it beats the environment and the files. */
@@ -75,6 +77,7 @@ static struct {
 	char	*proxy;
 	char	*helper;
 	char	*control;
+	char	*backend;
 	int	 plaintext;
 } flags;
 
@@ -94,6 +97,8 @@ static const struct proc_rule parent_rules[] = {
 	    agentd_recv_sign, 0, 0 },
 	{ IMSG_UNIX, PROC_TUNNEL, sizeof(struct connect_target),
 	    agentd_recv_unix, 0, 0 },
+	{ IMSG_BACKEND_UNIX, PROC_PROXY, sizeof(struct backend_ask),
+	    agentd_recv_backend, 0, 0 },
 };
 
 #define TO(kind)	(1U << (kind))
@@ -110,7 +115,8 @@ static struct proc_def agentd_defs[] = {
 	{ .kind = PROC_PROXY, .name = "proxy", .user = "_culvertpx",
 	    .peers = TO(PROC_TUNNEL), .rank = 2, .sandbox = SANDBOX_PROXY,
 	    .rules = proxy_rules, .start = proxy_start,
-	    .serve = proxy_serve, .peer_down = proxy_peer_down },
+	    .serve = proxy_serve, .peer_up = proxy_peer_up,
+	    .peer_down = proxy_peer_down },
 };
 
 static const struct proc_daemon agentd_daemon = {
@@ -122,10 +128,12 @@ static const struct proc_daemon agentd_daemon = {
 
 enum long_option {
 	OPT_RELAY = 256, OPT_NAME, OPT_TOKEN, OPT_TOKEN_FILE, OPT_CA, OPT_PIN,
-	OPT_PROXY, OPT_HELPER, OPT_CONTROL, OPT_PLAINTEXT, OPT_VERSION, OPT_HELP
+	OPT_PROXY, OPT_HELPER, OPT_CONTROL, OPT_PLAINTEXT, OPT_BACKEND,
+	OPT_VERSION, OPT_HELP
 };
 
 static const struct option	 longopts[] = {
+	{ "backend",		required_argument, NULL, OPT_BACKEND },
 	{ "relay",		required_argument, NULL, OPT_RELAY },
 	{ "relay-url",		required_argument, NULL, OPT_RELAY },
 	{ "name",		required_argument, NULL, OPT_NAME },
@@ -152,7 +160,7 @@ usage(void)
 	    "              [--token-file file] [--ca file] [--pin pin] "
 	    "[--allow-plaintext]\n"
 	    "              [--proxy url | --proxy-helper program] "
-	    "[--control socket]\n"
+	    "[--control socket]\n              [--backend url]\n"
 	    "       agentd status [-f file] [-j] [-s socket]\n"
 	    "       agentd login --relay url --name name [--ca file] "
 	    "[--pin pin]\n"
@@ -242,6 +250,9 @@ parse_options(int argc, char **argv, struct proc_options *opt)
 		case OPT_CONTROL:
 			config_string(&flags.control, optarg);
 			break;
+		case OPT_BACKEND:
+			config_string(&flags.backend, optarg);
+			break;
 		case OPT_PLAINTEXT:
 			flags.plaintext = 1;
 			break;
@@ -272,7 +283,9 @@ main(int argc, char **argv)
 		opt.verbose = LOG_LEVEL_DEBUG;
 	verbose = verbose_min = opt.verbose;
 	log_setverbose(verbose);
-	if (evtls_init() == -1)
+	/* proxy does that itself, for backends that want it: it takes memory. */
+	if ((opt.child == NULL || strcmp(opt.child, "proxy") != 0) &&
+	    evtls_init() == -1)
 		fatalx("TLS can't be set up");
 	if (opt.child != NULL)
 		proc_child(&agentd_daemon, &opt);
@@ -337,6 +350,7 @@ agentd_load(void)
 	if (from_environment->nrelays > 0)
 		config_relay(c, from_environment->relays[0]);
 	config_string(&c->control, from_environment->control);
+	config_string(&c->backend, from_environment->backend);
 	config_string(&c->name, from_environment->name);
 	config_string(&c->token, from_environment->token);
 	if (from_environment->ping_ms != 0)
@@ -347,6 +361,7 @@ agentd_load(void)
 	config_string(&c->ca, flags.ca);
 	config_string(&c->pin, flags.pin);
 	config_string(&c->control, flags.control);
+	config_string(&c->backend, flags.backend);
 	if (flags.helper != NULL)
 		config_helper(c, flags.helper);
 	if (flags.proxy != NULL)
@@ -530,8 +545,9 @@ send_conf(struct proc_peer *p)
 				proc_send(p, IMSG_CONF_RULE, 0, -1, &e->rule,
 				    sizeof(e->rule));
 		}
+		send_backends(p);
 	} else
-		send_ca(p);
+		send_ca(p, conf->ca_pem);
 	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
 }
 
@@ -549,14 +565,26 @@ send_fd(struct proc_peer *p, uint32_t type, int fd)
 }
 
 static void
-send_ca(struct proc_peer *p)
+send_backends(struct proc_peer *p)
+{
+	struct backend_entry	*b;
+
+	TAILQ_FOREACH(b, &conf->backends, entry) {
+		proc_send(p, IMSG_CONF_BACKEND, 0, -1, &b->backend,
+		    sizeof(b->backend));
+		send_ca(p, b->ca_pem);
+	}
+}
+
+static void
+send_ca(struct proc_peer *p, const char *pem)
 {
 	static struct conf_chunk	 c;
 	size_t				 total, off, n;
 
-	if (conf->ca_pem == NULL)
+	if (pem == NULL)
 		return;
-	total = strlen(conf->ca_pem);
+	total = strlen(pem);
 	for (off = 0; off < total; off += n) {
 		n = total - off;
 		if (n > sizeof(c.data))
@@ -564,7 +592,7 @@ send_ca(struct proc_peer *p)
 		memset(&c, 0, sizeof(c));
 		c.total = total;
 		c.len = n;
-		memcpy(c.data, conf->ca_pem + off, n);
+		memcpy(c.data, pem + off, n);
 		proc_send(p, IMSG_CONF_CA, 0, -1, &c, sizeof(c));
 	}
 }
@@ -618,5 +646,21 @@ agentd_recv_unix(struct proc_peer *p, struct imsg *imsg)
 	    memchr(c.user, '\0', sizeof(c.user)) == NULL)
 		return (-1);
 	unix_connect(p, imsg_get_id(imsg), &conf->rules, &c);
+	return (0);
+}
+
+/* For proxy, which may be nobody's group: one of the configuration, by name. */
+static int
+agentd_recv_backend(struct proc_peer *p, struct imsg *imsg)
+{
+	struct backend_ask	 ask;
+	struct backend_entry	*b;
+
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
+	    memchr(ask.name, '\0', sizeof(ask.name)) == NULL)
+		return (-1);
+	b = config_backend_find(conf, MUX_KIND_HTTP, ask.name);
+	unix_connect_backend(p, imsg_get_id(imsg), b == NULL ||
+	    b->backend.url.scheme != BACKEND_UNIX ? NULL : &b->backend);
 	return (0);
 }

@@ -23,8 +23,11 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "backend.h"
+#include "ctl.h"
 #include "egress.h"
 #include "evtls.h"
+#include "http_prologue.h"
 #include "mux_frame.h"
 #include "proc.h"
 #include "relay_url.h"
@@ -75,6 +78,16 @@ struct rule_entry {
 };
 TAILQ_HEAD(rules, rule_entry);
 
+struct backend_entry {
+	TAILQ_ENTRY(backend_entry) entry;
+	struct backend	 backend;
+	char		*ca;		/* of BACKEND_HTTPS: a file... */
+	char		*pin;
+	char		*ca_pem;	/* ...and by config_load its text, or
+					   the system's */
+};
+TAILQ_HEAD(backends, backend_entry);
+
 struct agentd_conf {
 	char		*relays[RELAYS_MAX];
 	int		 nrelays;
@@ -92,6 +105,9 @@ struct agentd_conf {
 	int		 log_facility;	/* of syslog(3); 0: daemon */
 	int		 log_level;
 	struct rules	 rules;
+	struct backends	 backends;
+	char		*backend;	/* a URL: the default one, whatever
+					   the file says */
 	/* filled in by config_load */
 	struct relay_url urls[RELAYS_MAX];
 	struct egress	 ways[RELAYS_MAX];	/* to each of them */
@@ -115,6 +131,12 @@ void		 config_relay(struct agentd_conf *, const char *);
 void		 config_proxy(struct agentd_conf *, const char *);
 void		 config_helper(struct agentd_conf *, const char *);
 
+/* A new one, NULL if there are BACKENDS_MAX, or one of this kind and name. */
+struct backend_entry *config_backend(struct agentd_conf *, uint32_t,
+		    const char *);
+struct backend_entry *config_backend_find(const struct agentd_conf *,
+		    uint32_t, const char *);
+
 /* Where that is for who runs this: 0, or -1 if there is no such place. */
 int		 config_control(char *, size_t);
 
@@ -128,7 +150,9 @@ enum imsg_type {
 	/* parent -> tunnel, proxy */
 	IMSG_CONF_BEGIN = PROC_IMSG_FIRST,	/* struct conf_begin */
 	IMSG_CONF_RELAY,	/* struct conf_relay */
-	IMSG_CONF_CA,		/* struct conf_chunk; to tunnel */
+	IMSG_CONF_CA,		/* struct conf_chunk; to tunnel; to proxy: of
+				   the backend before it */
+	IMSG_CONF_BACKEND,	/* struct backend; to proxy */
 	IMSG_CONF_RULE,		/* struct rule; to proxy */
 	IMSG_CONF_HELPER,	/* struct conf_end, fd; to proxy */
 	IMSG_CONF_CONTROL,	/* struct conf_end, fd: the control socket, to
@@ -143,8 +167,14 @@ enum imsg_type {
 	IMSG_CONNECT,		/* struct connect_target */
 	IMSG_CANCEL,		/* struct conf_end: never mind */
 	/* proxy, and for IMSG_UNIX the parent -> tunnel; same id */
-	IMSG_CONNECTED,		/* struct conf_end, fd */
-	IMSG_CONNECT_FAILED	/* struct connect_failed */
+	IMSG_CONNECTED,		/* struct connected, fd */
+	IMSG_CONNECT_FAILED,	/* struct connect_failed */
+	/* proxy -> tunnel: of a socket that is a bridge to TLS; same id */
+	IMSG_ENDED,		/* struct connect_failed; code 0: in order */
+	/* proxy -> tunnel: to be shown */
+	IMSG_BACKEND,		/* struct backend_state */
+	/* proxy -> parent, answered as IMSG_UNIX; id: proxy's */
+	IMSG_BACKEND_UNIX	/* struct backend_ask */
 };
 
 struct conf_begin {
@@ -197,16 +227,37 @@ struct connect_target {
 	char		 user[MUX_TEXT_MAX + 1];
 };
 
+struct connected {
+	uint32_t	 bridge;		/* its end is none before
+						   IMSG_ENDED says so */
+	uint32_t	 prologue_len;		/* of MUX_KIND_HTTP */
+	uint8_t		 prologue[HTTP_PROLOGUE_MAX];
+};
+
 struct connect_failed {
 	uint32_t	 code;			/* enum mux_code */
 	char		 text[MUX_TEXT_MAX + 1];
 };
 
+struct backend_state {
+	uint32_t	 index, count;		/* count 0: there are none */
+	struct ctl_agent_backend shown;
+};
+
+struct backend_ask {
+	char		 name[MUX_NODE_MAX + 1];	/* of http */
+};
+
 /* ---- the processes ---- */
 
-/* unix.c: the parent connects, if the rules say so. */
+/*
+ * unix.c: the parent connects, if the rules say so; and to a backend of the
+ * configuration.
+ */
 void	unix_connect(struct proc_peer *, uint32_t, const struct rules *,
 	    const struct connect_target *);
+void	unix_connect_backend(struct proc_peer *, uint32_t,
+	    const struct backend *);
 
 extern const struct proc_rule	 tunnel_rules[], proxy_rules[];
 extern const size_t		 tunnel_nrules, proxy_nrules;
@@ -218,6 +269,7 @@ void	tunnel_peer_up(struct proc_peer *);
 void	tunnel_peer_down(struct proc_peer *);
 void	proxy_start(void);
 void	proxy_serve(void);
+void	proxy_peer_up(struct proc_peer *);
 void	proxy_peer_down(struct proc_peer *);
 
 #endif /* AGENTD_H */

@@ -34,7 +34,6 @@
 #include "log.h"
 #include "login.h"
 
-static int	name_valid(const char *);
 static void	name_from_host(struct agentd_conf *);
 
 struct agentd_conf *
@@ -46,12 +45,24 @@ config_new(void)
 		fatal("configuration");
 	conf->streams_max = 4096;
 	TAILQ_INIT(&conf->rules);
+	TAILQ_INIT(&conf->backends);
 	return (conf);
+}
+
+static void
+backend_free(struct agentd_conf *conf, struct backend_entry *b)
+{
+	TAILQ_REMOVE(&conf->backends, b, entry);
+	free(b->ca);
+	free(b->pin);
+	free(b->ca_pem);
+	free(b);
 }
 
 void
 config_free(struct agentd_conf *conf)
 {
+	struct backend_entry	*b;
 	struct rule_entry	*e;
 
 	if (conf == NULL)
@@ -62,6 +73,9 @@ config_free(struct agentd_conf *conf)
 		TAILQ_REMOVE(&conf->rules, e, entry);
 		free(e);
 	}
+	while ((b = TAILQ_FIRST(&conf->backends)) != NULL)
+		backend_free(conf, b);
+	free(conf->backend);
 	free(conf->name);
 	if (conf->token != NULL)
 		freezero(conf->token, strlen(conf->token));
@@ -115,6 +129,8 @@ config_environment(struct agentd_conf *conf)
 		config_relay(conf, p);
 	if ((p = getenv("RELAY_URL")) != NULL && p[0] != '\0')
 		config_relay(conf, p);
+	if ((p = getenv("BACKEND_URL")) != NULL && p[0] != '\0')
+		config_string(&conf->backend, p);
 	if ((p = getenv("CULVERT_AGENTD_SOCKET")) != NULL && p[0] != '\0')
 		config_string(&conf->control, p);
 	if ((p = getenv("HTTP_NETWORK_RELAY_NAME")) != NULL && p[0] != '\0')
@@ -198,23 +214,105 @@ config_control(char *path, size_t size)
 	return (n < 0 || (size_t)n >= size ? -1 : 0);
 }
 
-/* ---- checks ---- */
+/* ---- backends ---- */
+
+struct backend_entry *
+config_backend_find(const struct agentd_conf *conf, uint32_t kind,
+    const char *name)
+{
+	struct backend_entry	*b;
+
+	TAILQ_FOREACH(b, &conf->backends, entry) {
+		if (b->backend.kind == kind &&
+		    strcmp(b->backend.name, name) == 0)
+			return (b);
+	}
+	return (NULL);
+}
+
+struct backend_entry *
+config_backend(struct agentd_conf *conf, uint32_t kind, const char *name)
+{
+	struct backend_entry	*b;
+	int			 n = 0;
+
+	TAILQ_FOREACH(b, &conf->backends, entry)
+		n++;
+	if (n >= BACKENDS_MAX || config_backend_find(conf, kind, name) !=
+	    NULL)
+		return (NULL);
+	if ((b = calloc(1, sizeof(*b))) == NULL)
+		fatal("configuration");
+	b->backend.kind = kind;
+	strlcpy(b->backend.name, name, sizeof(b->backend.name));
+	TAILQ_INSERT_TAIL(&conf->backends, b, entry);
+	return (b);
+}
+
+/* The one of the flag or the environment is as it is, without options. */
+static int
+backend_override(struct agentd_conf *conf)
+{
+	struct backend_entry	*b;
+	const char		*why;
+
+	if (conf->backend == NULL)
+		return (0);
+	if ((b = config_backend_find(conf, MUX_KIND_HTTP, "")) != NULL)
+		backend_free(conf, b);
+	if ((b = config_backend(conf, MUX_KIND_HTTP, "")) == NULL) {
+		log_warnx("backend: more than %d", BACKENDS_MAX);
+		return (-1);
+	}
+	if (backend_url_parse(conf->backend, &b->backend.url, &why) == 0)
+		return (0);
+	log_warnx("backend: %s", why);
+	return (-1);
+}
+
+/* Whom to believe that it is the backend. */
+static int
+backend_trust(struct backend_entry *b)
+{
+	struct evtls_client	*trust;
+	char			 err[256] = "TLS can't be set up";
+	char			 title[BACKEND_TITLE_MAX];
+
+	if (b->backend.url.scheme != BACKEND_HTTPS || b->backend.unverified)
+		return (0);
+	if (evtls_init() == -1 || (trust = login_trust(b->ca, b->pin,
+	    &b->ca_pem, err, sizeof(err))) == NULL) {
+		log_warnx("%s: %s", backend_title(&b->backend, title), err);
+		return (-1);
+	}
+	evtls_client_free(trust);
+	if (b->pin != NULL)
+		b->backend.has_pin = evtls_pin_parse(b->pin,
+		    b->backend.pin) == 0;
+	return (0);
+}
 
 static int
-name_valid(const char *name)
+backends_load(struct agentd_conf *conf)
 {
-	size_t	 i, len = strlen(name);
+	struct backend_entry	*b;
+	int			 bad;
 
-	if (len == 0 || len > MUX_NODE_MAX || name[0] == '-' ||
-	    name[len - 1] == '-' || strstr(name, "--") != NULL)
-		return (0);
-	for (i = 0; i < len; i++) {
-		if (!islower((unsigned char)name[i]) &&
-		    !isdigit((unsigned char)name[i]) && name[i] != '-')
-			return (0);
+	bad = backend_override(conf) == -1;
+	TAILQ_FOREACH(b, &conf->backends, entry) {
+		if (!bad && backend_trust(b) == -1)
+			bad = 1;
+		if (conf->name != NULL && b->backend.kind == MUX_KIND_HTTP &&
+		    b->backend.name[0] != '\0' && strlen(b->backend.name) +
+		    2 + strlen(conf->name) > MUX_NODE_MAX)
+			log_warnx("http service %s: %s--%s is too long for a "
+			    "host name: it takes a domain of its own",
+			    b->backend.name, b->backend.name, conf->name);
 	}
-	return (1);
+	return (bad ? -1 : 0);
 }
+
+/* ---- checks ---- */
 
 /* Without a name, the host's own, up to its first dot. */
 static void
@@ -271,7 +369,7 @@ config_load(struct agentd_conf *conf)
 		name_from_host(conf);
 	for (p = conf->name; p != NULL && *p != '\0'; p++)
 		*p = tolower((unsigned char)*p);
-	if (conf->name == NULL || !name_valid(conf->name)) {
+	if (conf->name == NULL || !backend_name_valid(conf->name)) {
 		log_warnx("name %s: a node's name is of a-z, 0-9 and single "
 		    "hyphens inside, at most %d characters",
 		    conf->name == NULL ? "" : conf->name, MUX_NODE_MAX);
@@ -286,6 +384,8 @@ config_load(struct agentd_conf *conf)
 		    conf->control, SOCKET_MAX - 1);
 		bad = 1;
 	}
+	if (backends_load(conf) == -1)
+		bad = 1;
 	if (conf->token == NULL) {
 		log_warnx("no token: agentd login asks for one; accessctl "
 		    "token create --scope node makes one");

@@ -52,13 +52,34 @@ static void	add_relay(const char *);
 static void	add_rule(int, int, int, const char *, const char *);
 static void	add_rule_unix(int, int, const char *);
 static struct rule *rule_new(int, int, int);
+static void	backend_begin(uint32_t, const char *, const char *);
+static int	backend_option(const char *, unsigned int);
+static void	backend_rewrite(const char *);
+static void	backend_ca(const char *);
+static void	backend_pin(const char *);
+static void	backend_health(const char *, const char *);
+static void	backend_announce(const char *);
+static void	backend_end(void);
 static int	parse_ports(const char *, uint16_t *, uint16_t *);
 
 #define HOST_CHARS	"abcdefghijklmnopqrstuvwxyz" \
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 static struct agentd_conf	*conf;
+static struct backend_entry	*backend;	/* of this line, or NULL */
+static unsigned int		 backend_seen;	/* its options */
 static int			 relays_cleared, nrules;
+
+#define OPTION_HOST	0x01
+#define OPTION_CA	0x02
+#define OPTION_PIN	0x04
+#define OPTION_VERIFY	0x08
+#define OPTION_HEALTH	0x10
+#define OPTION_ANNOUNCE	0x20
+#define OPTIONS_TRUST	(OPTION_CA | OPTION_PIN | OPTION_VERIFY)
+#define OPTIONS_HTTP	(OPTION_HOST | OPTION_HEALTH)
+
+#define HEALTH_MS	10000
 
 %}
 
@@ -69,7 +90,8 @@ static int			 relays_cleared, nrules;
 
 %token	INCLUDE RELAY NAME TOKEN FILENAME CA PIN ALLOW PLAINTEXT PING
 %token	INTERVAL LIMIT STREAMS PASS BLOCK QUICK TO PORT TCP UDP UNIX LOG
-%token	FACILITY PROXY HELPER CONTROL ERROR
+%token	FACILITY PROXY HELPER CONTROL HTTP TLS BACKEND SERVICE HOST KEEP
+%token	REWRITE NO VERIFY HEALTH EVERY ANNOUNCE ERROR
 %token	<text>	TEXT
 %type	<number> action quick kind
 %type	<text>	port
@@ -107,6 +129,15 @@ statement	: TEXT '=' TEXT {
 		| LOG TO TEXT			{ set_log($3, NULL); }
 		| LOG TO TEXT FACILITY TEXT	{ set_log($3, $5); }
 		| LOG TEXT			{ set_log_level($2); }
+		| HTTP BACKEND TEXT {
+			backend_begin(MUX_KIND_HTTP, NULL, $3);
+		} options			{ backend_end(); }
+		| HTTP SERVICE TEXT TEXT {
+			backend_begin(MUX_KIND_HTTP, $3, $4);
+		} options			{ backend_end(); }
+		| TLS SERVICE TEXT TEXT {
+			backend_begin(MUX_KIND_TLS, $3, $4);
+		} options			{ backend_end(); }
 		| action quick kind TO TEXT port {
 			add_rule($1, $2, $3, $5, $6);
 		}
@@ -116,6 +147,25 @@ statement	: TEXT '=' TEXT {
 		| action quick UNIX TO TEXT	{
 			add_rule_unix($1, $2, $5);
 		}
+		;
+
+options		: /* empty */
+		| options option
+		;
+
+option		: HOST KEEP {
+			(void)backend_option("host", OPTION_HOST);
+		}
+		| HOST REWRITE TEXT		{ backend_rewrite($3); }
+		| CA TEXT			{ backend_ca($2); }
+		| PIN TEXT			{ backend_pin($2); }
+		| NO VERIFY {
+			if (backend_option("no verify", OPTION_VERIFY) == 0)
+				backend->backend.unverified = 1;
+		}
+		| HEALTH TEXT			{ backend_health($2, NULL); }
+		| HEALTH TEXT EVERY TEXT	{ backend_health($2, $4); }
+		| ANNOUNCE TEXT			{ backend_announce($2); }
 		;
 
 action		: PASS		{ $$ = RULE_PASS; }
@@ -139,31 +189,43 @@ port		: /* empty */	{ $$ = NULL; }
 
 static const struct conflex_keyword keywords[] = {
 	{ "allow",	ALLOW },
+	{ "backend",	BACKEND },
 	{ "block",	BLOCK },
 	{ "ca",		CA },
 	{ "control",	CONTROL },
+	{ "every",	EVERY },
 	{ "facility",	FACILITY },
 	{ "file",	FILENAME },
+	{ "health",	HEALTH },
 	{ "helper",	HELPER },
+	{ "host",	HOST },
+	{ "http",	HTTP },
 	{ "include",	INCLUDE },
 	{ "interval",	INTERVAL },
+	{ "keep",	KEEP },
 	{ "limit",	LIMIT },
 	{ "log",	LOG },
 	{ "name",	NAME },
+	{ "no",		NO },
 	{ "pass",	PASS },
 	{ "pin",	PIN },
 	{ "ping",	PING },
 	{ "plaintext",	PLAINTEXT },
 	{ "port",	PORT },
 	{ "proxy",	PROXY },
+	{ "proxy-protocol", ANNOUNCE },
 	{ "quick",	QUICK },
 	{ "relay",	RELAY },
+	{ "rewrite",	REWRITE },
+	{ "service",	SERVICE },
 	{ "streams",	STREAMS },
 	{ "tcp",	TCP },
+	{ "tls",	TLS },
 	{ "to",		TO },
 	{ "token",	TOKEN },
 	{ "udp",	UDP },
 	{ "unix",	UNIX },
+	{ "verify",	VERIFY },
 };
 
 static int
@@ -405,6 +467,145 @@ add_rule_unix(int action, int quick, const char *path)
 	else if (strlcpy(r->host, path, sizeof(r->host)) >=
 	    sizeof(sun.sun_path))
 		conflex_error("unix %s: too long for a Unix socket", path);
+}
+
+/* ---- backends ---- */
+
+/* name NULL: the default one. */
+static void
+backend_begin(uint32_t kind, const char *name, const char *url)
+{
+	struct backend_url	 u;
+	const char		*why, *what = mux_kind_name(kind);
+	int			 r;
+
+	backend = NULL;
+	backend_seen = 0;
+	if (name != NULL && !backend_name_valid(name)) {
+		conflex_error("%s service %s: a name is of a-z, 0-9 and "
+		    "single hyphens inside, at most %d characters", what, name,
+		    MUX_NODE_MAX);
+		return;
+	}
+	r = kind == MUX_KIND_TLS ? backend_url_parse_tcp(url, &u, &why) :
+	    backend_url_parse(url, &u, &why);
+	if (r == -1) {
+		/* There may be a password in it. */
+		if (strchr(url, '@') != NULL)
+			url = "url";
+		conflex_error("%s: %s", url, why);
+		return;
+	}
+	if (config_backend_find(conf, kind, name == NULL ? "" : name) !=
+	    NULL) {
+		conflex_error("%s %s%s: there is one already", what,
+		    name == NULL ? "backend" : "service ",
+		    name == NULL ? "" : name);
+		return;
+	}
+	if ((backend = config_backend(conf, kind, name == NULL ? "" :
+	    name)) == NULL) {
+		conflex_error("backends: at most %d", BACKENDS_MAX);
+		return;
+	}
+	backend->backend.url = u;
+}
+
+/* -1: without a backend that is good there are no options. */
+static int
+backend_option(const char *what, unsigned int option)
+{
+	if (backend == NULL)
+		return (-1);
+	if (backend_seen & option) {
+		conflex_error("%s: given twice", what);
+		return (-1);
+	}
+	backend_seen |= option;
+	return (0);
+}
+
+static void
+backend_rewrite(const char *host)
+{
+	struct http_str	 text = { host, strlen(host) };
+	char		 name[HTTP_HOST_MAX];
+	uint16_t	 port;
+
+	if (backend_option("host", OPTION_HOST) == -1)
+		return;
+	if (http_hostport(&text, name, &port) == -1 ||
+	    strlcpy(backend->backend.rewrite, host,
+	    sizeof(backend->backend.rewrite)) >=
+	    sizeof(backend->backend.rewrite))
+		conflex_error("host rewrite %s: not a host, with or without "
+		    "a port", host);
+}
+
+static void
+backend_ca(const char *file)
+{
+	if (backend_option("ca", OPTION_CA) == 0)
+		set_path(&backend->ca, file, "ca");
+}
+
+static void
+backend_pin(const char *pin)
+{
+	if (backend_option("pin", OPTION_PIN) == 0)
+		set_string(&backend->pin, pin, "pin");
+}
+
+static void
+backend_health(const char *target, const char *every)
+{
+	struct http_str	 text = { target, strlen(target) };
+	uint64_t	 ms = HEALTH_MS;
+
+	if (backend_option("health", OPTION_HEALTH) == -1)
+		return;
+	if (target[0] != '/' || !http_str_is_target(&text) ||
+	    strlcpy(backend->backend.health, target,
+	    sizeof(backend->backend.health)) >=
+	    sizeof(backend->backend.health))
+		conflex_error("health %s: a path, which begins with a slash, "
+		    "of at most %d characters", target, BACKEND_PATH_MAX - 1);
+	if (every != NULL && (conflex_time(every, &ms) == -1 || ms < 1000 ||
+	    ms > 3600 * 1000))
+		conflex_error("every %s: from 1s to 1h", every);
+	backend->backend.health_ms = ms;
+}
+
+static void
+backend_announce(const char *version)
+{
+	if (backend_option("proxy-protocol", OPTION_ANNOUNCE) == -1)
+		return;
+	if (strcmp(version, "v1") == 0)
+		backend->backend.announce = 1;
+	else if (strcmp(version, "v2") == 0)
+		backend->backend.announce = 2;
+	else
+		conflex_error("proxy-protocol %s: v1 or v2", version);
+}
+
+static void
+backend_end(void)
+{
+	if (backend == NULL)
+		return;
+	if (backend->backend.kind == MUX_KIND_TLS &&
+	    backend_seen & (OPTIONS_HTTP | OPTIONS_TRUST))
+		conflex_error("tls service: what is passed on unread has no "
+		    "option but proxy-protocol");
+	else if (backend->backend.url.scheme != BACKEND_HTTPS &&
+	    backend_seen & OPTIONS_TRUST)
+		conflex_error("ca, pin and no verify are for https:// only");
+	else if (backend_seen & OPTION_VERIFY &&
+	    backend_seen & (OPTION_CA | OPTION_PIN))
+		conflex_error("no verify: there is a ca or a pin to verify "
+		    "by");
+	backend = NULL;
 }
 
 int

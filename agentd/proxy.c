@@ -18,11 +18,12 @@
  * The proxy process: resolves names and connects, to the relay and to
  * targets, as far as the policy of this device allows, and hands the
  * connected sockets to the tunnel.  It sees neither the token nor a byte of
- * what flows.
+ * what flows, but for backends that speak TLS: for those it stays between.
  */
 
 #include "compat.h"
 
+#include <sys/resource.h>
 #include <sys/tree.h>
 
 #include <imsg.h>
@@ -31,16 +32,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agentd.h"
 #include "dial.h"
 #include "egress_dial.h"
 #include "link.h"
 #include "log.h"
 #include "log_limit.h"
+#include "proxy.h"
 #include "proxy_policy.h"
-
-#define CONNECT_TIMEOUT_MS	15000
-#define CONNECTS_MAX		4096	/* under way at once */
 
 /* A connection that the tunnel asked for and that is not there yet. */
 struct job {
@@ -86,13 +84,16 @@ static void	job_free(struct job *);
 static int	job_filter(void *, const struct sockaddr *);
 static void	job_done(struct dial *, void *, int, enum dial_error,
 		    const char *);
-static void	job_fail(uint32_t, uint16_t, const char *);
 
 const struct proc_rule proxy_rules[] = {
 	{ IMSG_CONF_BEGIN, PROC_PARENT, sizeof(struct conf_begin),
 	    proxy_recv_begin, 0, 0 },
 	{ IMSG_CONF_RELAY, PROC_PARENT, sizeof(struct conf_relay),
 	    proxy_recv_relay, 0, 0 },
+	{ IMSG_CONF_BACKEND, PROC_PARENT, sizeof(struct backend),
+	    backends_recv, 0, 0 },
+	{ IMSG_CONF_CA, PROC_PARENT, sizeof(struct conf_chunk),
+	    backends_recv_ca, 0, 0 },
 	{ IMSG_CONF_HELPER, PROC_PARENT, sizeof(struct conf_end),
 	    proxy_recv_helper, 0, 1 },
 	{ IMSG_CONF_RULE, PROC_PARENT, sizeof(struct rule),
@@ -105,17 +106,28 @@ const struct proc_rule proxy_rules[] = {
 	    proxy_recv_connect, 0, 0 },
 	{ IMSG_CANCEL, PROC_TUNNEL, sizeof(struct conf_end),
 	    proxy_recv_cancel, 0, 0 },
+	{ IMSG_CONNECTED, PROC_PARENT, sizeof(struct connected),
+	    reach_recv_connected, 0, 1 },
+	{ IMSG_CONNECT_FAILED, PROC_PARENT, sizeof(struct connect_failed),
+	    reach_recv_failed, 0, 0 },
 };
 const size_t proxy_nrules = nitems(proxy_rules);
 
 void
 proxy_start(void)
 {
+	struct rlimit	 rl;
+
 	/* What name resolution reads, again for each name. */
 	proc_allow("/etc", SANDBOX_READ);
 	proc_allow("/run/systemd/resolve", SANDBOX_READ);
 	proc_allow("/run/resolvconf", SANDBOX_READ);
 	proc_chroot("/");
+	/* A bridge to a backend takes two. */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
 	if (dial_init(proc_base()) == -1)
 		fatalx("names can't be resolved");
 }
@@ -123,6 +135,14 @@ proxy_start(void)
 void
 proxy_serve(void)
 {
+	backends_serve();
+}
+
+void
+proxy_peer_up(struct proc_peer *peer)
+{
+	if (proc_peer_kind(peer) == PROC_TUNNEL)
+		backends_tunnel_up();
 }
 
 /* A tunnel that is gone wants nothing any more. */
@@ -135,6 +155,7 @@ proxy_peer_down(struct proc_peer *peer)
 		return;
 	RB_FOREACH_SAFE(j, job_tree, &jobs, tmp)
 		job_free(j);
+	backends_tunnel_down();
 }
 
 /* ---- configuration ---- */
@@ -148,6 +169,7 @@ proxy_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	log_setverbose(begin.verbose);
 	next_nrules = next_nrelays = 0;
+	backends_begin();
 	return (0);
 }
 
@@ -199,7 +221,7 @@ proxy_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	nrules = next_nrules;
 	memcpy(relays, next_relays, sizeof(relays));
 	nrelays = next_nrelays;
-	return (0);
+	return (backends_end());
 }
 
 /* ---- connecting ---- */
@@ -213,7 +235,7 @@ proxy_recv_dial(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &d, sizeof(d)) == -1)
 		return (-1);
 	if (d.relay >= nrelays)
-		job_fail(imsg_get_id(imsg), MUX_CODE_INTERNAL,
+		proxy_fail(imsg_get_id(imsg), MUX_CODE_INTERNAL,
 		    "no such relay in the configuration");
 	else
 		job_relay(imsg_get_id(imsg), &relays[d.relay]);
@@ -225,18 +247,24 @@ proxy_recv_connect(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct connect_target	 c;
 	char			 target[MUX_TARGET_LEN];
+	int			 backend;
 
-	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
-	    (c.kind != MUX_KIND_TCP && c.kind != MUX_KIND_UDP) ||
-	    c.port == 0 || c.port > UINT16_MAX ||
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1)
+		return (-1);
+	backend = c.kind == MUX_KIND_HTTP || c.kind == MUX_KIND_TLS;
+	if ((!backend && c.kind != MUX_KIND_TCP && c.kind != MUX_KIND_UDP) ||
+	    backend != (c.port == 0) || c.port > UINT16_MAX ||
 	    memchr(c.host, '\0', sizeof(c.host)) == NULL ||
 	    memchr(c.client, '\0', sizeof(c.client)) == NULL ||
 	    memchr(c.user, '\0', sizeof(c.user)) == NULL ||
-	    c.host[0] == '\0')
+	    (!backend && c.host[0] == '\0'))
 		return (-1);
 	log_debug("%s from %s asks for %s", c.user, c.client,
 	    mux_target(c.kind, c.host, c.port, target));
-	job_new(imsg_get_id(imsg), c.kind, c.host, c.port);
+	if (backend)
+		visit_new(imsg_get_id(imsg), &c);
+	else
+		job_new(imsg_get_id(imsg), c.kind, c.host, c.port);
 	return (0);
 }
 
@@ -248,6 +276,8 @@ proxy_recv_cancel(struct proc_peer *peer, struct imsg *imsg)
 	key.id = imsg_get_id(imsg);
 	if ((j = RB_FIND(job_tree, &jobs, &key)) != NULL)
 		job_free(j);
+	else if (!visit_cancel(key.id))
+		(void)bridge_cancel(key.id);
 	return (0);
 }
 
@@ -258,7 +288,7 @@ job_make(uint32_t id, uint32_t kind, const char *host, uint16_t port)
 	struct job	*j;
 
 	if (njobs >= CONNECTS_MAX || (j = calloc(1, sizeof(*j))) == NULL) {
-		job_fail(id, MUX_CODE_LIMIT,
+		proxy_fail(id, MUX_CODE_LIMIT,
 		    "too many connections are being made");
 		return (NULL);
 	}
@@ -267,7 +297,7 @@ job_make(uint32_t id, uint32_t kind, const char *host, uint16_t port)
 	j->port = port;
 	if ((j->host = strdup(host)) == NULL ||
 	    RB_INSERT(job_tree, &jobs, j) != NULL) {
-		job_fail(id, MUX_CODE_INTERNAL, "no memory");
+		proxy_fail(id, MUX_CODE_INTERNAL, "no memory");
 		free(j->host);
 		free(j);
 		return (NULL);
@@ -294,7 +324,7 @@ job_new(uint32_t id, uint32_t kind, const char *host, uint16_t port)
 	cfg.done = job_done;
 	cfg.arg = j;
 	if ((j->dial = dial_new(&cfg)) == NULL) {
-		job_fail(id, MUX_CODE_INTERNAL, "no memory");
+		proxy_fail(id, MUX_CODE_INTERNAL, "no memory");
 		job_free(j);
 	}
 }
@@ -319,7 +349,7 @@ job_relay(uint32_t id, const struct conf_relay *relay)
 	cfg.done = job_through;
 	cfg.arg = j;
 	if ((j->way = egress_dial_new(&cfg)) == NULL) {
-		job_fail(id, MUX_CODE_INTERNAL, "no memory");
+		proxy_fail(id, MUX_CODE_INTERNAL, "no memory");
 		job_free(j);
 	}
 }
@@ -343,8 +373,8 @@ job_filter(void *arg, const struct sockaddr *sa)
 	return (policy_pass(rules, nrules, j->kind, j->host, sa, j->port));
 }
 
-static void
-job_fail(uint32_t id, uint16_t code, const char *text)
+void
+proxy_fail(uint32_t id, uint16_t code, const char *text)
 {
 	struct connect_failed	 f;
 
@@ -355,51 +385,56 @@ job_fail(uint32_t id, uint16_t code, const char *text)
 	    &f, sizeof(f));
 }
 
-/* What a stream is told. */
-static const uint16_t	 codes[] = {
-	[DIAL_NO_HOST] = MUX_CODE_UNREACHABLE,
-	[DIAL_REFUSED] = MUX_CODE_REFUSED,
-	[DIAL_UNREACHABLE] = MUX_CODE_UNREACHABLE,
-	[DIAL_TIMEOUT] = MUX_CODE_TIMEOUT,
-	[DIAL_DENIED] = MUX_CODE_DENIED,
-	[DIAL_LOCAL] = MUX_CODE_INTERNAL
-};
+uint16_t
+proxy_code(int error)
+{
+	static const uint16_t	 codes[] = {
+		[DIAL_NO_HOST] = MUX_CODE_UNREACHABLE,
+		[DIAL_REFUSED] = MUX_CODE_REFUSED,
+		[DIAL_UNREACHABLE] = MUX_CODE_UNREACHABLE,
+		[DIAL_TIMEOUT] = MUX_CODE_TIMEOUT,
+		[DIAL_DENIED] = MUX_CODE_DENIED,
+		[DIAL_LOCAL] = MUX_CODE_INTERNAL
+	};
+
+	return (codes[error]);
+}
 
 static void
 job_done(struct dial *d, void *arg, int fd, enum dial_error error,
     const char *text)
 {
-	struct conf_end	 end = { 0 };
+	struct connected done = { 0 };
 	struct job	*j = arg;
 	char		 target[MUX_TARGET_LEN];
 
 	j->dial = NULL;
 	if (fd != -1)
 		(void)proc_send(proc_peer(PROC_TUNNEL, 0), IMSG_CONNECTED,
-		    j->id, fd, &end, sizeof(end));
+		    j->id, fd, &done, sizeof(done));
 	else if (error == DIAL_DENIED) {
 		if (log_limit_may(&blocked, link_now() / 1000, NULL))
 			log_info("target %s: blocked by the rules of "
 			    "agentd.conf", mux_target(j->kind, j->host,
 			    j->port, target));
-		job_fail(j->id, MUX_CODE_DENIED,
+		proxy_fail(j->id, MUX_CODE_DENIED,
 		    "the device's own rules block this target");
 	} else
-		job_fail(j->id, codes[error], text);
+		proxy_fail(j->id, proxy_code(error), text);
 	job_free(j);
 }
 
 static void
 job_through(void *arg, int fd, enum dial_error error, const char *text)
 {
-	struct conf_end	 end = { 0 };
+	struct connected done = { 0 };
 	struct job	*j = arg;
 
 	j->way = NULL;
 	if (fd != -1)
 		(void)proc_send(proc_peer(PROC_TUNNEL, 0), IMSG_CONNECTED,
-		    j->id, fd, &end, sizeof(end));
+		    j->id, fd, &done, sizeof(done));
 	else
-		job_fail(j->id, codes[error], text);
+		proxy_fail(j->id, proxy_code(error), text);
 	job_free(j);
 }

@@ -41,6 +41,7 @@ extern struct mux_budget	 budget;
 void	 target_open(struct mux_stream *, const struct mux_open *);
 int	 target_recv_connected(struct proc_peer *, struct imsg *);
 int	 target_recv_failed(struct proc_peer *, struct imsg *);
+int	 target_recv_ended(struct proc_peer *, struct imsg *);
 /* proxy is gone: what it was connecting will not be. */
 void	 targets_proxy_gone(void);
 /* Fill in what concerns streams: open ones, totals. */
@@ -59,6 +60,7 @@ void	 tunnel_state(struct ctl_agent *);
 /* The event loop is about to run. */
 void	 status_serve(void);
 int	 status_recv_control(struct proc_peer *, struct imsg *);
+int	 status_recv_backend(struct proc_peer *, struct imsg *);
 /* "up", "failed" or "ended": a relay, the way to it, and why. */
 void	 status_note(const char *, const char *, const char *, const char *);
 

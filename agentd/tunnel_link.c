@@ -52,6 +52,12 @@ struct served {
 	uint64_t		 since;		/* us */
 	int64_t			 at;		/* the same, s since 1970 */
 	uint16_t		 kind;
+	/* Of a bridge to TLS: its end is none before proxy says so. */
+	int			 bridge;
+	int			 drained;	/* all that came is sent */
+	int			 told;		/* proxy has said, that... */
+	uint16_t		 end_code;	/* 0: it is in order */
+	char			*end_text;	/* or NULL */
 	char			*user, *client, *target;
 };
 
@@ -80,8 +86,11 @@ static void	target_unconnected(struct served *, const char *);
 static void	target_free(struct served *);
 static void	waiting_reset(struct mux_stream *, void *, uint16_t,
 		    const char *);
+static void	target_cancel(const struct served *);
 static int	target_ask(uint32_t, const struct mux_open *);
-static int	target_serve(struct served *, int);
+static int	target_serve(struct served *, int, const struct connected *);
+static void	target_drained(struct fdstream *, void *);
+static void	target_end(struct served *);
 static void	target_closed(struct fdstream *, void *, uint16_t,
 		    const char *);
 static void	target_dgram_closed(struct dgramstream *, void *, uint16_t,
@@ -104,14 +113,17 @@ target_open(struct mux_stream *s, const struct mux_open *open)
 {
 	struct served	*t;
 	int		 path = open->kind == MUX_KIND_UNIX;
+	int		 backend = open->kind == MUX_KIND_HTTP ||
+			    open->kind == MUX_KIND_TLS;
 
 	if (open->kind != MUX_KIND_TCP && open->kind != MUX_KIND_UDP &&
-	    !path) {
+	    !path && !backend) {
 		mux_reset(s, MUX_CODE_UNSUPPORTED,
 		    "this agentd does not serve this kind of stream");
 		return;
 	}
-	if (open->host[0] == '\0' || path != (open->port == 0) ||
+	if ((open->host[0] == '\0' && open->kind != MUX_KIND_HTTP) ||
+	    (path || backend) != (open->port == 0) ||
 	    (path && open->host[0] != '/')) {
 		mux_reset(s, MUX_CODE_PROTOCOL, "no target");
 		return;
@@ -215,6 +227,7 @@ target_free(struct served *t)
 	free(t->user);
 	free(t->client);
 	free(t->target);
+	free(t->end_text);
 	free(t);
 }
 
@@ -222,17 +235,25 @@ static void
 waiting_reset(struct mux_stream *s, void *arg, uint16_t code,
     const char *text)
 {
-	struct conf_end	 end = { 0 };
 	struct served	*t = arg;
+
+	target_cancel(t);
+	target_unconnected(t, text);
+}
+
+/* proxy need not go on. */
+static void
+target_cancel(const struct served *t)
+{
+	struct conf_end	 end = { 0 };
 
 	(void)proc_send(proc_peer(PROC_PROXY, 0), IMSG_CANCEL, t->id, -1,
 	    &end, sizeof(end));
-	target_unconnected(t, text);
 }
 
 /* The target's socket becomes the stream's end; -1 without memory. */
 static int
-target_serve(struct served *t, int fd)
+target_serve(struct served *t, int fd, const struct connected *c)
 {
 	struct mux_stream	*s = t->stream;
 
@@ -242,17 +263,25 @@ target_serve(struct served *t, int fd)
 	else
 		t->bytes = fdstream_new(proc_base(), fd, fd, s, &target_ops,
 		    t);
-	return (t->datagrams == NULL && t->bytes == NULL ? -1 : 0);
+	if (t->datagrams == NULL && t->bytes == NULL)
+		return (-1);
+	t->bridge = c->bridge;
+	if (t->bridge)
+		fdstream_guard(t->bytes, target_drained);
+	return (0);
 }
 
 int
 target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 {
+	struct connected	 c;
 	struct mux_stream	*s;
 	struct served		*t;
 	int			 fd;
 
-	if ((fd = imsg_get_fd(imsg)) == -1)
+	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 ||
+	    c.prologue_len > sizeof(c.prologue) ||
+	    (fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
 	if (tunnel_is_dial(imsg_get_id(imsg))) {
 		tunnel_dialled(imsg_get_id(imsg), fd, 0, NULL);
@@ -264,7 +293,12 @@ target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 		return (0);
 	}
 	s = t->stream;
-	if (target_serve(t, fd) == -1) {
+	if ((c.prologue_len > 0) != (t->kind == MUX_KIND_HTTP) ||
+	    (c.bridge && t->kind != MUX_KIND_HTTP)) {
+		close(fd);
+		return (-1);
+	}
+	if (target_serve(t, fd, &c) == -1) {
 		close(fd);
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
 		target_unconnected(t, "no memory");
@@ -275,6 +309,11 @@ target_recv_connected(struct proc_peer *peer, struct imsg *imsg)
 	nstreams++;
 	nstreams_total++;
 	log_verbose("stream %u: up: %s", t->id, target_who(t));
+	if (c.prologue_len > 0 && fdstream_prefix(t->bytes, c.prologue,
+	    c.prologue_len) == -1) {
+		fdstream_kill(t->bytes, MUX_CODE_LIMIT, "no memory");
+		return (0);
+	}
 	mux_accept(s);
 	return (0);
 }
@@ -300,10 +339,62 @@ target_recv_failed(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+/* ---- a bridge's end ---- */
+
+int
+target_recv_ended(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct connect_failed	 f;
+	struct served		 key, *t;
+
+	if (imsg_get_data(imsg, &f, sizeof(f)) == -1 ||
+	    f.code > UINT16_MAX ||
+	    memchr(f.text, '\0', sizeof(f.text)) == NULL)
+		return (-1);
+	key.id = imsg_get_id(imsg);
+	if ((t = RB_FIND(target_all, &targets, &key)) == NULL)
+		return (0);		/* it was reset */
+	if (!t->bridge || t->told)
+		return (-1);
+	t->told = 1;
+	t->end_code = f.code;
+	t->end_text = strdup(f.text);
+	target_end(t);
+	return (0);
+}
+
+static void
+target_drained(struct fdstream *fs, void *arg)
+{
+	struct served	*t = arg;
+
+	t->drained = 1;
+	target_end(t);
+}
+
+/* Both have to have come: the last byte, and what that means. */
+static void
+target_end(struct served *t)
+{
+	if (!t->told || !t->drained)
+		return;
+	if (t->end_code == 0)
+		fdstream_release(t->bytes);
+	else
+		fdstream_kill(t->bytes, t->end_code, t->end_text);
+}
+
 void
 targets_proxy_gone(void)
 {
 	struct served	*t, *tmp;
+
+	/* Bridges went with it. */
+	RB_FOREACH_SAFE(t, target_all, &targets, tmp) {
+		if (t->bridge && !t->told)
+			fdstream_kill(t->bytes, MUX_CODE_TARGET_RESET,
+			    "the device's proxy process has ended");
+	}
 
 	RB_FOREACH_SAFE(t, target_tree, &waiting, tmp) {
 		mux_reset(t->stream, MUX_CODE_INTERNAL,
@@ -316,10 +407,14 @@ static void
 target_closed(struct fdstream *fs, void *arg, uint16_t code,
     const char *text)
 {
+	struct served	*t = arg;
 	uint64_t	 in, out;
 
+	/* A bridge can't see by its socket that this was no end in order. */
+	if (t->bridge && !t->told && text != NULL)
+		target_cancel(t);
 	fdstream_bytes(fs, &in, &out);
-	target_down(arg, in, out, code, text);
+	target_down(t, in, out, code, text);
 }
 
 static void

@@ -42,6 +42,7 @@ static void	status_go_on(struct control *);
 static void	run_status(struct control *);
 static void	run_tries(struct control *);
 static void	run_streams(struct control *);
+static void	run_backends(struct control *);
 
 static const struct control_ops status_ops = {
 	.take = status_take, .go_on = status_go_on,
@@ -53,11 +54,14 @@ static const struct control_request requests[] = {
 	{ CTL_AGENT_STATUS, run_status },
 	{ CTL_AGENT_TRIES, run_tries },
 	{ CTL_AGENT_STREAMS, run_streams },
+	{ CTL_AGENT_BACKENDS, run_backends },
 };
 
 /* A ring: the oldest is at ntries once it is full. */
 static struct ctl_agent_try	 tries[TRIES_MAX];
 static size_t			 ntries;
+static struct ctl_agent_backend	 backends[BACKENDS_MAX];
+static size_t			 nbackends;
 static int64_t			 started;
 static uint64_t			 times_up, times_failed;
 
@@ -76,6 +80,20 @@ status_recv_control(struct proc_peer *peer, struct imsg *imsg)
 	if ((fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
 	control_listen(fd);
+	return (0);
+}
+
+int
+status_recv_backend(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct backend_state	 st;
+
+	if (imsg_get_data(imsg, &st, sizeof(st)) == -1 ||
+	    st.count > BACKENDS_MAX || (st.count > 0 && st.index >= st.count))
+		return (-1);
+	nbackends = st.count;
+	if (st.count > 0)
+		backends[st.index] = st.shown;
 	return (0);
 }
 
@@ -136,6 +154,17 @@ run_tries(struct control *c)
 	for (i = ntries < TRIES_MAX ? 0 : ntries - TRIES_MAX; i < ntries; i++)
 		control_send(c, CTL_AGENT_TRY, &tries[i % TRIES_MAX],
 		    sizeof(tries[0]));
+	control_done(c, CTL_CODE_OK, "");
+}
+
+static void
+run_backends(struct control *c)
+{
+	size_t	 i;
+
+	for (i = 0; i < nbackends; i++)
+		control_send(c, CTL_AGENT_BACKEND, &backends[i],
+		    sizeof(backends[0]));
 	control_done(c, CTL_CODE_OK, "");
 }
 

@@ -80,26 +80,16 @@ unix_fail(struct proc_peer *peer, uint32_t id, uint16_t code,
 	(void)proc_send(peer, IMSG_CONNECT_FAILED, id, -1, &f, sizeof(f));
 }
 
-void
-unix_connect(struct proc_peer *peer, uint32_t id, const struct rules *rules,
-    const struct connect_target *c)
+static void
+unix_try(struct proc_peer *peer, uint32_t id, const char *path)
 {
-	struct conf_end	 end = { 0 };
-	uint16_t	 code;
-	int		 fd;
+	struct connected	 done = { 0 };
+	uint16_t		 code;
+	int			 fd;
 
-	log_debug("%s from %s asks for %s", c->user, c->client, c->host);
-	if (!policy_pass_unix(rules, c->host)) {
-		if (log_limit_may(&blocked, link_now() / 1000, NULL))
-			log_info("target %s: blocked by the rules of "
-			    "agentd.conf", c->host);
-		unix_fail(peer, id, MUX_CODE_DENIED, NULL,
-		    "the device's own rules block this target");
-		return;
-	}
-	if ((fd = unix_dial(c->host)) != -1) {
-		(void)proc_send(peer, IMSG_CONNECTED, id, fd, &end,
-		    sizeof(end));
+	if ((fd = unix_dial(path)) != -1) {
+		(void)proc_send(peer, IMSG_CONNECTED, id, fd, &done,
+		    sizeof(done));
 		return;
 	}
 	switch (errno) {
@@ -117,5 +107,33 @@ unix_connect(struct proc_peer *peer, uint32_t id, const struct rules *rules,
 		code = MUX_CODE_UNREACHABLE;
 		break;
 	}
-	unix_fail(peer, id, code, c->host, strerror(errno));
+	unix_fail(peer, id, code, path, strerror(errno));
+}
+
+void
+unix_connect(struct proc_peer *peer, uint32_t id, const struct rules *rules,
+    const struct connect_target *c)
+{
+	log_debug("%s from %s asks for %s", c->user, c->client, c->host);
+	if (!policy_pass_unix(rules, c->host)) {
+		if (log_limit_may(&blocked, link_now() / 1000, NULL))
+			log_info("target %s: blocked by the rules of "
+			    "agentd.conf", c->host);
+		unix_fail(peer, id, MUX_CODE_DENIED, NULL,
+		    "the device's own rules block this target");
+		return;
+	}
+	unix_try(peer, id, c->host);
+}
+
+/* NULL: it was one before a reload. */
+void
+unix_connect_backend(struct proc_peer *peer, uint32_t id,
+    const struct backend *b)
+{
+	if (b == NULL)
+		unix_fail(peer, id, MUX_CODE_NO_SERVICE, NULL,
+		    "no such backend in the configuration");
+	else
+		unix_try(peer, id, b->url.host);
 }

@@ -138,10 +138,12 @@ enum ctl_type {
 	CTL_AGENT_STATUS = 1200,
 	CTL_AGENT_TRIES,
 	CTL_AGENT_STREAMS,
+	CTL_AGENT_BACKENDS,
 	/* records */
 	CTL_AGENT,		/* struct ctl_agent */
 	CTL_AGENT_TRY,		/* struct ctl_agent_try */
-	CTL_AGENT_STREAM	/* struct ctl_agent_stream */
+	CTL_AGENT_STREAM,	/* struct ctl_agent_stream */
+	CTL_AGENT_BACKEND	/* struct ctl_agent_backend */
 };
 
 struct ctl_name {
@@ -412,6 +414,20 @@ struct ctl_agent_stream {
 	uint16_t	 connected;		/* or: being connected */
 	int64_t		 since;
 	uint64_t	 in, out;		/* bytes from and to the target */
+};
+
+/* What visitors of the device's pages come to. */
+struct ctl_agent_backend {
+	char		 name[CTL_NAME_LEN];	/* of the service, or empty */
+	uint16_t	 kind;			/* enum mux_kind */
+	uint16_t	 pad[3];
+	char		 url[272];
+	char		 health[256];		/* what is asked for, or empty */
+	char		 state[16];		/* "up", "down", "unknown"; or
+						   empty: nobody asks */
+	int64_t		 since;			/* of that state */
+	uint64_t	 checks, failed;	/* so far */
+	char		 text[CTL_TEXT_LEN];	/* why the last check failed */
 };
 
 struct ctl_upgrade {

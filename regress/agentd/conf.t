@@ -14,7 +14,7 @@ fi
 # A token of the right form that nobody has.
 token=culv_exampleexam0_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_8be6bae5
 unset RELAY_URL RELAY_TOKEN HTTP_NETWORK_RELAY_URL HTTP_NETWORK_RELAY_NAME \
-    HTTP_NETWORK_RELAY_SECRET SERVER_HOST SERVER_PORT PAT_TOKEN PING_INTERVAL
+    HTTP_NETWORK_RELAY_SECRET SERVER_HOST SERVER_PORT PAT_TOKEN PING_INTERVAL BACKEND_URL
 unset CULVERT_AGENTD_SOCKET https_proxy HTTPS_PROXY http_proxy all_proxy ALL_PROXY no_proxy NO_PROXY
 HOME=$T/home XDG_CONFIG_HOME=$T/home/config
 export HOME XDG_CONFIG_HOME
@@ -99,6 +99,22 @@ check 'a secret on the command line' 'configuration OK' \
 check 'a bad secret on the command line is not printed' \
     'token: token is cut short' \
     --relay ws://localhost --name pi --token "${token%??}"
+
+# ---- the backend of a flag --------------------------------------------------
+
+echo "$base
+token file \"$T/token\"
+http backend \"https://127.0.0.1\" ca \"$T/no-such.pem\"" >"$conf"
+check 'a backend by its flag, in place of that of the file' \
+    'configuration OK' -f "$conf" --backend http://127.0.0.1:8000
+environment="BACKEND_URL=http://127.0.0.1:8000"
+made 'a backend of the environment' 'configuration OK'
+environment="BACKEND_URL=http://127.0.0.1:8000/app"
+made 'a backend of the environment that is wrong' \
+    'backend: a backend has a host and a port and no path: requests keep theirs'
+check 'the flag beats it' 'configuration OK' -f "$conf" \
+    --backend unix:/run/app.sock
+environment=
 
 # ---- many rules -------------------------------------------------------------
 
