@@ -58,6 +58,23 @@ static const struct {
 #endif
 };
 
+/* That it is still there its system says, once a minute. */
+static const struct {
+	int	level;
+	int	option;
+	int	value;
+} patient_options[] = {
+#ifdef TCP_USER_TIMEOUT
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0 },
+#endif
+#ifdef TCP_KEEPIDLE
+	{ IPPROTO_TCP, TCP_KEEPIDLE, 60 },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, 15 },
+	{ IPPROTO_TCP, TCP_KEEPCNT, 4 },
+#endif
+	{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+};
+
 /* ---- Making and ending ---- */
 
 static struct evtls *
@@ -166,6 +183,27 @@ evtls_free(struct evtls *c)
 }
 
 void
+evtls_abort(struct evtls *c)
+{
+	struct linger	 linger = { .l_onoff = 1, .l_linger = 0 };
+
+	if (c != NULL && !c->dead)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger,
+		    sizeof(linger));
+	evtls_free(c);
+}
+
+int
+evtls_broken(const struct evtls *c)
+{
+	socklen_t	 len = sizeof(int);
+	int		 error = 0;
+
+	return (c->neterr != 0 || getsockopt(c->fd, SOL_SOCKET, SO_ERROR,
+	    &error, &len) == -1 || error != 0);
+}
+
+void
 evtls_leave(struct evtls *c)
 {
 	c->busy = 0;
@@ -224,7 +262,8 @@ evtls_add_event(struct event *ev)
 void
 evtls_start_reading(struct evtls *c)
 {
-	evtls_add_event(c->rd);
+	if (!c->eof)
+		evtls_add_event(c->rd);
 	if (c->in.len > 0 || c->left.len > 0)
 		event_active(c->rd, EV_READ, 1);
 }
@@ -249,6 +288,8 @@ on_timer(int fd, short what, void *arg)
 	if (c->closing)
 		evtls_finish(c, EVTLS_CLOSED, c->shut ? "closed" :
 		    "closed before the peer took all");
+	else if (c->ready && c->ops->timeout != NULL)
+		c->ops->timeout(c, c->arg);
 	else
 		evtls_finish(c, EVTLS_TIMEOUT, c->ready ? "timed out" :
 		    "no TLS handshake in time");
@@ -350,6 +391,37 @@ evtls_resume(struct evtls *c)
 		return;
 	c->offer = 1;
 	evtls_start_reading(c);
+}
+
+void
+evtls_patient(struct evtls *c)
+{
+	size_t	 i;
+
+	if (evtls_gone(c))
+		return;
+	for (i = 0; i < nitems(patient_options); i++)
+		(void)setsockopt(c->fd, patient_options[i].level,
+		    patient_options[i].option, &patient_options[i].value,
+		    sizeof(patient_options[i].value));
+}
+
+int
+evtls_left(const struct evtls *c)
+{
+	return (c->in.len > 0 || c->left.len > 0);
+}
+
+int
+evtls_again(struct evtls *c)
+{
+	if (evtls_stopped(c))
+		return (0);
+	c->offer = 1;
+	if (!evtls_left(c))
+		return (0);
+	event_active(c->rd, EV_READ, 1);
+	return (1);
 }
 
 void

@@ -68,6 +68,14 @@ struct evtls_ops {
 	 */
 	void	(*closed)(struct evtls *, void *, enum evtls_why,
 		    const char *);
+	/*
+	 * Optional, instead of closed.  eof: the peer has said, in order,
+	 * that nothing more will come; it may still read, and what is left of
+	 * its input can be asked for by evtls_again.  timeout: the deadline
+	 * has passed, and there is none any more; not in a handshake.
+	 */
+	void	(*eof)(struct evtls *, void *);
+	void	(*timeout)(struct evtls *, void *);
 };
 
 /*
@@ -168,6 +176,18 @@ void		 evtls_want_output(struct evtls *);
 /* Stop and go on reading: back-pressure towards the peer. */
 void		 evtls_pause(struct evtls *);
 void		 evtls_resume(struct evtls *);
+/*
+ * What input left is shown again soon, without waiting for more.  Returns
+ * whether there is anything.
+ */
+int		 evtls_again(struct evtls *);
+/* Whether input has left anything. */
+int		 evtls_left(const struct evtls *);
+/*
+ * A peer that reads nothing for long is kept, as long as it is there.  Links
+ * have pings of their own, and give up sooner.
+ */
+void		 evtls_patient(struct evtls *);
 /* Close with EVTLS_TIMEOUT so many ms from now; 0: never. */
 void		 evtls_deadline(struct evtls *, unsigned int);
 /*
@@ -183,6 +203,10 @@ void		 evtls_close(struct evtls *);
 void		 evtls_shutdown(struct evtls *);
 /* At once; takes NULL.  Safe inside the connection's own callbacks. */
 void		 evtls_free(struct evtls *);
+/* The same, so that the peer can't take it for an end in order. */
+void		 evtls_abort(struct evtls *);
+/* Whether the peer has broken it, as far as can be told without sending. */
+int		 evtls_broken(const struct evtls *);
 
 int		 evtls_fd(const struct evtls *);
 int		 evtls_is_tls(const struct evtls *);

@@ -336,6 +336,8 @@ receive(struct evtls *c, uint8_t *buf, size_t len, size_t *got)
 	ssize_t	n;
 
 	*got = 0;
+	if (c->eof)
+		return (END_OPEN);
 	if ((n = recv(c->fd, buf, len, 0)) > 0) {
 		*got = n;
 		return (END_OPEN);
@@ -391,6 +393,14 @@ input_end(struct evtls *c, enum end end)
 {
 	if (end == END_OPEN || evtls_stopped(c))
 		return;
+	if (end == END_EOF && c->ready && c->ops->eof != NULL) {
+		if (c->eof)
+			return;
+		c->eof = 1;
+		event_del(c->rd);
+		c->ops->eof(c, c->arg);
+		return;
+	}
 	/* A send often fails first; that the peer has gone says nothing. */
 	if (end == END_CUT && c->neterr != 0 && c->neterr != EPIPE)
 		end = END_NET;

@@ -110,6 +110,7 @@ struct evtls {
 				 ending : 1,	/* evtls_shutdown was called */
 				 notified : 1,	/* ... close_notify is out */
 				 shut : 1,	/* ... and all was sent */
+				 eof : 1,	/* eof was called */
 				 busy : 1,	/* a pass is under way */
 				 over : 1,	/* closed was called */
 				 dead : 1;	/* evtls_free was called */

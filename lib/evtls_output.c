@@ -186,7 +186,7 @@ send_some(struct evtls *c, const uint8_t *buf, size_t len)
 	c->neterr = errno;
 	evtls_kept_drain(&c->out, c->out.len);
 	arm(c, 0);
-	if (evtls_stopped(c))
+	if (evtls_stopped(c) || c->eof)
 		evtls_finish(c, EVTLS_ERROR, strerror(c->neterr));
 	else
 		event_active(c->rd, EV_READ, 1);

@@ -110,7 +110,8 @@ static void	on_goaway(struct mux *, void *, const struct mux_goaway *);
 static void	on_want_output(struct mux *, void *);
 
 static const struct evtls_ops conn_ops = {
-	link_ready, link_input, link_output, link_closed
+	.ready = link_ready, .input = link_input, .output = link_output,
+	.closed = link_closed
 };
 
 static const struct mux_ops mux_ops = {

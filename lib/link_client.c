@@ -97,7 +97,8 @@ static void	client_destroy(struct link_client *);
 static void	body_error(const char *, size_t, char *, size_t);
 
 static const struct evtls_ops client_ops = {
-	client_ready, client_input, client_output, client_closed
+	.ready = client_ready, .input = client_input, .output = client_output,
+	.closed = client_closed
 };
 
 struct link_client *

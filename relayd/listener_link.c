@@ -31,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http_site.h"
 #include "listener.h"
 #include "log.h"
 
@@ -72,7 +73,8 @@ static const struct link_ops conn_link_ops = {
 };
 
 static const struct evtls_ops peer_conn_ops = {
-	peer_ready, peer_input, peer_output, peer_closed
+	.ready = peer_ready, .input = peer_input, .output = peer_output,
+	.closed = peer_closed
 };
 
 static const struct link_ops peer_link_ops = {
@@ -224,9 +226,9 @@ link_recv_kill(struct proc_peer *peer, struct imsg *imsg)
 			link_close(c->link, kill.code, kill.text);
 		} else
 			conn_free(c);
-	} else if (imsg_get_id(imsg) == 0)
-		(void)door_port_kill(kill.session, kill.text,
-		    &killed.streams);
+	} else if (imsg_get_id(imsg) == 0 && door_port_kill(kill.session,
+	    kill.text, &killed.streams) == -1)
+		(void)site_kill(kill.session, kill.text, &killed.streams);
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_KILLED,
 	    imsg_get_id(imsg), -1, &killed, sizeof(killed));
 	return (0);

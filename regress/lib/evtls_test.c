@@ -98,7 +98,8 @@ static void	on_closed(struct evtls *, void *, enum evtls_why,
 		    const char *);
 
 static const struct evtls_ops ops = {
-	on_ready, on_input, on_output, on_closed
+	.ready = on_ready, .input = on_input, .output = on_output,
+	.closed = on_closed
 };
 
 static void
@@ -1542,7 +1543,8 @@ second_input(struct evtls *c, void *arg, uint8_t *buf, size_t len)
 }
 
 static const struct evtls_ops second_ops = {
-	on_ready, second_input, on_output, on_closed
+	.ready = on_ready, .input = second_input, .output = on_output,
+	.closed = on_closed
 };
 
 static size_t
@@ -1561,10 +1563,12 @@ waiting_input(struct evtls *c, void *arg, uint8_t *buf, size_t len)
 }
 
 static const struct evtls_ops first_ops = {
-	on_ready, first_input, on_output, on_closed
+	.ready = on_ready, .input = first_input, .output = on_output,
+	.closed = on_closed
 };
 static const struct evtls_ops waiting_ops = {
-	on_ready, waiting_input, on_output, on_closed
+	.ready = on_ready, .input = waiting_input, .output = on_output,
+	.closed = on_closed
 };
 
 static void

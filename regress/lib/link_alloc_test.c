@@ -278,7 +278,8 @@ no_closed(struct evtls *c, void *arg, enum evtls_why why, const char *text)
 }
 
 static const struct evtls_ops no_ops = {
-	no_ready, no_bytes, no_bytes, no_closed
+	.ready = no_ready, .input = no_bytes, .output = no_bytes,
+	.closed = no_closed
 };
 
 static int
