@@ -36,12 +36,12 @@ struct mux_memory;
 struct route;
 struct site;
 struct stream_owner;
+struct stream_record;
 struct visitor;
 
 struct http_backend_config {
 	const struct site		*site;
-	struct visitor			*visitor;	/* NULL: anybody; or it is
-							   referenced */
+	struct visitor			*visitor;	/* NULL: anybody */
 	const struct sockaddr_storage	*client;
 	const char			*request_id;
 };
@@ -58,21 +58,26 @@ struct http_backend_ops {
 	/* Fill in what is to be sent, as mux_stream_ops' pull. */
 	size_t	(*pull)(void *, uint8_t *, size_t, enum mux_more *);
 	/*
-	 * It is over: with a mux code, and a text for people.  ever: it was
-	 * ready.
+	 * It is over: with a mux code, and a text for people.  asked: the
+	 * node was asked to connect.  Code 0: in order.
 	 */
-	void	(*over)(void *, uint16_t, const char *, int ever);
-	/* Bytes that it holds for this side. */
+	void	(*over)(void *, uint16_t, const char *, int asked);
+	/* What it takes itself. */
 	size_t	(*memory)(const void *);
 };
 
-/* NULL without memory.  It asks for a route when it is first used. */
+/* NULL without memory, or without a session for it. */
 struct http_backend *http_backend_new(const struct http_backend_config *);
 /* It ends, if it has not yet; takes NULL.  Not from its own ops. */
 void		 http_backend_free(struct http_backend *);
-/* Use it; ready follows, now or later. */
+/*
+ * Use it: ready or over follow, now or later.  The first time it asks for its
+ * route, for which it waits a few seconds, and opens its stream.
+ */
 void		 http_backend_use(struct http_backend *,
 		    const struct http_backend_ops *, void *);
+/* Another for the same, NULL as above or if the site is not the same. */
+struct http_backend *http_backend_again(const struct http_backend *);
 /*
  * The exchange has ended in order: it is idle.  0; or -1: it can't be used
  * again, and is to be freed.
@@ -80,23 +85,22 @@ void		 http_backend_use(struct http_backend *,
 int		 http_backend_rest(struct http_backend *);
 /*
  * Whether it is idle, still there, and for this site, visitor and client.
- * safe: the next request can be sent once more if this was in vain.
+ * safe: the next request can be sent once more if this is in vain.
  */
 int		 http_backend_fits(const struct http_backend *,
 		    const struct http_backend_config *, int safe);
-/* It has been used before. */
-int		 http_backend_used(const struct http_backend *);
-/* What it says at the end of its life, without a node that answers. */
-const char	*http_backend_node(const struct http_backend *);
-const struct site *http_backend_site(const struct http_backend *);
-/* Its stream, once it is open; NULL: it is not, or is over. */
+/* Its stream, once it is ready; NULL: it is not, or is over. */
 struct mux_stream *http_backend_stream(const struct http_backend *);
-/* Bytes that came, and went, on it. */
-void		 http_backend_bytes(const struct http_backend *, uint64_t *,
+/* Of struct stream_record_ops. */
+void		 http_backend_bytes(const struct stream_record *, uint64_t *,
 		    uint64_t *);
+/* What it takes, without its stream. */
+size_t		 http_backend_memory(const struct http_backend *);
 /* Of struct stream_owner, for sites and visitors. */
 void		 http_backend_routed(struct stream_owner *, const char *,
 		    const struct route *, uint32_t);
+/* Its session is a new one: those that there are go on with it. */
+void		 http_backends_renew(struct stream_owner *);
 /* End all of this owner: how many these were. */
 uint32_t	 http_backends_kill(struct stream_owner *, uint16_t,
 		    const char *);

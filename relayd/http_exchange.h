@@ -125,7 +125,8 @@ void		 exchange_trailer(struct exchange *,
 		    const struct http_field *);
 void		 exchange_end(struct exchange *);
 void		 exchange_hurry(struct exchange *);
-size_t		 exchange_room(const struct exchange *);
+/* How much exchange_write would take; after 0, writable follows. */
+size_t		 exchange_room(struct exchange *);
 
 /*
  * exchange_read: the next event; DATA of at most so many bytes.  Read on

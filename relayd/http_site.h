@@ -52,7 +52,7 @@ enum site_find {
 struct site_wait {
 	TAILQ_ENTRY(site_wait)	 entry;
 	struct site_entry	*on;		/* NULL: does not wait */
-	/* There is one: look again. */
+	/* There is one: take note, to look again soon. */
 	void			 (*go)(struct site_wait *);
 };
 
@@ -60,8 +60,7 @@ struct site_wait {
 struct site_use {
 	LIST_ENTRY(site_use)	 entry;
 	struct site_entry	*on;		/* NULL: does not */
-	/* The site is not what it was: end.  site_release is called there,
-	   or has been. */
+	/* The site is not what it was: end.  It is released already. */
 	void			 (*end)(struct site_use *, const char *);
 };
 
@@ -79,22 +78,26 @@ void		 site_use(const struct site *, struct site_use *,
 		    void (*)(struct site_use *, const char *));
 void		 site_release(struct site_use *);
 const struct site *site_used(const struct site_use *);
+/* Whether its node is online may have changed: ask, while it is used. */
+void		 site_refresh(const struct site_use *);
 /*
  * Whose streams carry what needs no visitor who is logged in: router's
- * session of this site.
+ * session of this site.  It may be about to get another, and has none until
+ * site_ready; http_backends_renew is called then.
  */
 struct stream_owner *site_owner(const struct site_use *);
-/* Ask again: whether the node is online has changed.  As site_find. */
-void		 site_refresh(const struct site_use *);
+int		 site_ready(const struct site_use *);
 
-/* Listener's own. */
-void		 site_conf(const struct conf_begin *);
-void		 site_conf_name(const char *);
+/* The listener's own: the configuration, messages, a new router. */
+void		 site_conf_begin(void);
+void		 site_conf_end(const struct conf_begin *);
 void		 site_router_up(void);
 /* End the streams of this session; 0 with their number, or -1: no site's. */
 int		 site_kill(uint64_t, const char *, uint32_t *);
+/* How many are remembered, and what that takes. */
+size_t		 site_memory(uint64_t *);
 int		 site_recv_conf_name(struct proc_peer *, struct imsg *);
 int		 site_recv(struct proc_peer *, struct imsg *);
-int		 site_recv_changed(struct proc_peer *, struct imsg *);
+int		 site_recv_doubt(struct proc_peer *, struct imsg *);
 
 #endif /* HTTP_SITE_H */

@@ -1,0 +1,613 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * An exchange: its life, and the request.  The body is kept as it came in,
+ * without its framing, and framed anew when the stream can take it: so each
+ * frame is as full as can be.
+ */
+
+#include "compat.h"
+
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_exchange_internal.h"
+#include "http_prologue.h"
+
+#define SETS_MAX	64
+#define WRITE_MAX	(2 * HTTP_HEAD_MAX)	/* of a head, with our fields */
+
+static ssize_t	head_write(const struct http_head *,
+		    const struct http_rewrite *, char **);
+static int	head_rewrite(struct exchange *, const struct http_prologue *);
+static int	method_safe(const struct http_head *,
+		    const struct http_framing *);
+static struct http_backend *backend_for(const struct exchange_config *,
+		    const struct exchange *, int *);
+static void	on_ready(void *, const struct http_prologue *);
+static void	on_input(void *);
+static size_t	on_pull(void *, uint8_t *, size_t, enum mux_more *);
+static void	on_over(void *, uint16_t, const char *, int);
+static size_t	on_memory(const void *);
+static void	pull_next(struct exchange *);
+static void	exchange_push(struct exchange *);
+
+static const struct http_backend_ops backend_ops = {
+	on_ready, on_input, on_pull, on_over, on_memory
+};
+
+/* What is dropped where the backend knows already who visits. */
+static const struct http_set unforwarded[] = {
+	{ "Forwarded", NULL, HTTP_SET_REPLACE },
+	{ "X-Forwarded*", NULL, HTTP_SET_REPLACE },
+	{ "X-Real-IP", NULL, HTTP_SET_REPLACE }
+};
+
+/* ---- heads ---- */
+
+/* Into memory of its own; -1: it can't be written, -2: no memory. */
+static ssize_t
+head_write(const struct http_head *head, const struct http_rewrite *rw,
+    char **text)
+{
+	static char	 buf[WRITE_MAX];
+	ssize_t		 n;
+
+	*text = NULL;
+	if ((n = http_request_write(head, rw, buf, sizeof(buf))) == -1)
+		return (-1);
+	if ((*text = malloc(n)) == NULL)
+		return (-2);
+	memcpy(*text, buf, n);
+	return (n);
+}
+
+/* As this backend wants it.  0, or -1. */
+static int
+head_rewrite(struct exchange *ex, const struct http_prologue *p)
+{
+	static const struct http_limits	 limits = {
+	    .head = HTTP_HEAD_MAX, .line = WRITE_MAX, .field = WRITE_MAX,
+	    .fields = HTTP_FIELDS_ROOM };
+	static struct http_head	 head;
+	struct http_rewrite	 rw;
+	ssize_t			 n;
+	int			 status;
+
+	free(ex->rewritten);
+	ex->rewritten = NULL;
+	ex->out = ex->head;
+	ex->outlen = ex->headlen;
+	if (!p->announced && p->host[0] == '\0')
+		return (0);
+	if (http_parse_request_in(ex->head, ex->headlen, &limits, &head,
+	    &status) != (ssize_t)ex->headlen)
+		return (-1);
+	memset(&rw, 0, sizeof(rw));
+	rw.framing = &ex->framing;
+	rw.upgrade = ex->asked.upgrade;
+	if (p->host[0] != '\0')
+		rw.host = p->host;
+	if (p->announced) {
+		rw.set = unforwarded;
+		rw.nset = nitems(unforwarded);
+	}
+	if ((n = head_write(&head, &rw, &ex->rewritten)) < 0)
+		return (-1);
+	ex->out = ex->rewritten;
+	ex->outlen = n;
+	return (0);
+}
+
+/* RFC 9110, 9.2.2; a body may have been read by then. */
+static int
+method_safe(const struct http_head *head, const struct http_framing *framing)
+{
+	static const char *const	 methods[] = {
+		"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"
+	};
+	size_t				 i;
+
+	if (framing->kind == HTTP_BODY_CHUNKED || framing->length > 0)
+		return (0);
+	for (i = 0; i < nitems(methods); i++)
+		if (http_str_eq(&head->method, methods[i]))
+			return (1);
+	return (0);
+}
+
+char *
+trailer_list(const struct http_head *head)
+{
+	const struct http_str	*v = http_field(head, "trailer");
+
+	return (v == NULL ? NULL : strndup(v->s, v->len));
+}
+
+int
+trailer_announced(const char *list, const struct http_str *name)
+{
+	struct http_str	 rest, one;
+
+	if (list == NULL)
+		return (0);
+	rest.s = list;
+	rest.len = strlen(list);
+	while (http_list_next(&rest, &one)) {
+		if (one.len == name->len &&
+		    strncasecmp(one.s, name->s, one.len) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+/* ---- its life ---- */
+
+/* The one that is left from before, if it will do, or a new one. */
+static struct http_backend *
+backend_for(const struct exchange_config *cfg, const struct exchange *ex,
+    int *used)
+{
+	struct http_backend_config	 bc;
+
+	bc.site = cfg->site;
+	bc.visitor = cfg->visitor;
+	bc.client = cfg->client;
+	bc.request_id = cfg->request_id;
+	*used = cfg->backend != NULL && ex != NULL &&
+	    http_backend_fits(cfg->backend, &bc, ex->safe);
+	if (*used)
+		return (cfg->backend);
+	http_backend_free(cfg->backend);
+	return (ex == NULL ? NULL : http_backend_new(&bc));
+}
+
+struct exchange *
+exchange_new(const struct exchange_config *cfg, int *status)
+{
+	struct http_set		 set[SETS_MAX];
+	struct http_rewrite	 rw;
+	struct http_str		 protocol;
+	struct exchange		*ex;
+	ssize_t			 n = -1;
+
+	*status = 503;
+	if ((ex = calloc(1, sizeof(*ex))) == NULL)
+		goto fail;
+	ex->ops = cfg->ops;
+	ex->arg = cfg->arg;
+	ex->framing = *cfg->framing;
+	ex->asked.head = http_str_eq(&cfg->head->method, "HEAD");
+	ex->asked.upgrade = http_upgrade(cfg->head, &protocol);
+	ex->held = http_expect(cfg->head) == 1;
+	ex->safe = method_safe(cfg->head, cfg->framing);
+	if (ex->framing.kind == HTTP_BODY_LENGTH)
+		ex->left = ex->framing.length;
+	if (ex->framing.kind == HTTP_BODY_CHUNKED)
+		ex->announced = trailer_list(cfg->head);
+	else if (ex->left == 0)
+		ex->ended = 1;
+	memset(&rw, 0, sizeof(rw));
+	rw.framing = &ex->framing;
+	rw.upgrade = ex->asked.upgrade;
+	if (cfg->nset + cfg->nforwarded <= SETS_MAX) {
+		if (cfg->nset > 0)
+			memcpy(set, cfg->set, cfg->nset * sizeof(*set));
+		if (cfg->nforwarded > 0)
+			memcpy(set + cfg->nset, cfg->forwarded,
+			    cfg->nforwarded * sizeof(*set));
+		rw.set = set;
+		rw.nset = cfg->nset + cfg->nforwarded;
+		n = head_write(cfg->head, &rw, &ex->head);
+	}
+	if (n < 0) {
+		*status = n == -1 ? 400 : 503;
+		goto fail;
+	}
+	ex->headlen = n;
+	ex->backend = backend_for(cfg, ex, &ex->used);
+	if (ex->backend == NULL) {
+		exchange_free(ex);
+		return (NULL);
+	}
+	http_backend_use(ex->backend, &backend_ops, ex);
+	return (ex);
+ fail:
+	(void)backend_for(cfg, NULL, &(int){ 0 });
+	exchange_free(ex);
+	return (NULL);
+}
+
+void
+exchange_free(struct exchange *ex)
+{
+	if (ex == NULL)
+		return;
+	http_backend_free(ex->backend);
+	response_clear(ex);
+	mux_queue_clear(&ex->body);
+	free(ex->head);
+	free(ex->rewritten);
+	free(ex->tail);
+	free(ex->announced);
+	free(ex->said);
+	free(ex);
+}
+
+struct http_backend *
+exchange_keep(struct exchange *ex)
+{
+	struct http_backend	*b = NULL;
+
+	/* What the last event took is still in the stream. */
+	if (ex->state == EXCHANGE_IN_END && ex->keep && ex->sent &&
+	    !ex->over && ex->buf == NULL &&
+	    http_backend_rest(ex->backend) == 0) {
+		b = ex->backend;
+		ex->backend = NULL;
+	}
+	exchange_free(ex);
+	return (b);
+}
+
+void
+exchange_fail(struct exchange *ex, int status, uint16_t code,
+    const char *word, const char *text)
+{
+	if (ex->state == EXCHANGE_FAILED)
+		return;
+	ex->state = EXCHANGE_FAILED;
+	ex->status = status;
+	ex->code = code;
+	ex->word = word;
+	strlcpy(ex->text, text, sizeof(ex->text));
+}
+
+/* The old connection was about to close when the request was sent. */
+int
+exchange_retry(struct exchange *ex)
+{
+	struct http_backend	*b;
+
+	if (!ex->used || !ex->safe || ex->heard || ex->asked.upgrade)
+		return (-1);
+	if ((b = http_backend_again(ex->backend)) == NULL)
+		return (-1);
+	http_backend_free(ex->backend);
+	ex->backend = b;
+	ex->used = ex->ready = ex->over = ex->eof = ex->again = 0;
+	ex->sent = ex->tailed = 0;
+	http_backend_use(b, &backend_ops, ex);
+	return (0);
+}
+
+/* ---- its backend ---- */
+
+static void
+on_ready(void *arg, const struct http_prologue *p)
+{
+	struct exchange	*ex = arg;
+
+	if (head_rewrite(ex, p) == -1) {
+		exchange_fail(ex, 502, MUX_CODE_PROTOCOL, "device",
+		    "the request can't be written as the device wants it");
+		ex->ops->readable(ex->arg);
+		return;
+	}
+	ex->ready = 1;
+	exchange_push(ex);
+}
+
+static void
+on_input(void *arg)
+{
+	struct exchange	*ex = arg;
+
+	ex->ops->readable(ex->arg);
+}
+
+/* What goes out next, when all of `out' has. */
+static void
+pull_next(struct exchange *ex)
+{
+	static const char	 end[] = "0\r\n\r\n";
+	int			 chunked, n;
+
+	chunked = ex->framing.kind == HTTP_BODY_CHUNKED &&
+	    ex->state != EXCHANGE_IN_OTHER;
+	if (ex->in_chunk) {
+		ex->in_chunk = 0;
+		if (chunked) {
+			ex->out = "\r\n";
+			ex->outlen = 2;
+			return;
+		}
+	}
+	if (ex->held)
+		return;
+	if (ex->body.len > 0) {
+		ex->chunk = ex->body.len;
+		ex->in_chunk = 1;
+		if (!chunked)
+			return;
+		n = snprintf(ex->line, sizeof(ex->line), "%zx\r\n",
+		    ex->body.len);
+		ex->out = ex->line;
+		ex->outlen = n;
+		return;
+	}
+	if (!ex->ended || ex->sent)
+		return;
+	if (chunked && !ex->tailed) {
+		ex->tailed = 1;
+		ex->out = ex->tail != NULL ? ex->tail : end;
+		ex->outlen = ex->tail != NULL ? ex->taillen :
+		    sizeof(end) - 1;
+		return;
+	}
+	ex->sent = 1;
+}
+
+static size_t
+on_pull(void *arg, uint8_t *buf, size_t cap, enum mux_more *more)
+{
+	struct exchange	*ex = arg;
+	size_t		 n = 0, len;
+
+	if (!ex->ready || ex->state >= EXCHANGE_IN_END)
+		return (0);
+	for (;;) {
+		if (ex->outlen == 0 && ex->chunk == 0)
+			pull_next(ex);
+		if (n == cap)
+			break;
+		if (ex->outlen > 0) {
+			len = ex->outlen < cap - n ? ex->outlen : cap - n;
+			memcpy(buf + n, ex->out, len);
+			ex->out += len;
+			ex->outlen -= len;
+		} else if (ex->chunk > 0) {
+			len = ex->chunk < cap - n ? ex->chunk : cap - n;
+			len = mux_queue_read(&ex->body, buf + n, len);
+			ex->chunk -= len;
+		} else
+			break;
+		n += len;
+	}
+	if (ex->outlen > 0 || ex->chunk > 0)
+		*more = MUX_MORE;
+	else if (ex->sent && ex->state == EXCHANGE_IN_OTHER)
+		*more = MUX_LAST;
+	if (ex->full && ex->body.len <= EXCHANGE_BUFFER / 2) {
+		ex->full = 0;
+		if (ex->ops->writable != NULL)
+			ex->ops->writable(ex->arg);
+	}
+	return (n);
+}
+
+/* What became of it, for the visitor. */
+static void
+over_fail(struct exchange *ex, uint16_t code, const char *text, int asked)
+{
+	switch (code) {
+	case MUX_CODE_REFUSED:
+		exchange_fail(ex, 502, code, "refused",
+		    "the device's web server refuses connections");
+		break;
+	case MUX_CODE_UNREACHABLE:
+		exchange_fail(ex, 502, code, "unreachable",
+		    "the device can't reach its web server");
+		break;
+	case MUX_CODE_TARGET_RESET:
+	case MUX_CODE_CANCEL:
+		exchange_fail(ex, 502, code, "reset",
+		    "the device's web server closed the connection");
+		break;
+	case MUX_CODE_TIMEOUT:
+		exchange_fail(ex, 504, code, "timeout",
+		    "the device's web server does not answer");
+		break;
+	case MUX_CODE_DENIED:
+		if (asked)
+			exchange_fail(ex, 502, code, "denied",
+			    "the device's rules do not allow this");
+		else
+			exchange_fail(ex, 403, code, "forbidden", text);
+		break;
+	case MUX_CODE_NO_NODE:
+	case MUX_CODE_NO_SERVICE:
+		exchange_fail(ex, 404, code, "no-service",
+		    "the device has no such service");
+		break;
+	case MUX_CODE_NODE_OFFLINE:
+		exchange_fail(ex, 503, code, "offline",
+		    "the device is offline");
+		break;
+	case MUX_CODE_NODE_GONE:
+		exchange_fail(ex, 503, code, "gone",
+		    "the device has just gone offline");
+		break;
+	case MUX_CODE_LIMIT:
+		exchange_fail(ex, 503, code, "limit", asked ?
+		    "the device can't take more now" : text);
+		break;
+	case MUX_CODE_KILLED:
+		exchange_fail(ex, 503, code, "ended",
+		    "the connection was ended");
+		break;
+	case MUX_CODE_GOING_AWAY:
+		exchange_fail(ex, 503, code, "starting",
+		    "the relay is starting");
+		break;
+	case MUX_CODE_UNSUPPORTED:
+		exchange_fail(ex, 502, code, "unsupported",
+		    "the device's agent serves no web pages");
+		break;
+	default:
+		exchange_fail(ex, 502, code, "device",
+		    "the device's agent could not serve this");
+		break;
+	}
+}
+
+static void
+on_over(void *arg, uint16_t code, const char *text, int asked)
+{
+	struct exchange	*ex = arg;
+
+	ex->over = 1;
+	ex->ready = 0;
+	if (code == 0)
+		ex->eof = 1;
+	else if (code == MUX_CODE_TARGET_RESET && ex->used && !ex->heard)
+		ex->again = 1;
+	else if (ex->state < EXCHANGE_IN_END)
+		over_fail(ex, code, text, asked);
+	ex->ops->readable(ex->arg);
+}
+
+static size_t
+on_memory(const void *arg)
+{
+	const struct exchange	*ex = arg;
+
+	return (sizeof(*ex) + ex->headlen + ex->bufsize + ex->taillen +
+	    mux_queue_held(&ex->body));
+}
+
+/* ---- the request's body ---- */
+
+static void
+exchange_push(struct exchange *ex)
+{
+	struct mux_stream	*s;
+
+	if (ex->ready && (s = http_backend_stream(ex->backend)) != NULL)
+		mux_ready(s);
+}
+
+size_t
+exchange_room(struct exchange *ex)
+{
+	if (ex->body.len < EXCHANGE_BUFFER)
+		return (EXCHANGE_BUFFER - ex->body.len);
+	ex->full = 1;
+	return (0);
+}
+
+size_t
+exchange_write(struct exchange *ex, const char *buf, size_t len)
+{
+	size_t	 n = exchange_room(ex);
+
+	/* Nobody waits for it. */
+	if (ex->state >= EXCHANGE_IN_END || ex->ended)
+		return (len);
+	if (len > n)
+		ex->full = 1;
+	else
+		n = len;
+	if (n == 0)
+		return (0);
+	if (ex->framing.kind == HTTP_BODY_LENGTH &&
+	    ex->state != EXCHANGE_IN_OTHER) {
+		if (n > ex->left)
+			n = ex->left;
+		ex->left -= n;
+	}
+	if (mux_queue_add(&ex->body, (const uint8_t *)buf, n) == -1) {
+		exchange_fail(ex, 503, MUX_CODE_LIMIT, "limit", "no memory");
+		ex->ops->readable(ex->arg);
+		return (len);
+	}
+	if (!ex->held)
+		exchange_push(ex);
+	return (n);
+}
+
+void
+exchange_trailer(struct exchange *ex, const struct http_field *f)
+{
+	size_t	 n = f->name.len + f->value.len + 4;
+	char	*p;
+
+	if (ex->ended || ex->state >= EXCHANGE_IN_END ||
+	    !http_str_is_token(&f->name) || !http_str_is_text(&f->value) ||
+	    !http_trailer_allowed(&f->name) ||
+	    !trailer_announced(ex->announced, &f->name))
+		return;
+	/* "0\r\n", this one, and the end. */
+	if (ex->taillen + n > HTTP_TRAILER_MAX ||
+	    (p = realloc(ex->tail, ex->taillen + n + 5)) == NULL)
+		return;
+	ex->tail = p;
+	if (ex->taillen == 0) {
+		memcpy(p, "0\r\n", 3);
+		ex->taillen = 5;
+	}
+	p += ex->taillen - 2;
+	memcpy(p, f->name.s, f->name.len);
+	p += f->name.len;
+	memcpy(p, ": ", 2);
+	p += 2;
+	if (f->value.len > 0)
+		memcpy(p, f->value.s, f->value.len);
+	p += f->value.len;
+	memcpy(p, "\r\n\r\n", 4);
+	ex->taillen += n;
+}
+
+void
+exchange_end(struct exchange *ex)
+{
+	if (ex->ended)
+		return;
+	ex->ended = 1;
+	if (!ex->held)
+		exchange_push(ex);
+}
+
+void
+exchange_unhold(struct exchange *ex)
+{
+	if (!ex->held)
+		return;
+	ex->held = 0;
+	exchange_push(ex);
+}
+
+void
+exchange_hurry(struct exchange *ex)
+{
+	exchange_unhold(ex);
+}
+
+int
+exchange_sent(const struct exchange *ex)
+{
+	return (ex->sent);
+}
+
+int
+exchange_upgraded(const struct exchange *ex)
+{
+	return (ex->state == EXCHANGE_IN_OTHER);
+}

@@ -1,0 +1,102 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#ifndef HTTP_EXCHANGE_INTERNAL_H
+#define HTTP_EXCHANGE_INTERNAL_H
+
+#include "http_backend.h"
+#include "http_exchange.h"
+#include "mux.h"
+#include "mux_queue.h"
+
+/*
+ * Between http_exchange.c (its life, and the request) and http_response.c
+ * (the response).
+ */
+
+enum exchange_state {
+	EXCHANGE_IN_HEAD,		/* the response's is awaited */
+	EXCHANGE_IN_BODY,
+	EXCHANGE_IN_OTHER,		/* behind a 101 */
+	EXCHANGE_IN_END,
+	EXCHANGE_FAILED
+};
+
+struct exchange {
+	const struct exchange_ops *ops;
+	void			*arg;
+	struct http_backend	*backend;
+	struct http_asked	 asked;
+	enum exchange_state	 state;
+	int			 used;		/* its backend, before */
+	int			 safe;		/* may be sent once more */
+	int			 ready;		/* to be sent */
+	int			 over;		/* the backend is */
+	int			 eof;		/* and ended in order */
+	int			 again;		/* with another backend */
+
+	/* the request */
+	struct http_framing	 framing;
+	char			*head;		/* as the visitor wants it */
+	size_t			 headlen;
+	char			*rewritten;	/* as the backend wants it, if
+						   that is not the same */
+	const char		*out;		/* text that goes out next... */
+	size_t			 outlen;	/* ...before what is below */
+	char			 line[24];	/* around chunks */
+	uint64_t		 chunk;		/* left of it */
+	int			 in_chunk;
+	struct mux_queue	 body;		/* not sent yet */
+	uint64_t		 left;		/* of a length, to come */
+	char			*tail;		/* trailer fields, or NULL */
+	size_t			 taillen;
+	char			*announced;	/* the Trailer field, or NULL */
+	int			 held;		/* the body waits for 100 */
+	int			 full;		/* somebody waits for room */
+	int			 ended;		/* all of it has come */
+	int			 tailed;	/* the end is on its way out */
+	int			 sent;		/* all of it has left */
+
+	/* the response */
+	struct http_body	 in;
+	char			*buf;		/* what has to be in one piece */
+	size_t			 bufoff, buflen, bufsize;
+	size_t			 took;		/* by the last event, from
+						   the buffer or the stream */
+	int			 heard;		/* something has come */
+	int			 keep;		/* it leaves the connection */
+	char			*said;		/* its Trailer field, or NULL */
+
+	/* why it failed */
+	int			 status;
+	uint16_t		 code;
+	const char		*word;
+	char			 text[128];
+};
+
+void		 exchange_fail(struct exchange *, int, uint16_t, const char *,
+		    const char *);
+/* The body need not wait for a 100 any more. */
+void		 exchange_unhold(struct exchange *);
+/* Its backend has closed before any of the response: 0 if it is sent again. */
+int		 exchange_retry(struct exchange *);
+/* Whether a list names the field; a copy of the list, NULL: none. */
+int		 trailer_announced(const char *, const struct http_str *);
+char		*trailer_list(const struct http_head *);
+/* What the response has in memory; forget it. */
+void		 response_clear(struct exchange *);
+
+#endif /* HTTP_EXCHANGE_INTERNAL_H */
