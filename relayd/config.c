@@ -77,7 +77,7 @@ config_new(void)
 	conf->backups = 3;
 	conf->limits.handshake_ms = 10000;
 	conf->limits.idle_ms = 60000;
-	conf->limits.head_bytes = 16384;
+	conf->limits.head_bytes = HTTP_HEAD_MAX;
 	conf->limits.head_fields = HTTP_FIELDS_MAX;
 	conf->limits.request_line = HTTP_LINE_MAX;
 	conf->limits.connections = 0;		/* what descriptors allow */
@@ -86,6 +86,10 @@ config_new(void)
 	conf->limits.links_per_user = 10000;
 	conf->limits.streams_per_link = 4096;
 	conf->limits.udp_idle_ms = 60000;
+	conf->limits.http_response_ms = 3600000;
+	conf->limits.http_idle_ms = 3600000;
+	conf->limits.http_body_rate = 256;
+	conf->limits.http_per_addr = 1024;
 	conf->limits.credit_per_link = 256ULL << 20;
 	conf->limits.credit_total = 2ULL << 30;
 	return (conf);

@@ -45,17 +45,23 @@ void		 request_id(char[REQUEST_ID_LEN]);
 /* The id of the connection's request, "" if it is not for a site. */
 const char	*door_http_id(const struct conn *);
 
+/* The head is so many bytes long, in one piece, from its method on. */
 enum door_http	 door_http_request(struct conn *, const struct http_head *,
-		    const struct http_framing *);
+		    size_t, const struct http_framing *);
 /* What was awaited for the request (GATE_WAIT, SITE_WAIT) has come. */
 void		 door_http_go_on(struct conn *);
 /* As evtls_ops, while the state is CONN_SITE. */
 size_t		 door_http_input(struct conn *, uint8_t *, size_t);
-size_t		 door_http_output(struct conn *, uint8_t *, size_t);
+ssize_t		 door_http_output(struct conn *, uint8_t *, size_t);
+						/* -1: it is gone */
 /* Whether its client is a browser. */
 int		 door_http_html(const struct conn *);
-/* A response of our own to it is on its way, with this word (http_page.h). */
-void		 door_http_answered(struct conn *, int, const char *);
+/*
+ * A response of our own to it is on its way: with this word (http_page.h),
+ * and with this status and so many bytes of body.
+ */
+void		 door_http_word(struct conn *, const char *);
+void		 door_http_answered(struct conn *, int, size_t);
 void		 door_http_timeout(struct conn *);
 void		 door_http_eof(struct conn *);
 void		 door_http_free(struct conn *);

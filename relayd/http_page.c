@@ -130,7 +130,7 @@ http_page(struct conn *c, const struct http_head *head,
 		strlcpy(fields, HTTP_PAGE_ERROR ": internal\r\n",
 		    sizeof(fields));
 	}
-	door_http_answered(c, status, word);
+	door_http_word(c, word);
 	conn_respond(c, status, html ? "text/html; charset=utf-8" :
 	    "application/json", fields, body);
 }

@@ -36,8 +36,8 @@
 #include <unistd.h>
 
 #include "access_log.h"
-#include "http_message.h"
-#include "link_client.h"
+#include "door_http.h"
+#include "http_site.h"
 #include "listener.h"
 #include "log.h"
 #include "proxyproto.h"
@@ -103,7 +103,8 @@ static struct {
 }			 told = { .done = 1, .grants_done = 1 };
 
 static const struct evtls_ops conn_ops = {
-	conn_ready, conn_input, conn_output, conn_closed
+	.ready = conn_ready, .input = conn_input, .output = conn_output,
+	.closed = conn_closed, .eof = conn_eof, .timeout = conn_timeout
 };
 
 const struct proc_rule listener_rules[] = {
@@ -119,6 +120,8 @@ const struct proc_rule listener_rules[] = {
 	    conf_recv_cert, 0, 0 },
 	{ IMSG_CONF_ACCESS, PROC_PARENT, sizeof(struct conf_access),
 	    access_log_recv_file, 0, 1 },
+	{ IMSG_CONF_NAME, PROC_PARENT, sizeof(struct conf_name),
+	    site_recv_conf_name, 0, 0 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
 	    conf_recv_end, 0, 0 },
 	{ IMSG_SIGN_SOCKET, PROC_PARENT, sizeof(struct sign_socket),
@@ -145,6 +148,9 @@ const struct proc_rule listener_rules[] = {
 	    login_recv_session, 0, 0 },
 	{ IMSG_LINK_KILL, PROC_ROUTER, sizeof(struct link_kill),
 	    link_recv_kill, 0, 0 },
+	{ IMSG_SITE, PROC_ROUTER, sizeof(struct site), site_recv, 0, 0 },
+	{ IMSG_SITES_CHANGED, PROC_ROUTER, sizeof(struct sites_changed),
+	    site_recv_doubt, 0, 0 },
 	{ IMSG_TICKET, PROC_ROUTER, sizeof(struct ticket),
 	    route_recv_ticket, 0, 0 },
 	{ IMSG_ROUTE, PROC_ROUTER, sizeof(struct route),
@@ -289,6 +295,7 @@ listener_peer_up(struct proc_peer *peer)
 		/* Auth may have told the old one, which told nobody. */
 		login_auth_gone();
 		routes_reset();
+		site_router_up();
 		told.link = 0;
 		told.stream = told.port_stream = 0;
 		told.done = told.ports = 0;
@@ -652,6 +659,7 @@ conn_free(struct conn *c)
 	conn_settled(c);
 	door_api_forget(c);
 	access_end(c, 1);
+	door_http_free(c);
 	RB_REMOVE(conn_table, &conns, c);
 	counts.connections--;
 	evtls_free(c->tls);

@@ -47,12 +47,14 @@
  *	listener_stream.c	streams from a client's link to a node's
  *	listener_drain.c	the end of a listener that has a successor
  *	access_*.c		the access log
+ *	http_*.c		sites: what they are, and how they are asked
  *	door_*.c		one protocol of clients each (door_port.h: what
  *				those of published ports share)
  */
 
 struct access_own;
 struct api_request;
+struct http_visit;
 struct meter_flow;
 struct route;
 struct route_entry;
@@ -126,6 +128,7 @@ enum conn_state {
 	CONN_LOGIN,		/* auth has been asked */
 	CONN_ANSWER,		/* the api door waits for an answer */
 	CONN_UPGRADE,		/* 101 is on its way out */
+	CONN_SITE,		/* the http door has a request */
 	CONN_LINK,		/* a link; out of HTTP */
 	CONN_CLOSING
 };
@@ -157,6 +160,8 @@ struct conn {
 	int			 minor;		/* of its HTTP/1.minor */
 	struct api_request	*api;		/* or NULL */
 	struct access_own	*access;	/* access_log.h, or NULL */
+	struct http_visit	*http;		/* or NULL */
+	int			 eof;		/* nothing more will come */
 	int			 is_waiting;
 	int			 moves;		/* so many of these so far */
 	/* of a log-in */
@@ -218,9 +223,13 @@ void		 listener_accept_pause(void);
 void		 listener_announce_ports(void);
 
 /* listener_request.c */
-/* Input and output of evtls_ops. */
+/* Of evtls_ops. */
 size_t		 conn_input(struct evtls *, void *, uint8_t *, size_t);
 size_t		 conn_output(struct evtls *, void *, uint8_t *, size_t);
+void		 conn_eof(struct evtls *, void *);
+void		 conn_timeout(struct evtls *, void *);
+/* What has come and could not be taken: look at it again. */
+void		 conn_again(struct conn *);
 /*
  * conn_respond: a whole response with a body of this type; extra is NULL
  * or more header lines, each with CRLF.  The connection lives on if the
@@ -253,6 +262,8 @@ void	 proxy_conf_end(void);
 int	 proxy_trusted(const struct sockaddr_storage *);
 /* See evtls_preface. */
 ssize_t	 proxy_preface(struct evtls *, void *, const uint8_t *, size_t);
+/* Whether what it says is in Forwarded, if it is one. */
+int	 proxy_rfc7239(const struct conn *);
 /* Find the client of a request.  0, or the status to refuse it with. */
 int	 proxy_request(struct conn *, const struct http_head *);
 

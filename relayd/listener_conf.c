@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "access_log.h"
+#include "http_site.h"
 #include "listener.h"
 #include "log.h"
 
@@ -67,6 +68,7 @@ conf_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 	proxy_conf_begin();
 	door_api_conf_begin();
 	access_log_conf_begin();
+	site_conf_begin();
 	return (0);
 }
 
@@ -112,7 +114,8 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	char			 err[256];
 
 	if (!next.open || memchr(next.begin.user, '\0',
-	    sizeof(next.begin.user)) == NULL)
+	    sizeof(next.begin.user)) == NULL || memchr(next.begin.domain,
+	    '\0', sizeof(next.begin.domain)) == NULL)
 		return (-1);
 	proc_user(next.begin.user);
 	if (next.nchains > 0) {
@@ -134,6 +137,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	proxy_conf_end();
 	door_api_conf_end(&next.begin);
 	access_log_conf_end();
+	site_conf_end(&next.begin);
 	listener_prefork = next.begin.prefork;
 	listener_set_limits(&next.begin.limits);
 	log_setverbose(next.begin.verbose);

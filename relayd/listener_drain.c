@@ -43,6 +43,7 @@ static struct {
 	int		 quiet, late;
 }			 drain;
 
+static void	drain_conn(struct conn *);
 static void	drain_tick(evutil_socket_t, short, void *);
 static int	drain_quiet(void);
 
@@ -70,7 +71,7 @@ listener_drain(uint32_t spread_ms)
 	listener_accept_sweep(1);
 	door_port_drain();
 	RB_FOREACH(c, conn_table, &conns)
-		drain_link(c);
+		drain_conn(c);
 	log_debug("drains %llu connections",
 	    (unsigned long long)counts.connections);
 	drain_tick(-1, 0, NULL);
@@ -94,6 +95,18 @@ drain_link(struct conn *c)
 	    &msg, sizeof(msg));
 	if (drain.late)
 		(void)link_retire(c->link, "the relay was upgraded");
+}
+
+/* Links are told; who only might ask once more can ask somebody else. */
+static void
+drain_conn(struct conn *c)
+{
+	if (c->link != NULL)
+		drain_link(c);
+	else if (c->state == CONN_REQUEST && c->idle) {
+		c->state = CONN_CLOSING;
+		evtls_close(c->tls);
+	}
 }
 
 /* Is nobody about to log in who began a moment ago? */

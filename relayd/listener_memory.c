@@ -28,6 +28,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "door_http.h"
+#include "http_site.h"
 #include "listener.h"
 
 #define PAGE_WORK	256	/* things that are looked at in one go */
@@ -49,12 +51,15 @@ static void
 tell_shared(struct proc_peer *to, uint32_t id)
 {
 	int	 i, me = proc_instance();
-	size_t	 queued = 0, n = 0;
+	size_t	 queued = 0, n = 0, bytes;
+	uint64_t count;
 
 	memory_things(to, id, PROC_LISTENER, me, "shared buffers", 1,
 	    evtls_memory_shared());
 	memory_things(to, id, PROC_LISTENER, me, "spare blocks", 1,
 	    mux_memory_spare());
+	bytes = site_memory(&count);
+	memory_things(to, id, PROC_LISTENER, me, "sites", count, bytes);
 	for (i = 0; i < PROC_KINDS; i++) {
 		if (proc_peer(i, 0) == NULL)
 			continue;
@@ -88,6 +93,7 @@ tell_conn(struct proc_peer *to, uint32_t id, const struct conn *c)
 	m.id = c->id;
 	m.state = sizeof(*c);
 	m.buffers = c->outlen;
+	m.state += door_http_memory(c);
 	strlcpy(m.addr, conn_addr(c), sizeof(m.addr));
 	if (c->software != NULL)
 		m.state += strlen(c->software) + 1;
@@ -95,7 +101,9 @@ tell_conn(struct proc_peer *to, uint32_t id, const struct conn *c)
 		m.state += evtls_memory(c->tls);
 		m.buffers += evtls_buffered(c->tls);
 	}
-	if (c->session == NULL)
+	if (c->session == NULL && c->http != NULL)
+		strlcpy(m.what, "visitor", sizeof(m.what));
+	else if (c->session == NULL)
 		strlcpy(m.what, "stranger", sizeof(m.what));
 	else {
 		m.state += sizeof(*c->session);

@@ -114,6 +114,15 @@ proxy_preface(struct evtls *tls, void *arg, const uint8_t *buf, size_t len)
 	return (listener_admit(c) ? n : -1);
 }
 
+int
+proxy_rfc7239(const struct conn *c)
+{
+	const struct conf_network	*p;
+
+	return (c->proxied && (p = proxy_find(&c->via)) != NULL &&
+	    p->field == FORWARDED_RFC7239);
+}
+
 /*
  * The latest hop that we don't trust is the client; who spoke before it we
  * have only its word for.

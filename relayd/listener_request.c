@@ -26,12 +26,18 @@
 #include <string.h>
 
 #include "access_log.h"
+#include "door_http.h"
 #include "http_message.h"
 #include "link_client.h"
 #include "listener.h"
+#include "log.h"
+
+#define INPUT_MAX	65536	/* that is kept until it can be taken */
 
 static int	head_too_large(const struct http_head *);
-static void	conn_request(struct conn *, const struct http_head *);
+static ssize_t	conn_step(struct conn *, uint8_t *, size_t);
+static void	conn_eof_left(struct conn *, size_t);
+static int	conn_request(struct conn *, const struct http_head *, size_t);
 
 /* What the parser takes, but the configuration does not: a status, or 0. */
 static int
@@ -44,17 +50,21 @@ head_too_large(const struct http_head *head)
 	return (head->nfields > limits.head_fields ? 431 : 0);
 }
 
-size_t
-conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
+/*
+ * Part of what has come: how many bytes are done with, 0 if nothing can be
+ * done now, -1: it is over, nothing of it matters.
+ */
+static ssize_t
+conn_step(struct conn *c, uint8_t *buf, size_t len)
 {
-	struct conn		*c = arg;
 	static struct http_head	 head;
+	struct evtls		*tls = c->tls;
 	ssize_t			 n;
 	int			 status;
 
-	if (c->state == CONN_CLOSING)
-		return (len);
-	if (c->state != CONN_REQUEST || c->out != NULL)
+	if (c->state == CONN_SITE)
+		return ((ssize_t)door_http_input(c, buf, len));
+	if (c->state != CONN_REQUEST || c->out != NULL || len == 0)
 		return (0);
 	if (c->idle) {
 		/* The head of the next request, however slowly it comes. */
@@ -75,12 +85,90 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 		conn_error(c, NULL, status, status == 431 || status == 414 ?
 		    "the request is too long" :
 		    "the request can't be understood", NULL);
-		return (len);
+		return (-1);
 	}
-	conn_request(c, &head);
-	/* What follows is offered again when this is answered. */
-	evtls_pause(tls);
-	return (n);
+	return (conn_request(c, &head, (const char *)buf + n -
+	    head.method.s) == -1 ? 0 : n);
+}
+
+size_t
+conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
+{
+	struct conn	*c = arg;
+	uint32_t	 id = c->id;
+	size_t		 off = 0;
+	ssize_t		 n;
+
+	if (c->state == CONN_CLOSING)
+		return (len);
+	do {
+		n = conn_step(c, buf + off, len - off);
+		/* It may have ended there. */
+		if (n == -1 || conn_find(id) != c || c->state == CONN_LINK)
+			return (len);
+		off += n;
+	} while (n > 0);
+	if (c->eof)
+		conn_eof_left(c, len - off);
+	/* The rest waits in the kernel, if it is much. */
+	else if (len - off > INPUT_MAX)
+		evtls_pause(tls);
+	return (off);
+}
+
+void
+conn_again(struct conn *c)
+{
+	evtls_resume(c->tls);
+	(void)evtls_again(c->tls);
+}
+
+/* All has come; so much of it could not be taken now. */
+static void
+conn_eof_left(struct conn *c, size_t left)
+{
+	if (c->state == CONN_SITE && left == 0)
+		door_http_eof(c);
+	else if (c->state == CONN_REQUEST && c->out == NULL) {
+		/* Half a head, or nothing. */
+		c->state = CONN_CLOSING;
+		evtls_close(c->tls);
+	}
+}
+
+void
+conn_eof(struct evtls *tls, void *arg)
+{
+	struct conn	*c = arg;
+
+	c->eof = 1;
+	if (c->state == CONN_SITE)
+		door_http_eof(c);
+	else if (c->state == CONN_REQUEST && c->out != NULL)
+		;	/* it may still read the answer */
+	else if (c->state == CONN_REQUEST && evtls_left(tls))
+		(void)evtls_again(tls);
+	else if (c->state != CONN_CLOSING)
+		conn_free(c);
+}
+
+/* The deadline of whatever the connection is at. */
+void
+conn_timeout(struct evtls *tls, void *arg)
+{
+	struct conn	*c = arg;
+
+	if (c->state == CONN_SITE) {
+		door_http_timeout(c);
+		return;
+	}
+	log_debug("client %s: timed out", conn_addr(c));
+	if (c->state == CONN_REQUEST && c->out == NULL && evtls_left(tls)) {
+		c->bodiless = 0;
+		evtls_deadline(tls, limits.handshake_ms);
+		conn_error(c, NULL, 408, "the request came too slowly", NULL);
+	} else
+		conn_free(c);
 }
 
 size_t
@@ -90,6 +178,12 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 	size_t		 n;
 	ssize_t		 more;
 
+	if (c->state == CONN_SITE) {
+		if ((more = door_http_output(c, buf, cap)) == -1)
+			return (0);
+		if (more > 0 || c->state == CONN_SITE)
+			return ((size_t)more);
+	}
 	if (c->out != NULL) {
 		n = c->outlen - c->outoff;
 		if (n > cap)
@@ -120,12 +214,17 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 		c->idle = 1;
 		evtls_deadline(tls, limits.idle_ms);
 		evtls_resume(tls);
+		if (!evtls_again(tls) && c->eof) {
+			c->state = CONN_CLOSING;
+			evtls_close(tls);
+		}
 	}
 	return (0);
 }
 
-static void
-conn_request(struct conn *c, const struct http_head *head)
+/* 0, or -1: it comes again, when what it has to wait for is known. */
+static int
+conn_request(struct conn *c, const struct http_head *head, size_t len)
 {
 	struct http_framing	 body;
 	int			 status;
@@ -140,17 +239,36 @@ conn_request(struct conn *c, const struct http_head *head)
 		c->keepalive = 0;
 		conn_error(c, head, status,
 		    "the end of the request is in doubt", NULL);
-		return;
+		return (0);
 	}
-	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
-		c->keepalive = 0;	/* it is not read */
 	if ((status = proxy_request(c, head)) != 0) {
+		c->keepalive = 0;
 		conn_error(c, head, status, status == 429 ?
 		    "too many connections from your address" :
 		    "the proxy's Forwarded field can't be understood",
 		    status == 429 ? "Retry-After: 10\r\n" : NULL);
-		return;
+		return (0);
 	}
+	if (http_str_eq(&head->method, "CONNECT")) {
+		c->keepalive = 0;
+		conn_error(c, head, 405, "this is no proxy", "Allow: GET, "
+		    "HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n");
+		return (0);
+	}
+	switch (door_http_request(c, head, len, &body)) {
+	case DOOR_HTTP_LATER:
+		access_forget(c);
+		return (-1);
+	case DOOR_HTTP_TAKEN:
+		access_forget(c);
+		return (0);
+	case DOOR_HTTP_NOT:
+		break;
+	}
+	/* What follows is offered again when this is answered. */
+	evtls_pause(c->tls);
+	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
+		c->keepalive = 0;	/* it is not read */
 	if (http_str_eq(&head->path, LINK_PATH_NODE)) {
 		counts.requests[DOOR_NODE]++;
 		access_door(c, "node");
@@ -168,6 +286,7 @@ conn_request(struct conn *c, const struct http_head *head)
 	}
 	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
 		c->keepalive = 0;
+	return (0);
 }
 
 void
@@ -197,6 +316,7 @@ conn_respond(struct conn *c, int status, const char *type, const char *extra,
 	c->outlen = len;
 	c->outoff = 0;
 	c->state = CONN_REQUEST;
+	door_http_answered(c, status, strlen(body));
 	evtls_want_output(c->tls);
 }
 

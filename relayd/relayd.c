@@ -445,13 +445,15 @@ send_conf(struct proc_peer *p)
 		}
 		i++;
 	}
-	if (kind == PROC_AUTH) {
+	if (kind == PROC_AUTH || kind == PROC_LISTENER) {
 		TAILQ_FOREACH(n, &conf->names, entry) {
 			memset(&name, 0, sizeof(name));
 			strlcpy(name.name, n->name, sizeof(name.name));
 			proc_send(p, IMSG_CONF_NAME, 0, -1, &name,
 			    sizeof(name));
 		}
+	}
+	if (kind == PROC_AUTH) {
 		for (i = 0; i < conf->publish.n; i++)
 			proc_send(p, IMSG_CONF_PUBLISH, 0, -1,
 			    &conf->publish.list[i],

@@ -72,6 +72,10 @@ struct relayd_limits {
 	uint32_t	 links_per_user;
 	uint32_t	 streams_per_link;
 	uint32_t	 udp_idle_ms;		/* of published ports */
+	uint32_t	 http_response_ms;	/* for a backend to answer */
+	uint32_t	 http_idle_ms;		/* within an answer */
+	uint32_t	 http_body_rate;	/* bytes/s of a request; 0: any */
+	uint32_t	 http_per_addr;		/* connections, per listener */
 	uint32_t	 pad;
 	uint64_t	 credit_per_link;	/* bytes */
 	uint64_t	 credit_total;		/* bytes, per listener */
@@ -170,10 +174,10 @@ enum imsg_type {
 	IMSG_CONF_CERT_END,	/* struct conf_cert_end; to router, listeners */
 	IMSG_CONF_CERT,		/* struct conf_chunk: chains; to listeners */
 	IMSG_CONF_KEY,		/* struct conf_chunk: keys; to keys */
-	IMSG_CONF_NAME,		/* struct conf_name; to auth */
 	IMSG_CONF_ACCESS,	/* struct conf_access, fd: the access log, to
 				   listeners; outside of a configuration: it
 				   was opened anew */
+	IMSG_CONF_NAME,		/* struct conf_name; to auth, listeners */
 	IMSG_CONF_PUBLISH,	/* struct publish_rule; to auth */
 	IMSG_CONF_END,		/* struct conf_end: take it into use */
 	IMSG_CONF_CONTROL,	/* struct conf_end, fd: the control socket,
@@ -871,7 +875,6 @@ struct publish {
 	char			 email[CTL_EMAIL_LEN];
 	struct publish_spec	 spec;
 	uint32_t		 connections;
-	uint32_t		 pad;	/* the parent compares them whole */
 };
 
 enum publish_code {
