@@ -71,7 +71,8 @@ static void	bridge_closed(struct evtls *, void *, enum evtls_why,
 		    const char *);
 
 static const struct evtls_ops bridge_ops = {
-	bridge_ready, bridge_input, bridge_output, bridge_closed
+	.ready = bridge_ready, .input = bridge_input, .output = bridge_output,
+	.closed = bridge_closed
 };
 
 int

@@ -68,7 +68,8 @@ static void	health_closed(struct evtls *, void *, enum evtls_why,
 		    const char *);
 
 static const struct evtls_ops health_ops = {
-	health_ready, health_input, health_output, health_closed
+	.ready = health_ready, .input = health_input, .output = health_output,
+	.closed = health_closed
 };
 
 void

@@ -69,7 +69,8 @@ static void	reach_closed(struct evtls *, void *, enum evtls_why,
 		    const char *);
 
 static const struct evtls_ops reach_ops = {
-	reach_ready, reach_input, reach_output, reach_closed
+	.ready = reach_ready, .input = reach_input, .output = reach_output,
+	.closed = reach_closed
 };
 
 struct reach *
