@@ -63,6 +63,8 @@ auth_site_changed(const char *node_id)
 
 	memset(&msg, 0, sizeof(msg));
 	strlcpy(msg.node_id, node_id, sizeof(msg.node_id));
+	msg.passthrough = auth_store == NULL ||
+	    store_domain_passthrough(auth_store);
 	if (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_SITES_CHANGED, 0, -1,
 	    &msg, sizeof(msg)) == 0)
 		return;

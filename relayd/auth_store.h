@@ -348,6 +348,8 @@ enum store_result store_domain_find(struct store *, const char *name,
 enum store_result store_domain_add(struct store *,
 		    const struct store_domain *);
 enum store_result store_domain_remove(struct store *, const char *name);
+/* 0: there is none whose TLS is passed through; 1: there may be. */
+int		  store_domain_passthrough(struct store *);
 enum store_result store_domain_page(struct store *, const char *after,
 		    struct store_domain *, size_t *n);
 

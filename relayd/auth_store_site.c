@@ -207,6 +207,20 @@ store_domain_remove(struct store *s, const char *name)
 	return (store_do(s, store_bind(s, sql, "s", name)));
 }
 
+int
+store_domain_passthrough(struct store *s)
+{
+	static const char	 sql[] =
+	    "SELECT 1 FROM domains WHERE passthrough = 1 LIMIT 1";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+
+	st = store_bind(s, sql, "");
+	if ((r = store_row(s, st)) == STORE_OK)
+		store_done(st);
+	return (r != STORE_NONE);
+}
+
 enum store_result
 store_domain_page(struct store *s, const char *after, struct store_domain *d,
     size_t *n)

@@ -35,6 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "door_pass.h"
 #include "http_backend.h"
 #include "http_site.h"
 #include "listener.h"
@@ -198,7 +199,7 @@ site_new(const char *host, int passthrough)
 	LIST_INIT(&e->uses);
 	TAILQ_INIT(&e->owner.streams);
 	SLIST_INIT(&e->owner.routes);
-	e->owner.routed = http_backend_routed;
+	e->owner.routed = passthrough ? passes_routed : http_backend_routed;
 	RB_INSERT(site_table, &sites, e);
 	TAILQ_INSERT_TAIL(&by_age, e, by_age);
 	nsites++;
@@ -405,7 +406,10 @@ site_answer(struct site_entry *e, const struct site *s)
 	else if (s->session != e->owner.session) {
 		owner_begin(&e->owner, s->session, 0);
 		/* Of a new router: those that there are go on. */
-		http_backends_renew(&e->owner);
+		if (e->passthrough)
+			passes_renew(&e->owner);
+		else
+			http_backends_renew(&e->owner);
 	}
 	while ((w = TAILQ_FIRST(&e->waiting)) != NULL) {
 		site_unwait(w);
@@ -484,7 +488,9 @@ site_kill(uint64_t session, const char *why, uint32_t *n)
 	RB_FOREACH(e, site_table, &sites) {
 		if (e->owner.session != session)
 			continue;
-		*n = http_backends_kill(&e->owner, MUX_CODE_KILLED, why);
+		*n = e->passthrough ?
+		    passes_kill(&e->owner, MUX_CODE_KILLED, why) :
+		    http_backends_kill(&e->owner, MUX_CODE_KILLED, why);
 		owner_end(&e->owner);
 		/* Whatever comes next asks for another session. */
 		site_doubt(e);

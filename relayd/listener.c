@@ -37,10 +37,12 @@
 
 #include "access_log.h"
 #include "door_http.h"
+#include "door_pass.h"
 #include "http_site.h"
 #include "listener.h"
 #include "log.h"
 #include "proxyproto.h"
+#include "tls_hello.h"
 
 #define ACCEPT_PAUSE_MS		100	/* at a limit */
 #define ACCEPT_BATCH		64	/* then others have a turn */
@@ -138,6 +140,8 @@ const struct proc_rule listener_rules[] = {
 	    door_port_recv, 0, 0 },
 	{ IMSG_PORTS_END, PROC_ROUTER, sizeof(struct conf_end),
 	    door_port_recv_end, 0, 0 },
+	{ IMSG_PASSTHROUGH, PROC_ROUTER, sizeof(struct passthrough),
+	    door_pass_recv_any, 0, 0 },
 	{ IMSG_CONF_SERVE, PROC_PARENT, sizeof(struct conf_serve),
 	    listener_recv_serve, 0, 0 },
 	{ IMSG_LOGIN_DENIED, PROC_AUTH, sizeof(struct login_denied),
@@ -600,6 +604,8 @@ conn_new(int fd, const struct accept_socket *s,
 	}
 	if (s->conf.proxy && proxy_trusted(peer))
 		evtls_preface(c->tls, proxy_preface, PROXYPROTO_V2_MAX);
+	else if (s->conf.tls && door_pass_any())
+		evtls_preface(c->tls, door_pass_preface, DOOR_PASS_MAX);
 	evtls_deadline(c->tls, limits.handshake_ms);
 	RB_INSERT(conn_table, &conns, c);
 	TAILQ_INSERT_TAIL(&strangers, c, waiting);
@@ -660,6 +666,7 @@ conn_free(struct conn *c)
 	door_api_forget(c);
 	access_end(c, 1);
 	door_http_free(c);
+	door_pass_forget(c);
 	RB_REMOVE(conn_table, &conns, c);
 	counts.connections--;
 	evtls_free(c->tls);

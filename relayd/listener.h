@@ -56,6 +56,7 @@ struct access_own;
 struct api_request;
 struct http_visit;
 struct meter_flow;
+struct pass;
 struct route;
 struct route_entry;
 struct share;
@@ -162,6 +163,7 @@ struct conn {
 	struct access_own	*access;	/* access_log.h, or NULL */
 	struct http_visit	*http;		/* or NULL */
 	int			 eof;		/* nothing more will come */
+	struct pass		*pass;		/* door_pass.h, or NULL */
 	int			 is_waiting;
 	int			 moves;		/* so many of these so far */
 	/* of a log-in */

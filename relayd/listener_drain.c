@@ -27,6 +27,7 @@
 
 #include <string.h>
 
+#include "door_pass.h"
 #include "listener.h"
 #include "log.h"
 
@@ -138,7 +139,8 @@ drain_tick(evutil_socket_t fd, short what, void *arg)
 				    "the relay was upgraded");
 		}
 	}
-	if (drain.quiet && RB_EMPTY(&conns) && !door_port_busy()) {
+	if (drain.quiet && RB_EMPTY(&conns) && !door_port_busy() &&
+	    !door_pass_busy()) {
 		log_debug("has drained");
 		proc_quit(0);
 		return;

@@ -27,10 +27,12 @@
 
 #include <string.h>
 
+#include "door_pass.h"
 #include "forwarded.h"
 #include "listener.h"
 #include "log.h"
 #include "proxyproto.h"
+#include "tls_hello.h"
 
 struct proxies {
 	struct conf_network	 p[NETWORKS_MAX];
@@ -107,6 +109,8 @@ proxy_preface(struct evtls *tls, void *arg, const uint8_t *buf, size_t len)
 			    "PROXY header", conn_addr(c));
 		return (-1);
 	}
+	if (evtls_is_tls(tls) && door_pass_any())
+		evtls_preface(tls, door_pass_preface, DOOR_PASS_MAX);
 	/* A proxy that looks whether we are there speaks for itself. */
 	if (p.local)
 		return (n);

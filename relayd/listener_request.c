@@ -32,7 +32,7 @@
 #include "listener.h"
 #include "log.h"
 
-#define INPUT_MAX	16384	/* that is kept until it can be taken */
+#define INPUT_MAX	65536	/* that is kept until it can be taken */
 
 static int	head_too_large(const struct http_head *);
 static ssize_t	conn_step(struct conn *, uint8_t *, size_t);

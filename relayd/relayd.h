@@ -297,6 +297,7 @@ enum imsg_type {
 				   answer, same id */
 	IMSG_SITES_CHANGED,	/* struct sites_changed; auth -> router ->
 				   listeners: ask again */
+	IMSG_PASSTHROUGH,	/* struct passthrough; router -> listeners */
 	/* auth -> router: end what rests on these; answered by REVOKED */
 	IMSG_REVOKE,		/* struct revoke; id: auth's */
 	IMSG_REVOKED,		/* struct ctl_end; router -> auth */
@@ -955,8 +956,14 @@ struct site {
 };
 
 /* What was not known to lead anywhere may do so now, whatever is said. */
+struct passthrough {
+	uint32_t		 any;		/* there may be such domains */
+};
+
 struct sites_changed {
 	char			 node_id[USER_ID_LEN + 4];	/* "": any */
+	uint32_t		 passthrough;	/* domains with that: there may
+						   be some */
 };
 
 /* Kinds of sessions that the store keeps. */

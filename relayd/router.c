@@ -287,6 +287,7 @@ router_peer_up(struct proc_peer *peer)
 	if (proc_peer_kind(peer) == PROC_LISTENER) {
 		ends_listener_up();
 		publish_listener_up(proc_peer_instance(peer));
+		sites_listener_up(proc_peer_instance(peer));
 	}
 	if (proc_peer_kind(peer) != PROC_AUTH)
 		return;

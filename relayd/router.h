@@ -278,6 +278,7 @@ int		 publish_recv_published(struct proc_peer *, struct imsg *);
 int		 sites_tick(uint64_t);
 void		 sites_auth_up(void);
 void		 sites_auth_down(void);
+void		 sites_listener_up(int);
 void		 sites_listener_down(int);
 void		 site_session_gone(struct router_session *);
 /*

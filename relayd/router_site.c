@@ -110,6 +110,8 @@ static uint32_t			 nwaits[PROC_INSTANCES_MAX];
 static int			 asked[PROC_INSTANCES_MAX];	/* ever */
 static TAILQ_HEAD(, site_job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
 static uint32_t			 last_wait, last_job;
+/* As auth has said; before that there may be anything. */
+static uint32_t			 passthrough = 1;
 
 static int
 site_cmp(struct router_site *a, struct router_site *b)
@@ -484,6 +486,16 @@ sites_auth_down(void)
 	}
 }
 
+/* It need not look at hellos where there is nothing to be found. */
+void
+sites_listener_up(int listener)
+{
+	struct passthrough	 msg = { .any = passthrough };
+
+	(void)proc_send(router_listener(listener), IMSG_PASSTHROUGH, 0, -1,
+	    &msg, sizeof(msg));
+}
+
 /* Its sessions are dropped by who has them. */
 void
 sites_listener_down(int listener)
@@ -611,10 +623,17 @@ int
 sites_recv_changed(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct sites_changed	 msg;
+	int			 i;
 
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
-	    !ROUTER_STR(msg.node_id))
+	    !ROUTER_STR(msg.node_id) || msg.passthrough > 1)
 		return (-1);
+	if (msg.passthrough != passthrough) {
+		passthrough = msg.passthrough;
+		for (i = 0; i < PROC_INSTANCES_MAX; i++)
+			if (router_listener(i) != NULL)
+				sites_listener_up(i);
+	}
 	(void)sites_check(msg.node_id, 0);
 	sites_tell(msg.node_id);
 	return (0);
