@@ -37,8 +37,8 @@
 static ssize_t	head_write(const struct http_head *,
 		    const struct http_rewrite *, char **);
 static int	head_rewrite(struct exchange *, const struct http_prologue *);
-static int	method_safe(const struct http_head *,
-		    const struct http_framing *);
+static int	method_is(const struct http_head *, const char *const *);
+static void	request_kind(struct exchange *, const struct http_head *);
 static struct http_backend *backend_for(const struct exchange_config *,
 		    const struct exchange *, int *);
 static void	on_ready(void *, const struct http_prologue *);
@@ -116,21 +116,34 @@ head_rewrite(struct exchange *ex, const struct http_prologue *p)
 	return (0);
 }
 
-/* RFC 9110, 9.2.2; a body may have been read by then. */
 static int
-method_safe(const struct http_head *head, const struct http_framing *framing)
+method_is(const struct http_head *head, const char *const *list)
 {
-	static const char *const	 methods[] = {
-		"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"
-	};
-	size_t				 i;
-
-	if (framing->kind == HTTP_BODY_CHUNKED || framing->length > 0)
-		return (0);
-	for (i = 0; i < nitems(methods); i++)
-		if (http_str_eq(&head->method, methods[i]))
+	for (; *list != NULL; list++)
+		if (http_str_eq(&head->method, *list))
 			return (1);
 	return (0);
+}
+
+/* What its method and its body mean for the connection. */
+static void
+request_kind(struct exchange *ex, const struct http_head *head)
+{
+	static const char *const	 idempotent[] = {
+		"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", NULL
+	};
+	static const char *const	 bodiless[] = {
+		"GET", "HEAD", "OPTIONS", "TRACE", "DELETE", NULL
+	};
+
+	ex->asked.head = http_str_eq(&head->method, "HEAD");
+	if (ex->framing.kind != HTTP_BODY_CHUNKED && ex->left == 0) {
+		/* RFC 9110, 9.2.2 */
+		ex->safe = method_is(head, idempotent);
+		ex->ended = 1;
+	} else
+		/* A backend that expects none may take it for a request. */
+		ex->once = method_is(head, bodiless);
 }
 
 char *
@@ -194,16 +207,13 @@ exchange_new(const struct exchange_config *cfg, int *status)
 	ex->ops = cfg->ops;
 	ex->arg = cfg->arg;
 	ex->framing = *cfg->framing;
-	ex->asked.head = http_str_eq(&cfg->head->method, "HEAD");
 	ex->asked.upgrade = http_upgrade(cfg->head, &protocol);
 	ex->held = http_expect(cfg->head) == 1;
-	ex->safe = method_safe(cfg->head, cfg->framing);
 	if (ex->framing.kind == HTTP_BODY_LENGTH)
 		ex->left = ex->framing.length;
 	if (ex->framing.kind == HTTP_BODY_CHUNKED)
 		ex->announced = trailer_list(cfg->head);
-	else if (ex->left == 0)
-		ex->ended = 1;
+	request_kind(ex, cfg->head);
 	memset(&rw, 0, sizeof(rw));
 	rw.framing = &ex->framing;
 	rw.upgrade = ex->asked.upgrade;
@@ -257,7 +267,7 @@ exchange_keep(struct exchange *ex)
 	struct http_backend	*b = NULL;
 
 	/* What the last event took is still in the stream. */
-	if (ex->state == EXCHANGE_IN_END && ex->keep && ex->sent &&
+	if (ex->state == EXCHANGE_IN_END && ex->keep && !ex->once && ex->sent &&
 	    !ex->over && ex->buf == NULL &&
 	    http_backend_rest(ex->backend) == 0) {
 		b = ex->backend;
@@ -293,7 +303,7 @@ exchange_retry(struct exchange *ex)
 	http_backend_free(ex->backend);
 	ex->backend = b;
 	ex->used = ex->ready = ex->over = ex->eof = ex->again = 0;
-	ex->sent = ex->tailed = 0;
+	ex->sent = ex->tailed = ex->begun = 0;
 	http_backend_use(b, &backend_ops, ex);
 	return (0);
 }
@@ -320,6 +330,11 @@ on_input(void *arg)
 {
 	struct exchange	*ex = arg;
 
+	/* An answer to what nobody has asked yet: it is of the last one. */
+	if (ex->used && ex->ready && !ex->begun) {
+		ex->ready = 0;
+		ex->over = ex->again = 1;
+	}
 	ex->ops->readable(ex->arg);
 }
 
@@ -381,6 +396,7 @@ on_pull(void *arg, uint8_t *buf, size_t cap, enum mux_more *more)
 		if (ex->outlen > 0) {
 			len = ex->outlen < cap - n ? ex->outlen : cap - n;
 			memcpy(buf + n, ex->out, len);
+			ex->begun = 1;
 			ex->out += len;
 			ex->outlen -= len;
 		} else if (ex->chunk > 0) {

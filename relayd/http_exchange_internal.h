@@ -43,6 +43,7 @@ struct exchange {
 	enum exchange_state	 state;
 	int			 used;		/* its backend, before */
 	int			 safe;		/* may be sent once more */
+	int			 once;		/* nothing else may follow */
 	int			 ready;		/* to be sent */
 	int			 over;		/* the backend is */
 	int			 eof;		/* and ended in order */
@@ -67,6 +68,7 @@ struct exchange {
 	int			 held;		/* the body waits for 100 */
 	int			 full;		/* somebody waits for room */
 	int			 ended;		/* all of it has come */
+	int			 begun;		/* something has left */
 	int			 tailed;	/* the end is on its way out */
 	int			 sent;		/* all of it has left */
 
@@ -74,6 +76,7 @@ struct exchange {
 	struct http_body	 in;
 	char			*buf;		/* what has to be in one piece */
 	size_t			 bufoff, buflen, bufsize;
+	size_t			 seen;		/* of a head: no end in these */
 	size_t			 took;		/* by the last event, from
 						   the buffer or the stream */
 	int			 heard;		/* something has come */

@@ -216,19 +216,26 @@ read_head(struct exchange *ex, struct exchange_event *ev)
 {
 	static struct http_head	 head;
 	const char		*p;
-	size_t			 len = response_view(ex, &p);
+	size_t			 len, from;
 	ssize_t			 n = 0;
 	int			 status;
 
-	if (len > 0) {
+	if (ex->again) {
+		response_gone(ex);
+		return (ex->state == EXCHANGE_FAILED);
+	}
+	if ((len = response_view(ex, &p)) > 0) {
 		ex->heard = 1;
-		/* A byte at a time must not cost a parse for each byte. */
-		if (len >= HTTP_HEAD_MAX || p[len - 1] == '\n' ||
-		    memmem(p, len, "\n\r\n", 3) != NULL)
+		/* A byte at a time must not cost a look at all the others. */
+		from = ex->seen > 2 && ex->seen <= len ? ex->seen - 2 : 0;
+		ex->seen = len;
+		if (len >= HTTP_HEAD_MAX || from == 0 || p[len - 1] == '\n' ||
+		    memmem(p + from, len - from, "\n\r\n", 3) != NULL)
 			n = http_parse_response_in(p, len,
 			    &http_response_limits, &head, &status);
 		if (n > 0) {
 			ex->took = n;
+			ex->seen = 0;
 			return (head_begin(ex, &head, ev));
 		}
 		if (n == -1) {
@@ -245,11 +252,10 @@ read_head(struct exchange *ex, struct exchange_event *ev)
 			return (1);
 		}
 	}
-	if (ex->again || response_eof(ex)) {
-		response_gone(ex);
-		return (ex->state == EXCHANGE_FAILED);
-	}
-	return (0);
+	if (!response_eof(ex))
+		return (0);
+	response_gone(ex);
+	return (ex->state == EXCHANGE_FAILED);
 }
 
 static int

@@ -35,6 +35,7 @@
 #define INPUT_MAX	65536	/* that is kept until it can be taken */
 
 static int	head_too_large(const struct http_head *);
+static int	head_may_end(const char *, size_t);
 static ssize_t	conn_step(struct conn *, uint8_t *, size_t);
 static void	conn_eof_left(struct conn *, size_t);
 static int	conn_request(struct conn *, const struct http_head *, size_t);
@@ -48,6 +49,25 @@ head_too_large(const struct http_head *head)
 	    limits.request_line)
 		return (414);
 	return (head->nfields > limits.head_fields ? 431 : 0);
+}
+
+/*
+ * Is it worth a look?  A byte at a time must not cost a parse for each byte,
+ * but what never will be a request need not be waited for.
+ */
+static int
+head_may_end(const char *buf, size_t len)
+{
+	static const struct http_limits	 *max = &http_request_limits;
+	struct http_str			  first = { buf, 1 };
+
+	if (len >= limits.head_bytes || buf[len - 1] == '\n' ||
+	    memmem(buf, len, "\n\r\n", 3) != NULL)
+		return (1);
+	/* The first line is too long, or the first byte of none. */
+	return ((len > max->line + 2 &&
+	    memchr(buf, '\n', max->line + 2) == NULL) ||
+	    (buf[0] != '\r' && !http_str_is_token(&first)));
 }
 
 /*
@@ -71,9 +91,7 @@ conn_step(struct conn *c, uint8_t *buf, size_t len)
 		c->idle = 0;
 		evtls_deadline(tls, limits.handshake_ms);
 	}
-	/* A byte at a time must not cost a parse for each byte. */
-	if (len < limits.head_bytes && buf[len - 1] != '\n' &&
-	    memmem(buf, len, "\n\r\n", 3) == NULL)
+	if (!head_may_end((const char *)buf, len))
 		return (0);
 	n = http_parse_request((const char *)buf, len, limits.head_bytes,
 	    &head, &status);
@@ -111,7 +129,8 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 	if (c->eof)
 		conn_eof_left(c, len - off);
 	/* The rest waits in the kernel, if it is much. */
-	else if (len - off > INPUT_MAX)
+	else if (len - off > INPUT_MAX &&
+	    (c->state != CONN_REQUEST || c->out != NULL))
 		evtls_pause(tls);
 	return (off);
 }
