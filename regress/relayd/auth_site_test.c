@@ -35,6 +35,8 @@
 
 #include "auth_fake.h"
 
+#define CLIENT	42
+
 static struct store_node	 pi;
 
 static void
@@ -117,6 +119,74 @@ domain(const char *name, const char *service, int passthrough)
 	strlcpy(d.site.service, service, sizeof(d.site.service));
 	d.passthrough = passthrough;
 	assert_int_equal(store_domain_add(auth_store, &d), STORE_OK);
+}
+
+static void
+ask_set(uint32_t type, const char *name, const char *service,
+    uint32_t access)
+{
+	struct ctl_site	 c;
+
+	memset(&c, 0, sizeof(c));
+	strlcpy(c.node, name, sizeof(c.node));
+	strlcpy(c.service, service, sizeof(c.service));
+	c.access = access;
+	fake_forget();
+	assert_int_equal(fake_recv(auth_recv_ctl_site, PROC_ROUTER, 0, type,
+	    CLIENT, &c, sizeof(c)), 0);
+}
+
+static void
+ask_domain(uint32_t type, const char *name, const char *to,
+    const char *service)
+{
+	struct ctl_domain	 c;
+
+	memset(&c, 0, sizeof(c));
+	strlcpy(c.name, name, sizeof(c.name));
+	strlcpy(c.node, to, sizeof(c.node));
+	strlcpy(c.service, service, sizeof(c.service));
+	fake_forget();
+	assert_int_equal(fake_recv(auth_recv_ctl_domain, PROC_ROUTER, 0,
+	    type, CLIENT, &c, sizeof(c)), 0);
+}
+
+static void
+refused(uint32_t code, const char *part)
+{
+	const struct ctl_end	*end;
+
+	assert_int_equal(fake_nsent, 1);
+	end = fake_one(PROC_ROUTER, CTL_ERROR, sizeof(*end));
+	assert_int_equal(fake_sent[0].id, CLIENT);
+	if (end->code != code || strstr(end->text, part) == NULL)
+		fail_msg("%u: %s, not %u: %s", end->code, end->text, code,
+		    part);
+}
+
+/* It is not answered before router has ended what there was. */
+static void
+revoked(const char *part)
+{
+	const struct revoke	*r;
+	const struct ctl_end	*answer;
+	struct ctl_end		 end;
+	uint32_t		 id;
+
+	assert_int_equal(fake_nsent, 1);
+	r = fake_one(PROC_ROUTER, IMSG_REVOKE, sizeof(*r));
+	assert_int_equal(r->what, REVOKE_SITE);
+	assert_string_equal(r->id, pi.id);
+	id = fake_sent[0].id;
+	memset(&end, 0, sizeof(end));
+	end.streams = 3;
+	fake_forget();
+	assert_int_equal(fake_recv(auth_recv_revoked, PROC_ROUTER, 0,
+	    IMSG_REVOKED, id, &end, sizeof(end)), 0);
+	answer = fake_one(PROC_ROUTER, CTL_OK, sizeof(*answer));
+	assert_int_equal(answer->streams, 3);
+	if (strstr(answer->text, part) == NULL)
+		fail_msg("%s, not %s", answer->text, part);
 }
 
 /* ---- names ---- */
@@ -290,6 +360,115 @@ own_names_are_known(void **state)
 	assert_false(auth_site_own("other.example.com"));
 }
 
+/* ---- what accessctl asks ---- */
+
+static void
+access_is_set_and_taken_back(void **state)
+{
+	char	 name[64];
+
+	ask_set(CTL_SITE_SET, "PI", "", SITE_PUBLIC);
+	revoked("it is at pi.relay.example.org");
+	leads_to("x--pi.relay.example.org", "pi", "x", SITE_PUBLIC);
+	ask_set(CTL_SITE_SET, "pi", "X", SITE_BASIC);
+	revoked("it is at x--pi.relay.example.org");
+	leads_to("x--pi.relay.example.org", "pi", "x", SITE_BASIC);
+	ask_set(CTL_SITE_REMOVE, "pi", "x", 0);
+	revoked("");
+	leads_to("x--pi.relay.example.org", "pi", "x", SITE_PUBLIC);
+	memset(name, 'a', sizeof(name));
+	name[63] = '\0';
+	ask_set(CTL_SITE_SET, "pi", name, SITE_PUBLIC);
+	revoked("only a domain");
+	fake_sql("UPDATE nodes SET name = 'a--b'");
+	ask_set(CTL_SITE_SET, "a--b", "", SITE_PUBLIC);
+	revoked("the node's name is none for a host");
+}
+
+static void
+odd_settings_are_refused(void **state)
+{
+	struct ctl_site	 c;
+
+	ask_set(CTL_SITE_SET, "pi", "", 0);
+	refused(CTL_CODE_INVALID, "private, public or basic");
+	ask_set(CTL_SITE_SET, "pi", "", SITE_BASIC + 1);
+	refused(CTL_CODE_INVALID, "private, public or basic");
+	ask_set(CTL_SITE_SET, "pi", "a--b", SITE_PUBLIC);
+	refused(CTL_CODE_INVALID, "a service name");
+	ask_set(CTL_SITE_SET, "nope", "", SITE_PUBLIC);
+	refused(CTL_CODE_NOT_FOUND, "no node nope");
+	ask_set(CTL_SITE_REMOVE, "pi", "x", 0);
+	refused(CTL_CODE_NOT_FOUND, "nothing is set");
+	/* What a node is goes with it alone. */
+	ask_set(CTL_SITE_SET, "pi", "", SITE_PUBLIC);
+	revoked("");
+	ask_set(CTL_SITE_REMOVE, "pi", "", 0);
+	refused(CTL_CODE_NOT_FOUND, "nothing is set");
+	memset(&c, 'a', sizeof(c));
+	fake_forget();
+	assert_int_equal(fake_recv(auth_recv_ctl_site, PROC_ROUTER, 0,
+	    CTL_SITE_SET, CLIENT, &c, sizeof(c)), 0);
+	refused(CTL_CODE_INVALID, "garbled");
+	fake_store_close();
+	ask_set(CTL_SITE_SET, "pi", "", SITE_PUBLIC);
+	refused(CTL_CODE_STORE, "");
+}
+
+static void
+domains_are_added_and_removed(void **state)
+{
+	const struct sites_changed	*msg;
+
+	ask_domain(CTL_DOMAIN_ADD, "App.Example.COM.", "PI", "X");
+	msg = fake_one(PROC_ROUTER, IMSG_SITES_CHANGED, sizeof(*msg));
+	assert_string_equal(msg->node_id, pi.id);
+	assert_int_equal(fake_count(CTL_OK), 1);
+	leads_to("app.example.com", "pi", "x", SITE_PRIVATE);
+	ask_domain(CTL_DOMAIN_ADD, "app.example.com", "pi", "");
+	refused(CTL_CODE_EXISTS, "leads to pi:x already");
+	ask_domain(CTL_DOMAIN_REMOVE, "APP.example.com", "", "");
+	revoked("");
+	leads_nowhere("app.example.com");
+	ask_domain(CTL_DOMAIN_REMOVE, "app.example.com", "", "");
+	refused(CTL_CODE_NOT_FOUND, "no domain app.example.com");
+}
+
+static void
+odd_domains_are_refused(void **state)
+{
+	static const char *const	 bad[] = {
+		"", ".", "..", "app", "app..com", "-a.com", "a-.com",
+		"a b.com", "*.example.com", "192.0.2.1", "a.1", "[::1]",
+		"a_b.com", "app.example.com:80", "http://app.example.com",
+		"app.example.com/", "\303\244.example.com",
+	};
+	static const char *const	 own[] = {
+		"relay.example.org", "pi.relay.example.org",
+		"a.b.relay.example.org", "x.localhost",
+	};
+	struct ctl_domain		 c;
+	size_t				 i;
+
+	for (i = 0; i < nitems(bad); i++) {
+		ask_domain(CTL_DOMAIN_ADD, bad[i], "pi", "");
+		refused(CTL_CODE_INVALID, "not the full name of a host");
+	}
+	for (i = 0; i < nitems(own); i++) {
+		ask_domain(CTL_DOMAIN_ADD, own[i], "pi", "");
+		refused(CTL_CODE_INVALID, "of this relay");
+	}
+	ask_domain(CTL_DOMAIN_ADD, "app.example.com", "nope", "");
+	refused(CTL_CODE_NOT_FOUND, "no node nope");
+	ask_domain(CTL_DOMAIN_ADD, "app.example.com", "pi", "-");
+	refused(CTL_CODE_INVALID, "a service name");
+	memset(&c, 'a', sizeof(c));
+	fake_forget();
+	assert_int_equal(fake_recv(auth_recv_ctl_domain, PROC_ROUTER, 0,
+	    CTL_DOMAIN_ADD, CLIENT, &c, sizeof(c)), 0);
+	refused(CTL_CODE_INVALID, "garbled");
+}
+
 static void
 names_of_services(void **state)
 {
@@ -356,6 +535,10 @@ main(void)
 		T(domain_leads_to_its_node),
 		T(what_passes_through_is_asked_for_as_such),
 		T(own_names_are_known),
+		T(access_is_set_and_taken_back),
+		T(odd_settings_are_refused),
+		T(domains_are_added_and_removed),
+		T(odd_domains_are_refused),
 		T(names_of_services),
 		T(odd_questions_are_refused),
 		T(router_hears_of_changes_in_the_end),
