@@ -45,15 +45,17 @@ WARN =		-Wall -Wextra -Wshadow -Wstrict-prototypes \
 DEFS =		-D_GNU_SOURCE -DCULVERT_VERSION='"$(VERSION)"' \
 		-DCULVERT_SYSCONFDIR='"$(SYSCONFDIR)"' \
 		-DCULVERT_STATEDIR='"$(STATEDIR)"' \
-		-DCULVERT_RUNDIR='"$(RUNDIR)"'
-MODULES =	libbsd libevent libtls libssl libcrypto sqlite3 libseccomp jansson
+		-DCULVERT_RUNDIR='"$(RUNDIR)"' \
+		$(if $(qrencode_LIBS),-DHAVE_QRENCODE)
+MODULES =	libbsd libevent libtls libssl libcrypto sqlite3 libseccomp jansson \
+		qrencode
 MODULE_CFLAGS =	$(foreach m,$(MODULES),$($(m)_CFLAGS))
 
 BASE_LIBS =	$(libevent_LIBS) $(libtls_LIBS) $(libssl_LIBS) \
 		$(libcrypto_LIBS) $(libseccomp_LIBS) $(libbsd_LIBS)
-relayd_LIBS =	$(sqlite3_LIBS) $(crypt_LIBS) $(BASE_LIBS)
-agentd_LIBS =	$(jansson_LIBS) $(BASE_LIBS)
-accessctl_LIBS = $(sqlite3_LIBS) $(jansson_LIBS) $(crypt_LIBS) $(BASE_LIBS)
+relayd_LIBS =	$(sqlite3_LIBS) $(jansson_LIBS) $(crypt_LIBS) $(BASE_LIBS)
+agentd_LIBS =	$(jansson_LIBS) $(qrencode_LIBS) $(BASE_LIBS)
+accessctl_LIBS = $(sqlite3_LIBS) $(jansson_LIBS) $(qrencode_LIBS) $(crypt_LIBS) $(BASE_LIBS)
 cmocka_LIBS =	-lcmocka
 
 # Variants: the same sources, built another way into obj-VARIANT.  Those that

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # Debian packages; "a|b" is satisfied by either, and a is tried first.
 BUILD="gcc libc6-dev make bison pkg-config|pkgconf libevent-dev libtls-dev
     libssl-dev libbsd-dev libsqlite3-dev libseccomp-dev libcrypt-dev
-    libjansson-dev"
+    libjansson-dev libqrencode-dev"
 RUN="openssh-client openssh-server openssl ca-certificates"
 TEST="clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev
     libcmocka-dev perl mandoc shellcheck cppcheck curl rsync git sqlite3

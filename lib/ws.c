@@ -28,6 +28,7 @@
 
 #include "base64.h"
 #include "ws.h"
+#include "ws_internal.h"
 
 #define WS_FIN		0x80
 #define WS_RSV		0x70
@@ -39,29 +40,15 @@
 
 #define WS_VECTOR	16	/* bytes of a register that every CPU has */
 
-/* The head of one received frame. */
-struct ws_frame {
-	int		 fin;
-	uint8_t		 opcode;
-	const uint8_t	*key;		/* NULL if not masked */
-	size_t		 head;		/* bytes */
-	size_t		 len;		/* of the payload */
-};
-
-static int		 ws_fail(struct ws *, int, const char *);
 static int		 ws_first_byte(struct ws *, uint8_t, struct ws_frame *);
 static int		 ws_second_byte(struct ws *, uint8_t,
 			    const struct ws_frame *);
 static int		 ws_length(struct ws *, const uint8_t *, size_t,
 			    struct ws_frame *);
-static int		 ws_frame_head(struct ws *, const uint8_t *, size_t,
-			    struct ws_frame *, size_t *);
 static int		 ws_peek_text(struct ws *, const uint8_t *, size_t,
 			    const struct ws_frame *);
 static int		 ws_text(struct ws *, const uint8_t *,
 			    const struct ws_frame *);
-static enum ws_result	 ws_control(struct ws *, uint8_t *,
-			    const struct ws_frame *, struct ws_event *);
 static int		 ws_gather(struct ws *, const uint8_t *,
 			    const struct ws_frame *);
 static enum ws_result	 ws_data(struct ws *, uint8_t *,
@@ -90,7 +77,7 @@ ws_done(struct ws *ws)
 	ws->msg_opcode = 0;
 }
 
-static int
+int
 ws_fail(struct ws *ws, int code, const char *error)
 {
 	ws->close_code = code;
@@ -178,7 +165,7 @@ ws_length(struct ws *ws, const uint8_t *p, size_t n, struct ws_frame *f)
  * buf, in all), or -1.  Each byte is judged as soon as it is there, in the
  * order of the bytes: so a cut in the input changes nothing.
  */
-static int
+int
 ws_frame_head(struct ws *ws, const uint8_t *buf, size_t len,
     struct ws_frame *f, size_t *need)
 {
@@ -251,7 +238,7 @@ ws_text(struct ws *ws, const uint8_t *payload, const struct ws_frame *f)
 }
 
 /* A whole control frame. */
-static enum ws_result
+enum ws_result
 ws_control(struct ws *ws, uint8_t *payload, const struct ws_frame *f,
     struct ws_event *ev)
 {

@@ -86,11 +86,16 @@ struct ws {
 	size_t		 msg_size;
 	size_t		 utf8_done;	/* bytes of a partial text frame
 					   already validated */
+	/* of ws_piece: the frame that has begun */
+	uint8_t		 frame, fin;
+	uint8_t		 key[4];
+	uint64_t	 left, done;	/* bytes of its payload */
 };
 
 enum ws_result {
 	WS_MORE,		/* needs bytes that have not come */
 	WS_MESSAGE,		/* a whole text or binary message */
+	WS_PIECE,		/* ws_piece: a part of one */
 	WS_CONTROL,		/* a ping, pong or close */
 	WS_ERROR		/* close with ws->close_code */
 };
@@ -104,6 +109,7 @@ struct ws_event {
 				   data/len: its reason, valid UTF-8 */
 	size_t		 consumed; /* bytes of the input that are done with;
 				      valid for every result */
+	int		 last;	/* WS_PIECE: the message ends with it */
 };
 
 /*
@@ -133,6 +139,14 @@ void		ws_done(struct ws *);
  */
 enum ws_result	ws_parse(struct ws *, uint8_t *, size_t, struct ws_event *,
 		    size_t *);
+
+/*
+ * ws_piece: the same without gathering anything: messages come as pieces, as
+ * their bytes do, so that who has no room for a long one can drop it and go
+ * on.  A piece is empty only if it is the last.  Of one connection, either
+ * this or ws_parse.
+ */
+enum ws_result	ws_piece(struct ws *, uint8_t *, size_t, struct ws_event *);
 
 /*
  * Sending.  ws_head writes the head of one unfragmented frame (FIN set) and
