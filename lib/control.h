@@ -46,6 +46,7 @@ union control_payload {
 	struct ctl_site		 site;
 	struct ctl_domain	 domain;
 	struct ctl_limit	 limit;
+	struct ctl_pair		 pair;
 	struct ctl_traffic	 traffic;
 };
 
@@ -60,7 +61,8 @@ enum control_wait {
 	CONTROL_READER,		/* the client, to take what is there */
 	CONTROL_AUDIT,		/* a page of the audit log */
 	CONTROL_FOLLOW,		/* time, until there may be more of it */
-	CONTROL_MEMORY		/* a page of what a process takes */
+	CONTROL_MEMORY,		/* a page of what a process takes */
+	CONTROL_RELAY		/* what the relay says */
 };
 
 struct control_request;
@@ -77,7 +79,7 @@ struct control {
 	const struct control_request *req;	/* NULL: none */
 	enum control_wait	 wait;
 	union control_payload	 payload;	/* of the request */
-	uint64_t		 cursor;	/* in a list, or its stream */
+	uint64_t		 cursor;	/* in a list, or a stream's id */
 };
 
 /* What the program does with what comes. */

@@ -114,6 +114,8 @@ enum ctl_type {
 	CTL_CONN_LIST,		/* struct ctl_name: empty */
 	CTL_CONN_KILL,		/* struct ctl_id */
 	CTL_STATS,		/* struct ctl_name: empty */
+	CTL_PAIR,		/* struct ctl_pair; by agentd's tunnel, too:
+				   node empty */
 	/* answered by router, from what auth knows */
 	CTL_AUDIT,		/* struct ctl_audit_ask; no end if follow */
 	CTL_MEMORY,		/* struct ctl_memory_ask: zeros */
@@ -134,6 +136,7 @@ enum ctl_type {
 	CTL_MEMORY_LINE,	/* struct ctl_memory */
 	CTL_SITE,		/* struct ctl_site */
 	CTL_DOMAIN,		/* struct ctl_domain */
+	CTL_PAIRING,		/* struct ctl_pairing */
 	/* requests, answered by agentd's tunnel: struct ctl_name, empty */
 	CTL_AGENT_STATUS = 1200,
 	CTL_AGENT_TRIES,
@@ -179,7 +182,7 @@ struct ctl_token {
 	char		 email[CTL_EMAIL_LEN];
 	char		 name[CTL_NAME_LEN];
 	uint32_t	 scopes;
-	char		 nodes[CTL_TEXT_LEN];	/* with commas; empty: all */
+	char		 nodes[CTL_TEXT_LEN];	/* comma-separated; empty: all */
 	int64_t		 created_at;
 	int64_t		 expires_at;		/* 0: never */
 	int64_t		 last_used_at;		/* 0: never */
@@ -209,7 +212,7 @@ struct ctl_grant {
 	char		 node[CTL_NAME_LEN];
 	uint32_t	 scopes;
 	uint32_t	 expired;		/* in records */
-	char		 targets[TARGETS_LEN];	/* with commas; empty: all */
+	char		 targets[TARGETS_LEN];	/* comma-separated; empty: all */
 	int64_t		 expires_at;		/* 0: never */
 	/* in records: */
 	int64_t		 created_at;
@@ -226,7 +229,7 @@ struct ctl_conn {
 	uint16_t	 kind;			/* enum mux_kind */
 	char		 addr[CTL_ADDR_LEN];	/* of the client */
 	int64_t		 since;
-	uint64_t	 in, out;		/* bytes from and to target */
+	uint64_t	 in, out;		/* bytes from and to the target */
 };
 
 enum ctl_publish_state {
@@ -298,7 +301,20 @@ struct ctl_traffic {
 	/* in records: */
 	uint64_t	 in, out;		/* bytes from and to nodes */
 	uint64_t	 quota;			/* of this month; 0: none */
-	uint64_t	 rest;			/* of it; UINT64_MAX: none */
+	uint64_t	 rest;			/* of it; UINT64_MAX: no quota */
+};
+
+/* A pairing code, made by who asks: only its hash goes further. */
+struct ctl_pair {
+	char		 node[CTL_NAME_LEN];
+	uint8_t		 hash[32];		/* SHA-256 */
+	uint32_t	 ttl;			/* s; 0: the relay's default */
+};
+
+struct ctl_pairing {
+	int64_t		 expires_at;		/* s since 1970 */
+	char		 node[CTL_NAME_LEN];
+	char		 url[CTL_TEXT_LEN];	/* of the relay; or empty */
 };
 
 struct ctl_stat {
@@ -355,8 +371,8 @@ struct ctl_memory {
 	char		 target[MUX_TARGET_LEN];
 	uint64_t	 count;			/* things, streams of a link */
 	uint64_t	 state;			/* bytes of structures... */
-	uint64_t	 buffers;		/* ...and what waits to leave or
-						   to be looked at */
+	uint64_t	 buffers;		/* ...and what waits to leave or to
+						   be looked at */
 	/*
 	 * Data of streams: what waits, in blocks of so many bytes, and what
 	 * is reserved for more.  Of a stream, to the node and from it.
@@ -376,7 +392,7 @@ struct ctl_copy {
 /* How agentd is; the relay and the way to it: of the link, if there is one. */
 struct ctl_agent {
 	char		 name[CTL_NAME_LEN];
-	char		 state[16];		/* "connected", "waiting" ... */
+	char		 state[16];		/* "connected", "waiting", ... */
 	uint32_t	 connected;
 	char		 relay[RELAY_URL_MAX];
 	char		 way[EGRESS_NAME_MAX];	/* empty: straight */
@@ -413,7 +429,7 @@ struct ctl_agent_stream {
 	uint16_t	 kind;			/* enum mux_kind */
 	uint16_t	 connected;		/* or: being connected */
 	int64_t		 since;
-	uint64_t	 in, out;		/* bytes from and to target */
+	uint64_t	 in, out;		/* bytes from and to the target */
 };
 
 /* What visitors of the device's pages come to. */

@@ -94,6 +94,8 @@ const struct proc_rule auth_rules[] = {
 	    auth_recv_login_password, 0, 0 },
 	{ IMSG_WEB_ASK, PROC_LISTENER, sizeof(struct web_ask),
 	    auth_recv_web_ask, 0, 0 },
+	{ IMSG_PAIR_BUY, PROC_ROUTER, sizeof(struct pair_buy),
+	    auth_recv_pair_buy, 0, 0 },
 	{ IMSG_SESSION_END, PROC_ROUTER, sizeof(struct session_id),
 	    auth_recv_session_end, 0, 0 },
 	{ IMSG_SESSION_KNOWN, PROC_ROUTER, sizeof(struct session),
@@ -175,6 +177,7 @@ auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
 	auth_publish_conf_begin();
 	new_bandwidth = c.bandwidth;
 	strlcpy(new_domain, c.domain, sizeof(new_domain));
+	auth_pair_conf(&c.rpc);
 	/* It changes only with a restart. */
 	if (state[0] == '\0')
 		strlcpy(state, c.state, sizeof(state));
@@ -308,6 +311,7 @@ auth_peer_up(struct proc_peer *peer)
 		auth_session_router_up();
 		auth_grant_ask();
 		auth_publish_router_up();
+		auth_pair_router_up();
 	}
 }
 
@@ -397,6 +401,7 @@ auth_ticks(void)
 	int		 more;
 
 	auth_grant(-1, 0, NULL);
+	auth_pair_tick();
 	more = auth_revoke_tick();
 	more |= auth_publish_tick();
 	more |= auth_site_tick();

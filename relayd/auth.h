@@ -141,6 +141,14 @@ int	 auth_recv_web_ask(struct proc_peer *, struct imsg *);
 /* Sessions in the store that have expired, tickets likewise. */
 void	 auth_web_sweep(void);
 
+/* ---- auth_pair.c: what pairing codes buy ---- */
+
+void	 auth_pair_conf(const struct relayd_rpc *);
+int	 auth_recv_pair_buy(struct proc_peer *, struct imsg *);
+/* Router knows how many sessions there are; from now on, and at once. */
+void	 auth_pair_tick(void);
+void	 auth_pair_router_up(void);
+
 /* ---- auth_node.c: what router asks about nodes ---- */
 
 int	 auth_recv_node_ask(struct proc_peer *, struct imsg *);

@@ -275,7 +275,7 @@ struct store_session {
 	char		 parent[USER_ID_LEN + 4];	/* "": none */
 	char		 host[DOMAIN_LEN];	/* "": any */
 	char		 addr[CTL_ADDR_LEN];	/* of the log-in */
-	char		 software[CTL_TEXT_LEN];	/* it said; hostile */
+	char		 software[CTL_TEXT_LEN];	/* as it said; hostile */
 	int64_t		 created_at;
 	int64_t		 expires_at;		/* never 0 */
 	int64_t		 last_used_at;
@@ -312,6 +312,9 @@ enum store_result store_session_page(struct store *, const char *user_id,
 enum store_result store_session_surplus(struct store *, const char *user_id,
 		    uint32_t kind, const char *parent, uint32_t keep,
 		    struct store_session *);
+/* How many of this kind have not expired at this time. */
+enum store_result store_session_count(struct store *, uint32_t kind,
+		    int64_t now, uint64_t *);
 /* Delete at most max that have expired at this time; *n becomes how many. */
 enum store_result store_session_trim(struct store *, int64_t now, int max,
 		    int *n);

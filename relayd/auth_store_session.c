@@ -231,3 +231,20 @@ store_session_trim(struct store *s, int64_t now, int max, int *n)
 		*n = sqlite3_changes(s->db);
 	return (r == STORE_NONE ? STORE_OK : r);
 }
+
+enum store_result
+store_session_count(struct store *s, uint32_t kind, int64_t now, uint64_t *n)
+{
+	static const char	 sql[] = "SELECT count(*) FROM sessions "
+	    "WHERE kind = ?1 AND expires_at > ?2";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+
+	*n = 0;
+	st = store_bind(s, sql, "si", kinds[kind], now);
+	if ((r = store_row(s, st)) == STORE_OK) {
+		*n = sqlite3_column_int64(st, 0);
+		store_done(st);
+	}
+	return (r);
+}

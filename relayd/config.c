@@ -66,6 +66,8 @@ config_new(void)
 	TAILQ_INIT(&conf->proxies);
 	TAILQ_INIT(&conf->monitors);
 	TAILQ_INIT(&conf->names);
+	TAILQ_INIT(&conf->rpc_keys);
+	rpc_conf_init(&conf->rpc);
 	n = sysconf(_SC_NPROCESSORS_ONLN);
 	conf->prefork = n < 1 ? 1 : n > PREFORK_MAX ? PREFORK_MAX : n;
 	conf->upgrade_drain_ms = 60 * 60 * 1000;
@@ -131,6 +133,7 @@ config_free(struct relayd_conf *conf)
 	}
 	if (conf->metrics_token != NULL)
 		freezero(conf->metrics_token, strlen(conf->metrics_token));
+	rpc_conf_free(&conf->rpc_keys);
 	while ((n = TAILQ_FIRST(&conf->names)) != NULL) {
 		TAILQ_REMOVE(&conf->names, n, entry);
 		free(n->name);

@@ -54,6 +54,7 @@ static int	check_site(const union control_payload *);
 static int	check_domain(const union control_payload *);
 static int	check_limit(const union control_payload *);
 static int	check_traffic(const union control_payload *);
+static int	check_pair(const union control_payload *);
 static void	run_auth(struct control *);
 static void	run_auth_with_stats(struct control *);
 static void	run_kick(struct control *);
@@ -61,6 +62,7 @@ static void	run_conn_list(struct control *);
 static void	run_upgrade_state(struct control *);
 static void	run_conn_kill(struct control *);
 static void	run_stats(struct control *);
+static void	run_pair(struct control *);
 static void	run_parent(struct control *);
 static int	control_take(struct control *, struct imsg *);
 static void	control_go_on(struct control *);
@@ -144,6 +146,7 @@ static const struct control_request requests[] = {
 	{ CTL_CONN_KILL, sizeof(struct ctl_id), NULL, run_conn_kill,
 	    "kill stream" },
 	{ CTL_STATS, sizeof(struct ctl_name), check_name, run_stats, NULL },
+	{ CTL_PAIR, sizeof(struct ctl_pair), check_pair, run_pair, "pair" },
 	{ CTL_BACKUP, sizeof(struct ctl_name), check_name, run_auth,
 	    "copy" },
 	{ CTL_CHECK, sizeof(struct ctl_name), check_name, run_auth,
@@ -231,6 +234,12 @@ check_traffic(const union control_payload *p)
 {
 	return (ROUTER_STR(p->traffic.month) &&
 	    ROUTER_STR(p->traffic.what) && ROUTER_STR(p->traffic.name));
+}
+
+static int
+check_pair(const union control_payload *p)
+{
+	return (ROUTER_STR(p->pair.node));
 }
 
 static int
@@ -449,6 +458,37 @@ run_stats(struct control *c)
 {
 	control_await(c, CONTROL_STATS, 0);
 	stats_ask(control_have_stats, c->id);
+}
+
+static void
+run_pair(struct control *c)
+{
+	const struct ctl_pair	*p = &c->payload.pair;
+	struct pair_offered	 offered;
+	struct ctl_pairing	 pairing;
+
+	switch (pair_offer_admin(p->node, p->hash, p->ttl, &offered)) {
+	case PAIR_OK:
+		break;
+	case PAIR_OFFLINE:
+		control_done(c, CTL_CODE_NOT_FOUND,
+		    "no node of this name is connected");
+		return;
+	case PAIR_FULL:
+		control_done(c, CTL_CODE_DENIED,
+		    "there are too many codes already: wait until some have "
+		    "expired");
+		return;
+	default:
+		control_done(c, CTL_CODE_EXISTS, "this code is taken");
+		return;
+	}
+	memset(&pairing, 0, sizeof(pairing));
+	pairing.expires_at = offered.expires_at;
+	strlcpy(pairing.node, p->node, sizeof(pairing.node));
+	strlcpy(pairing.url, offered.url, sizeof(pairing.url));
+	control_send(c, CTL_PAIRING, &pairing, sizeof(pairing));
+	control_done(c, CTL_CODE_OK, "");
 }
 
 static void
@@ -696,6 +736,10 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 	case CTL_NODE_KICK:
 		strlcpy(a->node, p->name.name, sizeof(a->node));
 		strlcpy(what, p->name.name, size);
+		break;
+	case CTL_PAIR:
+		strlcpy(a->node, p->pair.node, sizeof(a->node));
+		strlcpy(what, p->pair.node, size);
 		break;
 	case CTL_PUBLISH_ADD:
 		snprintf(what, size, "%.95s to %.60s", p->publish.spec,

@@ -26,6 +26,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -383,8 +384,15 @@ say_page(struct conn *c, const struct http_head *head)
 static void
 say_health(struct conn *c, const struct http_head *head)
 {
-	conn_respond(c, 200, "application/json", NULL,
-	    "{\"status\":\"ok\"}\n");
+	char	 body[160];
+
+	/* To the byte as programs for paired devices know it. */
+	snprintf(body, sizeof(body), "{\"ok\":true,\"nodes\":%llu,"
+	    "\"pairs\":%llu,\"sessions\":%llu}",
+	    (unsigned long long)keep_health.nodes,
+	    (unsigned long long)keep_health.pairs,
+	    (unsigned long long)keep_health.sessions);
+	conn_respond(c, 200, "application/json", NULL, body);
 }
 
 static void

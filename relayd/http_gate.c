@@ -21,6 +21,8 @@
 
 #include "compat.h"
 
+#include <stdlib.h>
+
 #include "http_gate.h"
 #include "http_page.h"
 #include "listener.h"
@@ -42,27 +44,54 @@ gate_forget(struct conn *c)
 {
 }
 
+struct visitor {
+	struct stream_owner	 owner;
+	struct session		 session;
+	unsigned int		 refs;
+};
+
+struct visitor *
+visitor_of_session(const struct session *s)
+{
+	struct visitor	*v;
+
+	if ((v = calloc(1, sizeof(*v))) == NULL)
+		return (NULL);
+	v->refs = 1;
+	v->session = *s;
+	TAILQ_INIT(&v->owner.streams);
+	SLIST_INIT(&v->owner.routes);
+	owner_begin(&v->owner, s->session, s->conn);
+	return (v);
+}
+
 struct visitor *
 visitor_ref(struct visitor *v)
 {
+	if (v != NULL)
+		v->refs++;
 	return (v);
 }
 
 void
 visitor_unref(struct visitor *v)
 {
+	if (v == NULL || --v->refs > 0)
+		return;
+	owner_end(&v->owner);
+	free(v);
 }
 
 struct stream_owner *
 visitor_owner(struct visitor *v)
 {
-	return (NULL);
+	return (v == NULL ? NULL : &v->owner);
 }
 
 const char *
 visitor_email(const struct visitor *v)
 {
-	return ("");
+	return (v == NULL ? "" : v->session.email);
 }
 
 size_t

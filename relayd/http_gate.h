@@ -27,6 +27,7 @@
  */
 
 struct conn;
+struct session;
 struct site;
 struct stream_owner;
 struct visitor;		/* who is logged in; refcounted */
@@ -44,6 +45,11 @@ enum gate	 gate_visit(struct conn *, const struct http_head *,
 /* The connection is gone, or the request: forget what was asked for it. */
 void		 gate_forget(struct conn *);
 
+/*
+ * visitor_of_session: who has this session, which router has on record for its
+ * connection: for doors beside that of sites.  NULL without memory.
+ */
+struct visitor	*visitor_of_session(const struct session *);
 struct visitor	*visitor_ref(struct visitor *);	/* takes NULL */
 void		 visitor_unref(struct visitor *);	/* likewise */
 /* Its own session, whose routed member is http_backend_routed. */

@@ -27,6 +27,7 @@
 
 #include <event2/event.h>
 #include <imsg.h>
+#include <jansson.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -87,8 +88,7 @@ int			 listener_prefork;
 
 static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
 /* Connections nobody has logged in on; who has moved last is last. */
-static TAILQ_HEAD(strangers, conn) strangers =
-    TAILQ_HEAD_INITIALIZER(strangers);
+static TAILQ_HEAD(strangers, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
 static uint32_t		 nstrangers, next_id;
 static struct event	*accept_timer, *tidy_timer;
 static int		 accept_paused = 1;	/* until we are told */
@@ -185,6 +185,26 @@ const struct proc_rule listener_rules[] = {
 	    door_api_recv_figures, 0, 0 },
 	{ IMSG_NODES_END, PROC_ROUTER, sizeof(struct nodes_ask),
 	    door_api_recv_nodes_end, 0, 0 },
+	{ IMSG_PAIR_ANSWER, PROC_ROUTER, sizeof(struct pair_answer),
+	    rpc_pair_recv, 0, 0 },
+	{ IMSG_PAIR_OFFERED, PROC_ROUTER, sizeof(struct pair_offered),
+	    rpc_pair_recv_offered, 0, 0 },
+	{ IMSG_PAIR_OFFER, PROC_ROUTER, sizeof(struct pair_offer),
+	    keep_recv_offer, 0, 0 },
+	{ IMSG_PAIR_GONE, PROC_ROUTER, sizeof(struct pair_gone),
+	    keep_recv_gone, 0, 0 },
+	{ IMSG_PAIR_USED, PROC_ROUTER, sizeof(struct pair_used),
+	    keep_recv_used, 0, 0 },
+	{ IMSG_HEALTH, PROC_ROUTER, sizeof(struct health),
+	    keep_recv_health, 0, 0 },
+	{ IMSG_RPC_NODE_MAY, PROC_ROUTER, sizeof(struct rpc_node_may),
+	    door_rpc_recv_may, 0, 0 },
+	{ IMSG_RPC_NODE, PROC_ROUTER, sizeof(struct rpc_node),
+	    keep_recv_node, 0, 0 },
+	{ IMSG_RPC_NODE_KILL, PROC_ROUTER, sizeof(struct rpc_node),
+	    rpc_recv_node_kill, 0, 0 },
+	{ IMSG_RPC_SESSION, PROC_ROUTER, sizeof(struct rpc_session),
+	    keep_recv_session, 0, 0 },
 };
 const size_t listener_nrules = nitems(listener_rules);
 
@@ -229,6 +249,8 @@ listener_start(void)
 
 	/* What was decided for connections of one before us must not fit. */
 	next_id = arc4random();
+	/* Clients choose the keys of JSON objects. */
+	json_object_seed(arc4random() | 1);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);
@@ -307,6 +329,7 @@ listener_peer_up(struct proc_peer *peer)
 		door_port_router_up();
 		told.grant[0] = '\0';
 		told.grants_done = 0;
+		keep_router_up();
 		listener_announce();
 	}
 }
@@ -329,6 +352,8 @@ listener_announce(void)
 {
 	if (!told.done) {
 		if (!links_announce(&told.link))
+			return;
+		if (!keep_announce())
 			return;
 		if (told.stream == 0) {
 			routes_ask_again();
@@ -368,6 +393,7 @@ listener_peer_down(struct proc_peer *peer)
 		told.done = told.grants_done = 1;
 		told.ports = 0;
 		door_api_router_gone();
+		door_rpc_router_gone();
 	}
 }
 
@@ -662,12 +688,14 @@ conn_free(struct conn *c)
 {
 	if (c == NULL)
 		return;
+	door_rpc_forget(c);
 	conn_unlink(c, NULL);
 	conn_settled(c);
 	door_api_forget(c);
 	access_end(c, 1);
 	door_http_free(c);
 	door_pass_forget(c);
+	conn_body_free(c);
 	RB_REMOVE(conn_table, &conns, c);
 	counts.connections--;
 	evtls_free(c->tls);

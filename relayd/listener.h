@@ -25,6 +25,7 @@
 #include "addr.h"
 #include "evtls.h"
 #include "http.h"
+#include "http_body.h"
 #include "link.h"
 #include "nonce.h"
 #include "relayd.h"
@@ -55,12 +56,16 @@
 struct access_own;
 struct api_request;
 struct http_visit;
+struct conn;
+struct http_framing;
 struct meter_flow;
 struct pass;
 struct route;
 struct route_entry;
 struct share;
 struct share_flows;
+struct rpc;
+struct rpc_pairing;
 struct stream_record;
 TAILQ_HEAD(stream_records, stream_record);
 SLIST_HEAD(route_entries, route_entry);
@@ -126,12 +131,24 @@ struct stream_record {
 enum conn_state {
 	CONN_HANDSHAKE,		/* TLS, or nothing read yet */
 	CONN_REQUEST,		/* between or in request heads */
+	CONN_BODY,		/* in the body of a request to ourselves */
 	CONN_LOGIN,		/* auth has been asked */
 	CONN_ANSWER,		/* the api door waits for an answer */
 	CONN_UPGRADE,		/* 101 is on its way out */
 	CONN_SITE,		/* the http door has a request */
 	CONN_LINK,		/* a link; out of HTTP */
+	CONN_RPC,		/* the rpc door's; likewise */
 	CONN_CLOSING
+};
+
+/* The body of a request to ourselves, as far as it has come. */
+struct conn_body {
+	struct http_body	 body;
+	char			*buf;
+	size_t			 len, size, max;
+	int			 keepalive;
+	void			 (*done)(struct conn *, int, const char *,
+				    size_t);
 };
 
 /*
@@ -159,11 +176,16 @@ struct conn {
 						   has come */
 	int			 bodiless;	/* of a HEAD: no body */
 	int			 minor;		/* of its HTTP/1.minor */
+	int			 wants_more;	/* it would be kept if the
+						   body were read */
+	struct conn_body	*body;		/* or NULL */
 	struct api_request	*api;		/* or NULL */
 	struct access_own	*access;	/* access_log.h, or NULL */
 	struct http_visit	*http;		/* or NULL */
 	int			 eof;		/* nothing more will come */
 	struct pass		*pass;		/* door_pass.h, or NULL */
+	struct rpc_pairing	*pairing;	/* likewise */
+	struct rpc		*rpc;		/* likewise */
 	int			 is_waiting;
 	int			 moves;		/* so many of these so far */
 	/* of a log-in */
@@ -180,14 +202,14 @@ struct conn {
 	int64_t			 since;
 	char			*software;
 	struct stream_owner	 owner;		/* of those it opened */
-	uint32_t		 nanswers;	/* of the api door, not done */
+	uint32_t		 nanswers;	/* of the api door, unfinished */
 };
 RB_HEAD(conn_table, conn);
 RB_PROTOTYPE(conn_table, conn, by_id, conn_cmp)
 
 struct listener_counts {
 	uint64_t	 connections, accepted, handshakes_failed, refused;
-	uint64_t	 lost;		/* datagrams, on links that ended */
+	uint64_t	 lost;		/* datagrams, on links that have ended */
 	uint64_t	 requests[DOORS], denied[LOGIN_STATUSES];
 };
 
@@ -247,6 +269,18 @@ int		 conn_respond_begin(struct conn *, const char *);
 /* A short error, as JSON or, for browsers, HTML. */
 void		 conn_error(struct conn *, const struct http_head *, int,
 		    const char *, const char *);
+
+/*
+ * listener_body.c: read the body of a request to ourselves, of at most so many
+ * bytes, and call done with it, NUL-terminated, or with a status that answers
+ * the request (413 if it is longer); that responds or waits.  expected: it
+ * comes behind our 100 (Continue).  0, or -1: no memory.
+ */
+int		 conn_read_body(struct conn *, const struct http_framing *,
+		    int, size_t, void (*)(struct conn *, int, const char *,
+		    size_t));
+void		 conn_body_free(struct conn *);
+size_t		 conn_body_input(struct conn *, const char *, size_t);
 
 /* listener_conf.c */
 extern struct evtls_server	*listener_tls;
@@ -454,7 +488,57 @@ int	 door_port_recv_close(struct proc_peer *, struct imsg *);
 int	 door_port_recv(struct proc_peer *, struct imsg *);
 int	 door_port_recv_end(struct proc_peer *, struct imsg *);
 
+/* door_rpc.c */
+int	 door_rpc_request(struct conn *, const struct http_head *,
+	    const struct http_framing *);
+/* The 101 has been sent: it is a WebSocket.  0 or -1. */
+int	 door_rpc_begin(struct conn *);
+void	 door_rpc_forget(struct conn *);
+/* Its client has a session; or not: a status, and seconds to wait. */
+void	 door_rpc_session(struct conn *);
+void	 door_rpc_denied(struct conn *, int, uint32_t);
+void	 door_rpc_kill(struct conn *);
+/* This process has a successor.  1 if the connection is of this door. */
+int	 door_rpc_drain(struct conn *);
+size_t	 door_rpc_memory(const struct conn *, size_t *);
+void	 door_rpc_conf(const struct relayd_rpc *);
+void	 door_rpc_router_gone(void);
+int	 door_rpc_recv_may(struct proc_peer *, struct imsg *);
+/* An answer in the form of its programs. */
+void	 rpc_detail(struct conn *, int, const char *, const char *);
+
+/* door_rpc_pair.c */
+void	 rpc_pair_request(struct conn *, const struct http_head *,
+	    const struct http_framing *);
+void	 rpc_pair_forget(struct conn *);
+/* A node opens a stream to offer a code. */
+void	 rpc_pair_open(struct conn *, struct mux_stream *);
+int	 rpc_pair_recv(struct proc_peer *, struct imsg *);
+int	 rpc_pair_recv_offered(struct proc_peer *, struct imsg *);
+
+/* rpc_node.c: of another listener's client. */
+void	 rpc_relay(struct mux_stream *, const struct mux_open *);
+int	 rpc_recv_node_kill(struct proc_peer *, struct imsg *);
+
+/* rpc_keep.c */
+void	 keep_router_up(void);
+/* 1: all is told. */
+int	 keep_announce(void);
+void	 keep_offers_gone(uint32_t);
+size_t	 keep_memory(uint32_t *);
+int	 keep_recv_offer(struct proc_peer *, struct imsg *);
+int	 keep_recv_gone(struct proc_peer *, struct imsg *);
+int	 keep_recv_used(struct proc_peer *, struct imsg *);
+int	 keep_recv_node(struct proc_peer *, struct imsg *);
+int	 keep_recv_session(struct proc_peer *, struct imsg *);
+int	 keep_recv_health(struct proc_peer *, struct imsg *);
+/* What /health says. */
+extern struct health	 keep_health;
+
 /* listener_login.c */
+/* Have auth decide; the credentials are forgotten here. */
+void	 login_ask(struct conn *, const struct http_head *, enum login_door,
+	    struct login *);
 /*
  * An upgrade request of one of our own programs: answer it with a nonce,
  * ask auth about its signature, or refuse it.

@@ -140,6 +140,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	site_conf_end(&next.begin);
 	listener_prefork = next.begin.prefork;
 	listener_set_limits(&next.begin.limits);
+	door_rpc_conf(&next.begin.rpc);
 	log_setverbose(next.begin.verbose);
 	listener_accept_sweep(1);
 	conf_forget();

@@ -84,7 +84,7 @@ drain_link(struct conn *c)
 	struct mux_goaway	 away;
 	struct link_away	 msg;
 
-	if (drain.timer == NULL || c->link == NULL || !c->up || c->away)
+	if (drain.timer == NULL || door_rpc_drain(c) || c->link == NULL || !c->up || c->away)
 		return;
 	c->away = 1;
 	memset(&away, 0, sizeof(away));
@@ -139,6 +139,8 @@ drain_tick(evutil_socket_t fd, short what, void *arg)
 				    "the relay was upgraded");
 		}
 	}
+	RB_FOREACH(c, conn_table, &conns)
+		(void)door_rpc_drain(c);
 	if (drain.quiet && RB_EMPTY(&conns) && !door_port_busy() &&
 	    !door_pass_busy()) {
 		log_debug("has drained");

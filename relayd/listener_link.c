@@ -35,6 +35,7 @@
 #include "listener.h"
 #include "log.h"
 
+#define NODE_STREAMS_MAX	16
 #define PEER_STREAMS_MAX	(1024 * 1024)
 #define DRAIN_SPREAD_MS		3000	/* agents return within that */
 #define PEER_AGAIN_S		1	/* after a link was lost */
@@ -102,8 +103,9 @@ conn_link(struct conn *c)
 	cfg.ops = &conn_link_ops;
 	cfg.arg = c;
 	cfg.role = WS_SERVER;
-	/* Nodes open no streams towards the relay. */
-	cfg.streams_max = c->door == DOOR_ACCESS ? limits.streams_per_link : 0;
+	/* Nodes open none but to offer a pairing code. */
+	cfg.streams_max = c->door == DOOR_ACCESS ? limits.streams_per_link :
+	    NODE_STREAMS_MAX;
 	cfg.budget = limits.credit_per_link;
 	cfg.process_budget = &budget;
 	cfg.hello = &hello;
@@ -151,8 +153,12 @@ conn_link_open(struct link *link, void *arg, struct mux_stream *s,
 {
 	struct conn	*c = arg;
 
-	if (c->door != DOOR_ACCESS)
-		mux_reset(s, MUX_CODE_UNSUPPORTED, "nodes open no streams");
+	if (c->door == DOOR_NODE && open->kind == MUX_KIND_API &&
+	    strcmp(open->host, "pair") == 0)
+		rpc_pair_open(c, s);
+	else if (c->door != DOOR_ACCESS)
+		mux_reset(s, MUX_CODE_UNSUPPORTED,
+		    "nodes open no such streams");
 	else if (open->kind == MUX_KIND_TCP || open->kind == MUX_KIND_UDP ||
 	    open->kind == MUX_KIND_UNIX)
 		door_tcp_open(c, s, open);
@@ -180,6 +186,8 @@ conn_unlink(struct conn *c, const char *why)
 
 	if (c->session == NULL)
 		return;
+	if (c->door == DOOR_NODE)
+		keep_offers_gone(c->id);
 	memset(&down, 0, sizeof(down));
 	down.session = c->session->session;
 	if (c->link != NULL) {
@@ -224,7 +232,9 @@ link_recv_kill(struct proc_peer *peer, struct imsg *imsg)
 			    c->session->email, kill.text);
 			/* Its streams end now, the connection in order. */
 			link_close(c->link, kill.code, kill.text);
-		} else
+		} else if (c->door == DOOR_RPC)
+			door_rpc_kill(c);
+		else
 			conn_free(c);
 	} else if (imsg_get_id(imsg) == 0 && door_port_kill(kill.session,
 	    kill.text, &killed.streams) == -1)
@@ -252,7 +262,7 @@ links_announce(uint32_t *from)
 			*from = c->id;
 			return (0);
 		}
-		if (c->session == NULL || c->link == NULL)
+		if (c->session == NULL || (c->link == NULL && c->rpc == NULL))
 			continue;
 		(void)proc_send(router, IMSG_LINK_AGAIN, c->id, -1,
 		    c->session, sizeof(*c->session));
@@ -274,6 +284,7 @@ links_end(void)
 	away.delay = DRAIN_SPREAD_MS;
 	strlcpy(away.text, "the relay is restarting", sizeof(away.text));
 	RB_FOREACH_SAFE(c, conn_table, &conns, tmp) {
+		n += door_rpc_drain(c);
 		if (c->link == NULL)
 			continue;
 		(void)mux_send_goaway(link_mux(c->link), &away);
@@ -396,7 +407,10 @@ peer_link_open(struct link *link, void *arg, struct mux_stream *s,
 {
 	struct peer	*p = arg;
 
-	stream_relay(p->instance, s, open);
+	if (open->kind == MUX_KIND_API)
+		rpc_relay(s, open);
+	else
+		stream_relay(p->instance, s, open);
 }
 
 static void

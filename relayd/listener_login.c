@@ -46,8 +46,6 @@ static uint32_t	login_who(const struct conn *);
 static int	login_signature(struct conn *, const struct http_str *,
 		    struct login *);
 static int	login_bearer(const struct http_str *, struct login *);
-static void	login_ask(struct conn *, const struct http_head *,
-		    enum login_door, struct login *);
 static void	login_nonce(struct conn *, const struct http_head *);
 static void	login_answer(struct conn *, int, const char *, uint32_t);
 
@@ -234,8 +232,7 @@ login_request(struct conn *c, const struct http_head *head,
 	login_ask(c, head, door, &req);
 }
 
-/* Have auth decide; the credentials are forgotten here. */
-static void
+void
 login_ask(struct conn *c, const struct http_head *head, enum login_door door,
     struct login *req)
 {
@@ -295,6 +292,10 @@ login_answer(struct conn *c, int status, const char *text, uint32_t retry)
 {
 	char	 extra[256] = "";
 
+	if (c->door == DOOR_RPC) {
+		door_rpc_denied(c, status, retry);
+		return;
+	}
 	if (retry > 0)
 		snprintf(extra, sizeof(extra), "Retry-After: %u\r\n", retry);
 	if (c->door == DOOR_API)
@@ -356,6 +357,15 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 		}
 		*c->session = s;
 		door_api_session(c);
+		return (0);
+	}
+	if (s.door == DOOR_RPC) {
+		if ((c->session = malloc(sizeof(s))) == NULL) {
+			conn_free(c);
+			return (0);
+		}
+		*c->session = s;
+		door_rpc_session(c);
 		return (0);
 	}
 	if ((c->session = malloc(sizeof(s))) == NULL ||

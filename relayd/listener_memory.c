@@ -88,6 +88,7 @@ tell_conn(struct proc_peer *to, uint32_t id, const struct conn *c)
 {
 	struct ctl_memory	 m;
 	struct mux_stats	 st;
+	size_t			 waits;
 
 	memory_line(&m, MEMORY_LINK, PROC_LISTENER, proc_instance());
 	m.id = c->id;
@@ -117,6 +118,11 @@ tell_conn(struct proc_peer *to, uint32_t id, const struct conn *c)
 		mux_get_stats(link_mux(c->link), &st);
 		m.count = st.streams;
 		tell_link(&m, c->link);
+	}
+	if (c->rpc != NULL) {
+		m.state += door_rpc_memory(c, &waits);
+		m.buffers += waits;
+		strlcpy(m.what, "rpc", sizeof(m.what));
 	}
 	(void)proc_send(to, CTL_MEMORY_LINE, id, -1, &m, sizeof(m));
 	return (1 + st.streams);

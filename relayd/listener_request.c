@@ -84,6 +84,8 @@ conn_step(struct conn *c, uint8_t *buf, size_t len)
 
 	if (c->state == CONN_SITE)
 		return ((ssize_t)door_http_input(c, buf, len));
+	if (c->state == CONN_BODY)
+		return ((ssize_t)conn_body_input(c, (const char *)buf, len));
 	if (c->state != CONN_REQUEST || c->out != NULL || len == 0)
 		return (0);
 	if (c->idle) {
@@ -163,7 +165,8 @@ conn_eof(struct evtls *tls, void *arg)
 	c->eof = 1;
 	if (c->state == CONN_SITE)
 		door_http_eof(c);
-	else if (c->state == CONN_REQUEST && c->out != NULL)
+	else if ((c->state == CONN_REQUEST && c->out != NULL) ||
+	    c->pairing != NULL)
 		;	/* it may still read the answer */
 	else if (c->state == CONN_REQUEST && evtls_left(tls))
 		(void)evtls_again(tls);
@@ -214,6 +217,8 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 		}
 		return (n);
 	}
+	if (c->state == CONN_BODY)
+		return (0);
 	if (c->state == CONN_ANSWER) {
 		if ((more = door_api_output(c, buf, cap)) == -1)
 			return (0);
@@ -223,7 +228,8 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 	/* All of it was sent. */
 	access_end(c, 0);
 	if (c->state == CONN_UPGRADE) {
-		if (conn_link(c) == -1)
+		if ((c->door == DOOR_RPC ? door_rpc_begin(c) :
+		    conn_link(c)) == -1)
 			conn_free(c);
 	} else if (c->state == CONN_REQUEST && !c->keepalive) {
 		c->state = CONN_CLOSING;
@@ -252,6 +258,7 @@ conn_request(struct conn *c, const struct http_head *head, size_t len)
 	    !http_field_has_token(head, "connection", "close");
 	c->bodiless = http_str_eq(&head->method, "HEAD");
 	c->minor = head->minor;
+	c->wants_more = c->keepalive;
 	c->door = 0;
 	access_begin(c, head);
 	if (http_request_framing(head, &body, &status) == -1) {
@@ -296,6 +303,9 @@ conn_request(struct conn *c, const struct http_head *head, size_t len)
 		counts.requests[DOOR_ACCESS]++;
 		access_door(c, "access");
 		door_tcp_request(c, head);
+	} else if (door_rpc_request(c, head, &body) == 0) {
+		counts.requests[DOOR_RPC]++;
+		access_door(c, "rpc");
 	} else if (door_api_request(c, head) == 0) {
 		counts.requests[DOOR_API]++;
 		access_door(c, "api");
@@ -303,7 +313,8 @@ conn_request(struct conn *c, const struct http_head *head, size_t len)
 		counts.requests[0]++;
 		conn_error(c, head, 404, "there is nothing here", NULL);
 	}
-	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
+	if (c->state != CONN_BODY &&
+	    (body.kind == HTTP_BODY_CHUNKED || body.length > 0))
 		c->keepalive = 0;
 	return (0);
 }

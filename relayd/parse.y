@@ -64,6 +64,9 @@ static void	add_publish(const char *, const char *, const char *,
 static void	limit_word(const char *);
 static void	limit_end(void);
 static void	bandwidth_end(void);
+static void	rpc_end(void);
+static void	rpc_set(const char *, const char *);
+static void	add_rpc_key(const char *, const char *, const char *);
 
 static struct relayd_conf	*conf;
 /* A limit as far as it has been read: "handshake timeout", "10s". */
@@ -85,10 +88,9 @@ static struct network		*first_proxy;
 }
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
-%token	ACCESS FORMAT BANDWIDTH CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP
-%token	OFF
+%token	ACCESS FORMAT BANDWIDTH CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP OFF
 %token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY
-%token	METRICS ALLOW TOKEN UPGRADE DRAIN SPREAD ERROR
+%token	METRICS ALLOW TOKEN UPGRADE DRAIN SPREAD RPC ERROR
 %token	<text>	TEXT USER
 %type	<text>	limitword proto on
 %type	<number> listenopts
@@ -152,6 +154,9 @@ statement	: TEXT '=' TEXT {
 		| BANDWIDTH bandwidth
 		| BANDWIDTH '{' bandwidths '}'
 		| BANDWIDTH '{' bandwidths bandwidth '}'
+		| RPC rpc
+		| RPC '{' rpcs '}'
+		| RPC '{' rpcs rpc '}'
 		;
 
 proto		: /* empty */	{ $$ = NULL; }
@@ -225,6 +230,18 @@ bandwidths	: /* empty */
 bandwidth	: limitwords			{ bandwidth_end(); }
 		;
 
+rpcs		: /* empty */
+		| rpcs '\n'
+		| rpcs rpc '\n'
+		| rpcs error '\n'		{ yyerrok; }
+		;
+
+rpc		: limitwords			{ rpc_end(); }
+		| limitword OFF			{ rpc_set($1, "off"); }
+		| limitword KEY			{ rpc_set($1, "key"); }
+		| limitword limitword KEY TEXT	{ add_rpc_key($1, $2, $4); }
+		;
+
 /* "handshake timeout 10s": some words, the last of which is the value. */
 limitwords	: limitword limitword {
 			limit_name[0] = '\0';
@@ -289,6 +306,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "proxy",		PROXY },
 	{ "proxy-protocol",	PROXYPROTOCOL },
 	{ "publish",		PUBLISH },
+	{ "rpc",		RPC },
 	{ "spread",		SPREAD },
 	{ "state",		STATE },
 	{ "tls",		TLS },
@@ -727,6 +745,39 @@ bandwidth_end(void)
 	else
 		memcpy((char *)&conf->bandwidth + names[i].offset, &v,
 		    sizeof(v));
+}
+
+/* "pair ttl 2m". */
+static void
+rpc_end(void)
+{
+	rpc_set(limit_name, limit_value);
+}
+
+static void
+rpc_set(const char *name, const char *value)
+{
+	char	 err[256];
+
+	if (rpc_conf_set(&conf->rpc, name, value, err, sizeof(err)) == -1)
+		conflex_error("%s", err);
+}
+
+static void
+add_rpc_key(const char *word, const char *node, const char *secret)
+{
+	char	 err[256];
+
+	if (strcmp(word, "node") != 0) {
+		rpc_set(word, node);
+		return;
+	}
+	if (!conflex_private())
+		conflex_error("rpc node %s: others may read this file: "
+		    "chmod 600 it, or include one that is so", node);
+	if (rpc_conf_key(&conf->rpc_keys, node, secret, err,
+	    sizeof(err)) == -1)
+		conflex_error("%s", err);
 }
 
 int

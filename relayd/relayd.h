@@ -87,6 +87,37 @@ struct relayd_bandwidth {
 	uint64_t	 user_month, node_month;	/* bytes, both ways */
 };
 
+/* Of the rpc door: see relayd.conf(5). */
+enum rpc_nodes { RPC_NODES_OFF, RPC_NODES_KEY, RPC_NODES_ANY };
+
+struct relayd_rpc {
+	uint32_t	 message_max;		/* bytes of JSON */
+	uint32_t	 body_max;		/* bytes of a body, each way */
+	uint32_t	 body_cut;		/* cut it, tell nobody */
+	uint32_t	 session_s;		/* that a token lasts */
+	uint32_t	 pair_s;		/* that a code does */
+	uint32_t	 pending;		/* requests to a node at once */
+	uint32_t	 timeout_ms;		/* for an answer */
+	uint32_t	 pair_rate;		/* attempts a minute; 0: any */
+	uint32_t	 origin;		/* if there is one, https:// */
+	uint32_t	 nodes;			/* enum rpc_nodes */
+	uint64_t	 memory;		/* bytes, per listener */
+	char		 url[CTL_TEXT_LEN];	/* of the relay, or "" */
+};
+
+struct rpc_key_entry {
+	TAILQ_ENTRY(rpc_key_entry) entry;
+	char		*node;
+	uint8_t		 hash[32];		/* SHA-256 of its secret */
+};
+TAILQ_HEAD(rpc_keys, rpc_key_entry);
+#define RPC_KEYS_MAX	1024
+#define RPC_MESSAGE_HARD (16 * 1024 * 1024)	/* longer ones end it */
+#define RPC_SESSION_MIN	60			/* s */
+#define RPC_SESSION_MAX	86400
+#define RPC_PAIR_MIN	30			/* s */
+#define RPC_PAIR_MAX	600
+
 struct listen_addr {
 	TAILQ_ENTRY(listen_addr) entry;
 	struct sockaddr_storage	 ss;
@@ -123,7 +154,7 @@ TAILQ_HEAD(certificates, certificate);
 
 struct own_name {
 	TAILQ_ENTRY(own_name)	 entry;
-	char			*name;		/* lower case; or "*.name" */
+	char			*name;		/* lower case; "*." at front ok */
 };
 TAILQ_HEAD(own_names, own_name);
 
@@ -151,6 +182,8 @@ struct relayd_conf {
 	struct relayd_limits	 limits;
 	struct publish_rules	 publish;
 	struct relayd_bandwidth	 bandwidth;
+	struct relayd_rpc	 rpc;
+	struct rpc_keys		 rpc_keys;
 };
 
 /*
@@ -163,6 +196,17 @@ struct relayd_conf	*parse_config(const char *);
 int			 cmdline_symset(const char *);
 int			 config_load(struct relayd_conf *);
 void			 config_free(struct relayd_conf *);
+
+/*
+ * config_rpc.c: the defaults; one setting by its name ("pair ttl"); a node of
+ * the other make that has a secret.  0, or -1 with a reason.
+ */
+void	rpc_conf_init(struct relayd_rpc *);
+int	rpc_conf_set(struct relayd_rpc *, const char *, const char *, char *,
+	    size_t);
+int	rpc_conf_key(struct rpc_keys *, const char *, const char *, char *,
+	    size_t);
+void	rpc_conf_free(struct rpc_keys *);
 
 /* ---- messages ---- */
 
@@ -254,7 +298,7 @@ enum imsg_type {
 	/* all there is to count: listener -> router and back */
 	IMSG_FIGURES_ASK,	/* struct ctl_id */
 	IMSG_FIGURES,		/* struct figures */
-	IMSG_USAGE,		/* struct process_usage; parent -> router */
+	IMSG_USAGE,		/* struct process_usage; parent -> router, often */
 	/* the nodes a user may reach: listener -> router -> auth and back */
 	IMSG_NODES_ASK,		/* struct nodes_ask; id: the asker's */
 	IMSG_NODES_ENTRY,	/* struct nodes_entry */
@@ -298,6 +342,39 @@ enum imsg_type {
 	IMSG_SITES_CHANGED,	/* struct sites_changed; auth -> router ->
 				   listeners: ask again */
 	IMSG_PASSTHROUGH,	/* struct passthrough; router -> listeners */
+	/* the rpc door: pairing codes, and the sessions that they buy */
+	IMSG_PAIR_OFFER,	/* struct pair_offer; listener -> router: a
+				   node has made a code; id: its connection */
+	IMSG_PAIR_OFFERED,	/* struct pair_offered; the answer */
+	IMSG_PAIR_GONE,		/* struct pair_gone; router -> that listener:
+				   the code was used, or has ended */
+	IMSG_PAIR_USED,		/* struct pair_used; router -> listeners, and
+				   from them to a new router */
+	IMSG_PAIR_ASK,		/* struct pair_ask; listener -> router; id:
+				   the asker's connection */
+	IMSG_PAIR_ANSWER,	/* struct pair_answer; the answer */
+	IMSG_PAIR_BUY,		/* struct pair_buy; router -> auth; id:
+				   router's */
+	IMSG_PAIR_BOUGHT,	/* struct pair_bought; the answer */
+	IMSG_RPC_COUNT,		/* struct rpc_count; auth -> router: sessions
+				   of the rpc door in the store */
+	IMSG_HEALTH,		/* struct health; router -> listeners */
+	/*
+	 * Nodes of the other make, which have no account: router says which
+	 * may come, and where they are.
+	 */
+	IMSG_CONF_RPC_KEY,	/* struct rpc_key; parent -> router */
+	IMSG_RPC_NODE_ASK,	/* struct rpc_node_ask; listener -> router;
+				   id: connection */
+	IMSG_RPC_NODE_MAY,	/* struct rpc_node_may; the answer */
+	IMSG_RPC_NODE,		/* struct rpc_node; router -> listeners: where
+				   it is; and from its listener to a new
+				   router */
+	IMSG_RPC_NODE_DOWN,	/* struct rpc_node; listener -> router */
+	IMSG_RPC_NODE_KILL,	/* struct rpc_node; router -> listener */
+	IMSG_RPC_SESSION,	/* struct rpc_session; router -> listeners:
+				   this token is for such a node; and from
+				   them to a new router */
 	/* auth -> router: end what rests on these; answered by REVOKED */
 	IMSG_REVOKE,		/* struct revoke; id: auth's */
 	IMSG_REVOKED,		/* struct ctl_end; router -> auth */
@@ -341,6 +418,7 @@ enum imsg_type {
 struct conf_begin {
 	struct relayd_limits	 limits;
 	struct relayd_bandwidth	 bandwidth;
+	struct relayd_rpc	 rpc;
 	char			 domain[DOMAIN_LEN];
 	char			 state[1024];	/* to auth only */
 	char			 user[CTL_NAME_LEN];
@@ -400,12 +478,12 @@ struct conf_end {
 };
 
 struct conf_serve {
-	uint32_t		 patience_ms;	/* with nodes that may come */
+	uint32_t		 patience_ms;	/* with nodes that should come */
 	uint32_t		 unused;
 };
 
 struct conf_old {
-	uint64_t		 present;	/* 1 << instance of listeners */
+	uint64_t		 present;	/* 1 << instance of each listener */
 	uint64_t		 upgrades;	/* that this relayd has seen */
 	uint32_t		 listeners;	/* that drain */
 	uint32_t		 joined;	/* of these, with our own */
@@ -497,7 +575,7 @@ struct session_id {
 struct session {
 	uint64_t		 session;	/* random, never 0 */
 	int32_t			 listener;
-	uint32_t		 conn;		/* the listener's id of it */
+	uint32_t		 conn;		/* the listener's connection id */
 	uint32_t		 door;
 	uint32_t		 scopes;
 	char			 user_id[USER_ID_LEN + 4];
@@ -512,8 +590,8 @@ struct session {
 	   goes with; or "". */
 	char			 held[USER_ID_LEN + 4];
 	char			 parent[USER_ID_LEN + 4];
-	int64_t			 expires_at;	/* of what it has; 0: never */
-	uint32_t		 restricted;	/* token is for some nodes */
+	int64_t			 expires_at;	/* of token or held; 0: never */
+	uint32_t		 restricted;	/* the token is for some nodes */
 	uint32_t		 pad;
 };
 
@@ -551,12 +629,12 @@ struct web_ask {
 
 struct web_answer {
 	uint32_t		 what;
-	uint32_t		 status;	/* 200, or to refuse it with:
-						   401 403 404 429 503 */
+	uint32_t		 status;	/* 200, or to refuse it with: 401
+						   403 404 429 503 */
 	uint32_t		 retry_after;	/* s, or 0 */
 	uint32_t		 pad;
 	int64_t			 expires_at;	/* of what was made */
-	char			 email[CTL_EMAIL_LEN];	/* who, if known */
+	char			 email[CTL_EMAIL_LEN];	/* who it is, if known */
 	char			 text[CTL_TEXT_LEN];
 };
 
@@ -596,8 +674,8 @@ struct route_ask {
 };
 
 struct node_ask {
-	uint64_t		 session;	/* for http and rpc, auth looks
-						   at what it knows of it */
+	uint64_t		 session;	/* for http and rpc, auth looks at
+						   what it knows of this one */
 	char			 user_id[USER_ID_LEN + 4];
 	char			 token_id[TOKEN_ID_LEN + 4];
 	char			 node[CTL_NAME_LEN];
@@ -832,7 +910,7 @@ struct revoke {
 	char			 id[USER_ID_LEN + 4];	/* user, token, node,
 							   grant id */
 	char			 text[CTL_TEXT_LEN];
-	struct grant		 left;		/* of a grant; scopes 0: none */
+	struct grant		 left;		/* of a grant; scopes 0: nothing */
 	uint32_t		 relayed;	/* GRANT_END: also those that a
 						   listener relays for others */
 };
@@ -904,7 +982,7 @@ struct port_socket {
  */
 struct port_slots {
 	char			 id[CTL_ID_LEN];
-	uint32_t		 end;		/* 0: to read; 1: to write */
+	uint32_t		 end;		/* 0: to read, then 1: to write */
 };
 
 struct port {
@@ -925,7 +1003,7 @@ struct port {
  * it is asked again about every site with streams, which then are told by
  * STREAM_UP under the new one.
  */
-#define SITE_SERVICE_LEN	CTL_NAME_LEN	/* a label; "": default */
+#define SITE_SERVICE_LEN	CTL_NAME_LEN	/* a label, or "": the default */
 
 struct site_ask {
 	char			 host[DOMAIN_LEN];	/* lower case, no port,
@@ -972,6 +1050,132 @@ enum session_kind {
 	SESSION_RPC		/* a program that was paired */
 };
 #define SESSION_NAMES	{ "?", "web", "rpc" }
+
+/*
+ * The rpc door.  Codes and tokens are known by their SHA-256 only.  An offer
+ * is of a node with an account, by its link's session, or of one of the other
+ * make, by its name.
+ */
+#define RPC_HASH_LEN	32
+#define RPC_NODE_LEN	128
+#define RPC_NAME_MAX	120		/* bytes that those call themselves */
+
+struct pair_offer {
+	uint64_t		 session;	/* 0: rpc_node is set */
+	char			 rpc_node[RPC_NODE_LEN];
+	uint8_t			 hash[RPC_HASH_LEN];
+	uint32_t		 ttl;		/* s; 0: as configured */
+	uint32_t		 again;		/* to a new router... */
+	int64_t			 expires_at;	/* ...until then */
+};
+
+enum pair_code {
+	PAIR_OK = 0,
+	PAIR_EMPTY,		/* no code in it */
+	PAIR_RATE,		/* too many attempts from there */
+	PAIR_INVALID,		/* no such code */
+	PAIR_OFFLINE,		/* its node is not connected */
+	PAIR_USED,		/* an offer: it was used already */
+	PAIR_TAKEN,		/* an offer: it is another node's */
+	PAIR_FULL,		/* an offer: there are too many */
+	PAIR_LATER		/* who should know is away */
+};
+
+struct pair_offered {
+	uint32_t		 code;		/* enum pair_code */
+	uint32_t		 pad;
+	uint8_t			 hash[RPC_HASH_LEN];
+	int64_t			 expires_at;
+	char			 url[CTL_TEXT_LEN];	/* of the relay, or "" */
+};
+
+struct pair_gone {
+	uint8_t			 hash[RPC_HASH_LEN];
+};
+
+struct pair_used {
+	uint8_t			 hash[RPC_HASH_LEN];
+	char			 node[RPC_NODE_LEN];	/* id, or "rpc:" and
+							   a name */
+	int64_t			 at;
+};
+
+struct pair_ask {
+	uint8_t			 hash[RPC_HASH_LEN];	/* of the code... */
+	uint8_t			 fold[RPC_HASH_LEN];	/* ...and of what was
+							   meant by it */
+	uint32_t		 empty;			/* there is none */
+	uint32_t		 pad;
+	uint8_t			 token[RPC_HASH_LEN];	/* of what it buys */
+	struct addr_key		 from;
+	char			 addr[CTL_ADDR_LEN];
+	char			 software[CTL_TEXT_LEN];
+};
+
+struct pair_answer {
+	uint32_t		 code;		/* enum pair_code */
+	uint32_t		 retry_after;	/* s */
+	int64_t			 expires_at;
+	char			 node[RPC_NODE_LEN];
+};
+
+struct pair_buy {
+	uint8_t			 token[RPC_HASH_LEN];
+	char			 node_id[USER_ID_LEN + 4];
+	char			 node[CTL_NAME_LEN];
+	char			 addr[CTL_ADDR_LEN];
+	char			 software[CTL_TEXT_LEN];
+};
+
+struct pair_bought {
+	uint32_t		 code;		/* enum pair_code */
+	uint32_t		 pad;
+	int64_t			 expires_at;
+	char			 node[CTL_NAME_LEN];
+};
+
+struct rpc_count {
+	uint64_t		 sessions;
+};
+
+struct health {
+	uint64_t		 nodes, pairs, sessions;
+};
+
+struct rpc_key {
+	char			 node[RPC_NODE_LEN];
+	uint8_t			 hash[RPC_HASH_LEN];	/* of its secret */
+};
+
+struct rpc_node_ask {
+	char			 node[RPC_NODE_LEN];
+	uint8_t			 key[RPC_HASH_LEN];
+	uint32_t		 has_key;
+	struct addr_key		 from;
+	char			 addr[CTL_ADDR_LEN];
+};
+
+struct rpc_node_may {
+	uint32_t		 status;	/* 101, or to refuse it with */
+	uint32_t		 retry_after;	/* s */
+};
+
+struct rpc_node {
+	char			 node[RPC_NODE_LEN];
+	int32_t			 listener;
+	uint32_t		 conn;
+	uint32_t		 live;		/* it gets requests, or waits to
+						   show that it may have them */
+	struct addr_key		 from;
+	char			 addr[CTL_ADDR_LEN];
+	int64_t			 since;
+};
+
+struct rpc_session {
+	uint8_t			 token[RPC_HASH_LEN];
+	char			 node[RPC_NODE_LEN];
+	int64_t			 expires_at;	/* 0: it has ended */
+};
 
 enum audit_what {
 	AUDIT_LOGIN = 1, AUDIT_DENIED, AUDIT_LINK_UP, AUDIT_LINK_DOWN,

@@ -64,6 +64,8 @@ const struct proc_rule router_rules[] = {
 	    router_recv_control, 0, 1 },
 	{ IMSG_CONF_CERT_END, PROC_PARENT, sizeof(struct conf_cert_end),
 	    figures_recv_cert, 0, 0 },
+	{ IMSG_CONF_RPC_KEY, PROC_PARENT, sizeof(struct rpc_key),
+	    rpc_recv_key, 0, 0 },
 	{ IMSG_USAGE, PROC_PARENT, sizeof(struct process_usage),
 	    figures_recv_usage, 0, 0 },
 	{ IMSG_CONF_SERVE, PROC_PARENT, sizeof(struct conf_serve),
@@ -139,6 +141,10 @@ const struct proc_rule router_rules[] = {
 	{ CTL_ERROR, PROC_AUTH, sizeof(struct ctl_end),
 	    control_recv_end, 0, 0 },
 
+	{ IMSG_PAIR_BOUGHT, PROC_AUTH, sizeof(struct pair_bought),
+	    pair_recv_bought, 0, 0 },
+	{ IMSG_RPC_COUNT, PROC_AUTH, sizeof(struct rpc_count),
+	    rpc_recv_count, 0, 0 },
 	{ IMSG_METER, PROC_AUTH, sizeof(struct meter_info),
 	    tally_recv_meter, 0, 0 },
 	{ IMSG_METERS_AGAIN, PROC_AUTH, sizeof(struct conf_end),
@@ -182,6 +188,21 @@ const struct proc_rule router_rules[] = {
 	    figures_recv_ask, 0, 0 },
 	{ IMSG_STATS, PROC_LISTENER, sizeof(struct listener_stats),
 	    stats_recv, 0, 0 },
+
+	{ IMSG_PAIR_OFFER, PROC_LISTENER, sizeof(struct pair_offer),
+	    pair_recv_offer, 0, 0 },
+	{ IMSG_PAIR_USED, PROC_LISTENER, sizeof(struct pair_used),
+	    pair_recv_used, 0, 0 },
+	{ IMSG_PAIR_ASK, PROC_LISTENER, sizeof(struct pair_ask),
+	    pair_recv_ask, 0, 0 },
+	{ IMSG_RPC_NODE_ASK, PROC_LISTENER, sizeof(struct rpc_node_ask),
+	    rpc_recv_node_ask, 0, 0 },
+	{ IMSG_RPC_NODE, PROC_LISTENER, sizeof(struct rpc_node),
+	    rpc_recv_node, 0, 0 },
+	{ IMSG_RPC_NODE_DOWN, PROC_LISTENER, sizeof(struct rpc_node),
+	    rpc_recv_node_down, 0, 0 },
+	{ IMSG_RPC_SESSION, PROC_LISTENER, sizeof(struct rpc_session),
+	    rpc_recv_session, 0, 0 },
 };
 const size_t router_nrules = nitems(router_rules);
 
@@ -288,6 +309,7 @@ router_peer_up(struct proc_peer *peer)
 		ends_listener_up();
 		publish_listener_up(proc_peer_instance(peer));
 		sites_listener_up(proc_peer_instance(peer));
+		rpc_listener_up(proc_peer_instance(peer));
 	}
 	if (proc_peer_kind(peer) != PROC_AUTH)
 		return;
@@ -308,10 +330,12 @@ router_peer_down(struct proc_peer *peer)
 	if (proc_peer_kind(peer) == PROC_AUTH) {
 		routes_auth_down();
 		sites_auth_down();
+		pair_auth_down();
 		control_auth_gone();
 	} else if (proc_peer_kind(peer) == PROC_LISTENER) {
 		sessions_listener_down(i);
 		sites_listener_down(i);
+		rpc_listener_down(i);
 		ends_listener_down(i);
 		stats_listener_down(i);
 		figures_listener_down(i);
@@ -356,6 +380,7 @@ router_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	next_open = 1;
 	figures_conf_begin();
+	rpc_conf_begin();
 	return (0);
 }
 
@@ -370,6 +395,7 @@ router_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	router_limits = next.limits;
 	router_prefork = next.prefork < 1 ? 1 : next.prefork;
 	figures_conf_end();
+	rpc_conf_end(&next.rpc);
 	log_setverbose(next.verbose);
 	return (0);
 }

@@ -39,6 +39,9 @@
  *	router_figures.c	all there is to count, for listeners
  *	router_conns.c		streams that a user may see
  *	router_tally.c		what users and nodes carry, and may carry
+ *	router_pair.c		pairing codes
+ *	router_rpc.c		nodes of the other make, and what is said of
+ *				all nodes at /health
  *	router_audit.c		what auth is to write down
  *	control_req.c	what is asked at the control socket
  *	control_audit.c		the audit log, read at the control socket
@@ -96,11 +99,11 @@ struct router_session {
 	int				 up;
 	int				 live;		/* streams to its node
 							   go this way */
-	int				 away;		/* left for another
+	int				 away;		/* to be left for another
 							   link, in peace */
 	int				 kill_sent;
-	int				 settled;	/* kill is answered */
-	struct link_up			*early;		/* LINK_UP, while
+	int				 settled;	/* the kill is answered */
+	struct link_up			*early;		/* LINK_UP came while
 							   checking */
 	uint64_t			 epoch;
 	int64_t				 since;		/* s since 1970 */
@@ -135,8 +138,9 @@ struct router_counts {
 /* router.c */
 extern struct relayd_limits	 router_limits;
 extern struct router_counts	 router_counts;
-extern int			 router_prefork;	/* listeners */
-extern struct conf_old		 router_old;	/* which there are */
+extern int			 router_prefork;	/* listeners there are */
+extern struct conf_old		 router_old;	/* which listeners there
+							   are */
 
 uint64_t	 router_ms(void);		/* monotonic */
 /* When, on that clock, something since this wall-clock second began. */
@@ -198,6 +202,9 @@ int		 link_recv_away(struct proc_peer *, struct imsg *);
 /* Links that are being left, and nodes that have no other. */
 void		 links_away(uint32_t *, uint32_t *);
 int		 link_recv_stats(struct proc_peer *, struct imsg *);
+
+/* Nodes that have a live link. */
+uint32_t	 nodes_live(void);
 
 /* router_end.c */
 #define END_MS		1000	/* so long listeners may take */
@@ -307,7 +314,7 @@ int		 stream_next(uint64_t, struct ctl_conn *);
 /*
  * The next one behind this that a session may see, having looked at so many
  * at most.  Moves the first forward and the second down.  0, 1: that was
- * enough this time, or -1: there is none.
+ * enough for now, or -1: there is none.
  */
 int		 stream_next_shown(const struct router_session *, uint64_t *,
 		    uint32_t *, struct ctl_conn *);
@@ -376,6 +383,56 @@ void		 tallies_listener_down(int);
 int		 tally_recv_meter(struct proc_peer *, struct imsg *);
 int		 tally_recv_again(struct proc_peer *, struct imsg *);
 int		 tally_recv_use(struct proc_peer *, struct imsg *);
+
+/* router_pair.c */
+/* The key of a node of the other make, beside the ids of ours. */
+void		 pair_rpc_key(const char *, char [RPC_NODE_LEN]);
+uint32_t	 pair_count(void);		/* codes that can be used */
+/*
+ * pair_offer_admin: a code for a node of ours, by its name, that
+ * the administrator has made; for so many seconds, 0: as configured.
+ */
+enum pair_code	 pair_offer_admin(const char *, const uint8_t *, uint32_t,
+		    struct pair_offered *);
+/* These links are gone, and the codes that came by them. */
+void		 pair_session_gone(const struct router_session *);
+void		 pair_rpc_gone(int, uint32_t);
+/* Has a node of the other make offered this code, or any? */
+int		 pair_rpc_knows(const char *, const uint8_t *);
+int		 pair_rpc_any(const char *);
+/* One more attempt from there: 0, or in how many seconds it may be. */
+uint32_t	 pair_rate(const struct addr_key *);
+void		 pair_listener_up(int);
+void		 pair_auth_down(void);
+/* What all of it takes, bytes; and how many things that are. */
+size_t		 pair_memory(uint32_t *);
+int		 pair_recv_offer(struct proc_peer *, struct imsg *);
+int		 pair_recv_used(struct proc_peer *, struct imsg *);
+int		 pair_recv_ask(struct proc_peer *, struct imsg *);
+int		 pair_recv_bought(struct proc_peer *, struct imsg *);
+
+/* router_rpc.c */
+extern struct relayd_rpc	 router_rpc;
+void		 rpc_conf_begin(void);
+void		 rpc_conf_end(const struct relayd_rpc *);
+/* Something that is counted there may have changed. */
+void		 health_changed(void);
+int		 rpc_node_live(const char *);
+/*
+ * A node of that name at this connection offers this code: is it the one that
+ * has the name, or takes it by this?  0 or -1.
+ */
+int		 rpc_node_claim(const char *, int, uint32_t, const uint8_t *);
+/* Somebody was paired with such a node: by the hash of a token. */
+int		 rpc_session_add(const uint8_t *, const char *, int64_t);
+void		 rpc_listener_up(int);
+void		 rpc_listener_down(int);
+int		 rpc_recv_key(struct proc_peer *, struct imsg *);
+int		 rpc_recv_count(struct proc_peer *, struct imsg *);
+int		 rpc_recv_node_ask(struct proc_peer *, struct imsg *);
+int		 rpc_recv_node_down(struct proc_peer *, struct imsg *);
+int		 rpc_recv_node(struct proc_peer *, struct imsg *);
+int		 rpc_recv_session(struct proc_peer *, struct imsg *);
 
 /* router_audit.c */
 /* An event, now; what belongs to a session is filled in, if there is one. */

@@ -51,6 +51,7 @@ RB_PROTOTYPE_STATIC(router_names, router_session, by_name, name_cmp)
 /* Live links of nodes. */
 static struct router_nodes	 nodes = RB_INITIALIZER(&nodes);
 static struct router_names	 names = RB_INITIALIZER(&names);
+static uint32_t			 nlive;
 static const char		 taken_over[] =
 				    "a newer link of this node has taken over";
 
@@ -95,6 +96,12 @@ node_find_name(const char *name)
 	if (rs == NULL || strcmp(rs->s.node, key.s.node) != 0)
 		return (NULL);
 	return (rs);
+}
+
+uint32_t
+nodes_live(void)
+{
+	return (nlive);
 }
 
 /* ---- up and down ---- */
@@ -197,6 +204,8 @@ link_is_up(struct router_session *rs, const struct link_up *up)
 	rs->live = 1;
 	RB_INSERT(router_nodes, &nodes, rs);
 	RB_INSERT(router_names, &names, rs);
+	nlive++;
+	health_changed();
 	node_state(rs, 1);
 	/* Who waits for a way to the node gets one by the new link. */
 	if (old != NULL && old->away && old->epoch == rs->epoch)
@@ -254,6 +263,8 @@ node_unlive(struct router_session *rs, int tell)
 	rs->live = 0;
 	RB_REMOVE(router_nodes, &nodes, rs);
 	RB_REMOVE(router_names, &names, rs);
+	nlive--;
+	health_changed();
 	if (tell)
 		node_state(rs, 0);
 }

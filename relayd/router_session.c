@@ -256,6 +256,7 @@ session_drop(struct router_session *rs, const char *why)
 		link_is_down(rs, why);
 	routes_session_gone(rs);
 	tickets_drop(rs);
+	pair_session_gone(rs);
 	streams_session_gone(rs, why);
 	end_settled(rs);
 	if (!rs->told)

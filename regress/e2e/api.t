@@ -44,7 +44,8 @@ ok(st == 200 and f["content-type"].startswith("text/html") and
    b"<h1>Culvert</h1>" in body and
    f["content-security-policy"] == "default-src 'none'",
    "/ for a browser", f)
-eq(json.loads(get("/health")[2]), {"status": "ok"}, "/health is JSON")
+eq(json.loads(get("/health")[2]), {"ok": True, "nodes": 0, "pairs": 0,
+                                   "sessions": 0}, "/health is JSON")
 eq(json.loads(get("/version")[2])["name"], "culvert", "/version is JSON")
 eq(status("/api/nothing"), 404, "there is no more")
 with Http(relay.port, STRANGER) as h:

@@ -1,0 +1,138 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+#ifndef DOOR_RPC_H
+#define DOOR_RPC_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "listener.h"
+#include "rpc_message.h"
+#include "rpc_ws.h"
+
+/*
+ * The rpc door, between its files:
+ *
+ *	door_rpc.c	requests for it, who may come
+ *	door_rpc_pair.c	pairing: codes and what they buy
+ *	rpc_client.c	paired clients, and their requests
+ *	rpc_call.c	one of those to a node of ours, as the http door does it
+ *	rpc_node.c	nodes of the other make, here or at another listener
+ *	rpc_keep.c	what is remembered for a new router
+ *	rpc_ws.c	WebSockets; rpc_message.c: what is said on them
+ */
+
+struct rpc_client;
+struct rpc_call;
+struct rpc_node_link;
+
+/* What a connection has of it once it is a WebSocket; it owns that. */
+struct rpc {
+	struct rpc_client	*client;
+	struct rpc_node_link	*node;		/* or that */
+	/* on its way there: */
+	int			 denied;	/* accept it, and say 4403 */
+	int			 asked;		/* router, whether it may */
+	char			 name[RPC_NODE_LEN];	/* of such a node */
+	struct rpc_session	 session;	/* with one of those */
+};
+
+extern struct relayd_rpc	 rpc_conf;
+
+/* ---- rpc_client.c ---- */
+
+/* The connection is a WebSocket now.  0, or -1 without memory. */
+int	 rpc_client_begin(struct conn *);
+/* It ends: in order, with a close code, or at once. */
+void	 rpc_client_close(struct rpc_client *, int);
+void	 rpc_client_free(struct rpc_client *);
+/* How many of its requests wait. */
+uint32_t rpc_client_pending(const struct rpc_client *);
+size_t	 rpc_client_memory(const struct rpc_client *, size_t *);
+struct conn *rpc_client_conn(const struct rpc_client *);
+struct visitor *rpc_client_visitor(const struct rpc_client *);
+
+/*
+ * Of a request that waits, for those who carry it.  rpc_answer: it has its
+ * answer, or an error; text is malloced and taken over, NULL without memory.
+ */
+struct rpc_request {
+	TAILQ_ENTRY(rpc_request) entry;
+	struct rpc_client	*client;
+	char			*id;
+	int			 has_id;	/* the client gave it */
+	struct event		*timer;
+	size_t			 held;		/* bytes */
+	size_t			 collects;	/* bytes for its answer... */
+	int			 waits;		/* ...or not yet */
+	struct rpc_call		*call;		/* by which it goes: that, */
+	struct rpc_asked	*asked;		/* or that */
+};
+void	 rpc_answer(struct rpc_request *, char *, size_t);
+void	 rpc_fail(struct rpc_request *, const char *);
+/*
+ * There may be as much as an answer can be of its memory now: 0; or -1, not
+ * yet, and rpc_call_go_on will be called.
+ */
+int	 rpc_collect(struct rpc_request *);
+
+/* ---- rpc_call.c ---- */
+
+/*
+ * A request to the client's own node; answered later, or *error is set, with
+ * what the client is told.  The body is taken over.
+ */
+struct rpc_call	*rpc_call_new(struct rpc_request *, const json_t *, uint8_t *,
+		    size_t, const char **);
+void	 rpc_call_free(struct rpc_call *);
+void	 rpc_call_go_on(struct rpc_call *);
+
+/* ---- rpc_node.c ---- */
+
+int	 rpc_node_begin(struct conn *);
+void	 rpc_node_close(struct rpc_node_link *, int);
+void	 rpc_node_free(struct rpc_node_link *);
+/* Router has answered its offer of a code. */
+void	 rpc_node_offered(struct rpc_node_link *, const struct pair_offered *);
+size_t	 rpc_node_memory(const struct rpc_node_link *, size_t *);
+/* How many requests it has. */
+uint32_t rpc_node_pending(const struct rpc_node_link *);
+
+/* A request to one of them; answered later, or *error is set at once. */
+struct rpc_asked *rpc_ask(struct rpc_request *, const char *, json_t *,
+		    const char **);
+/* Nobody waits for it. */
+void	 rpc_asked_free(struct rpc_asked *);
+/* Router will not answer what it was asked for them. */
+void	 rpc_nodes_router_gone(void);
+
+/* ---- rpc_keep.c ---- */
+
+/* The session with a node of the other make that a token is for, or NULL. */
+const struct rpc_session *keep_session(const uint8_t *);
+/* Where a node of the other make is: listener and connection. */
+const struct rpc_node *keep_node(const char *);
+/* A code that was offered by this connection; it is gone with that. */
+void	 keep_offer(uint32_t, const struct pair_offer *);
+/* The nodes that are here, to a new router; 1: it knows all. */
+int	 rpc_nodes_announce(void);
+/* Which router it is: it has heard of what bears its number. */
+uint32_t keep_router(void);
+
+#endif /* DOOR_RPC_H */

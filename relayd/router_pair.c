@@ -1,0 +1,784 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+/*
+ * Pairing codes: offers that nodes make, for a minute or two, and what they
+ * buy.  Only hashes are here, in memory; a code is good once, and is not
+ * forgotten for a day, as there are programs that offer it again.  What we
+ * know the listeners know as well, and tell it to the router after us.
+ */
+
+#include "compat.h"
+
+#include <event2/event.h>
+#include <imsg.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "router.h"
+
+#define OFFERS_MAX	16384
+#define OFFERS_NODE_MAX	16		/* of one node */
+#define USED_MAX	65536
+#define USED_NODE_MAX	256
+#define USED_S		(24 * 3600)	/* that a code is remembered */
+#define JOBS_MAX	1024		/* that wait for auth */
+#define JOB_MS		5000		/* so long */
+#define RATES_MAX	16384		/* addresses */
+#define RATE_TIMES_MAX	(1024 * 1024)	/* attempts, of all of them */
+#define RATE_MS		60000		/* the window */
+#define TICK_S		1
+
+/* A code that can be used.  The tree owns it. */
+struct offer {
+	RB_ENTRY(offer)	 by_hash;
+	uint8_t		 hash[RPC_HASH_LEN];
+	char		 node[RPC_NODE_LEN];	/* node_key */
+	uint64_t	 session;	/* of its link; 0: of the other make */
+	int		 listener;	/* of those... */
+	uint32_t	 conn;		/* ...where it came from */
+	int		 any_link;	/* it goes with the last of the node */
+	int		 busy;		/* somebody is buying with it */
+	int64_t		 expires_at;
+	uint64_t	 until;		/* ms */
+};
+
+/* A code that was used. */
+struct used {
+	RB_ENTRY(used)	 by_node;
+	TAILQ_ENTRY(used) entry;	/* oldest first */
+	struct pair_used u;
+};
+
+/* A pairing that waits for auth. */
+struct job {
+	TAILQ_ENTRY(job) entry;
+	uint32_t	 id;
+	int		 listener;
+	uint32_t	 conn;
+	uint8_t		 hash[RPC_HASH_LEN];
+	char		 node[RPC_NODE_LEN];
+	uint64_t	 until;
+};
+
+/* Attempts from one address in the last minute. */
+struct rate {
+	RB_ENTRY(rate)	 by_key;
+	TAILQ_ENTRY(rate) entry;	/* longest quiet first */
+	struct addr_key	 key;
+	uint64_t	*at;		/* a ring */
+	uint32_t	 size, first, n;
+};
+
+RB_HEAD(offer_tree, offer);
+RB_HEAD(used_tree, used);
+RB_HEAD(rate_tree, rate);
+
+static int	offer_cmp(struct offer *, struct offer *);
+static int	used_cmp(struct used *, struct used *);
+static int	rate_cmp(struct rate *, struct rate *);
+static struct offer *offer_find(const uint8_t *);
+static void	offer_free(struct offer *);
+static void	pair_tick(evutil_socket_t, short, void *);
+static void	pair_arm(void);
+static void	pair_answer(int, uint32_t, const struct pair_answer *);
+static void	used_add(const struct pair_used *);
+static int	used_find(const char *, const uint8_t *);
+static void	rate_free(struct rate *);
+
+RB_PROTOTYPE_STATIC(offer_tree, offer, by_hash, offer_cmp)
+RB_PROTOTYPE_STATIC(used_tree, used, by_node, used_cmp)
+RB_PROTOTYPE_STATIC(rate_tree, rate, by_key, rate_cmp)
+
+static struct offer_tree	 offers = RB_INITIALIZER(&offers);
+static uint32_t			 noffers;
+static struct used_tree		 used_codes = RB_INITIALIZER(&used_codes);
+static TAILQ_HEAD(, used)	 used_list = TAILQ_HEAD_INITIALIZER(used_list);
+static uint32_t			 nused;
+static TAILQ_HEAD(, job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
+static uint32_t			 njobs, last_job;
+static struct rate_tree		 rates = RB_INITIALIZER(&rates);
+static TAILQ_HEAD(rate_list, rate) rate_list =
+				    TAILQ_HEAD_INITIALIZER(rate_list);
+static uint32_t			 nrates, ntimes;
+static struct event		*timer;
+
+static int
+offer_cmp(struct offer *a, struct offer *b)
+{
+	return (memcmp(a->hash, b->hash, sizeof(a->hash)));
+}
+
+static int
+used_cmp(struct used *a, struct used *b)
+{
+	int	 n;
+
+	if ((n = strcmp(a->u.node, b->u.node)) != 0)
+		return (n);
+	return (memcmp(a->u.hash, b->u.hash, sizeof(a->u.hash)));
+}
+
+static int
+rate_cmp(struct rate *a, struct rate *b)
+{
+	return (memcmp(&a->key, &b->key, sizeof(a->key)));
+}
+
+RB_GENERATE_STATIC(offer_tree, offer, by_hash, offer_cmp)
+RB_GENERATE_STATIC(used_tree, used, by_node, used_cmp)
+RB_GENERATE_STATIC(rate_tree, rate, by_key, rate_cmp)
+
+/* Nodes of the two kinds can have the same name. */
+void
+pair_rpc_key(const char *name, char key[RPC_NODE_LEN])
+{
+	snprintf(key, RPC_NODE_LEN, "rpc:%.*s", RPC_NAME_MAX, name);
+}
+
+/* ---- offers ---- */
+
+static struct offer *
+offer_find(const uint8_t *hash)
+{
+	struct offer	 key;
+
+	memcpy(key.hash, hash, sizeof(key.hash));
+	return (RB_FIND(offer_tree, &offers, &key));
+}
+
+static void
+offer_free(struct offer *o)
+{
+	struct pair_gone	 gone;
+
+	memset(&gone, 0, sizeof(gone));
+	memcpy(gone.hash, o->hash, sizeof(gone.hash));
+	(void)proc_send(router_listener(o->listener), IMSG_PAIR_GONE, o->conn,
+	    -1, &gone, sizeof(gone));
+	RB_REMOVE(offer_tree, &offers, o);
+	noffers--;
+	free(o);
+	health_changed();
+}
+
+uint32_t
+pair_count(void)
+{
+	return (noffers);
+}
+
+static uint32_t
+offers_of(const char *node)
+{
+	struct offer	*o;
+	uint32_t	 n = 0;
+
+	RB_FOREACH(o, offer_tree, &offers)
+		n += strcmp(o->node, node) == 0;
+	return (n);
+}
+
+/* Make or renew one.  The caller has looked at whose it is. */
+static enum pair_code
+offer_add(const struct offer *new, uint32_t ttl, int64_t expires_at,
+    struct pair_offered *answer)
+{
+	struct offer	*o;
+	int64_t		 now = time(NULL);
+
+	if (used_find(new->node, new->hash))
+		return (PAIR_USED);
+	if (ttl == 0)
+		ttl = router_rpc.pair_s;
+	if (ttl < RPC_PAIR_MIN)
+		ttl = RPC_PAIR_MIN;
+	if (ttl > RPC_PAIR_MAX)
+		ttl = RPC_PAIR_MAX;
+	if (expires_at != 0 && expires_at - now < (int64_t)ttl)
+		ttl = expires_at > now ? expires_at - now : 0;
+	if ((o = offer_find(new->hash)) != NULL) {
+		if (strcmp(o->node, new->node) != 0 || o->busy)
+			return (PAIR_TAKEN);
+	} else if (noffers >= OFFERS_MAX ||
+	    offers_of(new->node) >= OFFERS_NODE_MAX ||
+	    (o = calloc(1, sizeof(*o))) == NULL)
+		return (PAIR_FULL);
+	else {
+		memcpy(o->hash, new->hash, sizeof(o->hash));
+		RB_INSERT(offer_tree, &offers, o);
+		noffers++;
+	}
+	strlcpy(o->node, new->node, sizeof(o->node));
+	o->session = new->session;
+	o->listener = new->listener;
+	o->conn = new->conn;
+	o->any_link = new->any_link;
+	o->expires_at = now + ttl;
+	o->until = router_ms() + ttl * 1000ULL;
+	answer->expires_at = o->expires_at;
+	pair_arm();
+	health_changed();
+	return (PAIR_OK);
+}
+
+int
+pair_recv_offer(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct pair_offered	 answer;
+	struct pair_offer	 msg;
+	struct router_session	*rs = NULL;
+	struct offer		 new;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
+	    !ROUTER_STR(msg.rpc_node) || imsg_get_id(imsg) == 0 ||
+	    (msg.session == 0) != (msg.rpc_node[0] != '\0') ||
+	    strlen(msg.rpc_node) > RPC_NAME_MAX ||
+	    (msg.again && msg.expires_at <= 0))
+		return (-1);
+	if (msg.session != 0 && (session_of(msg.session, peer,
+	    imsg_get_id(imsg), &rs) == -1 ||
+	    (rs != NULL && rs->s.door != DOOR_NODE)))
+		return (-1);
+	memset(&answer, 0, sizeof(answer));
+	memset(&new, 0, sizeof(new));
+	memcpy(answer.hash, msg.hash, sizeof(answer.hash));
+	memcpy(new.hash, msg.hash, sizeof(new.hash));
+	strlcpy(answer.url, router_rpc.url, sizeof(answer.url));
+	new.session = msg.session;
+	new.listener = proc_peer_instance(peer);
+	new.conn = imsg_get_id(imsg);
+	new.any_link = msg.again > 1;
+	if (msg.session != 0) {
+		if (rs == NULL || rs->kill_sent) {
+			log_debug("a code of a link that has ended");
+			answer.code = PAIR_OFFLINE;
+			goto done;
+		}
+		strlcpy(new.node, rs->s.node_id, sizeof(new.node));
+	} else {
+		if (rpc_node_claim(msg.rpc_node, new.listener, new.conn,
+		    msg.hash) == -1) {
+			answer.code = PAIR_OFFLINE;
+			goto done;
+		}
+		pair_rpc_key(msg.rpc_node, new.node);
+	}
+	answer.code = offer_add(&new, msg.again ? RPC_PAIR_MAX : msg.ttl,
+	    msg.again ? msg.expires_at : 0, &answer);
+done:
+	if (!msg.again)
+		(void)proc_send(peer, IMSG_PAIR_OFFERED, imsg_get_id(imsg),
+		    -1, &answer, sizeof(answer));
+	return (0);
+}
+
+/* One that its node has not made: its listener has it now, for the router
+   after us. */
+static void
+offer_keep(const struct offer *o)
+{
+	struct pair_offer	 keep;
+
+	memset(&keep, 0, sizeof(keep));
+	keep.session = o->session;
+	memcpy(keep.hash, o->hash, sizeof(keep.hash));
+	keep.again = 2;
+	keep.expires_at = o->expires_at;
+	(void)proc_send(router_listener(o->listener), IMSG_PAIR_OFFER,
+	    o->conn, -1, &keep, sizeof(keep));
+}
+
+enum pair_code
+pair_offer_admin(const char *node, const uint8_t *hash, uint32_t ttl,
+    struct pair_offered *answer)
+{
+	struct router_session	*rs;
+	struct offer		 new;
+	enum pair_code		 code;
+
+	if ((rs = node_find_name(node)) == NULL)
+		return (PAIR_OFFLINE);
+	memset(&new, 0, sizeof(new));
+	memset(answer, 0, sizeof(*answer));
+	memcpy(new.hash, hash, sizeof(new.hash));
+	strlcpy(new.node, rs->s.node_id, sizeof(new.node));
+	new.session = rs->s.session;
+	new.listener = rs->s.listener;
+	new.conn = rs->s.conn;
+	new.any_link = 1;
+	strlcpy(answer->url, router_rpc.url, sizeof(answer->url));
+	if ((code = offer_add(&new, ttl, 0, answer)) != PAIR_OK)
+		return (code);
+	offer_keep(offer_find(hash));
+	return (PAIR_OK);
+}
+
+void
+pair_session_gone(const struct router_session *gone)
+{
+	struct router_session	*rs;
+	struct offer		*o, *tmp;
+
+	if (gone->s.door != DOOR_NODE)
+		return;
+	RB_FOREACH_SAFE(o, offer_tree, &offers, tmp) {
+		if (o->session != gone->s.session)
+			continue;
+		if (o->any_link && (rs = node_find(o->node)) != NULL &&
+		    rs != gone) {
+			o->session = rs->s.session;
+			o->listener = rs->s.listener;
+			o->conn = rs->s.conn;
+			offer_keep(o);
+		} else
+			offer_free(o);
+	}
+}
+
+void
+pair_rpc_gone(int listener, uint32_t conn)
+{
+	struct offer	*o, *tmp;
+
+	RB_FOREACH_SAFE(o, offer_tree, &offers, tmp) {
+		if (o->session == 0 && o->listener == listener &&
+		    o->conn == conn)
+			offer_free(o);
+	}
+}
+
+/* Has this node of the other make offered this code, or used it? */
+int
+pair_rpc_knows(const char *name, const uint8_t *hash)
+{
+	struct offer	*o;
+	char		 node[RPC_NODE_LEN];
+
+	pair_rpc_key(name, node);
+	o = offer_find(hash);
+	return ((o != NULL && strcmp(o->node, node) == 0) ||
+	    used_find(node, hash));
+}
+
+int
+pair_rpc_any(const char *name)
+{
+	struct used	 key, *u;
+	char		 node[RPC_NODE_LEN];
+
+	pair_rpc_key(name, node);
+	if (offers_of(node) > 0)
+		return (1);
+	memset(&key, 0, sizeof(key));
+	strlcpy(key.u.node, node, sizeof(key.u.node));
+	u = RB_NFIND(used_tree, &used_codes, &key);
+	return (u != NULL && strcmp(u->u.node, node) == 0);
+}
+
+/* ---- codes that were used ---- */
+
+static int
+used_find(const char *node, const uint8_t *hash)
+{
+	struct used	 key, *u;
+
+	memset(&key, 0, sizeof(key));
+	strlcpy(key.u.node, node, sizeof(key.u.node));
+	memcpy(key.u.hash, hash, sizeof(key.u.hash));
+	u = RB_FIND(used_tree, &used_codes, &key);
+	return (u != NULL && u->u.at + USED_S > (int64_t)time(NULL));
+}
+
+static void
+used_free(struct used *u)
+{
+	RB_REMOVE(used_tree, &used_codes, u);
+	TAILQ_REMOVE(&used_list, u, entry);
+	nused--;
+	free(u);
+}
+
+/* Bounded for each node, and for all: then the oldest make room. */
+static void
+used_add(const struct pair_used *new)
+{
+	struct used	 key, *u, *oldest = NULL;
+	uint32_t	 n = 0;
+
+	memset(&key, 0, sizeof(key));
+	strlcpy(key.u.node, new->node, sizeof(key.u.node));
+	for (u = RB_NFIND(used_tree, &used_codes, &key);
+	    u != NULL && strcmp(u->u.node, new->node) == 0;
+	    u = RB_NEXT(used_tree, &used_codes, u)) {
+		n++;
+		if (oldest == NULL || u->u.at < oldest->u.at)
+			oldest = u;
+	}
+	if (n >= USED_NODE_MAX)
+		used_free(oldest);
+	else if (nused >= USED_MAX)
+		used_free(TAILQ_FIRST(&used_list));
+	if ((u = calloc(1, sizeof(*u))) == NULL)
+		fatal("pair");
+	u->u = *new;
+	if (RB_INSERT(used_tree, &used_codes, u) != NULL) {
+		free(u);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&used_list, u, entry);
+	nused++;
+}
+
+int
+pair_recv_used(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct pair_used	 msg;
+	struct offer		*o;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
+	    !ROUTER_STR(msg.node) || msg.node[0] == '\0' || msg.at <= 0)
+		return (-1);
+	used_add(&msg);
+	/* Announced again by a listener that had not heard of it yet? */
+	if ((o = offer_find(msg.hash)) != NULL && !o->busy &&
+	    strcmp(o->node, msg.node) == 0)
+		offer_free(o);
+	return (0);
+}
+
+static void
+pair_used(const char *node, const uint8_t *hash)
+{
+	struct pair_used	 msg;
+	int			 i;
+
+	memset(&msg, 0, sizeof(msg));
+	strlcpy(msg.node, node, sizeof(msg.node));
+	memcpy(msg.hash, hash, sizeof(msg.hash));
+	msg.at = time(NULL);
+	used_add(&msg);
+	for (i = 0; i < PROC_INSTANCES_MAX; i++)
+		(void)proc_send(router_listener(i), IMSG_PAIR_USED, 0, -1,
+		    &msg, sizeof(msg));
+}
+
+/* A new listener: what it is to keep for the router after us. */
+void
+pair_listener_up(int listener)
+{
+	struct used	*u;
+
+	TAILQ_FOREACH(u, &used_list, entry)
+		(void)proc_send(router_listener(listener), IMSG_PAIR_USED, 0,
+		    -1, &u->u, sizeof(u->u));
+}
+
+/* ---- so many attempts in a minute ---- */
+
+static void
+rate_free(struct rate *r)
+{
+	RB_REMOVE(rate_tree, &rates, r);
+	TAILQ_REMOVE(&rate_list, r, entry);
+	nrates--;
+	ntimes -= r->size;
+	free(r->at);
+	free(r);
+}
+
+static void
+rate_expire(struct rate *r, uint64_t now)
+{
+	while (r->n > 0 && now - r->at[r->first] >= RATE_MS) {
+		r->first = (r->first + 1) % r->size;
+		r->n--;
+	}
+}
+
+static int
+rate_grow(struct rate *r)
+{
+	uint32_t	 size = r->size == 0 ? 8 : r->size * 2, i;
+	uint64_t	*at;
+
+	if (size > router_rpc.pair_rate)
+		size = router_rpc.pair_rate;
+	if ((at = calloc(size, sizeof(*at))) == NULL)
+		return (-1);
+	for (i = 0; i < r->n; i++)
+		at[i] = r->at[(r->first + i) % r->size];
+	free(r->at);
+	ntimes += size - r->size;
+	r->at = at;
+	r->size = size;
+	r->first = 0;
+	return (0);
+}
+
+/*
+ * One more attempt from there.  0: it may be; or in how many seconds.  When
+ * there are too many to remember, who was quiet for longest is forgotten.
+ */
+uint32_t
+pair_rate(const struct addr_key *from)
+{
+	struct rate	 key, *r;
+	uint64_t	 now = router_ms();
+
+	if (router_rpc.pair_rate == 0)
+		return (0);
+	key.key = *from;
+	if ((r = RB_FIND(rate_tree, &rates, &key)) == NULL) {
+		if ((r = calloc(1, sizeof(*r))) == NULL)
+			return (1);
+		r->key = *from;
+		RB_INSERT(rate_tree, &rates, r);
+		nrates++;
+	} else
+		TAILQ_REMOVE(&rate_list, r, entry);
+	TAILQ_INSERT_TAIL(&rate_list, r, entry);
+	while (nrates > RATES_MAX || ntimes > RATE_TIMES_MAX) {
+		if (TAILQ_FIRST(&rate_list) == r)
+			break;
+		rate_free(TAILQ_FIRST(&rate_list));
+	}
+	pair_arm();
+	rate_expire(r, now);
+	if (r->n >= router_rpc.pair_rate)
+		return ((RATE_MS - (now - r->at[r->first])) / 1000 + 1);
+	if (r->n == r->size && rate_grow(r) == -1)
+		return (1);
+	r->at[(r->first + r->n++) % r->size] = now;
+	return (0);
+}
+
+/* ---- buying ---- */
+
+static void
+pair_answer(int listener, uint32_t conn, const struct pair_answer *a)
+{
+	(void)proc_send(router_listener(listener), IMSG_PAIR_ANSWER, conn, -1,
+	    a, sizeof(*a));
+}
+
+/* Of the other make: the session is ours to keep. */
+static enum pair_code
+pair_sell(struct offer *o, const struct pair_ask *ask, struct pair_answer *a)
+{
+	const char	*name = o->node + strlen("rpc:");
+
+	if (!rpc_node_live(name))
+		return (PAIR_OFFLINE);
+	a->expires_at = (int64_t)time(NULL) + router_rpc.session_s;
+	if (rpc_session_add(ask->token, name, a->expires_at) == -1)
+		return (PAIR_LATER);
+	strlcpy(a->node, name, sizeof(a->node));
+	log_info("client %s: paired with node %s", ask->addr, o->node);
+	pair_used(o->node, o->hash);
+	offer_free(o);
+	return (PAIR_OK);
+}
+
+/* Of ours: auth writes the session down, and meanwhile nobody else can. */
+static enum pair_code
+pair_buy(struct proc_peer *peer, uint32_t conn, struct offer *o,
+    const struct pair_ask *ask)
+{
+	struct pair_buy	 buy;
+	struct router_session *rs;
+	struct job	*j;
+
+	if ((rs = node_find(o->node)) == NULL)
+		return (PAIR_OFFLINE);
+	if (njobs >= JOBS_MAX || (j = calloc(1, sizeof(*j))) == NULL)
+		return (PAIR_LATER);
+	j->id = ++last_job;
+	memset(&buy, 0, sizeof(buy));
+	memcpy(buy.token, ask->token, sizeof(buy.token));
+	strlcpy(buy.node_id, o->node, sizeof(buy.node_id));
+	strlcpy(buy.node, rs->s.node, sizeof(buy.node));
+	strlcpy(buy.addr, ask->addr, sizeof(buy.addr));
+	strlcpy(buy.software, ask->software, sizeof(buy.software));
+	if (proc_send(router_auth(), IMSG_PAIR_BUY, j->id, -1, &buy,
+	    sizeof(buy)) == -1) {
+		free(j);
+		return (PAIR_LATER);
+	}
+	o->busy = 1;
+	j->listener = proc_peer_instance(peer);
+	j->conn = conn;
+	memcpy(j->hash, o->hash, sizeof(j->hash));
+	strlcpy(j->node, o->node, sizeof(j->node));
+	j->until = router_ms() + JOB_MS;
+	TAILQ_INSERT_TAIL(&jobs, j, entry);
+	njobs++;
+	pair_arm();
+	return (PAIR_OK);
+}
+
+int
+pair_recv_ask(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct pair_answer	 a;
+	struct pair_ask		 ask;
+	struct offer		*o;
+	uint32_t		 conn = imsg_get_id(imsg);
+
+	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
+	    !ROUTER_STR(ask.addr) || !ROUTER_STR(ask.software))
+		return (-1);
+	memset(&a, 0, sizeof(a));
+	if ((a.retry_after = pair_rate(&ask.from)) > 0) {
+		a.code = PAIR_RATE;
+		pair_answer(proc_peer_instance(peer), conn, &a);
+		return (0);
+	}
+	if ((o = offer_find(ask.hash)) == NULL &&
+	    ((o = offer_find(ask.fold)) == NULL || o->session == 0))
+		o = NULL;
+	if (o != NULL && o->until <= router_ms() && !o->busy) {
+		offer_free(o);
+		o = NULL;
+	}
+	if (ask.empty)
+		a.code = PAIR_EMPTY;
+	else if (o == NULL || o->busy)
+		a.code = PAIR_INVALID;
+	else if (o->session == 0)
+		a.code = pair_sell(o, &ask, &a);
+	else if ((a.code = pair_buy(peer, conn, o, &ask)) == PAIR_OK)
+		return (0);
+	pair_answer(proc_peer_instance(peer), conn, &a);
+	return (0);
+}
+
+static void
+job_end(struct job *j, const struct pair_answer *a)
+{
+	struct offer	*o;
+
+	if ((o = offer_find(j->hash)) != NULL &&
+	    strcmp(o->node, j->node) == 0) {
+		o->busy = 0;
+		if (a->code == PAIR_OK)
+			offer_free(o);
+	}
+	if (a->code == PAIR_OK)
+		pair_used(j->node, j->hash);
+	pair_answer(j->listener, j->conn, a);
+	TAILQ_REMOVE(&jobs, j, entry);
+	njobs--;
+	free(j);
+}
+
+int
+pair_recv_bought(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct pair_bought	 b;
+	struct pair_answer	 a;
+	struct job		*j;
+
+	if (imsg_get_data(imsg, &b, sizeof(b)) == -1 || !ROUTER_STR(b.node))
+		return (-1);
+	TAILQ_FOREACH(j, &jobs, entry) {
+		if (j->id == imsg_get_id(imsg))
+			break;
+	}
+	if (j == NULL) {
+		log_debug("a pairing was decided too late");
+		return (0);
+	}
+	memset(&a, 0, sizeof(a));
+	a.code = b.code;
+	a.expires_at = b.expires_at;
+	strlcpy(a.node, b.node, sizeof(a.node));
+	job_end(j, &a);
+	return (0);
+}
+
+/* ---- time, and those who are gone ---- */
+
+void
+pair_auth_down(void)
+{
+	struct pair_answer	 a;
+	struct job		*j;
+
+	memset(&a, 0, sizeof(a));
+	a.code = PAIR_LATER;
+	while ((j = TAILQ_FIRST(&jobs)) != NULL)
+		job_end(j, &a);
+}
+
+static void
+pair_arm(void)
+{
+	struct timeval	 tv = { TICK_S, 0 };
+
+	if (timer == NULL &&
+	    (timer = evtimer_new(proc_base(), pair_tick, NULL)) == NULL)
+		fatal("event");
+	if (!evtimer_pending(timer, NULL))
+		evtimer_add(timer, &tv);
+}
+
+static void
+pair_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct pair_answer	 a;
+	struct offer		*o, *otmp;
+	struct job		*j, *jtmp;
+	struct rate		*r;
+	struct used		*u;
+	uint64_t		 now = router_ms();
+	int64_t			 wall = time(NULL);
+
+	memset(&a, 0, sizeof(a));
+	a.code = PAIR_LATER;
+	TAILQ_FOREACH_SAFE(j, &jobs, entry, jtmp) {
+		if (j->until <= now)
+			job_end(j, &a);
+	}
+	RB_FOREACH_SAFE(o, offer_tree, &offers, otmp) {
+		if (o->until <= now && !o->busy)
+			offer_free(o);
+	}
+	while ((r = TAILQ_FIRST(&rate_list)) != NULL) {
+		rate_expire(r, now);
+		if (r->n > 0)
+			break;
+		rate_free(r);
+	}
+	while ((u = TAILQ_FIRST(&used_list)) != NULL && u->u.at + USED_S <=
+	    wall)
+		used_free(u);
+	if (noffers > 0 || njobs > 0 || nrates > 0)
+		pair_arm();
+}
+
+size_t
+pair_memory(uint32_t *n)
+{
+	*n = noffers + nused + nrates;
+	return (noffers * sizeof(struct offer) + nused * sizeof(struct used) +
+	    nrates * sizeof(struct rate) + ntimes * sizeof(uint64_t));
+}

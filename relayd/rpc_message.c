@@ -1,0 +1,558 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+
+#include "compat.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64.h"
+#include "http.h"
+#include "rpc_message.h"
+#include "ws.h"
+
+#define DUMP	(JSON_COMPACT | JSON_REAL_PRECISION(RPC_REAL_DIGITS))
+
+/* Text that grows. */
+struct text {
+	char	*s;
+	size_t	 len, size;
+	int	 failed;
+};
+
+static void	text_add(struct text *, const char *, size_t);
+static void	text_str(struct text *, const char *);
+static int	dropped(const char *);
+static int	add_target(struct text *, const json_t *);
+static int	add_fields(struct text *, const json_t *, size_t);
+static json_t	*json_latin(const char *, size_t);
+
+static const struct {
+	const char	*name;
+	enum rpc_type	 type;
+} types[] = {
+	{ "ping", RPC_PING },
+	{ "http_proxy", RPC_HTTP_PROXY },
+	{ "pair_offer", RPC_PAIR_OFFER },
+	{ "http_response", RPC_HTTP_RESPONSE },
+	{ "pong", RPC_PONG },
+};
+
+/* Of the connection to the relay or to the backend, which are ours. */
+static const char *const	 ours[] = {
+	"host", "expect", "upgrade", "te", "trailer", "keep-alive",
+	"proxy-connection"
+};
+
+static void
+text_add(struct text *t, const char *s, size_t len)
+{
+	size_t	 size;
+	char	*new;
+
+	if (t->failed)
+		return;
+	if (t->len + len + 1 > t->size) {
+		size = (t->len + len + 1) * 2;
+		if ((new = realloc(t->s, size)) == NULL) {
+			t->failed = 1;
+			return;
+		}
+		t->s = new;
+		t->size = size;
+	}
+	memcpy(t->s + t->len, s, len);
+	t->len += len;
+	t->s[t->len] = '\0';
+}
+
+static void
+text_str(struct text *t, const char *s)
+{
+	text_add(t, s, strlen(s));
+}
+
+/* ---- messages ---- */
+
+char *
+rpc_text(const json_t *v)
+{
+	char	 buf[64];
+
+	switch (v == NULL ? JSON_NULL : json_typeof(v)) {
+	case JSON_STRING:
+		return (strndup(json_string_value(v),
+		    json_string_length(v)));
+	case JSON_INTEGER:
+		if (json_integer_value(v) == 0)
+			return (strdup(""));
+		snprintf(buf, sizeof(buf), "%" JSON_INTEGER_FORMAT,
+		    json_integer_value(v));
+		return (strdup(buf));
+	case JSON_REAL:
+		if (json_real_value(v) == 0.0)
+			return (strdup(""));
+		return (json_dumps(v, DUMP | JSON_ENCODE_ANY));
+	case JSON_TRUE:
+		return (strdup("True"));
+	case JSON_ARRAY:
+		return (json_array_size(v) == 0 ? strdup("") :
+		    json_dumps(v, DUMP));
+	case JSON_OBJECT:
+		return (json_object_size(v) == 0 ? strdup("") :
+		    json_dumps(v, DUMP));
+	default:
+		return (strdup(""));
+	}
+}
+
+int
+rpc_message_parse(const char *text, size_t len, struct rpc_message *m)
+{
+	const char	*type;
+	json_error_t	 error;
+	size_t		 i;
+
+	memset(m, 0, sizeof(*m));
+	m->object = json_loadb(text, len,
+	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	if (m->object != NULL && !json_is_object(m->object)) {
+		json_decref(m->object);
+		m->object = NULL;
+	}
+	if (m->object == NULL)
+		return ((m->id = strdup("")) == NULL ? -1 : 0);
+	if ((type = json_string_value(json_object_get(m->object, "type"))) !=
+	    NULL) {
+		for (i = 0; i < nitems(types); i++) {
+			if (strcmp(types[i].name, type) == 0)
+				m->type = types[i].type;
+		}
+	}
+	if ((m->id = rpc_text(json_object_get(m->object, "id"))) == NULL) {
+		rpc_message_free(m);
+		return (-1);
+	}
+	return (0);
+}
+
+void
+rpc_message_free(struct rpc_message *m)
+{
+	json_decref(m->object);
+	free(m->id);
+	m->object = NULL;
+	m->id = NULL;
+}
+
+/* ---- requests ---- */
+
+/* As the other make reads it: what is not of the alphabet is not there. */
+static size_t
+base64_lenient(char *text, size_t len)
+{
+	size_t	 i, n = 0;
+
+	for (i = 0; i < len && text[i] != '='; i++) {
+		if (isalnum((unsigned char)text[i]) || text[i] == '+' ||
+		    text[i] == '/')
+			text[n++] = text[i];
+	}
+	if (n % 4 == 1)
+		n--;
+	return (n);
+}
+
+int
+rpc_body(const json_t *request, size_t max, int cut, uint8_t **body,
+    size_t *len, const char **error)
+{
+	const json_t	*v = json_object_get(request, "body_b64");
+	const char	*text = "";
+	size_t		 n = 0, i;
+	ssize_t		 got = -1;
+	char		*copy = NULL;
+
+	*error = RPC_BAD_BASE64;
+	if (v != NULL && !json_is_null(v) && !json_is_string(v))
+		return (-1);
+	if (json_is_string(v)) {
+		text = json_string_value(v);
+		n = json_string_length(v);
+	}
+	*body = malloc(BASE64_BYTES(n) + 4);
+	if (*body == NULL) {
+		*error = "relay_error";
+		return (-1);
+	}
+	if (!cut)
+		got = base64_decode(*body, BASE64_BYTES(n) + 3, text, n);
+	else if ((copy = malloc(n + 4)) != NULL) {
+		memcpy(copy, text, n);
+		n = base64_lenient(copy, n);
+		/* Stray bits behind the last byte are not looked at. */
+		got = 0;
+		for (i = 0; i + 4 <= n; i += 4)
+			got += base64_decode(*body + got, 3, copy + i, 4);
+		if (n - i >= 2) {
+			memcpy(copy + n, "AA", 4 - (n - i));
+			if (base64_decode(*body + got, 3, copy + i, 4) == 3)
+				got += n - i - 1;
+		}
+		free(copy);
+	}
+	if (got == -1 || (size_t)got > max) {
+		if (got != -1 && cut) {
+			*len = max;
+			return (0);
+		}
+		if (got != -1)
+			*error = RPC_BODY_TOO_LARGE;
+		free(*body);
+		*body = NULL;
+		return (-1);
+	}
+	*len = got;
+	return (0);
+}
+
+static int
+dropped(const char *name)
+{
+	struct http_str	 s = { name, strlen(name) };
+	size_t		 i;
+
+	for (i = 0; i < nitems(ours); i++) {
+		if (http_name_matches(&s, ours[i]))
+			return (1);
+	}
+	return (0);
+}
+
+/* "GET /path?query HTTP/1.1\r\n" */
+static int
+add_target(struct text *t, const json_t *request)
+{
+	const json_t	*v;
+	const char	*s = "GET";
+	char		 buf[4];
+	size_t		 i, len = 3;
+	unsigned char	 c;
+
+	v = json_object_get(request, "method");
+	if (v != NULL && !json_is_null(v)) {
+		if (!json_is_string(v))
+			return (-1);
+		s = json_string_value(v);
+		len = json_string_length(v);
+		if (len == 0) {
+			s = "GET";
+			len = 3;
+		}
+	}
+	if (!http_str_is_token(&(struct http_str){ s, len }))
+		return (-1);
+	for (i = 0; i < len; i++) {
+		buf[0] = toupper((unsigned char)s[i]);
+		text_add(t, buf, 1);
+	}
+	if (t->failed || strncmp(t->s, "CONNECT", t->len) == 0)
+		return (-1);
+	text_str(t, " ");
+	v = json_object_get(request, "path");
+	s = "/";
+	len = 1;
+	if (v != NULL && !json_is_null(v)) {
+		if (!json_is_string(v))
+			return (-1);
+		s = json_string_value(v);
+		len = json_string_length(v);
+	}
+	/* It is a path here, whatever it looks like. */
+	if (len == 0 || s[0] != '/')
+		text_str(t, "/");
+	for (i = 0; i < len && s[i] != '#'; i++) {
+		c = s[i];
+		if (c < ' ' || c == 0x7f)
+			return (-1);
+		if (c == ' ' || c >= 0x80) {
+			snprintf(buf, sizeof(buf), "%%%02X", c);
+			text_add(t, buf, 3);
+		} else
+			text_add(t, s + i, 1);
+	}
+	text_str(t, " HTTP/1.1\r\n");
+	return (0);
+}
+
+static int
+add_field(struct text *t, const char *name, size_t namelen, const json_t *v)
+{
+	struct http_str	 n = { name, namelen }, s;
+	char		*value = NULL;
+	int		 ret = -1;
+
+	if (!http_str_is_token(&n) || json_is_null(v))
+		return (json_is_null(v) && http_str_is_token(&n) ? 0 : -1);
+	if (json_is_string(v)) {
+		s.s = json_string_value(v);
+		s.len = json_string_length(v);
+	} else {
+		if (json_is_object(v) || json_is_array(v))
+			return (-1);
+		value = json_is_false(v) ? strdup("False") :
+		    json_is_true(v) ? strdup("True") :
+		    json_dumps(v, DUMP | JSON_ENCODE_ANY);
+		if (value == NULL)
+			return (-1);
+		s.s = value;
+		s.len = strlen(value);
+	}
+	if (http_str_is_text(&s)) {
+		text_add(t, name, namelen);
+		text_str(t, ": ");
+		text_add(t, s.s, s.len);
+		text_str(t, "\r\n");
+		ret = 0;
+	}
+	free(value);
+	return (ret);
+}
+
+static int
+add_fields(struct text *t, const json_t *request, size_t len)
+{
+	json_t		*headers = json_object_get(request, "headers"), *v;
+	const char	*name;
+	char		 buf[64];
+	int		 told = 0;
+
+	if (headers != NULL && !json_is_null(headers)) {
+		if (!json_is_object(headers))
+			return (-1);
+		json_object_foreach(headers, name, v) {
+			struct http_str	 s = { name, strlen(name) };
+
+			/* A name is to be one even if it is left out. */
+			if (!http_str_is_token(&s))
+				return (-1);
+			if (dropped(name)) {
+				if (json_is_string(v) &&
+				    !http_str_is_text(&(struct http_str){
+				    json_string_value(v),
+				    json_string_length(v) }))
+					return (-1);
+				continue;
+			}
+			told |= http_name_matches(&s, "content-length") &&
+			    !json_is_null(v);
+			if (add_field(t, name, s.len, v) == -1)
+				return (-1);
+		}
+	}
+	if (!told && (len > 0 || strncmp(t->s, "POST ", 5) == 0 ||
+	    strncmp(t->s, "PUT ", 4) == 0 ||
+	    strncmp(t->s, "PATCH ", 6) == 0)) {
+		snprintf(buf, sizeof(buf), "Content-Length: %zu\r\n", len);
+		text_str(t, buf);
+	}
+	return (0);
+}
+
+int
+rpc_head(const json_t *request, const char *host, size_t body, char **text,
+    size_t *len)
+{
+	struct text	 t = { 0 };
+
+	if (add_target(&t, request) == -1)
+		goto fail;
+	text_str(&t, "Host: ");
+	text_str(&t, host);
+	text_str(&t, "\r\n");
+	if (t.failed || add_fields(&t, request, body) == -1)
+		goto fail;
+	text_str(&t, "\r\n");
+	if (t.failed)
+		goto fail;
+	*text = t.s;
+	*len = t.len;
+	return (0);
+fail:
+	free(t.s);
+	return (-1);
+}
+
+int
+rpc_check(const json_t *request)
+{
+	char	*text;
+	size_t	 len;
+
+	if (rpc_head(request, "node", 0, &text, &len) == -1)
+		return (-1);
+	free(text);
+	return (0);
+}
+
+/* ---- answers ---- */
+
+/* A string, of what may not be UTF-8. */
+static json_t *
+json_latin(const char *s, size_t len)
+{
+	uint32_t	 state = 0;
+	json_t		*v;
+	size_t		 i, n = 0;
+	char		*out;
+
+	if (ws_utf8(&state, (const uint8_t *)s, len) == 0 && state == 0)
+		return (json_stringn_nocheck(s, len));
+	if ((out = malloc(len * 2 + 1)) == NULL)
+		return (NULL);
+	for (i = 0; i < len; i++) {
+		unsigned char	 c = s[i];
+
+		if (c < 0x80)
+			out[n++] = c;
+		else {
+			out[n++] = 0xc0 | c >> 6;
+			out[n++] = 0x80 | (c & 0x3f);
+		}
+	}
+	v = json_stringn_nocheck(out, n);
+	free(out);
+	return (v);
+}
+
+/* Its key, if the object has one that is only spelt differently. */
+static const char *
+key_like(json_t *o, const char *name)
+{
+	const char	*key;
+	json_t		*v;
+
+	json_object_foreach(o, key, v) {
+		if (strcasecmp(key, name) == 0)
+			return (key);
+	}
+	return (NULL);
+}
+
+static int
+response_field(json_t *headers, const struct http_field *f)
+{
+	char		 name[HTTP_FIELD_MAX];
+	const char	*key;
+	json_t		*v, *old;
+	char		*both = NULL;
+	int		 len, ret;
+
+	if (http_str_copy(&f->name, name, sizeof(name)) == -1 ||
+	    (v = json_latin(f->value.s, f->value.len)) == NULL)
+		return (-1);
+	if ((key = key_like(headers, name)) == NULL)
+		return (json_object_set_new_nocheck(headers, name, v));
+	old = json_object_get(headers, key);
+	len = asprintf(&both, "%s, %s", json_string_value(old),
+	    json_string_value(v));
+	json_decref(v);
+	if (len == -1)
+		return (-1);
+	ret = json_string_setn_nocheck(old, both, len);
+	free(both);
+	return (ret);
+}
+
+char *
+rpc_response(const char *id, const struct http_head *head,
+    const uint8_t *body, size_t len, size_t *outlen)
+{
+	json_t	*o = json_object(), *headers = json_object(), *v = NULL;
+	char	*b64 = NULL, *out = NULL;
+	size_t	 i;
+
+	if (o == NULL || headers == NULL)
+		goto done;
+	for (i = 0; i < head->nfields; i++) {
+		if (response_field(headers, &head->fields[i]) == -1)
+			goto done;
+	}
+	if ((b64 = malloc(BASE64_LEN(len) + 1)) == NULL ||
+	    base64_encode(b64, BASE64_LEN(len) + 1, body, len) == -1 ||
+	    (v = json_stringn_nocheck(b64, BASE64_LEN(len))) == NULL)
+		goto done;
+	if (json_object_set_new(o, "type", json_string("http_response")) ==
+	    -1 || json_object_set_new(o, "id", json_string_nocheck(id)) ==
+	    -1 || json_object_set_new(o, "status",
+	    json_integer(head->status)) == -1 ||
+	    json_object_set(o, "headers", headers) == -1 ||
+	    json_object_set(o, "body_b64", v) == -1)
+		goto done;
+	out = json_dumps(o, DUMP);
+	if (out != NULL)
+		*outlen = strlen(out);
+done:
+	json_decref(v);
+	json_decref(headers);
+	json_decref(o);
+	free(b64);
+	return (out);
+}
+
+char *
+rpc_error(const char *id, const char *error)
+{
+	json_t	*o;
+	char	*out;
+
+	if ((o = json_pack("{s:s, s:o, s:s}", "type", "http_response", "id",
+	    json_string_nocheck(id), "error", error)) == NULL)
+		return (NULL);
+	out = json_dumps(o, DUMP);
+	json_decref(o);
+	return (out);
+}
+
+int
+rpc_set_body(json_t *o, const uint8_t *body, size_t len)
+{
+	char	*b64;
+	int	 ret = -1;
+
+	if ((b64 = malloc(BASE64_LEN(len) + 1)) == NULL)
+		return (-1);
+	if (base64_encode(b64, BASE64_LEN(len) + 1, body, len) != -1)
+		ret = json_object_set_new(o, "body_b64",
+		    json_stringn_nocheck(b64, BASE64_LEN(len)));
+	free(b64);
+	return (ret);
+}
+
+char *
+rpc_with_id(json_t *o, const char *id, size_t *len)
+{
+	char	*out;
+
+	if (json_object_set_new_nocheck(o, "id", json_string_nocheck(id)) ==
+	    -1 || (out = json_dumps(o, DUMP)) == NULL)
+		return (NULL);
+	*len = strlen(out);
+	return (out);
+}
