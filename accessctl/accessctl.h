@@ -40,6 +40,7 @@
  *	admin_publish.c admin_traffic.c password.c
  *	admin_audit.c	the audit log
  *	admin_backup.c store_check.c	copies of the store
+ *	admin_pair.c	codes to pair phones and programs with a node
  *	admin_memory.c	what memory the relay takes
  *	login.c		logging a laptop in
  *	relay.c		which relay, as whom
@@ -179,8 +180,8 @@ struct relay_options {
 	{ "token-file",		required_argument, NULL, OPT_TOKEN_FILE }, \
 	{ "ca",			required_argument, NULL, OPT_CA },	\
 	{ "pin",		required_argument, NULL, OPT_PIN },	\
-	{ "proxy",		required_argument, NULL, OPT_WAY_PROXY }, \
-	{ "proxy-helper",	required_argument, NULL, OPT_WAY_HELPER }, \
+	{ "proxy",		required_argument, NULL, OPT_WAY_PROXY },	\
+	{ "proxy-helper",	required_argument, NULL, OPT_WAY_HELPER },	\
 	{ "allow-plaintext",	no_argument, NULL, OPT_PLAINTEXT }
 enum relay_option {
 	OPT_RELAY = 512, OPT_TOKEN, OPT_TOKEN_FILE, OPT_CA, OPT_PIN,
@@ -274,6 +275,7 @@ int	cmd_user_show(int, char **);
 int	cmd_user_limit(int, char **);
 int	cmd_node_limit(int, char **);
 int	cmd_traffic(int, char **);
+int	cmd_pair(int, char **);
 int	cmd_grant(int, char **);
 int	cmd_grant_list(int, char **);
 int	cmd_grant_revoke(int, char **);

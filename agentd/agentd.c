@@ -162,6 +162,8 @@ usage(void)
 	    "              [--proxy url | --proxy-helper program] "
 	    "[--control socket]\n              [--backend url]\n"
 	    "       agentd status [-f file] [-j] [-s socket]\n"
+	    "       agentd pair [-f file] [-j | --no-qr] [-s socket] "
+	    "[--ttl time]\n"
 	    "       agentd login --relay url --name name [--ca file] "
 	    "[--pin pin]\n"
 	    "              [--from-file file | --from-stdin] [--no-check] "
@@ -278,6 +280,8 @@ main(int argc, char **argv)
 		return (agentd_login(argc - 1, argv + 1));
 	if (argc > 1 && strcmp(argv[1], "status") == 0)
 		return (agentd_status(argc - 1, argv + 1));
+	if (argc > 1 && strcmp(argv[1], "pair") == 0)
+		return (agentd_pair(argc - 1, argv + 1));
 	parse_options(argc, argv, &opt);
 	if (opt.verbose > LOG_LEVEL_DEBUG)
 		opt.verbose = LOG_LEVEL_DEBUG;

@@ -45,6 +45,8 @@ enum agentd_kind {
 	PROC_KINDS
 };
 
+struct control_daemon;
+
 #define AGENTD_CONF	CULVERT_SYSCONFDIR "/agentd.conf"
 #define RELAYS_MAX	16
 #define RULES_MAX	1024
@@ -143,6 +145,15 @@ int		 config_control(char *, size_t);
 /* login.c: `agentd login`.  status.c: `agentd status`. */
 int		 agentd_login(int, char **);
 int		 agentd_status(int, char **);
+/* pair.c: `agentd pair`. */
+int		 agentd_pair(int, char **);
+/*
+ * Which socket to ask at: the argument's, the environment's, the
+ * configuration's if we may read it, the usual one; for who has none there,
+ * root's.  0 or -1 (logged).  And who answers there.
+ */
+int		 agentd_socket(const char *, const char *, char *, size_t);
+extern const struct control_daemon	 control_agentd;
 
 /* ---- messages ---- */
 

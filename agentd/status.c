@@ -47,7 +47,7 @@ static const struct option	 options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-static const struct control_daemon daemon_agentd = {
+const struct control_daemon control_agentd = {
 	"agentd", "--socket, CULVERT_AGENTD_SOCKET, or \"control\" in "
 	"agentd.conf", "ask as the user that agentd was started by, or as root"
 };
@@ -114,7 +114,6 @@ struct list {
 };
 
 static int	usage(void);
-static int	status_path(const char *, const char *, char *, size_t);
 static void	agent_record(const void *, void *);
 static void	list_record(const void *, void *);
 static int	list_ask(struct list *, uint32_t, uint32_t, size_t,
@@ -158,18 +157,13 @@ agentd_status(int argc, char **argv)
 	}
 	if (argc != optind)
 		return (usage());
-	if (status_path(file, named, path, sizeof(path)) == -1)
+	if (agentd_socket(file, named, path, sizeof(path)) == -1)
 		return (STATUS_NO_ANSWER);
 	return (status_print(path, json));
 }
 
-/*
- * Which socket: the argument's, the environment's, the configuration's if
- * we may read it, the usual one; for who has none there, root's.  0 or -1
- * (logged).
- */
-static int
-status_path(const char *file, const char *named, char *path, size_t size)
+int
+agentd_socket(const char *file, const char *named, char *path, size_t size)
 {
 	struct agentd_conf	*conf = config_new();
 	const char		*env = getenv("CULVERT_AGENTD_SOCKET");
@@ -276,7 +270,7 @@ status_print(const char *path, int json)
 
 	memset(&a, 0, sizeof(a));
 	memset(&req, 0, sizeof(req));
-	control_to(&daemon_agentd, path);
+	control_to(&control_agentd, path);
 	if (control_ask(CTL_AGENT_STATUS, &req, sizeof(req), CTL_AGENT,
 	    sizeof(a), agent_record, &a, &end) == 0 &&
 	    list_ask(&tries, CTL_AGENT_TRIES, CTL_AGENT_TRY,

@@ -612,6 +612,18 @@ tunnel_close(int code, const char *text)
 		link_close(link_now_up, code, text);
 }
 
+struct link *
+tunnel_link(void)
+{
+	return (link_now_up);
+}
+
+const char *
+tunnel_name(void)
+{
+	return (conf.begin.name);
+}
+
 /* ---- status ---- */
 
 void

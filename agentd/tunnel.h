@@ -27,9 +27,11 @@
  *
  *	tunnel.c	configuration; the link and its return
  *	tunnel_link.c	streams: asked for by the relay, connected by proxy
+ *	tunnel_pair.c	codes that are offered to the relay
  *	tunnel_status.c	what is asked at the control socket
  */
 
+struct control;
 struct ctl_agent;
 struct ctl_agent_stream;
 
@@ -55,6 +57,13 @@ int	 tunnel_is_dial(uint32_t);
 uint32_t tunnel_next_id(void);
 /* Fill in what concerns the link. */
 void	 tunnel_state(struct ctl_agent *);
+
+/* The link that is up, or NULL; what the node is called. */
+struct link *tunnel_link(void);
+const char *tunnel_name(void);
+
+/* tunnel_pair.c: CTL_PAIR, answered when the relay has said something. */
+void	 pair_offer(struct control *);
 
 /* tunnel_status.c */
 /* The event loop is about to run. */

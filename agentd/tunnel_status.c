@@ -34,6 +34,7 @@
 
 struct control_request {
 	uint32_t	 type;
+	size_t		 size;
 	void		(*run)(struct control *);
 };
 
@@ -51,10 +52,11 @@ static const struct control_ops status_ops = {
 };
 
 static const struct control_request requests[] = {
-	{ CTL_AGENT_STATUS, run_status },
-	{ CTL_AGENT_TRIES, run_tries },
-	{ CTL_AGENT_STREAMS, run_streams },
-	{ CTL_AGENT_BACKENDS, run_backends },
+	{ CTL_AGENT_STATUS, sizeof(struct ctl_name), run_status },
+	{ CTL_AGENT_TRIES, sizeof(struct ctl_name), run_tries },
+	{ CTL_AGENT_STREAMS, sizeof(struct ctl_name), run_streams },
+	{ CTL_AGENT_BACKENDS, sizeof(struct ctl_name), run_backends },
+	{ CTL_PAIR, sizeof(struct ctl_pair), pair_offer },
 };
 
 /* A ring: the oldest is at ntries once it is full. */
@@ -121,8 +123,7 @@ status_take(struct control *c, struct imsg *imsg)
 	for (i = 0; i < nitems(requests); i++) {
 		if (requests[i].type != imsg_get_type(imsg))
 			continue;
-		if (imsg_get_data(imsg, &c->payload.name,
-		    sizeof(c->payload.name)) == -1)
+		if (imsg_get_data(imsg, &c->payload, requests[i].size) == -1)
 			return (-1);
 		c->req = &requests[i];
 		requests[i].run(c);
