@@ -31,6 +31,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ static void	bridge_free(struct bridge *);
 static void	bridge_linger(const struct bridge *, int);
 static void	bridge_read(evutil_socket_t, short, void *);
 static void	bridge_write(evutil_socket_t, short, void *);
+static int	bridge_left(const struct bridge *);
 static void	bridge_discard(struct bridge *);
 static void	bridge_ready(struct evtls *, void *);
 static size_t	bridge_input(struct evtls *, void *, uint8_t *, size_t);
@@ -176,6 +178,19 @@ bridge_write(evutil_socket_t fd, short what, void *arg)
 		evtls_resume(b->tls);
 }
 
+/*
+ * At its end: has tunnel only said so, or closed it?  That it does before the
+ * backend has ended when the stream was reset.  It tells us as well, but the
+ * backend is not to see an end in order first.
+ */
+static int
+bridge_left(const struct bridge *b)
+{
+	struct pollfd	 pfd = { .fd = b->fd };
+
+	return (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0);
+}
+
 /* The backend wants no more; tunnel closes when it has read its end. */
 static void
 bridge_discard(struct bridge *b)
@@ -235,7 +250,7 @@ bridge_output(struct evtls *c, void *arg, uint8_t *buf, size_t size)
 		event_add(b->rev, NULL);
 		return (0);
 	}
-	if (n == -1) {
+	if (n == -1 || bridge_left(b)) {
 		bridge_free(b);
 		return (0);
 	}
