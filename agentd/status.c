@@ -101,6 +101,40 @@ static const struct field	 stream_fields[] = {
 };
 #undef S
 
+#define B(field)	offsetof(struct ctl_agent_backend, field)
+static const struct field	 backend_fields[] = {
+	{ "service", "SERVICE", FIELD_TEXT, B(name), "(default)" },
+	{ "kind", "KIND", FIELD_KIND, B(kind), NULL },
+	{ "url", "BACKEND", FIELD_TEXT, B(url), NULL },
+	{ "health", NULL, FIELD_TEXT, B(health), NULL },
+	{ "state", "STATE", FIELD_TEXT, B(state), "not checked" },
+	{ "since", NULL, FIELD_TIME, B(since), NULL },
+	{ "since", "SINCE", FIELD_AGE, B(since), NULL },
+	{ "checks", NULL, FIELD_NUMBER, B(checks), NULL },
+	{ "checks_failed", NULL, FIELD_NUMBER, B(failed), NULL },
+	{ "why", "WHY", FIELD_TEXT, B(text), NULL },
+};
+#undef B
+
+/* The lists, in order. */
+#define LISTS	3
+static const struct list_kind {
+	const char		*name;		/* in JSON */
+	uint32_t		 request, type;
+	size_t			 size;		/* of a record */
+	const struct field	*fields;
+	size_t			 nfields;
+} kinds[LISTS] = {
+	{ "backends", CTL_AGENT_BACKENDS, CTL_AGENT_BACKEND,
+	    sizeof(struct ctl_agent_backend), backend_fields,
+	    nitems(backend_fields) },
+	{ "attempts", CTL_AGENT_TRIES, CTL_AGENT_TRY,
+	    sizeof(struct ctl_agent_try), try_fields, nitems(try_fields) },
+	{ "streams", CTL_AGENT_STREAMS, CTL_AGENT_STREAM,
+	    sizeof(struct ctl_agent_stream), stream_fields,
+	    nitems(stream_fields) },
+};
+
 /* The records of an answer, as text, and how many. */
 struct list {
 	const struct field	*fields;
@@ -118,10 +152,9 @@ static void	agent_record(const void *, void *);
 static void	list_record(const void *, void *);
 static int	list_ask(struct list *, uint32_t, uint32_t, size_t,
 		    const struct field *, size_t, int);
-static void	status_show(const struct ctl_agent *, const struct list *,
-		    const struct list *);
-static void	status_json(const struct ctl_agent *, const struct list *,
-		    const struct list *);
+static void	status_show(const struct ctl_agent *, const struct list[LISTS]);
+static void	status_json(const struct ctl_agent *, const struct list[LISTS]);
+static int	lists_ask(struct list[LISTS], int);
 static int	status_print(const char *, int);
 
 static int
@@ -260,50 +293,62 @@ list_free(struct list *l)
 }
 
 static int
+lists_ask(struct list lists[LISTS], int json)
+{
+	const struct list_kind	*k;
+	int			 i;
+
+	for (i = 0; i < LISTS; i++) {
+		k = &kinds[i];
+		if (list_ask(&lists[i], k->request, k->type, k->size,
+		    k->fields, k->nfields, json) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
 status_print(const char *path, int json)
 {
 	struct ctl_agent	 a;
 	struct ctl_name		 req;
 	struct ctl_end		 end;
-	struct list		 tries = { 0 }, streams = { 0 };
-	int			 status = STATUS_NO_ANSWER;
+	struct list		 lists[LISTS] = { 0 };
+	int			 i, status = STATUS_NO_ANSWER;
 
 	memset(&a, 0, sizeof(a));
 	memset(&req, 0, sizeof(req));
 	control_to(&control_agentd, path);
 	if (control_ask(CTL_AGENT_STATUS, &req, sizeof(req), CTL_AGENT,
-	    sizeof(a), agent_record, &a, &end) == 0 &&
-	    list_ask(&tries, CTL_AGENT_TRIES, CTL_AGENT_TRY,
-	    sizeof(struct ctl_agent_try), try_fields, nitems(try_fields),
-	    json) == 0 &&
-	    list_ask(&streams, CTL_AGENT_STREAMS, CTL_AGENT_STREAM,
-	    sizeof(struct ctl_agent_stream), stream_fields,
-	    nitems(stream_fields), json) == 0) {
+	    sizeof(a), agent_record, &a, &end) == 0 && lists_ask(lists,
+	    json) == 0) {
 		if (json)
-			status_json(&a, &tries, &streams);
+			status_json(&a, lists);
 		else
-			status_show(&a, &tries, &streams);
+			status_show(&a, lists);
 		status = a.connected ? STATUS_CONNECTED : STATUS_NO_LINK;
 		if (fflush(stdout) == EOF || ferror(stdout)) {
 			log_warn("standard output");
 			status = STATUS_NO_ANSWER;
 		}
 	}
-	list_free(&tries);
-	list_free(&streams);
+	for (i = 0; i < LISTS; i++)
+		list_free(&lists[i]);
 	return (status);
 }
 
 /* ---- showing ---- */
 
 static void
-status_json(const struct ctl_agent *a, const struct list *tries,
-    const struct list *streams)
+status_json(const struct ctl_agent *a, const struct list lists[LISTS])
 {
+	int	 i;
+
 	printf("{\"agent\":\n");
 	print_record(agent_fields, nitems(agent_fields), a, stdout);
-	printf(",\n\"attempts\": [%s],\n\"streams\": [%s]}\n",
-	    tries->text, streams->text);
+	for (i = 0; i < LISTS; i++)
+		printf(",\n\"%s\": [%s]", kinds[i].name, lists[i].text);
+	printf("}\n");
 }
 
 static void
@@ -354,10 +399,10 @@ show_link(const struct ctl_agent *a)
 }
 
 static void
-status_show(const struct ctl_agent *a, const struct list *tries,
-    const struct list *streams)
+status_show(const struct ctl_agent *a, const struct list lists[LISTS])
 {
 	char	 text[256], in[32], out[32], when[32];
+	int	 i;
 
 	show("node", a->name);
 	show_link(a);
@@ -371,8 +416,8 @@ status_show(const struct ctl_agent *a, const struct list *tries,
 	    "%s", (unsigned long long)a->times_up,
 	    (unsigned long long)a->times_failed, when);
 	show("links", text);
-	if (tries->n > 0)
-		printf("\n%s", tries->text);
-	if (streams->n > 0)
-		printf("\n%s", streams->text);
+	for (i = 0; i < LISTS; i++) {
+		if (lists[i].n > 0)
+			printf("\n%s", lists[i].text);
+	}
 }

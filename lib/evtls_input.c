@@ -52,6 +52,7 @@ static void		 input_tls(struct evtls *);
 static enum end		 open_records(struct evtls *, size_t *);
 static void		 input_plain(struct evtls *);
 static enum end		 receive(struct evtls *, uint8_t *, size_t, size_t *);
+static size_t		 room(size_t);
 static size_t		 left_load(struct evtls *);
 static size_t		 offer(struct evtls *, size_t);
 static void		 input_end(struct evtls *, enum end);
@@ -249,7 +250,7 @@ input_tls(struct evtls *c)
 		c->src = evtls_kept_data(&c->in);
 		c->srclen = c->in.len;
 	} else {
-		end = receive(c, b->sealed_in, EVTLS_RECV,
+		end = receive(c, b->sealed_in, room(c->left.len),
 		    &c->srclen);
 		c->src = b->sealed_in;
 	}
@@ -315,7 +316,7 @@ input_plain(struct evtls *c)
 	if (evtls_stopped(c))
 		return;
 	len = left_load(c);
-	end = receive(c, b->plain_in + len, EVTLS_RECV, &got);
+	end = receive(c, b->plain_in + len, room(len), &got);
 	len += got;
 	if (got > 0 || (c->offer && len > 0))
 		len = offer(c, len);
@@ -324,6 +325,15 @@ input_plain(struct evtls *c)
 	if (evtls_kept_set(&c->left, b->plain_in, len) == -1)
 		evtls_finish(c, EVTLS_ERROR, "no memory");
 	input_end(c, end);
+}
+
+/* What an owner has left, and all that comes, it may leave once more. */
+static size_t
+room(size_t left)
+{
+	if (left + EVTLS_RECV <= EVTLS_BATCH)
+		return (EVTLS_RECV);
+	return (left < EVTLS_BATCH ? EVTLS_BATCH - left : 1);
 }
 
 /*
