@@ -53,12 +53,14 @@ access_file_open(const struct relayd_conf *c, int *fd)
 {
 	struct stat	 st;
 	mode_t		 mask;
-	gid_t		 old = getegid(), gid = access_group(c);
+	gid_t		 old, gid;
 	int		 error;
 
 	*fd = -1;
 	if (c->access_log == NULL)
 		return (0);
+	old = getegid();
+	gid = access_group(c);
 	mask = umask(027);
 	if (gid != old && setegid(gid) == -1)
 		log_warn("access log %s: its group", c->access_log);

@@ -48,6 +48,9 @@ static const char *const doors[DOORS] = {
 	[0] = "other", [DOOR_NODE] = "node", [DOOR_ACCESS] = "access",
 	[DOOR_API] = "api", [DOOR_HTTP] = "http", [DOOR_RPC] = "rpc"
 };
+static const char *const responses[RESPONSES] = {
+	"none", "1xx", "2xx", "3xx", "4xx", "5xx"
+};
 static const char *const statuses[LOGIN_STATUSES] = {
 	"401", "403", "409", "421", "429", "503", "other"
 };
@@ -298,6 +301,14 @@ metrics_listeners(struct textbuf *t, const struct figures *f)
 			    "\"%zu\",door=\"%s\"} %" PRIu64 "\n", i,
 			    doors[s], f->listener[i].requests[s]);
 		}
+	}
+	metric(t, "http_responses_total", "counter",
+	    "Responses of the http door, by class of status.");
+	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		for (s = 0; s < RESPONSES && f->listeners & 1ULL << i; s++)
+			textbuf_add(t, "culvert_http_responses_total"
+			    "{listener=\"%zu\",status=\"%s\"} %" PRIu32 "\n",
+			    i, responses[s], f->listener[i].responses[s]);
 	}
 	metric(t, "logins_denied_total", "counter",
 	    "Log-ins that were denied, by status.");

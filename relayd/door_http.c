@@ -204,6 +204,7 @@ visit_log(struct http_visit *v, int cut)
 	uint64_t		 now = link_now();
 	int			 status;
 
+	counts.responses[v->status / 100 % RESPONSES]++;
 	if (v->head == NULL || http_parse_request_in(v->head, v->headlen,
 	    &http_request_limits, &head, &status) <= 0)
 		return;

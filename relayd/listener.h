@@ -211,6 +211,7 @@ struct listener_counts {
 	uint64_t	 connections, accepted, handshakes_failed, refused;
 	uint64_t	 lost;		/* datagrams, on links that have ended */
 	uint64_t	 requests[DOORS], denied[LOGIN_STATUSES];
+	uint32_t	 responses[RESPONSES];
 };
 
 /* listener.c */

@@ -253,6 +253,7 @@ record_recv_stats(struct proc_peer *peer, struct imsg *imsg)
 	st.lost += counts.lost + peers_lost();
 	memcpy(st.requests, counts.requests, sizeof(st.requests));
 	memcpy(st.denied, counts.denied, sizeof(st.denied));
+	memcpy(st.responses, counts.responses, sizeof(st.responses));
 	(void)proc_send(peer, IMSG_STATS, 0, -1, &st, sizeof(st));
 	return (0);
 }

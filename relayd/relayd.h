@@ -530,6 +530,8 @@ enum login_door {
 /* With which log-ins are denied; the last one stands for any other. */
 #define LOGIN_STATUSES	7
 #define LOGIN_STATUS_LIST { 401, 403, 409, 421, 429, 503, 0 }
+/* By the first digit of their status; 0: there was none. */
+#define RESPONSES	6
 enum login_method {
 	LOGIN_SIGNATURE = 1,
 	LOGIN_BEARER = 2,	/* the token itself */
@@ -819,6 +821,8 @@ struct listener_stats {
 	uint64_t		 lost;		/* datagrams, since start */
 	uint64_t		 requests[DOORS];	/* HTTP, by door */
 	uint64_t		 denied[LOGIN_STATUSES];
+	uint32_t		 responses[RESPONSES];	/* of the http door;
+						   there is little room */
 };
 
 /* What a process takes. */

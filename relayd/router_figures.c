@@ -32,7 +32,8 @@
 
 #define USAGE_OLD_MS	30000	/* of a process that there is no more */
 
-_Static_assert(sizeof(struct figures) < 15000, "more than an imsg holds");
+_Static_assert(sizeof(struct figures) <= MAX_IMSGSIZE - IMSG_HEADER_SIZE,
+    "more than an imsg holds");
 
 static struct {
 	struct process_usage	 u;

@@ -98,7 +98,22 @@ eq((r["request"], r["status"], r["door"], r["error"]),
    ("GET /nothing HTTP/1.0", "404", "other", "no-path"),
    "what the relay refuses has a word of its own")
 
-agent = Agent(relay, "pi")
+
+
+def device(c):
+    """A web server; /401 is its own."""
+    b = b""
+    while b"\r\n\r\n" not in b:
+        b += c.recv(65536)
+    st = b"401 No" if b"/401" in b else b"200 OK"
+    c.sendall(b"HTTP/1.1 %s\r\nContent-Length: 5\r\n"
+              b"Connection: close\r\n\r\nhello" % st)
+
+
+web = Target(device)
+agent = Agent(relay, "pi", extra='http backend "http://127.0.0.1:%d"\n'
+              'http service none "http://127.0.0.1:%d"' % (
+                  web.port, free_port()))
 r = wait_lines(lambda x: x["door"] == "node" and x["status"] == "101")
 ok(r and r[0]["user"] == "you@example.org" and r[0]["node"] == "pi",
    "a node's link: whose, and which", r)
@@ -118,6 +133,46 @@ eq(got, [200] * 3, "three requests on one connection")
 wait_lines(lambda x: x["client"] == "127.0.1.5" and "n=2" in x["request"])
 eq([x["request"] for x in lines() if x["client"] == "127.0.1.5"],
    ["GET /version?n=%d HTTP/1.1" % i for i in range(3)], "are three lines")
+
+# ---- sites ----
+def site(target, src, *args, host="pi.localhost"):
+    # No certificate may be for *.localhost, programs think.
+    r = run(["curl", "-sk", "-o", path("body"), "-w", "%{http_code}",
+             "--interface", src, "--resolve",
+             "%s:%d:127.0.0.1" % (host, relay.port), *args,
+             "https://%s:%d%s" % (host, relay.port, target)])
+    w = wait_lines(lambda x: x["client"] == src)
+    return r.stdout, w[-1] if w else None
+
+
+if shutil.which("curl"):
+    relay.ctl("node", "set", "pi", "http=public")
+    st, r = wait_for(lambda: (lambda x: x[0] == "200" and x)(
+        site("/?token=x", "127.0.6.1", "-d", "12345678901")), 30)
+    eq([r[k] for k in ("user", "request", "status", "bytes", "bytes_in",
+                       "node", "host", "door", "error")],
+       ["-", "POST /?token=*** HTTP/1.1", "200", "5", "11", "pi",
+        "pi.localhost", "http", "-"], "a request to a site")
+    ok(re.fullmatch("[0-9a-f]{16}", r["id"]), "has an id", r)
+    st, r = site("/401", "127.0.6.2")
+    eq((st, r["status"], r["error"]), ("401", "401", "-"),
+       "what the device refuses is not what we do")
+    relay.ctl("service", "set", "pi", "none", "http=public")
+    st, r = site("/", "127.0.6.3", host="none--pi.localhost")
+    eq((st, r["node"], r["error"] != "-"), ("502", "pi/none", True),
+       "what we say for a backend has a word")
+    relay.ctl("node", "set", "pi", "http=private")
+    r = wait_for(lambda: (lambda x: x[0] == "401" and x[1])(
+        site("/", "127.0.6.4")), 30)
+    ok(r and r["error"] == "login", "nor who has to log in", r)
+    m = http_get(relay.port, "/metrics")[2].decode()
+    got = {c: sum(int(x) for x in re.findall(
+        r'culvert_http_responses_total\{listener="\d+",status="%s"\} (\d+)'
+        % c, m)) for c in ("2xx", "4xx", "5xx")}
+    ok(got["2xx"] >= 1 and got["4xx"] >= 2 and got["5xx"] >= 1,
+       "the metrics count them", got)
+else:
+    skip("sites", "no curl")
 
 # ---- that nobody can forge ----
 FORGED = '" 401 1 "-" "-" - - - 1 1 - api denied'
