@@ -6,9 +6,44 @@ sys.path.insert(0, "regress/e2e")
 from culvert import *
 
 LONG = 30
-relay = Relay(prefork=2, extra="domain \"relay.test\"\n")
+EMAIL = "you@example.org"
+port, web = free_port(), free_port()
+cert = make_cert("site", "DNS:localhost,DNS:*.relay.test,IP:127.0.0.1")
+relay = Relay(prefork=2, port=port, certs=[cert],
+              extra="domain \"relay.test\"\n", listen=[
+                  "listen on 127.0.0.1 port %d tls" % port,
+                  "listen on 127.0.0.1 port %d" % web])
 relay.user_add()
-agent = Agent(relay)
+token = relay.token("node")
+
+
+def backend(text):
+    """A web server with this page, and one at /stream without an end."""
+    def handle(c):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            b = c.recv(4096)
+            if not b:
+                return
+            head += b
+        ok = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+        if b" /stream " not in head.split(b"\r\n")[0]:
+            c.sendall(ok + b"Content-Length: %d\r\nConnection: close\r\n"
+                      b"\r\n%s" % (len(text), text))
+            return
+        c.sendall(ok + b"Transfer-Encoding: chunked\r\n\r\n")
+        while True:
+            c.sendall(b"1\r\nx\r\n")
+            time.sleep(0.05)
+
+    return Target(handle)
+
+
+page, grafana = backend(b"page"), backend(b"grafana")
+agent = Agent(relay, token=token,
+              extra="http backend \"http://127.0.0.1:%d\"\n"
+              "http service grafana \"http://127.0.0.1:%d\"\n" %
+              (page.port, grafana.port))
 
 
 def said(r, status, part, name):
@@ -118,6 +153,162 @@ for want in ("show pi http=public: done",
 node = [x[0] for x in sql("SELECT node FROM audit WHERE text LIKE "
                           "'show pi%done'")]
 ok(set(node) <= {"pi", "PI"} and node, "with its node", node)
+
+# ---- what visitors see ----
+def visit(host, path="/"):
+    """(status, body) as a program that is nobody sees it."""
+    try:
+        with socket.create_connection(("127.0.0.1", web), LONG) as c:
+            c.sendall(("GET %s HTTP/1.1\r\nHost: %s:%d\r\nConnection: "
+                       "close\r\n\r\n" % (path, host, web)).encode())
+            b = b""
+            while True:
+                more = c.recv(65536)
+                if not more:
+                    break
+                b += more
+    except OSError:
+        return 0, b""
+    head, _, body = b.partition(b"\r\n\r\n")
+    m = re.match(rb"HTTP/1.1 (\d\d\d) ", head)
+    return int(m[1]) if m else 0, body
+
+
+class Stream:
+    """A visitor who stays."""
+
+    def __init__(self, host):
+        self.c = socket.create_connection(("127.0.0.1", web), LONG)
+        self.c.sendall(("GET /stream HTTP/1.1\r\nHost: %s\r\n\r\n" %
+                        host).encode())
+        b = b""
+        while b"x" not in b.partition(b"\r\n\r\n")[2]:
+            more = self.c.recv(65536)
+            b += more
+            if not more or not b.startswith(b"HTTP/1.1 200"[:len(b)]):
+                raise SystemExit("no stream at %s: %r" % (host, b))
+
+    def lives(self):
+        """There is more to come than what may be on its way."""
+        end = time.monotonic() + 0.5
+        try:
+            while time.monotonic() < end:
+                if not self.c.recv(65536):
+                    return False
+            return bool(self.c.recv(1))
+        except OSError:
+            return False
+
+    def gone(self):
+        try:
+            while self.c.recv(65536):
+                pass
+        except socket.timeout:
+            return False
+        except OSError:
+            pass
+        return True
+
+
+def ended(r):
+    m = re.search(r"(\d+) streams? ended within \d+ ms", r.stdout)
+    return int(m[1]) if m else -1
+
+
+def restarted(name):
+    """Its pid after kill -9."""
+    old = relay.children()[name]
+    os.kill(old, signal.SIGKILL)
+    return wait_for(lambda: relay.children().get(name, old) != old and
+                    relay.serving(), LONG)
+
+
+def streams():
+    return [c for c in relay.json("connection", "list") or []
+            if c["node"] == "pi"]
+
+
+def sees(host, want, name):
+    ok(wait_for(lambda: visit(host) == want, LONG), name, visit(host))
+
+
+sees("pi.relay.test", (200, b"page"), "a public page")
+eq(visit("grafana--pi.relay.test")[0], 401, "a service that is not public")
+relay.ctl("service", "set", "pi", "grafana", "http=public")
+sees("grafana--pi.relay.test", (200, b"grafana"), "now it is")
+sees("app.example.com", (200, b"grafana"), "by another domain, too")
+eq(visit("nope.relay.test")[0], 404, "what is not there")
+eq(visit("other.example.com")[0], 404, "a domain that nobody added")
+r = run(["curl", "-sS", "--cacert", make_ca(), "--resolve",
+         "pi.relay.test:%d:127.0.0.1" % port,
+         "https://pi.relay.test:%d/" % port])
+eq((r.returncode, r.stdout), (0, "page"), "curl --resolve does without DNS")
+
+# ---- what ends ----
+a, b, c = (Stream(h) for h in ("pi.relay.test", "grafana--pi.relay.test",
+                               "app.example.com"))
+r = relay.ctl("node", "set", "pi", "http=private")
+ok(ended(r) == 1 and a.gone(), "a public page's stream ends when it is "
+   "private", r.stdout)
+ok(b.lives() and c.lives(), "those of a service that stays public do not")
+eq(visit("pi.relay.test")[0], 401, "and nobody gets in")
+r = relay.ctl("domain", "remove", "app.example.com")
+ok(ended(r) == 1 and c.gone(), "domain remove ends what came by it",
+   r.stdout)
+ok(b.lives(), "and nothing else")
+eq(visit("app.example.com")[0], 404, "it leads nowhere")
+r = relay.ctl("user", "disable", EMAIL)
+ok(ended(r) == 1 and b.gone(), "user disable ends the last one", r.stdout)
+eq(visit("grafana--pi.relay.test")[0], 404, "the site is gone")
+relay.ctl("user", "enable", EMAIL)
+wait_for(lambda: node_online(relay), LONG)
+sees("grafana--pi.relay.test", (200, b"grafana"), "user enable: it is back")
+
+# ---- who dies ----
+b = Stream("grafana--pi.relay.test")
+ok(restarted("auth"), "auth is killed, and started again")
+ok(b.lives(), "the stream goes on")
+sees("grafana--pi.relay.test", (200, b"grafana"), "the site is there")
+ok(restarted("router"), "router is killed, and started again")
+ok(b.lives(), "the stream goes on")
+sees("grafana--pi.relay.test", (200, b"grafana"), "the site is there")
+ok(wait_for(lambda: len(streams()) == 1, LONG),
+   "the new router knows the stream", relay.json("connection", "list"))
+r = relay.ctl("service", "set", "pi", "grafana", "http=basic")
+ok(ended(r) == 1 and b.gone(), "and ends it", r.stdout)
+relay.ctl("service", "set", "pi", "grafana", "http=public")
+ok(restarted("auth") and restarted("router"), "both are killed")
+sees("grafana--pi.relay.test", (200, b"grafana"), "the site comes back")
+for name in ("listener", "listener 1"):
+    ok(restarted(name), "%s is killed" % name)
+    wait_for(lambda: node_online(relay), LONG)
+    sees("grafana--pi.relay.test", (200, b"grafana"), "it comes back")
+b = Stream("grafana--pi.relay.test")
+with open(relay.conf) as f:
+    conf = f.read()
+with open(relay.conf, "w") as f:
+    f.write(conf.replace("domain \"relay.test\"", "").replace(
+        "domain localhost", ""))
+eq(relay.ctl("reload").returncode, 0, "reload without a domain")
+ok(b.gone(), "the stream's name leads nowhere")
+ok(b"grafana" not in visit("grafana--pi.relay.test")[1],
+   "nobody gets in by it")
+r = run(["curl", "-sS", "http://grafana--pi.localhost:%d/" % web])
+eq((r.returncode, r.stdout), (0, "grafana"), "it is below localhost instead")
+with open(relay.conf, "w") as f:
+    f.write(conf)
+relay.ctl("reload")
+sees("grafana--pi.relay.test", (200, b"grafana"), "and back again")
+b = Stream("grafana--pi.relay.test")
+r = relay.ctl("node", "remove", "pi")
+ok(ended(r) >= 1 and b.gone(), "node remove ends what was there", r.stdout)
+ok(wait_for(lambda: node_online(relay), LONG), "the node registers again")
+eq((visit("pi.relay.test")[0], visit("grafana--pi.relay.test")[0]),
+   (401, 401), "and is private")
+said(relay.ctl("node", "set", "pi", "http=public"), 0, "public",
+     "public again")
+relay.ctl("domain", "add", "app.example.com", "pi:grafana")
+relay.ctl("service", "set", "pi", "grafana", "http=basic")
 
 # ---- what is kept ----
 relay.stop()
