@@ -44,6 +44,7 @@
 #define SITES_MAX	4096	/* that are remembered */
 #define ASKED_MAX	1024	/* and not answered */
 #define SITE_OLD_MS	60000
+#define SITE_FAILED_MS	1000	/* then who could not be asked is again */
 #define NAMES_MAX	1024
 
 /* The table by name owns it. */
@@ -57,8 +58,10 @@ struct site_entry {
 	int			 known;		/* there is an answer... */
 	int			 stale;		/* ...which may be wrong now */
 	uint64_t		 at_ms;
+	uint64_t		 failed_ms;	/* there was no answer; 0 */
 	struct stream_owner	 owner;		/* with router's session */
 	TAILQ_HEAD(, site_wait)	 waiting;
+	int			 going;		/* they are being told */
 	LIST_HEAD(, site_use)	 uses;
 };
 
@@ -76,6 +79,9 @@ static int	site_room(void);
 static int	site_ask(struct site_entry *);
 static void	site_doubt(struct site_entry *);
 static void	site_answer(struct site_entry *, const struct site *);
+static void	site_go_on(struct site_entry *);
+static void	site_again(evutil_socket_t, short, void *);
+static void	site_again_later(void);
 static int	site_same(const struct site *, const struct site *);
 static void	site_end(struct site_entry *, const char *);
 static void	names_clear(struct names *);
@@ -84,6 +90,7 @@ static RB_HEAD(site_table, site_entry) sites = RB_INITIALIZER(&sites);
 RB_GENERATE_STATIC(site_table, site_entry, by_name, site_cmp)
 static TAILQ_HEAD(, site_entry)	 by_age = TAILQ_HEAD_INITIALIZER(by_age);
 static uint32_t			 nsites, nasked, last_ask;
+static struct event		*again;
 static char			 domain[DOMAIN_LEN];
 static struct names		 names, next_names;
 
@@ -221,7 +228,7 @@ site_free(struct site_entry *e)
 static int
 site_busy(const struct site_entry *e)
 {
-	return (!TAILQ_EMPTY(&e->waiting) || !LIST_EMPTY(&e->uses) ||
+	return (e->going || !TAILQ_EMPTY(&e->waiting) || !LIST_EMPTY(&e->uses) ||
 	    !TAILQ_EMPTY(&e->owner.streams));
 }
 
@@ -292,6 +299,9 @@ site_find(const char *host, int passthrough, struct site_wait *w,
 		*site = &e->site;
 		return (SITE_FOUND);
 	}
+	if (e->failed_ms != 0 &&
+	    listener_ms() - e->failed_ms < SITE_FAILED_MS)
+		return (SITE_BUSY);
 	if (site_ask(e) == -1) {
 		if (!site_busy(e))
 			site_free(e);
@@ -388,11 +398,58 @@ site_end(struct site_entry *e, const char *why)
 	}
 }
 
+/* What is in use and may be wrong is asked about until there is an answer. */
 static void
-site_answer(struct site_entry *e, const struct site *s)
+site_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct site_entry	*e;
+
+	RB_FOREACH(e, site_table, &sites) {
+		if (e->stale && site_busy(e) && site_ask(e) == -1)
+			site_again_later();
+	}
+}
+
+static void
+site_again_later(void)
+{
+	const struct timeval	 tv = { SITE_FAILED_MS / 1000, 0 };
+
+	if (again == NULL && (again = evtimer_new(proc_base(), site_again,
+	    NULL)) == NULL)
+		fatal("event");
+	if (!evtimer_pending(again, NULL))
+		evtimer_add(again, &tv);
+}
+
+/* Whoever waits goes on; one may leave with another, e may not. */
+static void
+site_go_on(struct site_entry *e)
 {
 	struct site_wait	*w;
 
+	e->going = 1;
+	while ((w = TAILQ_FIRST(&e->waiting)) != NULL) {
+		site_unwait(w);
+		w->go(w);
+	}
+	e->going = 0;
+}
+
+static void
+site_answer(struct site_entry *e, const struct site *s)
+{
+	/*
+	 * It can't be looked up now.  Who is there may stay: that it has
+	 * changed is not known, and is told when it is.
+	 */
+	if (s->code == MUX_CODE_INTERNAL) {
+		e->failed_ms = listener_ms();
+		site_go_on(e);
+		site_again_later();
+		return;
+	}
+	e->failed_ms = 0;
 	if (e->known && !site_same(&e->site, s))
 		site_end(e, "the site has changed");
 	e->site = *s;
@@ -411,10 +468,7 @@ site_answer(struct site_entry *e, const struct site *s)
 		else
 			http_backends_renew(&e->owner);
 	}
-	while ((w = TAILQ_FIRST(&e->waiting)) != NULL) {
-		site_unwait(w);
-		w->go(w);
-	}
+	site_go_on(e);
 }
 
 int

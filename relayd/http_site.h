@@ -45,7 +45,8 @@ enum site_find {
 	SITE_FOUND,
 	SITE_NONE,		/* there is no such site */
 	SITE_WAIT,		/* router has been asked */
-	SITE_BUSY		/* too much is asked already */
+	SITE_BUSY		/* too much is asked already, or nobody can
+				   tell now */
 };
 
 /* Somebody waits for an answer; zeroed, part of what waits. */
