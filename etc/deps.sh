@@ -17,7 +17,8 @@ TEST="clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev
     faketime e2fsprogs util-linux file qemu-user-static fail2ban busybox
     bash zsh fish systemd logrotate lintian debootstrap haproxy
     nginx-light|nginx tinyproxy-bin microsocks dnsmasq-base
-    bind9-dnsutils|dnsutils iperf3"
+    bind9-dnsutils|dnsutils iperf3
+    nodejs node-ws wrk apache2-utils chromium chromium-driver"
 # To build agentd for other machines, and to try it.
 CROSS="dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-mipsel-linux-gnu

@@ -45,6 +45,7 @@ relay "wss://localhost:$(p 2)"
 name "n1"
 token file "$RUN/node.token"
 ca "$TLS/ca.pem"
+control "$RUN/agentd.sock"
 EOT
 	spawn agent "$PEERS_DIR/agentd" -d -f "$RUN/agentd.conf"
 	"$PEERS_DIR/accessctl" login --relay "wss://localhost:$(p 2)" \

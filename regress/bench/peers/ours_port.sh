@@ -44,6 +44,7 @@ relay "wss://localhost:$(p 2)"
 name "n1"
 token file "$RUN/node.token"
 ca "$TLS/ca.pem"
+control "$RUN/agentd.sock"
 EOT
 	spawn agent "$PEERS_DIR/agentd" -d -f "$RUN/agentd.conf"
 	until ctl node show n1 >/dev/null 2>&1; do sleep 0.05; done
