@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# tags: slow
+"""Every case of http_cases.py, in one write, byte by byte and cut anywhere;
+with TLS and without; on one listener and crossing to another.
+
+	HTTP_ONLY=13,23		only these groups
+	HTTP_SEED=N		the cuts of that run again"""
+import random
+import sys
+sys.path.insert(0, "regress/e2e")
+from culvert import *
+import asyncio
+import itertools
+import http_runner
+from http_cases import CASES
+
+if not ROOT:
+    skip_all("whose connection is whose only root may see")
+
+only = {int(x) for x in os.environ.get("HTTP_ONLY", "").split(",") if x}
+seed = int(os.environ.get("HTTP_SEED", random.randrange(1 << 32)))
+print("# HTTP_SEED=%d" % seed, flush=True)
+plain, tls_port = free_port(), free_port()
+relay = Relay(prefork=2, port=tls_port, extra="trusted proxy 127.200.0.0/16",
+              listen=["listen on 127.0.0.1 port %d tls" % tls_port,
+                      "listen on 127.0.0.1 port %d" % plain])
+relay.user_add()
+backend = http_runner.Backend()
+pids = [relay.children()["listener"], relay.children()["listener 1"]]
+where = http_runner.Listeners(tls_port, pids)
+
+
+def listener_of(agent):
+    """Which listener has an agent's link."""
+    where.scan()
+    tunnel = agent.children()["tunnel"]
+    for fd in os.listdir("/proc/%d/fd" % tunnel):
+        try:
+            t = os.readlink("/proc/%d/fd/%s" % (tunnel, fd))
+        except OSError:
+            continue
+        for local, remote in ports_of(t):
+            ino = where.inode(remote, local)
+            if ino in where.known:
+                return where.known[ino]
+
+
+def ports_of(link):
+    if not link.startswith("socket:["):
+        return
+    with open("/proc/net/tcp") as f:
+        for line in f:
+            w = line.split()
+            if len(w) > 9 and w[9] == link[8:-1]:
+                yield ("127.0.0.1", int(w[1].split(":")[1], 16)), (
+                    "127.0.0.1", int(w[2].split(":")[1], 16))
+
+
+token = relay.token("node")
+nodes = {}
+for name in ("pia", "pib"):
+    for _ in range(40):
+        a = Agent(relay, name, token, "http backend \"http://127.0.0.1:%d\"" %
+                  backend.port)
+        i = listener_of(a)
+        if i is not None and i not in nodes:
+            nodes[i] = name
+            break
+        a.stop()
+if not ok(sorted(nodes) == [0, 1], "a node on each of two listeners", nodes):
+    done()
+for name in nodes.values():
+    r = relay.ctl("node", "set", name, "http=public")
+    ok(r.returncode == 0, "node %s is public" % name, r.stderr)
+
+cases = [c for c in CASES if not only or c.group in only]
+ways = [(tls, cross) for tls in (False, True) for cross in (False, True)]
+door = http_runner.Relaid(plain, tls_port, client_context(),
+                          [nodes[0], nodes[1]], where)
+began = time.monotonic()
+out = asyncio.run(http_runner.run_all(cases, door, backend, seed, ways))
+print("# %d runs of %d cases in %.0f s" % (
+    sum(map(len, out.values())), len(out), time.monotonic() - began),
+    flush=True)
+for case in cases:
+    http_runner.report(case, out[case], ok)
+strange = [c for c in backend.conns
+           if len({m.get(b"x-forwarded-for") for m in c.parser.msgs}) > 1]
+ok(not strange, "no connection of the backend served two visitors",
+   [bytes(c.raw[:300]) for c in strange[:5]])
+ok(not backend.strays, "nothing reached the backend for nobody",
+   backend.strays[:5])
+ok(relay.proc.alive() and pids == [relay.children().get(k) for k in
+                                   ("listener", "listener 1")],
+   "the listeners are those that began")
+done()
