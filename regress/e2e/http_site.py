@@ -68,8 +68,10 @@ pid %s/pid;
 error_log stderr;
 events { worker_connections 2000; }
 http {
-log_format seen '$request_method $request_uri $content_length';
-access_log %s/seen seen;
+log_format by_visitor '$http_x_forwarded_for $status $request_method '
+    '$request_uri $nginx_length';
+map $content_length $nginx_length { '' -; default $content_length; }
+access_log off;
 %s
 keepalive_requests 1000000;
 client_max_body_size 0;
@@ -80,17 +82,12 @@ location /kib { default_type text/plain; return 200 "%s"; }
 %s
 }
 }
-""" % (d, d, temp, self.port, pages, "x" * 1024, extra))
-        self.seen_file = d + "/seen"
+""" % (d, temp, self.port, pages, "x" * 1024, extra))
         super().__init__("nginx", ["nginx", "-p", d, "-e", "stderr", "-c",
                                    conf])
         if not wait_for(lambda: can_connect(self.port)):
             self.show()
             raise SystemExit("nginx did not start")
-
-    def seen(self):
-        with open(self.seen_file, errors="replace") as f:
-            return f.read().splitlines()
 
 
 class curl:
