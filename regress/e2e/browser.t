@@ -55,11 +55,11 @@ eq(b.js("return events.readyState;"), 1, "and it is open")
 b.click("#upload")
 r = wait_for(lambda: b.text("#uploaded") != "Nothing yet." and
              b.text("#uploaded"), 60)
-ok(r and r.startswith("{") and json.loads(r)["bytes"] == 32 << 20,
-   "an upload of 32 MB", r)
+ok(r and r.startswith("{") and json.loads(r)["bytes"] == 192 << 20,
+   "an upload of 192 MB", r)
 p = b.js("return progress;")
-ok(len(p) > 2 and p == sorted(p) and 0 < p[0] < 32 << 20 and
-   p[-1] == 32 << 20, "with progress", p)
+ok(len(p) > 2 and p == sorted(p) and 0 < p[0] < 192 << 20 and
+   p[-1] == 192 << 20, "with progress", p)
 b.js("for (const li of [...document.querySelectorAll('#chat li')].slice(1, "
      "-2)) li.remove();")
 b.shot("page")

@@ -37,7 +37,7 @@ by("upload").addEventListener("click", () => {
 	xhr.onload = () => by("uploaded").textContent = xhr.responseText;
 	xhr.onerror = () => by("uploaded").textContent = "failed";
 	xhr.open("PUT", "/upload");
-	xhr.send(new Uint8Array(32 << 20).fill(120));
+	xhr.send(new Uint8Array(192 << 20).fill(120));
 });
 
 // Many small things at once.
