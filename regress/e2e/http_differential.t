@@ -146,9 +146,22 @@ async def send(i, site, gate):
         p = Parser(False, methods)
         try:
             await w.write(text)
-            await w.half_close()
-            while True:
-                b = await asyncio.wait_for(w.read(), 60)
+            # Who says early that there is no more may be taken for gone.
+            half = False
+            end = asyncio.get_running_loop().time() + 60
+            while asyncio.get_running_loop().time() < end:
+                if not half and (len(p.complete()) >= len(methods) and
+                                 ours[i][1] == "more"):
+                    await w.half_close()
+                    half = True
+                try:
+                    b = await asyncio.wait_for(w.read(), 60 if half else 3)
+                except asyncio.TimeoutError:
+                    if half:
+                        raise
+                    await w.half_close()
+                    half = True
+                    continue
                 if not b:
                     if b == b"":
                         p.eof()

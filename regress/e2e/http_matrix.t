@@ -40,7 +40,7 @@ def listener_of(agent):
         except OSError:
             continue
         for local, remote in ports_of(t):
-            ino = where.inode(remote, local)
+            ino = where.inode(local, remote)
             if ino in where.known:
                 return where.known[ino]
 

@@ -449,7 +449,7 @@ class Run:
         self.changed = asyncio.Event()
         self.unsent = False
         self.wire = None
-        self.done_sending = False
+        self.host = self.node = self.other = ""
         self.probed = False
 
     def __str__(self):
@@ -591,7 +591,6 @@ class Run:
         except ConnectionError:
             if self.ended == "ours":
                 return
-        self.done_sending = True
         n = self.wanted()
         try:
             await self.wait(lambda: len(self.parser.complete()) >= n or
@@ -820,6 +819,10 @@ class Relaid:
             name = run.fill(case.sni).decode() if case.sni else run.host
             await s.handshake(self.context, name)
         return s
+
+
+async def one_listener(sock):
+    return 0
 
 
 class Straight:
