@@ -358,8 +358,9 @@ def ordinary_user():
 class Relay:
     def __init__(self, name="relayd", tls=True, prefork=2, extra="",
                  listen=None, port=None, user=None, obj=OBJ, args=(),
-                 certs=None, start=True):
+                 certs=None, start=True, domain=None):
         self.port = port or free_port()
+        self.domain = domain or ("localhost" if tls else None)
         self.tls, self.user, self.obj, self.name = tls, user, obj, name
         self.args = list(args)
         self.dir = path(name + ".d")
@@ -390,7 +391,8 @@ class Relay:
         listen = self.listen or ["listen on 127.0.0.1 port %d%s" % (
             self.port, " tls" if self.tls else "")]
         self.conf = write(self.name + ".d/relayd.conf", "\n".join(
-            (["domain localhost"] if self.tls else []) + ["state \"%s/state\"" % self.dir,
+            (["domain " + self.domain] if self.domain else []) +
+            ["state \"%s/state\"" % self.dir,
              "control \"%s\"" % self.socket, "prefork %d" % self.prefork] +
             ["certificate \"%s\" key \"%s\"" % c for c in self.certs] +
             listen + [self.extra]) + "\n")

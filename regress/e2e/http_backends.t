@@ -72,7 +72,7 @@ ok(relay.site().startswith("https") and curl(relay.site()).body ==
 raw = json.loads(curl(relay.site() + "/head").body)
 head = dict(zip([x.lower() for x in raw[::2]], raw[1::2]))
 eq((head.get("x-forwarded-for"), head.get("x-forwarded-proto"),
-    head.get("host")), ("127.0.0.1", "https", "pi.localhost:%d" %
+    head.get("host")), ("127.0.0.1", "https", "pi.relay.localhost:%d" %
                         relay.port), "what the backend is told")
 
 # ---- bodies ----
@@ -109,7 +109,7 @@ ok(r.code == 403, "403 in the middle of 1 GB", r)
 r = curl(relay.site() + "/hints")
 ok("103 Early Hints" in r.head and r.code == 200, "103 and then 200", r.head)
 with socket.create_connection(("127.0.0.1", relay.plain), 30) as s:
-    s.sendall(b"GET /trailers HTTP/1.1\r\nHost: pi.localhost\r\nTE: trailers"
+    s.sendall(b"GET /trailers HTTP/1.1\r\nHost: pi.relay.localhost\r\nTE: trailers"
               b"\r\nConnection: TE, close\r\n\r\n")
     b = b"".join(iter(lambda: s.recv(4096), b""))
     ok(b.endswith(b"0\r\nX-Sum: 4\r\n\r\n"), "a trailer of Node.js", b)
@@ -153,8 +153,8 @@ class Reader:
         s.connect(("127.0.0.1", relay.port if tls else relay.plain))
         if tls:
             s = client_context().wrap_socket(
-                s, server_hostname="pi.localhost")
-        s.sendall(b"GET %s HTTP/1.1\r\nHost: pi.localhost\r\nConnection: "
+                s, server_hostname="pi.relay.localhost")
+        s.sendall(b"GET %s HTTP/1.1\r\nHost: pi.relay.localhost\r\nConnection: "
                   b"close\r\n\r\n" % target.encode())
         self.s, self.hash, self.n, self.head = s, hashlib.sha256(), 0, b""
         self.tail = b""
@@ -244,7 +244,7 @@ for tls in (True, False):
            "%s: 60 messages there and back%s" % (
                w, " with a subprotocol" if proto else ""))
 with socket.create_connection(("127.0.0.1", relay.plain), 30) as s:
-    s.sendall(b"GET /ws HTTP/1.1\r\nHost: pi.localhost\r\nConnection: "
+    s.sendall(b"GET /ws HTTP/1.1\r\nHost: pi.relay.localhost\r\nConnection: "
               b"Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13"
               b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
     s.settimeout(30)
@@ -296,7 +296,7 @@ for tls in (True, False):
         print("# %s requests/s" % (m and m[1]))
 for k in ([], ["-k"]):
     r = run(["ab", "-q", *k, "-n", "500", "-c", "16", "-H",
-             "Host: " + NG + ".localhost", "http://127.0.0.1:%d/kib" %
+             "Host: " + NG + ".relay.localhost", "http://127.0.0.1:%d/kib" %
              relay.plain])
     ok("Failed requests:        0" in r.stdout and "Non-2xx" not in r.stdout
        and "Complete requests:      500" in r.stdout,

@@ -455,7 +455,7 @@ def field_of(n, name=b"X-Long"):
 
 def head_of(n):
     """A request whose head has n bytes."""
-    fields, left = [], n - len(req(host=b"pia.localhost"))
+    fields, left = [], n - len(req(host=b"pia.relay.localhost"))
     i = 0
     while left > 0:
         k = min(left, 8000)
@@ -501,7 +501,7 @@ case(13, "100 fields of a response", req(),
 # ---- 14. fields that come twice ----
 
 refused(14, "two Host", req(b"/", b"Host: <host>"))
-refused(14, "two Host that differ", req(b"/", b"Host: evil.localhost"))
+refused(14, "two Host that differ", req(b"/", b"Host: evil.relay.localhost"))
 refused(14, "two Content-Type", post(b"x", b"Content-Type: a/b",
                                      b"Content-Type: a/c"))
 refused(14, "two Authorization", req(b"/", b"Authorization: Basic eDp5",
@@ -528,9 +528,9 @@ case(16, "absolute-form without a path", req(b"http://<host>"),
 case(16, "absolute-form without a path, with a query",
      req(b"http://<host>?q"), see=[req(b"/?q")], answer=[OK], get=[OK])
 refused(16, "authority and Host differ", req(b"http://<host>/x",
-                                             host=b"other.localhost"))
+                                             host=b"other.relay.localhost"))
 refused(16, "authority and Host differ, the other way",
-        req(b"http://other.localhost/x"))
+        req(b"http://other.relay.localhost/x"))
 refused(16, "a user in the authority", req(b"http://u@<host>/x"))
 refused(16, "a scheme of another kind", req(b"ftp://<host>/x"))
 refused(16, "absolute-form without a host", req(b"http:///x"))
@@ -541,27 +541,27 @@ case(16, "a URL in a path stays there", req(b"/http://x.example/y"))
 refused(17, "no Host", req(host=None))
 refused(17, "an empty Host", req(host=b""))
 refused(17, "a user in Host", req(host=b"u@<host>"))
-refused(17, "an escape in Host", req(host=b"<node>%2elocalhost"))
-refused(17, "an escaped letter in Host", req(host=b"%70ia.localhost"))
+refused(17, "an escape in Host", req(host=b"<node>%2erelay.localhost"))
+refused(17, "an escaped letter in Host", req(host=b"%70ia.relay.localhost"))
 refused(17, "a space in Host", req(host=b"<host> x"))
-refused(17, "a comma in Host", req(host=b"<host>,x.localhost"))
+refused(17, "a comma in Host", req(host=b"<host>,x.relay.localhost"))
 refused(17, "a path in Host", req(host=b"<host>/x"))
-refused(17, "an empty label in Host", req(host=b"<node>..localhost"))
+refused(17, "an empty label in Host", req(host=b"<node>..relay.localhost"))
 refused(17, "a port that is none", req(host=b"<host>:x"))
 refused(17, "port 0", req(host=b"<host>:0"))
 refused(17, "a port too great", req(host=b"<host>:65536"))
 refused(17, "an empty port", req(host=b"<host>:"))
 refused(17, "half an address in Host", req(host=b"[::1"))
 case(17, "a port in Host", req(host=b"<host>:8443"))
-case(17, "upper case in Host", req(host=b"<NODE>.LocalHost"), see=[req()],
+case(17, "upper case in Host", req(host=b"<NODE>.Relay.LocalHost"), see=[req()],
      answer=[OK], get=[OK])
 case(17, "a dot behind Host", req(host=b"<host>."), see=[req()], answer=[OK],
      get=[OK])
 case(17, "a dot, a port and upper case",
-     req(host=b"<NODE>.LOCALHOST.:8443"), see=[req(host=b"<host>:8443")],
+     req(host=b"<NODE>.RELAY.LOCALHOST.:8443"), see=[req(host=b"<host>:8443")],
      answer=[OK], get=[OK])
-case(17, "no such node", req(host=b"nosuchnode.localhost"), see=[],
-     get=[Ours(404)], fate=None, sni=b"nosuchnode.localhost")
+case(17, "no such node", req(host=b"nosuchnode.relay.localhost"), see=[],
+     get=[Ours(404)], fate=None, sni=b"nosuchnode.relay.localhost")
 case(17, "no such service", req(host=b"nosuch--<host>"), see=[],
      get=[Ours(404)], fate=None, sni=b"nosuch--<host>")
 case(17, "a name below the node's", req(host=b"x.<host>"), see=[],
@@ -569,15 +569,15 @@ case(17, "a name below the node's", req(host=b"x.<host>"), see=[],
 
 # ---- 18. SNI and Host ----
 
-case(18, "SNI and Host differ", req(host=b"<other>.localhost"), see=[],
+case(18, "SNI and Host differ", req(host=b"<other>.relay.localhost"), see=[],
      tls=(True,), get=[Ours(421)], fate=None)
 case(18, "SNI of the relay, Host of a node", req(), see=[], tls=(True,),
-     sni=b"localhost", get=[Ours(421)], fate=None)
+     sni=b"relay.localhost", get=[Ours(421)], fate=None)
 case(18, "SNI and Host differ in the second request",
-     req() + req(b"/2", host=b"<other>.localhost"), see=[req()],
+     req() + req(b"/2", host=b"<other>.relay.localhost"), see=[req()],
      tls=(True,), answer=[OK], get=[OK, Ours(421)], fate=None)
 case(18, "without TLS, the second request goes elsewhere",
-     req() + req(b"/2", host=b"<other>.localhost") + req(b"/3"),
+     req() + req(b"/2", host=b"<other>.relay.localhost") + req(b"/3"),
      tls=(False,),
      check=lambda run: None if len(run.conns) >= 2 else "one connection")
 case(18, "a service that is not there in the second request",
@@ -882,8 +882,9 @@ case(27, "Proxy-Authorization stays here",
 case(27, "Authorization of the backend's own passes",
      req(b"/", b"Authorization: Basic dTpw"))
 case(27, "a backend's cookies pass, but none for others", req(),
-     answer=[raw(b"Set-Cookie: a=b", b"Set-Cookie: c=d; Domain=localhost",
-                 b"Set-Cookie: e=f; domain=.localhost; Path=/",
+     answer=[raw(b"Set-Cookie: a=b", b"Set-Cookie: c=d; Domain=relay.localhost",
+                 b"Set-Cookie: e=f; domain=.relay.localhost; Path=/",
+                 b"Set-Cookie: i=j; Domain=localhost",
                  b"Set-Cookie: g=h; Secure; HttpOnly", b"Content-Length: 0")],
      get=[raw(b"Set-Cookie: a=b", b"Set-Cookie: g=h; Secure; HttpOnly",
               b"Content-Length: 0")])

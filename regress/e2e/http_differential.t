@@ -36,7 +36,7 @@ FIELDS = (
     b"Transfer-Encoding: xchunked", b"Transfer-Encoding:\x0bchunked",
     b"Connection: close", b"Connection: keep-alive",
     b"Connection: Content-Length", b"Connection: X-Foo", b"X-Foo: bar",
-    b"Host: evil.localhost", b"X-A: b\r\n c", b"X-A:", b"X-A: \xff\xfe",
+    b"Host: evil.relay.localhost", b"X-A: b\r\n c", b"X-A:", b"X-A: \xff\xfe",
     b"Expect: 100-continue", b"TE: trailers", b"Trailer: X-T",
     b"Upgrade: h2c", b"Keep-Alive: 5", b"Proxy-Connection: keep-alive",
     b"Accept: */*", b"Cookie: a=b; c=d", b"Range: bytes=0-1",
@@ -96,7 +96,7 @@ def stream():
 inputs = [stream() for _ in range(count)]
 
 # ---- what our parser reads of it ----
-HOSTS = {"ngin": b"ngin--pi.localhost", "node": b"node--pi.localhost"}
+HOSTS = {"ngin": b"ngin--pi.relay.localhost", "node": b"node--pi.relay.localhost"}
 
 
 def parsed(texts):

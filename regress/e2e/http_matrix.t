@@ -8,7 +8,7 @@ with TLS and without; on one listener and crossing to another.
 import random
 import sys
 sys.path.insert(0, "regress/e2e")
-from culvert import *
+from http_site import *
 import asyncio
 import itertools
 import http_runner
@@ -20,14 +20,10 @@ if not ROOT:
 only = {int(x) for x in os.environ.get("HTTP_ONLY", "").split(",") if x}
 seed = int(os.environ.get("HTTP_SEED", random.randrange(1 << 32)))
 print("# HTTP_SEED=%d" % seed, flush=True)
-plain, tls_port = free_port(), free_port()
-relay = Relay(prefork=2, port=tls_port, extra="trusted proxy 127.200.0.0/16",
-              listen=["listen on 127.0.0.1 port %d tls" % tls_port,
-                      "listen on 127.0.0.1 port %d" % plain])
-relay.user_add()
+relay = Sites("trusted proxy 127.200.0.0/16")
 backend = http_runner.Backend()
 pids = [relay.children()["listener"], relay.children()["listener 1"]]
-where = http_runner.Listeners(tls_port, pids)
+where = http_runner.Listeners(pids)
 
 
 def listener_of(agent):
@@ -70,12 +66,11 @@ for name in ("pia", "pib"):
 if not ok(sorted(nodes) == [0, 1], "a node on each of two listeners", nodes):
     done()
 for name in nodes.values():
-    r = relay.ctl("node", "set", name, "http=public")
-    ok(r.returncode == 0, "node %s is public" % name, r.stderr)
+    relay.public(name)
 
 cases = [c for c in CASES if not only or c.group in only]
 ways = [(tls, cross) for tls in (False, True) for cross in (False, True)]
-door = http_runner.Relaid(plain, tls_port, client_context(),
+door = http_runner.Relaid(relay.plain, relay.port, client_context(),
                           [nodes[0], nodes[1]], where)
 began = time.monotonic()
 out = asyncio.run(http_runner.run_all(cases, door, backend, seed, ways))

@@ -812,7 +812,7 @@ class Relaid:
         where = await self.listener_of(s.sock)
         run.node = self.nodes[where ^ run.cross]
         run.other = self.nodes[1 - (where ^ run.cross)]
-        run.host = run.node + ".localhost"
+        run.host = run.node + ".relay.localhost"
         if case.service:
             run.host = "%s--%s" % (case.service, run.host)
         if run.tls:
@@ -832,7 +832,7 @@ class Straight:
         self.port = port
 
     async def dial(self, run):
-        run.node, run.other, run.host = "pia", "pib", "pia.localhost"
+        run.node, run.other, run.host = "pia", "pib", "pia.relay.localhost"
         return await Wire.dial(("127.0.0.1", self.port), run.addr)
 
 
@@ -840,7 +840,7 @@ class Listeners:
     """Which listener of two has a connection: by the sockets of their
     processes."""
 
-    def __init__(self, port_of, pids):
+    def __init__(self, pids):
         self.pids, self.known = pids, {}
 
     def scan(self):

@@ -6,20 +6,32 @@ NODE_ENV = dict(os.environ, NODE_PATH="/usr/share/nodejs:"
                 "/usr/lib/node_modules")
 
 
+# Nobody takes a certificate for *.localhost, of a single label.
+DOMAIN = "relay.localhost"
+
+
+def site_cert():
+    make_cert("sites", "DNS:%s,DNS:*.%s,DNS:localhost,IP:127.0.0.1" % (
+        DOMAIN, DOMAIN))
+    return path("tls/sites.pem"), path("tls/sites.key")
+
+
 class Sites(Relay):
     """A relay that serves with TLS and without."""
 
     def __init__(self, extra="", prefork=2, **kw):
         self.plain = free_port()
         port = free_port()
-        super().__init__(prefork=prefork, port=port, extra=extra, listen=[
+        super().__init__(prefork=prefork, port=port, extra=extra,
+                         domain=DOMAIN, certs=[site_cert()], listen=[
             "listen on 127.0.0.1 port %d tls" % port,
             "listen on 127.0.0.1 port %d" % self.plain], **kw)
         self.user_add()
 
     def site(self, name="pi", tls=True):
-        return "http%s://%s.localhost:%d" % (
-            "s" if tls else "", name, self.port if tls else self.plain)
+        return "http%s://%s.%s:%d" % (
+            "s" if tls else "", name, DOMAIN,
+            self.port if tls else self.plain)
 
     def public(self, node="pi"):
         r = self.ctl("node", "set", node, "http=public")

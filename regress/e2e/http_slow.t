@@ -102,7 +102,7 @@ def ask(source, target="/events?every=1000&count=60"):
     s.settimeout(60)
     s.bind((source, 0))
     s.connect(("127.0.0.1", relay.plain))
-    s.sendall(b"GET %s HTTP/1.1\r\nHost: pi.localhost\r\n\r\n" %
+    s.sendall(b"GET %s HTTP/1.1\r\nHost: pi.relay.localhost\r\n\r\n" %
               target.encode())
     return s, s.recv(4096)
 
