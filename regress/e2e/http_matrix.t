@@ -20,7 +20,7 @@ if not ROOT:
 only = {int(x) for x in os.environ.get("HTTP_ONLY", "").split(",") if x}
 seed = int(os.environ.get("HTTP_SEED", random.randrange(1 << 32)))
 print("# HTTP_SEED=%d" % seed, flush=True)
-relay = Sites("trusted proxy 127.200.0.0/16")
+relay = Sites("trusted proxy 127.200.0.0/16\nlimit handshake timeout 55s")
 backend = http_runner.Backend()
 pids = [relay.children()["listener"], relay.children()["listener 1"]]
 where = http_runner.Listeners(pids)

@@ -209,14 +209,17 @@ class Case:
         return "%d. %s" % (self.group, self.name)
 
     def small(self):
+        """Whether it can be sent byte by byte, as heads are to be, and what
+        is not much more."""
         n = sum(len(x) for x in self.send if isinstance(x, bytes))
-        if not isinstance(self.answer, itertools.repeat):
-            for a in self.answer:
-                for x in a if isinstance(a, (list, tuple)) else [a]:
-                    if isinstance(x, Fill):
-                        return False
-                    n += len(x) if isinstance(x, bytes) else 0
-        return n <= SMALL and not any(isinstance(x, Fill) for x in self.send)
+        if isinstance(self.answer, itertools.repeat):
+            answers = [[next(self.answer)]]
+        else:
+            answers = list(self.answers())
+        steps = [x for a in answers for x in a]
+        n += sum(len(x) for x in steps if isinstance(x, bytes))
+        return n <= SMALL and not any(isinstance(x, Fill) for x in
+                                      steps + list(self.send))
 
     def answers(self):
         if isinstance(self.answer, itertools.repeat):
