@@ -60,6 +60,14 @@ def skip(name, why):
     print("ok %d - %s # SKIP %s" % (_n, name, why), flush=True)
 
 
+def todo(cond, name, why):
+    """What is known not to be so yet."""
+    global _n
+    _n += 1
+    print("%sok %d - %s # TODO %s" % ("" if cond else "not ", _n, name, why),
+          flush=True)
+
+
 def _show_all(*a):
     sys.__excepthook__(*a)
     for p in _procs:

@@ -37,6 +37,7 @@ def case(group, name, send, **kw):
 
 def drip(text, n, pause):
     """A text in so many pieces with pauses."""
+    text = text.replace(b"<host>", b"pia.relay.localhost")
     size = -(-len(text) // n)
     out = []
     for i in range(0, len(text), size):
@@ -86,7 +87,7 @@ try:
 except KeyboardInterrupt:
     raise SystemExit(1)
 for c in CASES:
-    http_runner.report(c, made[c], ok)
+    http_runner.report(c, made[c])
 
 # ---- how many from one address ----
 node = NodeServer()
