@@ -98,15 +98,17 @@ auth_password_check(const struct sockaddr_storage *peer, const char *email,
 	char		 key[32];
 
 	password_key(email, key);
-	*status = 429;
 	*wait = throttle_wait(auth_throttle, (const struct sockaddr *)peer,
 	    key, auth_mono());
-	if (*wait > 0)
+	if (*wait > 0) {
+		*status = 429;
 		return (-1);
-	*status = 503;
-	*wait = PASSWORD_BUSY_S;
-	if (njobs >= AUTH_PASSWORDS || (j = calloc(1, sizeof(*j))) == NULL)
+	}
+	if (njobs >= AUTH_PASSWORDS || (j = calloc(1, sizeof(*j))) == NULL) {
+		*status = 503;
+		*wait = PASSWORD_BUSY_S;
 		return (-1);
+	}
 	if (timer == NULL && (timer = evtimer_new(proc_base(), password_next,
 	    NULL)) == NULL)
 		fatal("event");

@@ -41,7 +41,7 @@
 #define WEB_SESSIONS	50	/* browsers of a user; sites of one */
 #define TICKET_S	60
 #define TICKETS_MAX	4096
-#define TICKETS_SAME	8	/* of one browser to one site, at a time */
+#define TICKETS_SAME	20	/* of one browser to one site, used or not */
 #define TRIM_MS		60000
 #define TRIM_ROWS	500
 
@@ -64,6 +64,7 @@ struct web_ticket {
 	char			 host[DOMAIN_LEN];
 	char			 session[USER_ID_LEN + 4];
 	uint64_t		 until;		/* ms */
+	int			 used;
 };
 
 static struct attempt *attempt_new(struct proc_peer *, struct imsg *,
@@ -472,12 +473,15 @@ web_ticket(const struct web_ask *ask, struct web_answer *w)
 	return (200);
 }
 
-/* Each is good once: whatever comes of it, it is gone. */
+/*
+ * Each is good once, whatever comes of it.  Used ones stay until their time is
+ * over: who gets one after the other loses what it gets.
+ */
 static uint32_t
 web_enter(const struct web_ask *ask, const char *addr, struct web_answer *w)
 {
 	struct store_session	 parent, e;
-	struct web_ticket	*t, found;
+	struct web_ticket	*t;
 	struct session		 s;
 	enum store_result	 r;
 	uint32_t		 status;
@@ -485,18 +489,18 @@ web_enter(const struct web_ask *ask, const char *addr, struct web_answer *w)
 	memset(&s, 0, sizeof(s));
 	tickets_expire();
 	TAILQ_FOREACH(t, &tickets, entry) {
-		if (CRYPTO_memcmp(t->hash, ask->secret, sizeof(t->hash)) == 0)
+		if (!t->used && CRYPTO_memcmp(t->hash, ask->secret,
+		    sizeof(t->hash)) == 0)
 			break;
 	}
 	if (t == NULL)
 		return (web_refuse(w, 401, 0, "this ticket is not good any "
 		    "more"));
-	found = *t;
-	ticket_free(t);
-	if (strcmp(found.host, ask->host) != 0 ||
-	    CRYPTO_memcmp(found.way, ask->way, sizeof(found.way)) != 0)
+	t->used = 1;
+	if (strcmp(t->host, ask->host) != 0 ||
+	    CRYPTO_memcmp(t->way, ask->way, sizeof(t->way)) != 0)
 		return (web_refuse(w, 401, 0, "this ticket is another's"));
-	r = store_session_find_id(auth_store, found.session, &parent);
+	r = store_session_find_id(auth_store, t->session, &parent);
 	if (r != STORE_OK || !auth_session_stands(&parent))
 		return (web_refuse(w, 401, 0, "log in again"));
 	if ((status = auth_visit(ask->host, parent.user_id, "", &s, w->text,

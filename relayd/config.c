@@ -56,8 +56,10 @@ static void	 add_name(struct relayd_conf *, const char *, size_t);
 struct relayd_conf *
 config_new(void)
 {
+	static const char *const identity[] = IDENTITY_FIELDS;
 	struct relayd_conf	*conf;
 	long			 n;
+	size_t			 i;
 
 	if ((conf = calloc(1, sizeof(*conf))) == NULL)
 		fatal("configuration");
@@ -76,6 +78,8 @@ config_new(void)
 	    (conf->control = strdup(RELAYD_CONTROL)) == NULL ||
 	    (conf->user = strdup("_culvert")) == NULL)
 		fatal("configuration");
+	for (i = 0; i < IDENTITY_WHATS; i++)
+		strlcpy(conf->identity.field[i], identity[i], IDENTITY_LEN);
 	conf->backups = 3;
 	conf->limits.handshake_ms = 10000;
 	conf->limits.idle_ms = 60000;

@@ -217,7 +217,7 @@ visit_log(struct http_visit *v, int cut)
 	l.request_id = v->id;
 	l.error = v->word;
 	l.method = head.method;
-	l.target = head.target;
+	gate_target(&head, &l.target);
 	if ((s = http_field(&head, "referer")) != NULL)
 		l.referer = *s;
 	if ((s = http_field(&head, "user-agent")) != NULL)

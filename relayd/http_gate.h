@@ -18,6 +18,7 @@
 #define HTTP_GATE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "http.h"
 #include "http_message.h"
@@ -27,6 +28,10 @@
  */
 
 struct conn;
+struct conf_begin;
+struct imsg;
+struct login_denied;
+struct proc_peer;
 struct session;
 struct site;
 struct stream_owner;
@@ -55,6 +60,7 @@ void		 visitor_unref(struct visitor *);	/* likewise */
 /* Its own session, whose routed member is http_backend_routed. */
 struct stream_owner *visitor_owner(struct visitor *);
 const char	*visitor_email(const struct visitor *);
+const char	*visitor_name(const struct visitor *);
 
 /*
  * gate_fields: the fields of a request that the backend does not see (our
@@ -72,5 +78,36 @@ size_t		 gate_fields(const struct http_head *, const struct site *,
  */
 int		 gate_set_cookie_ok(const struct site *,
 		    const struct http_str *);
+
+/*
+ * gate_target: what of a request's target may be written down: of paths that
+ * are the gate's own, no query, which has secrets.
+ */
+void		 gate_target(const struct http_head *, struct http_str *);
+
+/* ---- the listener's own ---- */
+
+int		 gate_conf_ok(const struct conf_begin *);
+void		 gate_conf(const struct conf_begin *);
+int		 web_recv_answer(struct proc_peer *, struct imsg *);
+/* Whether this id, of a connection, is that of a visitor. */
+int		 gate_has_id(uint32_t);
+/* What became of its log-in; -1: it is no visitor's. */
+int		 gate_denied(uint32_t, const struct login_denied *);
+void		 gate_session(const struct session *);
+/* Auth or router is gone: what was asked is not answered. */
+void		 gate_auth_gone(void);
+/* End a visitor; 0 with how many streams it had, or -1: there is none. */
+int		 gate_kill(uint32_t, uint64_t, const char *, uint32_t *);
+/* To a new router, as links_announce. */
+int		 gate_announce(uint32_t *);
+size_t		 gate_memory(size_t *);
+
+/* The login page, on the relay's own host (door_login.c).  -1: not for it. */
+struct http_framing;
+int		 door_login_request(struct conn *, const struct http_head *,
+		    const struct http_framing *);
+struct login_page;
+void		 door_login_forget(struct conn *);
 
 #endif /* HTTP_GATE_H */

@@ -39,6 +39,7 @@
 #include "access_log.h"
 #include "door_http.h"
 #include "door_pass.h"
+#include "http_gate.h"
 #include "http_site.h"
 #include "listener.h"
 #include "log.h"
@@ -95,7 +96,7 @@ static int		 accept_paused = 1;	/* until we are told */
 static int		 may_serve;
 /* How far a new router has been told what there is. */
 static struct {
-	uint32_t	 link;
+	uint32_t	 link, visitor;
 	uint64_t	 stream;
 	uint64_t	 port_stream;
 	int		 ports;		/* 1: it knows the ports; 2: and
@@ -149,6 +150,8 @@ const struct proc_rule listener_rules[] = {
 	    login_recv_denied, 0, 0 },
 	{ IMSG_LOGIN_DENIED, PROC_ROUTER, sizeof(struct login_denied),
 	    login_recv_denied, 0, 0 },
+	{ IMSG_WEB_ANSWER, PROC_AUTH, sizeof(struct web_answer),
+	    web_recv_answer, 0, 0 },
 	{ IMSG_SESSION, PROC_ROUTER, sizeof(struct session),
 	    login_recv_session, 0, 0 },
 	{ IMSG_LINK_KILL, PROC_ROUTER, sizeof(struct link_kill),
@@ -229,6 +232,16 @@ conn_find(uint32_t id)
 
 	key.id = id;
 	return (RB_FIND(conn_table, &conns, &key));
+}
+
+uint32_t
+listener_new_id(void)
+{
+	do
+		next_id++;
+	while (next_id == 0 || conn_find(next_id) != NULL ||
+	    gate_has_id(next_id));
+	return (next_id);
 }
 
 const char *
@@ -321,9 +334,10 @@ listener_peer_up(struct proc_peer *peer)
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
 		/* Auth may have told the old one, which told nobody. */
 		login_auth_gone();
+		gate_auth_gone();
 		routes_reset();
 		site_router_up();
-		told.link = 0;
+		told.link = told.visitor = 0;
 		told.stream = told.port_stream = 0;
 		told.done = told.ports = 0;
 		door_port_router_up();
@@ -351,7 +365,8 @@ static void
 listener_announce(void)
 {
 	if (!told.done) {
-		if (!links_announce(&told.link))
+		if (!links_announce(&told.link) ||
+		    !gate_announce(&told.visitor))
 			return;
 		if (!keep_announce())
 			return;
@@ -387,8 +402,10 @@ void
 listener_peer_down(struct proc_peer *peer)
 {
 	if (proc_peer_kind(peer) == PROC_AUTH ||
-	    proc_peer_kind(peer) == PROC_ROUTER)
+	    proc_peer_kind(peer) == PROC_ROUTER) {
 		login_auth_gone();
+		gate_auth_gone();
+	}
 	if (proc_peer_kind(peer) == PROC_ROUTER) {
 		told.done = told.grants_done = 1;
 		told.ports = 0;
@@ -615,9 +632,7 @@ conn_new(int fd, const struct accept_socket *s,
 		close(fd);
 		return;
 	}
-	do
-		c->id = ++next_id;
-	while (c->id == 0 || conn_find(c->id) != NULL);
+	c->id = listener_new_id();
 	c->via = c->peer = *peer;
 	c->moved_ms = listener_ms();
 	TAILQ_INIT(&c->owner.streams);
@@ -693,9 +708,11 @@ conn_free(struct conn *c)
 	conn_settled(c);
 	door_api_forget(c);
 	access_end(c, 1);
+	conn_body_free(c);
+	door_login_forget(c);
 	door_http_free(c);
 	door_pass_forget(c);
-	conn_body_free(c);
+	gate_forget(c);
 	RB_REMOVE(conn_table, &conns, c);
 	counts.connections--;
 	evtls_free(c->tls);

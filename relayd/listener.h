@@ -55,9 +55,11 @@
 
 struct access_own;
 struct api_request;
-struct http_visit;
 struct conn;
+struct gate_wait;
 struct http_framing;
+struct http_visit;
+struct login_page;
 struct meter_flow;
 struct pass;
 struct route;
@@ -133,6 +135,7 @@ enum conn_state {
 	CONN_REQUEST,		/* between or in request heads */
 	CONN_BODY,		/* in the body of a request to ourselves */
 	CONN_LOGIN,		/* auth has been asked */
+	CONN_WEB,		/* likewise, for the login page */
 	CONN_ANSWER,		/* the api door waits for an answer */
 	CONN_UPGRADE,		/* 101 is on its way out */
 	CONN_SITE,		/* the http door has a request */
@@ -179,6 +182,8 @@ struct conn {
 	int			 wants_more;	/* it would be kept if the
 						   body were read */
 	struct conn_body	*body;		/* or NULL */
+	struct gate_wait	*gate;		/* or NULL */
+	struct login_page	*login;		/* or NULL */
 	struct api_request	*api;		/* or NULL */
 	struct access_own	*access;	/* access_log.h, or NULL */
 	struct http_visit	*http;		/* or NULL */
@@ -224,6 +229,8 @@ extern int			 listener_prefork;
 
 uint64_t	 listener_ms(void);		/* monotonic */
 struct conn	*conn_find(uint32_t);
+/* An id that no connection has, nor anything else that has a session. */
+uint32_t	 listener_new_id(void);
 const char	*conn_addr(const struct conn *);
 void		 conn_free(struct conn *);
 /*

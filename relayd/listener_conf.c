@@ -30,6 +30,7 @@
 
 #include "access_log.h"
 #include "http_site.h"
+#include "http_gate.h"
 #include "listener.h"
 #include "log.h"
 
@@ -115,7 +116,8 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 
 	if (!next.open || memchr(next.begin.user, '\0',
 	    sizeof(next.begin.user)) == NULL || memchr(next.begin.domain,
-	    '\0', sizeof(next.begin.domain)) == NULL)
+	    '\0', sizeof(next.begin.domain)) == NULL ||
+	    !gate_conf_ok(&next.begin))
 		return (-1);
 	proc_user(next.begin.user);
 	if (next.nchains > 0) {
@@ -138,6 +140,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	door_api_conf_end(&next.begin);
 	access_log_conf_end();
 	site_conf_end(&next.begin);
+	gate_conf(&next.begin);
 	listener_prefork = next.begin.prefork;
 	listener_set_limits(&next.begin.limits);
 	door_rpc_conf(&next.begin.rpc);

@@ -31,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http_gate.h"
 #include "http_site.h"
 #include "listener.h"
 #include "log.h"
@@ -239,6 +240,9 @@ link_recv_kill(struct proc_peer *peer, struct imsg *imsg)
 	} else if (imsg_get_id(imsg) == 0 && door_port_kill(kill.session,
 	    kill.text, &killed.streams) == -1)
 		(void)site_kill(kill.session, kill.text, &killed.streams);
+	else
+		(void)gate_kill(imsg_get_id(imsg), kill.session, kill.text,
+		    &killed.streams);
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_LINK_KILLED,
 	    imsg_get_id(imsg), -1, &killed, sizeof(killed));
 	return (0);

@@ -30,6 +30,7 @@
 
 #include "base64.h"
 #include "access_log.h"
+#include "http_gate.h"
 #include "listener.h"
 #include "log.h"
 #include "log_limit.h"
@@ -322,6 +323,8 @@ login_recv_denied(struct proc_peer *peer, struct imsg *imsg)
 	for (i = 0; i < LOGIN_STATUSES - 1 && statuses[i] != d.status; i++)
 		;
 	counts.denied[i]++;
+	if (gate_denied(imsg_get_id(imsg), &d) == 0)
+		return (0);
 	if ((c = login_take(imsg_get_id(imsg))) != NULL)
 		login_answer(c, d.status, d.text, d.retry_after);
 	return (0);
@@ -337,8 +340,13 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &s, sizeof(s)) == -1 || s.session == 0 ||
 	    !DOOR_LOGS_IN(s.door) ||
 	    memchr(s.email, '\0', sizeof(s.email)) == NULL ||
+	    memchr(s.username, '\0', sizeof(s.username)) == NULL ||
 	    memchr(s.node, '\0', sizeof(s.node)) == NULL)
 		return (-1);
+	if (s.door == DOOR_HTTP) {
+		gate_session(&s);
+		return (0);
+	}
 	if ((c = login_take(s.conn)) == NULL || c->door != s.door) {
 		struct link_down	 down = { .session = s.session };
 

@@ -30,6 +30,7 @@
 
 #include "door_http.h"
 #include "http_site.h"
+#include "http_gate.h"
 #include "listener.h"
 
 #define PAGE_WORK	256	/* things that are looked at in one go */
@@ -67,6 +68,8 @@ tell_shared(struct proc_peer *to, uint32_t id)
 		n++;
 	}
 	memory_things(to, id, PROC_LISTENER, me, "pipes", n, queued);
+	queued = gate_memory(&n);
+	memory_things(to, id, PROC_LISTENER, me, "visitors", n, queued);
 }
 
 static void

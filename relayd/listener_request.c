@@ -27,6 +27,7 @@
 
 #include "access_log.h"
 #include "door_http.h"
+#include "http_gate.h"
 #include "http_message.h"
 #include "link_client.h"
 #include "listener.h"
@@ -217,7 +218,7 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 		}
 		return (n);
 	}
-	if (c->state == CONN_BODY)
+	if (c->state == CONN_BODY || c->state == CONN_WEB)
 		return (0);
 	if (c->state == CONN_ANSWER) {
 		if ((more = door_api_output(c, buf, cap)) == -1)
@@ -306,6 +307,9 @@ conn_request(struct conn *c, const struct http_head *head, size_t len)
 	} else if (door_rpc_request(c, head, &body) == 0) {
 		counts.requests[DOOR_RPC]++;
 		access_door(c, "rpc");
+	} else if (door_login_request(c, head, &body) == 0) {
+		counts.requests[DOOR_HTTP]++;
+		access_door(c, "login");
 	} else if (door_api_request(c, head) == 0) {
 		counts.requests[DOOR_API]++;
 		access_door(c, "api");

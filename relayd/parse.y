@@ -67,6 +67,7 @@ static void	bandwidth_end(void);
 static void	rpc_end(void);
 static void	rpc_set(const char *, const char *);
 static void	add_rpc_key(const char *, const char *, const char *);
+static void	set_identity(const char *, const char *);
 
 static struct relayd_conf	*conf;
 /* A limit as far as it has been read: "handshake timeout", "10s". */
@@ -88,7 +89,8 @@ static struct network		*first_proxy;
 }
 
 %token	INCLUDE LISTEN ON PORT TLS PREFORK CERTIFICATE KEY DOMAIN STATE
-%token	ACCESS FORMAT BANDWIDTH CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP OFF
+%token	ACCESS FORMAT BANDWIDTH CONTROL GROUP LIMIT LOG TO FACILITY BACKUP KEEP
+%token	OFF IDENTITY
 %token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY
 %token	METRICS ALLOW TOKEN UPGRADE DRAIN SPREAD RPC ERROR
 %token	<text>	TEXT USER
@@ -143,6 +145,11 @@ statement	: TEXT '=' TEXT {
 		| LOG TEXT			{ set_log_level($2); }
 		| ACCESS LOG TEXT		{ set_access_log($3, NULL); }
 		| ACCESS LOG TEXT FORMAT TEXT	{ set_access_log($3, $5); }
+		| IDENTITY OFF {
+			memset(&conf->identity, 0, sizeof(conf->identity));
+		}
+		| IDENTITY HEADER limitword OFF	{ set_identity($3, ""); }
+		| IDENTITY HEADER limitword TEXT { set_identity($3, $4); }
 		| PUBLISH proto ports TEXT on BY TEXT {
 			add_publish($2, $4, $5, $7);
 		}
@@ -291,6 +298,7 @@ static const struct conflex_keyword keywords[] = {
 	{ "format",		FORMAT },
 	{ "group",		GROUP },
 	{ "header",		HEADER },
+	{ "identity",		IDENTITY },
 	{ "include",		INCLUDE },
 	{ "keep",		KEEP },
 	{ "key",		KEY },
@@ -706,6 +714,45 @@ limit_end(void)
 }
 
 /* "per user 10M", "month per node 100G". */
+/* A field that the backends of sites are told something in. */
+static void
+set_identity(const char *word, const char *name)
+{
+	static const char *const words[] = IDENTITY_WORDS;
+	static const char *const taken[] = {
+		"Accept*", "Authorization", "Connection", "Content-*",
+		"Cookie", "Date", "Expect", "Forwarded", "Host", "Keep-Alive",
+		"Origin", "Proxy-*", "Range", "Sec-*", "TE", "Trailer",
+		"Transfer-Encoding", "Upgrade", "Via", "X-Forwarded-*",
+		"X-Request-Id"
+	};
+	struct http_str		 s = { name, strlen(name) };
+	size_t			 i, what;
+
+	for (what = 0; what < nitems(words); what++) {
+		if (strcmp(words[what], word) == 0)
+			break;
+	}
+	if (what == nitems(words)) {
+		conflex_error("identity header %s: user, email or name",
+		    word);
+		return;
+	}
+	if (s.len > 0 && (!http_str_is_token(&s) || s.len >= IDENTITY_LEN)) {
+		conflex_error("identity header %s: %s is no name of a field",
+		    word, name);
+		return;
+	}
+	for (i = 0; s.len > 0 && i < nitems(taken); i++) {
+		if (http_name_matches(&s, taken[i])) {
+			conflex_error("identity header %s: %s says something "
+			    "else", word, name);
+			return;
+		}
+	}
+	strlcpy(conf->identity.field[what], name, IDENTITY_LEN);
+}
+
 static void
 bandwidth_end(void)
 {

@@ -411,6 +411,8 @@ send_conf(struct proc_peer *p)
 	begin.limits = conf->limits;
 	begin.bandwidth = conf->bandwidth;
 	begin.rpc = conf->rpc;
+	if (kind == PROC_LISTENER)
+		begin.identity = conf->identity;
 	if (conf->domain != NULL)
 		strlcpy(begin.domain, conf->domain, sizeof(begin.domain));
 	if (kind == PROC_AUTH)

@@ -118,6 +118,18 @@ TAILQ_HEAD(rpc_keys, rpc_key_entry);
 #define RPC_PAIR_MIN	30			/* s */
 #define RPC_PAIR_MAX	600
 
+/* What backends are told of who visits, in which fields; "": not. */
+enum identity_what {
+	IDENTITY_USER, IDENTITY_EMAIL, IDENTITY_NAME, IDENTITY_WHATS
+};
+#define IDENTITY_WORDS	{ "user", "email", "name" }
+#define IDENTITY_FIELDS	{ "X-Culvert-User", "X-Culvert-Email", \
+			    "X-Culvert-Name" }
+#define IDENTITY_LEN	64
+struct relayd_identity {
+	char		 field[IDENTITY_WHATS][IDENTITY_LEN];
+};
+
 struct listen_addr {
 	TAILQ_ENTRY(listen_addr) entry;
 	struct sockaddr_storage	 ss;
@@ -184,6 +196,7 @@ struct relayd_conf {
 	struct relayd_bandwidth	 bandwidth;
 	struct relayd_rpc	 rpc;
 	struct rpc_keys		 rpc_keys;
+	struct relayd_identity	 identity;
 };
 
 /*
@@ -419,6 +432,7 @@ struct conf_begin {
 	struct relayd_limits	 limits;
 	struct relayd_bandwidth	 bandwidth;
 	struct relayd_rpc	 rpc;
+	struct relayd_identity	 identity;	/* to listeners only */
 	char			 domain[DOMAIN_LEN];
 	char			 state[1024];	/* to auth only */
 	char			 user[CTL_NAME_LEN];
