@@ -33,7 +33,7 @@
 #include "listener.h"
 #include "log.h"
 
-#define INPUT_MAX	65536	/* that is kept until it can be taken */
+#define INPUT_MAX	16384	/* that is kept until it can be taken */
 
 static int	head_too_large(const struct http_head *);
 static int	head_may_end(const char *, size_t);
