@@ -267,7 +267,8 @@ bridge_closed(struct evtls *c, void *arg, enum evtls_why why,
 	struct bridge		*b = arg;
 
 	memset(&end, 0, sizeof(end));
-	if (why != EVTLS_EOF) {
+	/* Who was told that we had no more may leave without a word. */
+	if (why != EVTLS_EOF && !(why == EVTLS_CUT && b->eof)) {
 		end.code = MUX_CODE_TARGET_RESET;
 		strlcpy(end.text, text, sizeof(end.text));
 	} else

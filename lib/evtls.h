@@ -42,6 +42,7 @@ struct evtls_client;		/* trust to connect with */
 
 enum evtls_why {
 	EVTLS_EOF,		/* the peer closed in order */
+	EVTLS_CUT,		/* the peer ended TCP in order, but not TLS */
 	EVTLS_ERROR,		/* network or TLS trouble; text says which */
 	EVTLS_TIMEOUT,		/* the deadline has passed */
 	EVTLS_CLOSED		/* evtls_close has finished */

@@ -419,7 +419,8 @@ input_end(struct evtls *c, enum end end)
 		evtls_finish(c, EVTLS_EOF, "closed by peer");
 		break;
 	case END_CUT:
-		evtls_finish(c, EVTLS_ERROR, c->ready ? "connection cut" :
+		evtls_finish(c, c->ready && c->neterr == 0 ? EVTLS_CUT :
+		    EVTLS_ERROR, c->ready ? "connection cut" :
 		    "connection cut in the TLS handshake");
 		break;
 	case END_NET:

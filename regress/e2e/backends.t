@@ -180,6 +180,16 @@ def fields(service=""):
     return (st, *body.decode().split("|"))[:8]
 
 
+def state(service):
+    r = agent.status("-j")
+    try:
+        for b in json.loads(r.stdout)["backends"]:
+            if b["service"] == service:
+                return b["state"]
+    except ValueError:
+        return None
+
+
 here = "%s:%d" % ("pi.localhost", relay.port)
 
 
@@ -193,7 +203,7 @@ st, name, host, xff, fwd, addr, port, sni = fields()
 eq((st, name, host, xff, addr), (200, "plain", here, "127.0.0.1", ""),
    "by http, with the visitor's Host, and who that is")
 ok("127.0.0.1" in fwd, "in Forwarded as well", fwd)
-eq(fields("rewritten")[:4], (200, "plain", "App.lan:3000", "127.0.0.1"),
+eq(fields("rewritten")[:4], (200, "plain", "app.lan:3000", "127.0.0.1"),
    "with a Host of its own")
 for service, name, sni in (("tls", "tls", ""), ("pinned", "tls", ""),
                            ("any", "tls", ""), ("byname", "byname",
@@ -292,7 +302,7 @@ with open(agent.conf, "a") as f:
             "http service \"cut\" \"https://127.0.0.1:%d\" no verify\n" %
             (holder.port, secret.port, unclean.port))
 agent.proc.kill(signal.SIGHUP)
-ok(wait_for(lambda: get("hold2")[0] == 404 and get("tls")[0] == 200, 30),
+ok(wait_for(lambda: state("hold") == "" and get("tls")[0] == 200, 30),
    "a reload")
 for service in "hold", "holdtls":
     del ends[:]
@@ -317,16 +327,6 @@ except (OSError, http.client.HTTPException) as e:
 c.close()
 
 # ---- health ----
-
-
-def state(service):
-    r = agent.status("-j")
-    try:
-        for b in json.loads(r.stdout)["backends"]:
-            if b["service"] == service:
-                return b["state"]
-    except ValueError:
-        return None
 
 
 ok(wait_for(lambda: all(state(s) == "up" for s in ("", "v2", "tls", "unix")),
@@ -384,8 +384,7 @@ one, two = begun("hold"), begun("holdtls")
 os.kill(proxy(), signal.SIGKILL)
 ok(broken(two), "kill -9 proxy: what passed through it breaks")
 ok(wait_for(lambda: get("tls")[0] == 200, 60), "and comes back")
-ok(not any(isinstance(e, OSError) and False for e in ends) and
-   node_online(relay), "the link stays")
+ok(node_online(relay), "the link stays")
 holder.conns[-1].sendall(b"x" * 95)
 eq(len(one[1].read()), 95, "what did not, goes on")
 one[0].close()

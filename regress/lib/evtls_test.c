@@ -1322,7 +1322,7 @@ shutdown_goes_on_reading(void **state)
 {
 	standard_sides(ec, 1);
 	half_close();
-	assert_int_equal(cl.why, EVTLS_ERROR);	/* a cut, as we freed it */
+	assert_int_equal(cl.why, EVTLS_CUT);	/* as we freed it */
 }
 
 static void
@@ -1331,7 +1331,7 @@ shutdown_goes_on_reading_tls12(void **state)
 	standard_sides(ec, 1);
 	SSL_set_max_proto_version(cl.c->ssl, TLS1_2_VERSION);
 	half_close();
-	assert_int_equal(cl.why, EVTLS_ERROR);
+	assert_int_equal(cl.why, EVTLS_CUT);
 }
 
 static void
@@ -1413,7 +1413,7 @@ cut_is_not_eof(void **state)
 	evtls_free(cl.c);
 	cl.c = NULL;
 	until_closed(&sv);
-	assert_int_equal(sv.why, EVTLS_ERROR);
+	assert_int_equal(sv.why, EVTLS_CUT);
 	assert_string_equal(sv.text, "connection cut");
 }
 
