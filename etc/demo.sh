@@ -1,8 +1,8 @@
 #!/bin/sh
 # usage: demo.sh
 # A relay, a device and a laptop on this machine, in a folder that is gone at
-# the end: relayd with TLS, agentd, an sshd of its own, one user, two tokens,
-# and ssh through all of it.  CULVERT_OBJ: where the programs are.  ONCE=1:
+# the end: relayd with TLS, agentd, an sshd and a web server of its own, one
+# user, two tokens, and ssh and a page through all of it.  CULVERT_OBJ: where the programs are.  ONCE=1:
 # end after the first command; the exit status says whether it worked.
 set -eu
 
@@ -89,6 +89,7 @@ cd - >/dev/null
 # ---- the relay ---------------------------------------------------------------
 
 port=$(free_port)
+webport=$(free_port)
 mkdir -m 700 "$dir/state"
 if [ "$(id -u)" -eq 0 ]; then
 	for user in _culvert _culvertkey _culvertdb _culvertrt _culvertag \
@@ -103,8 +104,9 @@ state "$dir/state"
 control "$dir/relayd.sock"
 certificate "$dir/tls/cert.pem" key "$dir/tls/key.pem"
 listen on 127.0.0.1 port $port tls
+listen on 127.0.0.1 port $webport
 EOT
-step "relayd -d -f $dir/relayd.conf   (port $port)"
+step "relayd -d -f $dir/relayd.conf   (ports $port with TLS, $webport)"
 "$obj/relayd" -n -f "$dir/relayd.conf"
 "$obj/relayd" -d -f "$dir/relayd.conf" 2>"$dir/relayd.log" &
 pids="$! $pids"
@@ -126,6 +128,8 @@ echo "a token for the laptop"
 # ---- the device --------------------------------------------------------------
 
 url=wss://localhost:$port
+pageport=$(free_port)
+site=http://pi.localhost:$webport/
 step "agentd -d --relay $url --name pi"
 cat >"$dir/agentd.conf" <<EOT
 relay "$url"
@@ -133,6 +137,7 @@ name "pi"
 token file "$dir/node.token"
 ca "$dir/tls/ca.pem"
 control "$dir/agentd.sock"
+http backend "http://127.0.0.1:$pageport"
 EOT
 "$obj/agentd" -d -f "$dir/agentd.conf" 2>"$dir/agentd.log" &
 pids="$! $pids"
@@ -194,6 +199,28 @@ step "ssh -F $dir/ssh/config pi 'uname -sr; echo through the culvert'"
 ssh -F "$dir/ssh/config" pi 'uname -sr; echo through the culvert' ||
     fail "ssh did not get through"
 
+# ---- a page through all of it --------------------------------------------------
+
+mkdir "$dir/www"
+cat >"$dir/www/index.html" <<EOT
+<!DOCTYPE html>
+<title>pi</title>
+<h1>Hello from behind the culvert</h1>
+<p>This page is on a device that dialled out.
+EOT
+step "a web server of the device's own on 127.0.0.1 port $pageport"
+python3 -m http.server --bind 127.0.0.1 --directory "$dir/www" "$pageport" \
+    >"$dir/web.log" 2>&1 &
+pids="$! $pids"
+step "accessctl node set pi http=public"
+"$obj/accessctl" node set pi http=public
+page() {
+	curl -fsS "$site" | grep behind
+}
+step "curl $site"
+wait_for 10 page || fail "the page did not get through"
+page
+
 if [ -n "$once" ]; then
 	step "it works"
 	exit 0
@@ -204,6 +231,7 @@ cat <<EOT
     export XDG_CONFIG_HOME=$dir/laptop CULVERT_SOCKET=$dir/relayd.sock
     PATH=$obj:\$PATH
 
+    a browser, at $site
     ssh -F $dir/ssh/config pi
     scp -F $dir/ssh/config README.md pi:/tmp/
     accessctl nodes

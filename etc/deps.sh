@@ -10,10 +10,10 @@ cd "$(dirname "$0")/.."
 BUILD="gcc libc6-dev make bison pkg-config|pkgconf libevent-dev libtls-dev
     libssl-dev libbsd-dev libsqlite3-dev libseccomp-dev libcrypt-dev
     libjansson-dev libqrencode-dev"
-RUN="openssh-client openssh-server openssl ca-certificates"
+RUN="openssh-client openssh-server openssl ca-certificates curl python3"
 TEST="clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev
-    libcmocka-dev perl mandoc shellcheck cppcheck curl rsync git sqlite3
-    valgrind libc6-dbg strace python3 iproute2 procps socat netcat-openbsd
+    libcmocka-dev perl mandoc shellcheck cppcheck rsync git sqlite3
+    valgrind libc6-dbg strace iproute2 procps socat netcat-openbsd
     faketime e2fsprogs util-linux file qemu-user-static fail2ban busybox
     bash zsh fish systemd logrotate lintian debootstrap haproxy
     nginx-light|nginx tinyproxy-bin microsocks dnsmasq-base
@@ -30,9 +30,9 @@ DEB="dpkg-dev debhelper fakeroot"
 # What the same groups are elsewhere: commands and pkg-config modules to look
 # for, as package names differ.
 BUILD_COMMANDS="make pkg-config"
-RUN_COMMANDS="ssh ssh-keygen openssl"
-TEST_COMMANDS="clang prove mandoc shellcheck cppcheck curl rsync git sqlite3
-    python3 socat"
+RUN_COMMANDS="ssh ssh-keygen openssl curl python3"
+TEST_COMMANDS="clang prove mandoc shellcheck cppcheck rsync git sqlite3
+    socat"
 
 build='' run='' test='' cross='' deb=''
 [ $# -gt 0 ] || set -- build
@@ -150,9 +150,9 @@ Fedora: dnf install
   build: gcc make bison pkgconf libevent-devel libretls-devel openssl-devel
          libbsd-devel sqlite-devel libseccomp-devel libxcrypt-devel
          jansson-devel
-  run:   openssh-clients openssh-server openssl ca-certificates
+  run:   openssh-clients openssh-server openssl ca-certificates curl python3
   test:  clang compiler-rt libcmocka-devel perl-Test-Harness mandoc ShellCheck
-         cppcheck curl rsync git sqlite valgrind strace python3 iproute
+         cppcheck rsync git sqlite valgrind strace iproute
          procps-ng socat netcat libfaketime e2fsprogs util-linux tinyproxy
 EOF
 		return ;;
@@ -161,9 +161,9 @@ Alpine: apk add
   build: gcc musl-dev linux-headers make bison pkgconf libevent-dev
          libretls-dev openssl-dev libbsd-dev sqlite-dev libseccomp-dev
          jansson-dev
-  run:   openssh-client openssh-server openssl ca-certificates
+  run:   openssh-client openssh-server openssl ca-certificates curl python3
   test:  clang compiler-rt cmocka-dev perl-utils mandoc shellcheck cppcheck
-         curl rsync git sqlite valgrind strace python3 iproute2 procps socat
+         rsync git sqlite valgrind strace iproute2 procps socat
          netcat-openbsd libfaketime e2fsprogs util-linux tinyproxy
          microsocks
 EOF
@@ -172,9 +172,9 @@ EOF
 Arch: pacman -S
   build: gcc make bison pkgconf libevent libretls openssl libbsd sqlite
          libseccomp libxcrypt jansson
-  run:   openssh openssl ca-certificates
-  test:  clang compiler-rt cmocka perl mandoc shellcheck cppcheck curl rsync
-         git sqlite valgrind strace python iproute2 procps-ng socat
+  run:   openssh openssl ca-certificates curl python
+  test:  clang compiler-rt cmocka perl mandoc shellcheck cppcheck rsync
+         git sqlite valgrind strace iproute2 procps-ng socat
          openbsd-netcat libfaketime e2fsprogs util-linux tinyproxy
 EOF
 		return ;;
@@ -183,15 +183,15 @@ EOF
 	OpenBSD) cat <<'EOF'
 OpenBSD: pkg_add (a compiler, yacc, libtls and ssh are in the base system)
   build: gmake libevent sqlite3 jansson
-  test:  cmocka shellcheck cppcheck curl rsync git python3 socat
+  run:   curl python3
+  test:  cmocka shellcheck cppcheck rsync git socat
 EOF
 		;;
 	FreeBSD) cat <<'EOF'
 FreeBSD: pkg install (a compiler, yacc and ssh are in the base system)
   build: gmake pkgconf libevent libretls sqlite3 jansson
-  run:   openssl
-  test:  cmocka perl5 mandoc hs-ShellCheck cppcheck curl rsync git python3
-         socat
+  run:   openssl curl python3
+  test:  cmocka perl5 mandoc hs-ShellCheck cppcheck rsync git socat
 EOF
 		;;
 	*)

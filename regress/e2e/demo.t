@@ -15,6 +15,8 @@ TMPDIR=$dir ONCE=1 sh etc/demo.sh >"$dir/out" 2>&1
 check $? "make demo ONCE=1 ends with 0"
 grep -q 'through the culvert' "$dir/out"
 check $? "ssh got through"
+grep -q 'Hello from behind the culvert' "$dir/out"
+check $? "and so did a page"
 [ "$(find "$dir" -name 'culvert-demo.*' | wc -l)" -eq 0 ]
 check $? "its folder is gone"
 ! pgrep -f "$dir/culvert-demo" >/dev/null
