@@ -345,7 +345,8 @@ def memory_has(pid, what):
     return False
 
 
-if ROOT:
+# A sanitizer's memory has no end.
+if ROOT and not SANITIZED:
     pids = relay.children()
     listeners = [v for k, v in pids.items() if k.startswith("listener")]
     ok(any(memory_has(v, NAME.encode()) for v in listeners),
@@ -353,7 +354,7 @@ if ROOT:
     ok(not any(memory_has(v, SECRET.encode()) for v in pids.values()),
        "what was said is in nobody's")
 else:
-    skip("memory", "not root")
+    skip("memory", "not root, or too much of it")
 said = relay.proc.text() + open(path("access.log")).read() + \
     relay.ctl("audit").stdout
 ok(SECRET not in said, "nor in log, access log and audit log")
@@ -407,9 +408,9 @@ t.close()
 t = Tls(NAME)
 t.handshake()
 ok(wait_for(lambda: len(conns()) == 1, LONG), "and is on record", conns())
-r = relay.ctl("upgrade", timeout=120)
-ok(r.returncode == 0 and wait_for(lambda: who(NAME) == "device", LONG),
-   "an upgrade", r.stderr)
+ok(wait_for(lambda: relay.ctl("upgrade", timeout=120).returncode == 0, LONG,
+            0.5) and wait_for(lambda: who(NAME) == "device", LONG),
+   "an upgrade")
 ok(SECRET.encode() in t.get("/secret"), "which nobody notices")
 t.close()
 
