@@ -48,9 +48,12 @@ static int	query_value(const struct http_str *, const char *, int, char *,
 
 struct relayd_rpc	 rpc_conf;
 
+char			rpc_domain[DOMAIN_LEN];
+
 void
-door_rpc_conf(const struct relayd_rpc *rpc)
+door_rpc_conf(const struct relayd_rpc *rpc, const char *domain)
 {
+	strlcpy(rpc_domain, domain, sizeof(rpc_domain));
 	rpc_conf = *rpc;
 	rpc_held_max = rpc->memory;
 }

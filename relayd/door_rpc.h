@@ -38,6 +38,7 @@
  *	rpc_ws.c	WebSockets; rpc_message.c: what is said on them
  */
 
+struct http_backend;
 struct rpc_client;
 struct rpc_call;
 struct rpc_node_link;
@@ -54,6 +55,7 @@ struct rpc {
 };
 
 extern struct relayd_rpc	 rpc_conf;
+extern char			 rpc_domain[DOMAIN_LEN];
 
 /* ---- rpc_client.c ---- */
 
@@ -67,6 +69,11 @@ uint32_t rpc_client_pending(const struct rpc_client *);
 size_t	 rpc_client_memory(const struct rpc_client *, size_t *);
 struct conn *rpc_client_conn(const struct rpc_client *);
 struct visitor *rpc_client_visitor(const struct rpc_client *);
+int	 rpc_client_tls(const struct rpc_client *);
+/* The backend's connection that it keeps for its next request; and another
+   one in its place. */
+struct http_backend *rpc_client_idle(struct rpc_client *,
+	    struct http_backend *);
 
 /*
  * Of a request that waits, for those who carry it.  rpc_answer: it has its

@@ -509,7 +509,8 @@ void	 door_rpc_kill(struct conn *);
 /* This process has a successor.  1 if the connection is of this door. */
 int	 door_rpc_drain(struct conn *);
 size_t	 door_rpc_memory(const struct conn *, size_t *);
-void	 door_rpc_conf(const struct relayd_rpc *);
+/* The second is what sites are below. */
+void	 door_rpc_conf(const struct relayd_rpc *, const char *);
 void	 door_rpc_router_gone(void);
 int	 door_rpc_recv_may(struct proc_peer *, struct imsg *);
 /* An answer in the form of its programs. */

@@ -143,7 +143,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	gate_conf(&next.begin);
 	listener_prefork = next.begin.prefork;
 	listener_set_limits(&next.begin.limits);
-	door_rpc_conf(&next.begin.rpc);
+	door_rpc_conf(&next.begin.rpc, next.begin.domain);
 	log_setverbose(next.begin.verbose);
 	listener_accept_sweep(1);
 	conf_forget();

@@ -30,6 +30,7 @@
 #include <time.h>
 
 #include "door_rpc.h"
+#include "http_backend.h"
 #include "http_gate.h"
 #include "log.h"
 
@@ -53,6 +54,8 @@ struct rpc_client {
 							   or "" */
 	struct load		*load;		/* of a node of ours */
 	struct visitor		*visitor;	/* likewise */
+	struct http_backend	*idle;		/* or NULL */
+	int			 tls;
 	TAILQ_HEAD(, rpc_request) requests;
 	uint32_t		 n;
 	size_t			 held;		/* by requests */
@@ -127,6 +130,7 @@ rpc_client_begin(struct conn *c)
 		return (-1);
 	TAILQ_INIT(&cl->requests);
 	cl->c = c;
+	cl->tls = evtls_is_tls(c->tls);
 	expires_at = now;
 	if (c->session != NULL) {
 		expires_at = c->session->expires_at;
@@ -166,6 +170,7 @@ rpc_client_free(struct rpc_client *cl)
 		return;
 	while ((r = TAILQ_FIRST(&cl->requests)) != NULL)
 		request_free(r);
+	http_backend_free(cl->idle);
 	visitor_unref(cl->visitor);
 	load_unref(cl->load);
 	if (cl->expire != NULL)
@@ -183,6 +188,7 @@ rpc_client_close(struct rpc_client *cl, int code)
 
 	while ((r = TAILQ_FIRST(&cl->requests)) != NULL)
 		request_free(r);
+	http_backend_free(rpc_client_idle(cl, NULL));
 	rpc_ws_close(cl->ws, code);
 }
 
@@ -196,6 +202,21 @@ struct conn *
 rpc_client_conn(const struct rpc_client *cl)
 {
 	return (cl->c);
+}
+
+int
+rpc_client_tls(const struct rpc_client *cl)
+{
+	return (cl->tls);
+}
+
+struct http_backend *
+rpc_client_idle(struct rpc_client *cl, struct http_backend *b)
+{
+	struct http_backend	*old = cl->idle;
+
+	cl->idle = b;
+	return (old);
 }
 
 struct visitor *
@@ -239,16 +260,14 @@ static void
 client_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct rpc_client	*cl = arg;
-	struct rpc_request	*r, *tmp;
+	struct rpc_request	*r;
 
-	TAILQ_FOREACH_SAFE(r, &cl->requests, entry, tmp) {
-		if (r->waits) {
-			r->waits = 0;
-			rpc_call_go_on(r->call);
-			/* What it did may have ended others. */
-			event_active(cl->again, EV_TIMEOUT, 0);
+	TAILQ_FOREACH(r, &cl->requests, entry) {
+		if (!r->waits)
+			continue;
+		if (rpc_collect(r) == -1)
 			return;
-		}
+		rpc_call_go_on(r->call);
 	}
 }
 
@@ -422,12 +441,15 @@ rpc_collect(struct rpc_request *r)
 	struct rpc_client	*cl = r->client;
 	struct timeval		 tv = { 0, AGAIN_MS * 1000 };
 	size_t			 n = rpc_conf.body_max / 3 * 4 + ANSWER_EXTRA;
+	size_t			 max = CLIENT_ANSWERS;
 
 	if (r->collects > 0)
 		return (0);
 	r->waits = 1;
-	if (cl->collecting + rpc_ws_queued(cl->ws) > 0 && cl->collecting +
-	    rpc_ws_queued(cl->ws) + n > CLIENT_ANSWERS)
+	/* One that is all there is fits. */
+	if (max < n + RPC_WS_LOW)
+		max = n + RPC_WS_LOW;
+	if (cl->collecting + rpc_ws_queued(cl->ws) + n > max)
 		return (-1);
 	if (rpc_hold(n) == -1) {
 		/* Others have it: nobody tells us. */

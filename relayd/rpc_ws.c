@@ -30,7 +30,6 @@
 #include "ws.h"
 
 #define CLOSE_MS	2000	/* for the peer to answer a close */
-#define LOW_MARK	16384	/* drained() */
 #define HIGH_MARK	65536	/* of small answers: it does not read them */
 #define GATHER_MIN	4096
 
@@ -489,13 +488,13 @@ rpc_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
 		r->moved = listener_ms();
 	if (r->closing && STAILQ_EMPTY(&r->out))
 		off += output_close(r, buf + off);
-	if (r->full && r->queued < LOW_MARK) {
+	if (r->full && r->queued < RPC_WS_LOW) {
 		r->full = 0;
 		r->heard = listener_ms();
 		if (!r->held_back)
 			evtls_resume(r->conn);
 	}
-	if (was >= LOW_MARK && r->queued < LOW_MARK && !r->closing) {
+	if (was >= RPC_WS_LOW && r->queued < RPC_WS_LOW && !r->closing) {
 		r->busy++;
 		r->ops->drained(r->arg);
 		rpc_leave(r);

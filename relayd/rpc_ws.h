@@ -30,6 +30,7 @@
 struct evtls;
 struct rpc_ws;
 
+#define RPC_WS_LOW		16384
 #define RPC_CLOSE_DENIED	4403	/* no session, or it has ended */
 #define RPC_WS_HEAD_LEN		512	/* of a long message that is shown */
 
@@ -38,7 +39,7 @@ struct rpc_ws_ops {
 	void	(*message)(void *, const char *, size_t);
 	/* A message was too long, and was dropped: how it began. */
 	void	(*too_large)(void *, const char *, size_t);
-	/* What waited to be sent has become little. */
+	/* What waited to be sent is less than RPC_WS_LOW again. */
 	void	(*drained)(void *);
 	/* It is over, and why: call rpc_ws_free, here or later. */
 	void	(*over)(void *, const char *);
