@@ -18,7 +18,8 @@ TEST="clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev
     bash zsh fish systemd logrotate lintian debootstrap haproxy
     nginx-light|nginx tinyproxy-bin microsocks dnsmasq-base
     bind9-dnsutils|dnsutils iperf3
-    nodejs node-ws wrk apache2-utils chromium chromium-driver"
+    nodejs node-ws wrk apache2-utils chromium chromium-driver
+    python3-websockets python3-aiohttp"
 # To build agentd for other machines, and to try it.
 CROSS="dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     gcc-arm-linux-gnueabihf libc6-dev-armhf-cross gcc-mipsel-linux-gnu

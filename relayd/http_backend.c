@@ -67,6 +67,7 @@ struct http_backend {
 	struct site_use			 site;
 	struct visitor			*visitor;
 	struct sockaddr_storage		 client;
+	int				 hasty;
 	struct mux_stream		*stream;
 	struct grant_use		*use;		/* or NULL */
 	const struct http_backend_ops	*ops;		/* NULL: it is idle */
@@ -216,6 +217,7 @@ http_backend_new(const struct http_backend_config *cfg)
 	}
 	b->visitor = visitor_ref(cfg->visitor);
 	b->client = *cfg->client;
+	b->hasty = cfg->hasty;
 	strlcpy(b->node, cfg->site->node, sizeof(b->node));
 	strlcpy(b->service, cfg->site->service, sizeof(b->service));
 	strlcpy(b->request_id, cfg->request_id, sizeof(b->request_id));
@@ -327,6 +329,7 @@ http_backend_again(const struct http_backend *b)
 	cfg.visitor = b->visitor;
 	cfg.client = &b->client;
 	cfg.request_id = b->request_id;
+	cfg.hasty = b->hasty;
 	return (cfg.site == NULL ? NULL : http_backend_new(&cfg));
 }
 
@@ -359,7 +362,7 @@ backend_offline(struct http_backend *b)
 	const struct site	*site = site_used(&b->site);
 
 	site_refresh(&b->site);
-	if (listener_ms() < b->until_ms && site != NULL && (site->online ||
+	if (!b->hasty && listener_ms() < b->until_ms && site != NULL && (site->online ||
 	    time(NULL) - site->last_seen < GRACE_S)) {
 		b->state = BACKEND_LATE;
 		return;

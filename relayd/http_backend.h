@@ -44,6 +44,8 @@ struct http_backend_config {
 	struct visitor			*visitor;	/* NULL: anybody */
 	const struct sockaddr_storage	*client;
 	const char			*request_id;
+	int				 hasty;	/* an offline node is not
+						   waited for */
 };
 
 /*

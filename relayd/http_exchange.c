@@ -184,6 +184,7 @@ backend_for(const struct exchange_config *cfg, const struct exchange *ex,
 	bc.visitor = cfg->visitor;
 	bc.client = cfg->client;
 	bc.request_id = cfg->request_id;
+	bc.hasty = cfg->hasty;
 	*used = cfg->backend != NULL && ex != NULL &&
 	    http_backend_fits(cfg->backend, &bc, ex->safe);
 	if (*used)

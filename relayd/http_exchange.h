@@ -71,6 +71,8 @@ struct exchange_config {
 	size_t			 nset;
 	const struct http_set	*forwarded;
 	size_t			 nforwarded;
+	/* An offline node is so at once: it is not waited for. */
+	int			 hasty;
 	const struct exchange_ops *ops;
 	void			*arg;
 };

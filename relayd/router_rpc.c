@@ -39,12 +39,14 @@
 #define SESSIONS_MAX	16384
 #define SESSIONS_NODE_MAX 1024
 #define TICK_S		1
+#define FLIP_MS		10000	/* a name is taken over no more often */
 
 /* One of them, live or waiting to be. */
 struct rnode {
 	RB_ENTRY(rnode)	 by_name;
 	struct rpc_node	 n;
 	int		 tried;		/* it has shown a code, a wrong one */
+	uint64_t	 taken_ms;	/* it took over then; 0: it has not */
 };
 
 /* Who was paired. */
@@ -276,6 +278,7 @@ rnode_set_live(struct rnode *r)
 	if (old == r)
 		return;
 	if (old != NULL) {
+		r->taken_ms = router_ms();
 		log_info("rpc node %s: the link from %s takes over from %s",
 		    r->n.node, r->n.addr, old->n.addr);
 		(void)proc_send(router_listener(old->n.listener),
@@ -332,6 +335,17 @@ rnode_free(struct rnode *r)
 	}
 }
 
+/*
+ * Two that have the same name by rights would take turns as fast as they can:
+ * who was thrown out comes back at once.
+ */
+static int
+rnode_flips(const struct rnode *live)
+{
+	return (live->taken_ms != 0 && router_ms() - live->taken_ms <
+	    FLIP_MS);
+}
+
 /* In constant time. */
 static int
 hash_same(const uint8_t *a, const uint8_t *b)
@@ -355,6 +369,7 @@ rnode_may(const struct rpc_node_ask *ask, uint32_t *retry, int *waits)
 	struct rnode	*r, *live;
 	struct rkey	 key, *k;
 	uint32_t	 same = 0, waiting = 0;
+	int		 rightful;
 
 	*waits = 0;
 	*retry = 0;
@@ -362,17 +377,16 @@ rnode_may(const struct rpc_node_ask *ask, uint32_t *retry, int *waits)
 		return (403);
 	strlcpy(key.k.node, ask->node, sizeof(key.k.node));
 	k = RB_FIND(rkey_tree, &keys, &key);
-	if (k != NULL)
-		return (ask->has_key && hash_same(k->k.hash, ask->key) ? 101 :
-		    403);
-	if (router_rpc.nodes != RPC_NODES_ANY)
+	if (k != NULL ? !ask->has_key || !hash_same(k->k.hash, ask->key) :
+	    router_rpc.nodes != RPC_NODES_ANY)
 		return (403);
 	RB_FOREACH(r, rnode_tree, &rnodes)
 		same += memcmp(&r->n.from, &ask->from,
 		    sizeof(ask->from)) == 0;
 	live = rnode_live(ask->node);
-	if (live != NULL && memcmp(&live->n.from, &ask->from,
-	    sizeof(ask->from)) == 0)
+	rightful = k != NULL || live == NULL || memcmp(&live->n.from,
+	    &ask->from, sizeof(ask->from)) == 0;
+	if (rightful && live != NULL && !rnode_flips(live))
 		return (101);
 	if (nrnodes >= NODES_MAX || same >= NODES_ADDR_MAX) {
 		*retry = 30;
@@ -382,7 +396,13 @@ rnode_may(const struct rpc_node_ask *ask, uint32_t *retry, int *waits)
 		return (101);
 	for (r = rnode_first(ask->node); r != NULL; r = rnode_next(r))
 		waiting += !r->n.live;
-	if (waiting > 0 || !pair_rpc_any(ask->node))
+	if (waiting > 0)
+		return (403);
+	if (rightful) {
+		*waits = 1;
+		return (101);
+	}
+	if (!pair_rpc_any(ask->node))
 		return (403);
 	/* Each is one guess. */
 	if ((*retry = pair_rate(&ask->from)) > 0)
@@ -438,6 +458,7 @@ rpc_node_claim(const char *name, int listener, uint32_t conn,
     const uint8_t *hash)
 {
 	struct rnode	*r = rnode_at(name, listener, conn);
+	struct rnode	*live = rnode_live(name);
 
 	if (r == NULL || r->tried)
 		return (-1);
@@ -447,6 +468,8 @@ rpc_node_claim(const char *name, int listener, uint32_t conn,
 		r->tried = 1;
 		return (-1);
 	}
+	if (live != NULL && rnode_flips(live))
+		return (-1);
 	rnode_set_live(r);
 	return (0);
 }

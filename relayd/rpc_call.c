@@ -233,6 +233,7 @@ call_exchange(struct rpc_call *call, const struct site *site)
 	cfg.set = set;
 	cfg.forwarded = forwarded;
 	cfg.nforwarded = http_forward(NULL, &from, forwarded);
+	cfg.hasty = 1;
 	cfg.ops = &exchange_ops;
 	cfg.arg = call;
 	if ((call->ex = exchange_new(&cfg, &status)) == NULL)

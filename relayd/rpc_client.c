@@ -243,6 +243,7 @@ client_over(void *arg, const char *why)
 	char			 text[CTL_TEXT_LEN];
 
 	/* First what rests on its session, and with it the text. */
+	log_debug("client %s: rpc: %s", conn_addr(c), why);
 	strlcpy(text, why, sizeof(text));
 	door_rpc_forget(c);
 	conn_unlink(c, text);

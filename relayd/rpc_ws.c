@@ -253,9 +253,8 @@ rpc_input(struct evtls *conn, void *arg, uint8_t *buf, size_t len)
 
 	r->heard = listener_ms();
 	r->busy++;
+	/* What was read is looked at, even if no more is to be read. */
 	while (off < len && !r->dead && !r->over) {
-		if ((r->held_back || r->full) && !r->closing)
-			break;
 		res = ws_piece(&r->ws, buf + off, len - off, &ev);
 		off += ev.consumed;
 		if (res == WS_MORE)

@@ -337,6 +337,11 @@ names_are_not_taken(void **state)
 	    sizeof(n)));
 	assert_int_equal(n.conn, 1);
 	leave("n1", 0, 1);
+	/* Who comes back at once waits: they would take turns for ever. */
+	assert_int_equal(come("n1", 0, 4, &here, NULL), 101);
+	assert_false(fake_took(L, 1, IMSG_RPC_NODE_KILL, NULL, NULL, 0));
+	assert_int_equal(come("n1", 0, 5, &here, NULL), 403);
+	leave("n1", 0, 4);
 	assert_true(rpc_node_live("n1"));
 	leave("n1", 1, 3);
 	assert_false(rpc_node_live("n1"));
