@@ -60,7 +60,10 @@ relay = Relay(name="traced", start=False, prefork=2)
 relay.proc = Proc("traced", strace("relayd") + ["-d", "-f", relay.conf])
 ok(relay.proc.wait_line("serves on", 60), "relayd under strace")
 relay.user_add()
-agent = Agent(relay, program=strace("agentd"))
+# The relay as a backend of its own device, by TLS.
+agent = Agent(relay, program=strace("agentd"), extra="http backend \"https://"
+              "127.0.0.1:%d\" no verify host rewrite \"localhost\" health "
+              "\"/health\" every 1s" % relay.port)
 env = login(relay)
 target = Target(echo)
 eq(Connect(env, "pi", "localhost", target.port).end(b"x" * 100000)[:2],
@@ -70,6 +73,21 @@ ok(Connect(env, "pi", "localhost", free_port()).end()[0] != 0,
 eq(http_get(relay.port, "/health")[0], 200, "a request")
 ok(http_get(relay.port, "/api/nodes", token="culv_x")[0] in (401, 404),
    "and one with a wrong token")
+relay.ctl("node", "set", "pi", "http=public")
+context = client_context()
+context.check_hostname = False          # Python takes no *.localhost
+
+
+def visit():
+    with socket.create_connection(("127.0.0.1", relay.port), 30) as s, \
+            context.wrap_socket(s, server_hostname="pi.localhost") as s:
+        s.sendall(b"GET /health HTTP/1.1\r\nHost: pi.localhost\r\n"
+                  b"Connection: close\r\n\r\n")
+        return s.recv(15)
+
+
+eq(visit(), b"HTTP/1.1 200 OK", "a visit to a backend that speaks TLS")
+ok(wait_for(lambda: " up " in agent.status().stdout, 60), "which is up")
 t = relay.token("connect")
 eq(relay.ctl("token", "revoke", t.split("_")[1]).returncode, 0,
    "a token made and revoked")
