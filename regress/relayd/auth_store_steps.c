@@ -259,6 +259,42 @@ unpublish(void)
 	return (store_publication_remove(store, id));
 }
 
+static enum store_result
+service(void)
+{
+	char	 id[USER_ID_LEN + 1];
+
+	make_id(id, 21);
+	return (store_service_set(store, id, "x", SITE_PUBLIC));
+}
+
+static enum store_result
+service_remove(void)
+{
+	char	 id[USER_ID_LEN + 1];
+
+	make_id(id, 21);
+	return (store_service_remove(store, id, "x"));
+}
+
+static enum store_result
+domain(void)
+{
+	struct store_domain	 d;
+
+	memset(&d, 0, sizeof(d));
+	strlcpy(d.name, "app.example.com", sizeof(d.name));
+	make_id(d.site.node_id, 21);
+	d.created_at = 1000;
+	return (store_domain_add(store, &d));
+}
+
+static enum store_result
+domain_remove(void)
+{
+	return (store_domain_remove(store, "app.example.com"));
+}
+
 /* Several at once, enough of them for the log to be written back. */
 static enum store_result
 audit(void)
@@ -315,8 +351,9 @@ user_delete(void)
 static enum store_result (*const steps[])(void) = {
 	user_1, user_2, password, disable, token_1, token_2, token_used,
 	node_1, node_2, node_token, node_rename, node_up, grant, grant_again,
-	publish, audit, enable, nodes_down, unpublish, token_revoke,
-	grant_remove, audit_trim, node_remove, user_delete
+	publish, service, domain, audit, enable, nodes_down, unpublish,
+	service_remove, domain_remove, token_revoke, grant_remove,
+	audit_trim, node_remove, user_delete
 };
 
 /* ---- what is in the file ---- */
@@ -330,7 +367,7 @@ take_dump(void)
 {
 	static const char *const tables[] = {
 		"users", "pat_tokens", "nodes", "grants", "publications",
-		"audit"
+		"services", "domains", "audit"
 	};
 	sqlite3			*db;
 	sqlite3_stmt		*st;
