@@ -39,7 +39,12 @@ struct access_line {
 	const char	*node;		/* "": none */
 	const char	*service;
 	const char	*request_id;
-	const char	*error;		/* the word of our own page, or "" */
+	/*
+	 * The word of our own page, or "".  With 401, 403 and 429 it counts as
+	 * a failure for fail2ban, but "login": credentials are wanted, and
+	 * were not brought.  Wrong ones are "denied".
+	 */
+	const char	*error;
 	const char	*door;		/* NULL: http */
 	struct http_str	 method, target; /* as they came; empty: unknown */
 	struct http_str	 referer, agent; /* empty: none */
