@@ -110,6 +110,12 @@ const struct command	 commands[] = {
 	    "[--to target[,target]] ... [--until 2d | date]",
 	    "let a user use somebody else's node; again: change that",
 	    "1 no such user or node, or it is the user's own", cmd_grant },
+	{ "session list", "[--user email] [--node node] [--json]",
+	    "list the sessions of browsers and of paired programs",
+	    "1 no such user or node", cmd_session_list },
+	{ "session revoke", "id | --user email | --node node",
+	    "end sessions, and what rests on them",
+	    "1 no such session, user or node", cmd_session_revoke },
 	{ "publish add", "[--from network,...] [--proxy v1 | v2] "
 	    "[--connections n] [--bandwidth bytes/s] "
 	    "[address:]port[-port][/tcp | /udp] node:[host:]port[-port]",

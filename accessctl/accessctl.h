@@ -36,7 +36,7 @@
  *	spec.c		durations, dates, scopes, ids as people type them
  *	admin.c		what its commands share; connections, stats, reload
  *	admin_upgrade.c	a new relayd in the place of the old
- *	admin_user.c admin_token.c admin_node.c admin_grant.c
+ *	admin_user.c admin_token.c admin_node.c admin_grant.c admin_session.c
  *	admin_publish.c admin_traffic.c password.c
  *	admin_audit.c	the audit log
  *	admin_backup.c store_check.c	copies of the store
@@ -279,6 +279,8 @@ int	cmd_pair(int, char **);
 int	cmd_grant(int, char **);
 int	cmd_grant_list(int, char **);
 int	cmd_grant_revoke(int, char **);
+int	cmd_session_list(int, char **);
+int	cmd_session_revoke(int, char **);
 int	cmd_publish_add(int, char **);
 int	cmd_publish_list(int, char **);
 int	cmd_publish_remove(int, char **);

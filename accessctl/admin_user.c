@@ -104,7 +104,8 @@ static const struct option	 password_options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-static int	user_write(int, char **, uint32_t, const char **, int *);
+static int	user_write(int, char **, uint32_t, const char **, int *,
+		    struct ctl_end *);
 static void	user_count(const void *, void *);
 static void	user_row(const void *, void *);
 
@@ -164,10 +165,9 @@ cmd_user_show(int argc, char **argv)
  */
 static int
 user_write(int argc, char **argv, uint32_t request, const char **email,
-    int *no_password)
+    int *no_password, struct ctl_end *end)
 {
 	struct ctl_user	 req;
-	struct ctl_end	 end;
 	int		 ch, from_stdin = 0, ret;
 
 	memset(&req, 0, sizeof(req));
@@ -196,7 +196,7 @@ user_write(int argc, char **argv, uint32_t request, const char **email,
 	if (!*no_password && password_hash(from_stdin, req.hash,
 	    sizeof(req.hash)) == -1)
 		return (EXIT_OTHER);
-	ret = control_ask(request, &req, sizeof(req), 0, 0, NULL, NULL, &end);
+	ret = control_ask(request, &req, sizeof(req), 0, 0, NULL, NULL, end);
 	explicit_bzero(req.hash, sizeof(req.hash));
 	return (ret == -1 ? EXIT_OTHER : EXIT_OK);
 }
@@ -204,10 +204,12 @@ user_write(int argc, char **argv, uint32_t request, const char **email,
 int
 cmd_user_add(int argc, char **argv)
 {
+	struct ctl_end	 end;
 	const char	*email;
 	int		 status, no_password = 0;
 
-	status = user_write(argc, argv, CTL_USER_ADD, &email, &no_password);
+	status = user_write(argc, argv, CTL_USER_ADD, &email, &no_password,
+	    &end);
 	if (status == EXIT_OK)
 		printf("added %s\n", email);
 	return (status);
@@ -217,12 +219,13 @@ int
 cmd_user_passwd(int argc, char **argv)
 {
 	const char	*email;
+	struct ctl_end	 end;
 	int		 status, no_password = 0;
 
 	status = user_write(argc, argv, CTL_USER_PASSWD, &email,
-	    &no_password);
+	    &no_password, &end);
 	if (status == EXIT_OK)
-		printf("%s has %s password now\n", email,
+		admin_ended(&end, "%s has %s password now", email,
 		    no_password ? "no" : "a new");
 	return (status);
 }

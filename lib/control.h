@@ -45,6 +45,7 @@ union control_payload {
 	struct ctl_publish	 publish;
 	struct ctl_site		 site;
 	struct ctl_domain	 domain;
+	struct ctl_session	 session;
 	struct ctl_limit	 limit;
 	struct ctl_pair		 pair;
 	struct ctl_traffic	 traffic;

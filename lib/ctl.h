@@ -109,6 +109,8 @@ enum ctl_type {
 	CTL_DOMAIN_ADD,		/* struct ctl_domain */
 	CTL_DOMAIN_LIST,	/* struct ctl_name: empty */
 	CTL_DOMAIN_REMOVE,	/* struct ctl_domain: name */
+	CTL_SESSION_LIST,	/* struct ctl_session: email, node; empty: all */
+	CTL_SESSION_REVOKE,	/* struct ctl_session: id, email or node */
 	/* requests, answered by router */
 	CTL_NODE_KICK,		/* struct ctl_name */
 	CTL_CONN_LIST,		/* struct ctl_name: empty */
@@ -137,6 +139,7 @@ enum ctl_type {
 	CTL_SITE,		/* struct ctl_site */
 	CTL_DOMAIN,		/* struct ctl_domain */
 	CTL_PAIRING,		/* struct ctl_pairing */
+	CTL_SESSION,		/* struct ctl_session */
 	/* requests, answered by agentd's tunnel: struct ctl_name, empty */
 	CTL_AGENT_STATUS = 1200,
 	CTL_AGENT_TRIES,
@@ -218,6 +221,21 @@ struct ctl_grant {
 	int64_t		 created_at;
 	char		 owner[CTL_EMAIL_LEN];	/* of the node */
 	char		 granted_by[CTL_EMAIL_LEN];	/* empty: the host */
+};
+
+/* A session of a browser, or of a paired program. */
+struct ctl_session {
+	char		 id[CTL_ID_LEN];
+	char		 kind[8];		/* "web" or "rpc" */
+	char		 email[CTL_EMAIL_LEN];
+	char		 node[CTL_NAME_LEN];	/* empty: any */
+	char		 host[CTL_HOST_LEN];	/* of a site; empty: the
+						   relay's own pages */
+	char		 addr[CTL_ADDR_LEN];	/* of the log-in */
+	char		 software[CTL_TEXT_LEN];	/* as it said */
+	int64_t		 created_at;
+	int64_t		 expires_at;
+	int64_t		 last_used_at;
 };
 
 struct ctl_conn {

@@ -144,6 +144,8 @@ const struct proc_rule auth_rules[] = {
 	CTL_RULE(CTL_NODE_RENAME, ctl_rename, auth_recv_ctl_rename),
 	CTL_RULE(CTL_NODE_REMOVE, ctl_name, auth_recv_ctl_name),
 	CTL_RULE(CTL_GRANT_SET, ctl_grant, auth_recv_ctl_grant),
+	CTL_RULE(CTL_SESSION_LIST, ctl_session, auth_recv_ctl_session),
+	CTL_RULE(CTL_SESSION_REVOKE, ctl_session, auth_recv_ctl_session),
 	CTL_RULE(CTL_GRANT_LIST, ctl_grant, auth_recv_ctl_grant),
 	CTL_RULE(CTL_GRANT_REVOKE, ctl_grant, auth_recv_ctl_grant),
 	CTL_RULE(CTL_PUBLISH_ADD, ctl_publish, auth_recv_ctl_publish),

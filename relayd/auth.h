@@ -134,6 +134,12 @@ int	 auth_password_check(const struct sockaddr_storage *,
 /* What waits, bytes, and how many that is. */
 size_t	 auth_password_memory(size_t *);
 
+/* ---- auth_admin_session.c ---- */
+
+int	 auth_recv_ctl_session(struct proc_peer *, struct imsg *);
+void	 auth_admin_session(const struct store_session *,
+	    struct ctl_session *);
+
 /* ---- auth_web.c ---- */
 
 int	 auth_recv_login_password(struct proc_peer *, struct imsg *);
@@ -200,6 +206,7 @@ enum auth_list {
 	AUTH_LIST_ALL,		/* the same, of all users */
 	AUTH_LIST_PUBLISH,
 	AUTH_LIST_SITES, AUTH_LIST_DOMAINS,
+	AUTH_LIST_SESSIONS,
 	AUTH_LIST_SYNC		/* PUBLICATION ... PUBLICATIONS */
 };
 

@@ -166,16 +166,20 @@ static int
 admin_user_passwd(const struct auth_request *req, const struct ctl_user *c)
 {
 	struct store_user	 u;
+	int			 n;
 
 	if (c->hash[0] != '\0' && !name_hash_ok(c->hash))
 		return (auth_admin_error(req, CTL_CODE_INVALID,
 		    "the password is no crypt(3) hash"));
 	if (admin_user_of(req, c->email, &u) == -1)
 		return (0);
-	if (store_user_password(auth_store, u.id,
+	/* Who came in by the old one is out before there is a new one. */
+	if (store_session_remove_of(auth_store, u.id, NULL, SESSION_WEB,
+	    &n) != STORE_OK || store_user_password(auth_store, u.id,
 	    c->hash[0] == '\0' ? NULL : c->hash) != STORE_OK)
 		return (auth_admin_store(req));
-	return (auth_admin_ok(req, "%s", ""));
+	return (auth_admin_revoke(req, REVOKE_PASSWORD, u.id,
+	    "the password was changed", ""));
 }
 
 static int

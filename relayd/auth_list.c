@@ -48,6 +48,7 @@ struct list {
 	uint32_t		 serial;
 	uint32_t		 month;		/* of traffic */
 	struct store_traffic	 after_traffic;
+	struct store_session	 after_session;
 };
 
 static struct list *list_new(enum auth_list, uint32_t, uint64_t,
@@ -63,6 +64,7 @@ static enum store_result list_publications(struct list *, size_t *);
 static enum store_result list_traffic(struct list *, size_t *);
 static enum store_result list_sites(struct list *, size_t *);
 static enum store_result list_domains(struct list *, size_t *);
+static enum store_result list_sessions(struct list *, size_t *);
 static int	list_page(struct list *);
 static void	list_end(struct list *, enum store_result, int);
 
@@ -282,6 +284,30 @@ list_domains(struct list *l, size_t *n)
 	return (r);
 }
 
+static enum store_result
+list_sessions(struct list *l, size_t *n)
+{
+	struct store_session	 page[LIST_PAGE];
+	struct ctl_session	 c;
+	enum store_result	 r;
+	size_t			 i;
+
+	r = store_session_page(auth_store,
+	    l->user_id[0] == '\0' ? NULL : l->user_id,
+	    l->nodes[0] == '\0' ? NULL : l->nodes, 0,
+	    l->after_session.id[0] == '\0' ? NULL : &l->after_session,
+	    page, n);
+	for (i = 0; r == STORE_OK && i < *n; i++) {
+		l->after_session = page[i];
+		/* They are about to be forgotten. */
+		if (page[i].expires_at <= auth_wall())
+			continue;
+		auth_admin_session(&page[i], &c);
+		(void)list_put(CTL_SESSION, l->id, &c, sizeof(c));
+	}
+	return (r);
+}
+
 /* What a user may reach: its own nodes, and by grants. */
 static enum store_result
 list_reachable(struct list *l, size_t *n)
@@ -423,6 +449,9 @@ list_page(struct list *l)
 		break;
 	case AUTH_LIST_DOMAINS:
 		r = list_domains(l, &n);
+		break;
+	case AUTH_LIST_SESSIONS:
+		r = list_sessions(l, &n);
 		break;
 	case AUTH_LIST_REACHABLE:
 		r = list_reachable(l, &n);

@@ -297,6 +297,9 @@ enum store_result store_session_used(struct store *, const char *id,
 		    int64_t at);
 /* It and its children. */
 enum store_result store_session_remove(struct store *, const char *id);
+/* Of this user and node, of this kind; NULL or 0: all.  *n: how many. */
+enum store_result store_session_remove_of(struct store *, const char *user_id,
+		    const char *node_id, uint32_t kind, int *n);
 /*
  * Those behind this one (NULL: from the first), by email, time and id; of
  * this user and node, of this kind; NULL or 0: all.

@@ -177,6 +177,24 @@ store_session_remove(struct store *s, const char *id)
 }
 
 enum store_result
+store_session_remove_of(struct store *s, const char *user_id,
+    const char *node_id, uint32_t kind, int *n)
+{
+	static const char	 sql[] = "DELETE FROM sessions "
+	    "WHERE (?1 IS NULL OR user_id = ?1) "
+	    "AND (?2 IS NULL OR node_id = ?2) "
+	    "AND (?3 IS NULL OR kind = ?3)";
+	enum store_result	 r;
+
+	*n = 0;
+	r = store_do(s, store_bind(s, sql, "sss", user_id, node_id,
+	    kind == 0 ? NULL : kinds[kind]));
+	if (r == STORE_OK)
+		*n = sqlite3_changes(s->db);
+	return (r == STORE_NONE ? STORE_OK : r);
+}
+
+enum store_result
 store_session_page(struct store *s, const char *user_id, const char *node_id,
     uint32_t kind, const struct store_session *after,
     struct store_session *e, size_t *n)

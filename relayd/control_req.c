@@ -52,6 +52,7 @@ static int	check_grant(const union control_payload *);
 static int	check_publish(const union control_payload *);
 static int	check_site(const union control_payload *);
 static int	check_domain(const union control_payload *);
+static int	check_session(const union control_payload *);
 static int	check_limit(const union control_payload *);
 static int	check_traffic(const union control_payload *);
 static int	check_pair(const union control_payload *);
@@ -133,6 +134,10 @@ static const struct control_request requests[] = {
 	    NULL },
 	{ CTL_DOMAIN_REMOVE, sizeof(struct ctl_domain), check_domain,
 	    run_auth, "remove domain" },
+	{ CTL_SESSION_LIST, sizeof(struct ctl_session), check_session,
+	    run_auth, NULL },
+	{ CTL_SESSION_REVOKE, sizeof(struct ctl_session), check_session,
+	    run_auth, "revoke session" },
 	{ CTL_USER_LIMIT, sizeof(struct ctl_limit), check_limit, run_auth,
 	    "limit user" },
 	{ CTL_NODE_LIMIT, sizeof(struct ctl_limit), check_limit, run_auth,
@@ -221,6 +226,15 @@ check_domain(const union control_payload *p)
 {
 	return (ROUTER_STR(p->domain.name) && ROUTER_STR(p->domain.node) &&
 	    ROUTER_STR(p->domain.service) && ROUTER_STR(p->domain.email));
+}
+
+static int
+check_session(const union control_payload *p)
+{
+	return (ROUTER_STR(p->session.id) && ROUTER_STR(p->session.kind) &&
+	    ROUTER_STR(p->session.email) && ROUTER_STR(p->session.node) &&
+	    ROUTER_STR(p->session.host) && ROUTER_STR(p->session.addr) &&
+	    ROUTER_STR(p->session.software));
 }
 
 static int
@@ -352,6 +366,10 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		break;
 	case CTL_DOMAIN:
 		if (!check_domain(&p))
+			return (-1);
+		break;
+	case CTL_SESSION:
+		if (!check_session(&p))
 			return (-1);
 		break;
 	case CTL_COPY:
@@ -786,6 +804,13 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		    p->domain.service[0] == '\0' ? "" : ":",
 		    p->domain.service,
 		    p->domain.passthrough ? ", untouched" : "");
+		break;
+	case CTL_SESSION_REVOKE:
+		strlcpy(a->email, p->session.email, sizeof(a->email));
+		strlcpy(a->node, p->session.node, sizeof(a->node));
+		strlcpy(what, p->session.id[0] != '\0' ? p->session.id :
+		    p->session.email[0] != '\0' ? p->session.email :
+		    p->session.node, size);
 		break;
 	case CTL_DOMAIN_REMOVE:
 		snprintf(what, size, "%.150s", p->domain.name);

@@ -132,6 +132,8 @@ const struct proc_rule router_rules[] = {
 	    control_recv_record, 0, 0 },
 	{ CTL_SITE, PROC_AUTH, sizeof(struct ctl_site),
 	    control_recv_record, 0, 0 },
+	{ CTL_SESSION, PROC_AUTH, sizeof(struct ctl_session),
+	    control_recv_record, 0, 0 },
 	{ CTL_DOMAIN, PROC_AUTH, sizeof(struct ctl_domain),
 	    control_recv_record, 0, 0 },
 	{ CTL_TRAFFIC, PROC_AUTH, sizeof(struct ctl_traffic),
