@@ -431,9 +431,9 @@ int
 auth_login_done(struct session *s, struct login_denied *d)
 {
 	memset(d, 0, sizeof(*d));
-	d->status = 503;
 	if (auth_session_new(s) == -1) {
 		log_warnx("too many sessions");
+		d->status = 503;
 		d->retry_after = 10;
 		strlcpy(d->text, "the relay is full: try again",
 		    sizeof(d->text));
@@ -442,6 +442,7 @@ auth_login_done(struct session *s, struct login_denied *d)
 	if (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_SESSION, s->conn, -1, s,
 	    sizeof(*s)) == -1) {
 		auth_session_forget(s->session);
+		d->status = 503;
 		d->retry_after = 1;
 		strlcpy(d->text, "the relay is busy: try again",
 		    sizeof(d->text));

@@ -26,11 +26,11 @@
 
 #include "auth.h"
 
-static uint32_t	visit_node(const struct site *, const char *, const char *);
+static uint32_t	visit_node(const struct site *, const char *);
 
 /* 0, or enum mux_code. */
 static uint32_t
-visit_node(const struct site *site, const char *user_id, const char *nodes)
+visit_node(const struct site *site, const char *user_id)
 {
 	struct store_node	 n;
 	struct grant		 g;
@@ -41,8 +41,6 @@ visit_node(const struct site *site, const char *user_id, const char *nodes)
 	if (r != STORE_OK)
 		return (r == STORE_NONE ? MUX_CODE_NO_NODE :
 		    MUX_CODE_INTERNAL);
-	if (!store_nodes_allow(nodes, n.name))
-		return (MUX_CODE_DENIED);
 	if (strcmp(n.user_id, user_id) == 0)
 		return (0);
 	if ((code = auth_grant_may(user_id, &n, &g)) != 0)
@@ -61,8 +59,13 @@ auth_visit(const char *host, const char *user_id, const char *nodes,
 	memset(&ask, 0, sizeof(ask));
 	strlcpy(ask.host, host, sizeof(ask.host));
 	auth_site_find(&ask, &site);
+	if (site.code == 0 && !store_nodes_allow(nodes, site.node)) {
+		(void)snprintf(text, size, "this token is not for node %s",
+		    site.node);
+		return (403);
+	}
 	if ((code = site.code) == 0)
-		code = visit_node(&site, user_id, nodes);
+		code = visit_node(&site, user_id);
 	switch (code) {
 	case 0:
 		strlcpy(s->node_id, site.node_id, sizeof(s->node_id));

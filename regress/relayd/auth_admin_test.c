@@ -238,22 +238,6 @@ what_is_no_email_or_hash_is_refused(void **state)
 }
 
 static void
-a_password_is_only_stored(void **state)
-{
-	ask_user(CTL_USER_PASSWD, "ME@example.org", "$y$j9T$salt$hash", 0);
-	assert_ok();
-	assert_string_equal(fake_sql_get("SELECT password FROM users"),
-	    "$y$j9T$salt$hash");
-	ask_user(CTL_USER_PASSWD, "me@example.org", "", 0);
-	assert_ok();
-	assert_string_equal(fake_sql_get("SELECT password IS NULL FROM "
-	    "users"), "1");
-	ask_user(CTL_USER_PASSWD, "you@example.org", "$y$j9T$salt$hash", 0);
-	assert_error(CTL_CODE_NOT_FOUND, "no user you@example.org: accessctl "
-	    "user list shows them");
-}
-
-static void
 all_users_are_listed(void **state)
 {
 	const struct ctl_user	*u;
@@ -284,6 +268,24 @@ all_users_are_listed(void **state)
 }
 
 /* ---- revocation ---- */
+
+static void
+a_new_password_ends_what_came_by_the_old(void **state)
+{
+	ask_user(CTL_USER_PASSWD, "ME@example.org", "$y$j9T$salt$hash", 0);
+	revoked(REVOKE_PASSWORD, fake_user.id, 0);
+	assert_ok();
+	assert_string_equal(fake_sql_get("SELECT password FROM users"),
+	    "$y$j9T$salt$hash");
+	ask_user(CTL_USER_PASSWD, "me@example.org", "", 0);
+	revoked(REVOKE_PASSWORD, fake_user.id, 0);
+	assert_ok();
+	assert_string_equal(fake_sql_get("SELECT password IS NULL FROM "
+	    "users"), "1");
+	ask_user(CTL_USER_PASSWD, "you@example.org", "$y$j9T$salt$hash", 0);
+	assert_error(CTL_CODE_NOT_FOUND, "no user you@example.org: accessctl "
+	    "user list shows them");
+}
 
 static void
 disabling_answers_when_all_has_ended(void **state)
@@ -714,7 +716,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		CASE(users_are_added_in_lower_case),
 		CASE(what_is_no_email_or_hash_is_refused),
-		CASE(a_password_is_only_stored),
+		CASE(a_new_password_ends_what_came_by_the_old),
 		CASE(all_users_are_listed),
 		CASE(disabling_answers_when_all_has_ended),
 		CASE(a_silent_router_is_waited_for_two_seconds),

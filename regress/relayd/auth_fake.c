@@ -17,6 +17,7 @@
 
 #include "compat.h"
 
+#include <event2/event.h>
 #include <imsg.h>
 
 #include <stdarg.h>
@@ -104,11 +105,14 @@ auth_trouble(const char *what)
 
 /* ---- proc.c ---- */
 
-/* Nothing here waits. */
 struct event_base *
 proc_base(void)
 {
-	return (NULL);
+	static struct event_base	*base;
+
+	if (base == NULL)
+		base = event_base_new();
+	return (base);
 }
 
 struct proc_peer *
@@ -218,6 +222,12 @@ fake_recv(int (*handler)(struct proc_peer *, struct imsg *), int kind,
 	    &peer_listeners[instance], &imsg);
 	free(copy);
 	return (ret);
+}
+
+void
+fake_run(void)
+{
+	(void)event_base_loop(proc_base(), EVLOOP_ONCE);
 }
 
 void

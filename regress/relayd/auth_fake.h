@@ -64,6 +64,8 @@ int		 fake_recv(int (*)(struct proc_peer *, struct imsg *),
 		    int kind, int instance, uint32_t type, uint32_t id,
 		    const void *, size_t);
 void		 fake_forget(void);
+/* Until something that waits has had its turn. */
+void		 fake_run(void);
 /* The only message of this type sent since, to be of this length. */
 const void	*fake_one(int kind, uint32_t type, size_t len);
 size_t		 fake_count(uint32_t type);
