@@ -407,21 +407,13 @@ ibuf_get_n64(struct ibuf *b, uint64_t *v)
 int
 ibuf_add_h64(struct ibuf *b, uint64_t v)
 {
-	uint64_t	 h = v;
-
-	if (ibuf_too_wide(v, sizeof(h)))
-		return (-1);
-	return (ibuf_add(b, &h, sizeof(h)));
+	return (ibuf_add(b, &v, sizeof(v)));
 }
 
 int
 ibuf_set_h64(struct ibuf *b, size_t pos, uint64_t v)
 {
-	uint64_t	 h = v;
-
-	if (ibuf_too_wide(v, sizeof(h)))
-		return (-1);
-	return (ibuf_set(b, pos, &h, sizeof(h)));
+	return (ibuf_set(b, pos, &v, sizeof(v)));
 }
 
 int

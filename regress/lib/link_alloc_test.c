@@ -20,7 +20,7 @@
  * it comes; what does not come whole is seen to have ended.
  */
 
-/* link: lib/link.c lib/fdstream.c lib/fdpair.c lib/ws.c lib/base64.c
+/* link: regress/lib/nth_alloc.c lib/link.c lib/fdstream.c lib/fdpair.c lib/ws.c lib/base64.c
  * lib/evtls.c lib/evtls_input.c lib/evtls_output.c lib/evtls_buf.c
  * lib/evtls_tls.c lib/evtls_libtls.c lib/evtls_libtls_key.c lib/mux.c
  * lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/meter.c
@@ -50,72 +50,11 @@
 
 #include "evtls.h"
 #include "link.h"
+#include "nth_alloc.h"
 
 #define BYTES		300000
 #define DATAGRAMS	20
 #define TURNS		3000
-
-/* Only our own calls; libraries have theirs tested by others. */
-
-void	*__real_malloc(size_t);
-void	*__real_calloc(size_t, size_t);
-void	*__real_realloc(void *, size_t);
-void	*__real_reallocarray(void *, size_t, size_t);
-char	*__real_strdup(const char *);
-char	*__real_strndup(const char *, size_t);
-void	*__wrap_malloc(size_t);
-void	*__wrap_calloc(size_t, size_t);
-void	*__wrap_realloc(void *, size_t);
-void	*__wrap_reallocarray(void *, size_t, size_t);
-char	*__wrap_strdup(const char *);
-char	*__wrap_strndup(const char *, size_t);
-
-static unsigned int	 fail_at, calls;	/* 0: none fails */
-
-static int
-fails(void)
-{
-	if (fail_at == 0 || ++calls != fail_at)
-		return (0);
-	errno = ENOMEM;
-	return (1);
-}
-
-void *
-__wrap_malloc(size_t n)
-{
-	return (fails() ? NULL : __real_malloc(n));
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return (fails() ? NULL : __real_calloc(n, size));
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	return (fails() ? NULL : __real_realloc(p, n));
-}
-
-void *
-__wrap_reallocarray(void *p, size_t n, size_t size)
-{
-	return (fails() ? NULL : __real_reallocarray(p, n, size));
-}
-
-char *
-__wrap_strdup(const char *s)
-{
-	return (fails() ? NULL : __real_strdup(s));
-}
-
-char *
-__wrap_strndup(const char *s, size_t n)
-{
-	return (fails() ? NULL : __real_strndup(s, n));
-}
 
 struct side {
 	struct link		*link;
@@ -128,6 +67,7 @@ struct side {
 static struct event_base	*base;
 static struct mux_budget	 budget;
 static struct side		 a, b;
+static unsigned int		 seen;
 
 static uint8_t
 pattern(size_t i)
@@ -328,9 +268,9 @@ ask(void)
 	}
 }
 
-/* Whether all came. */
+/* Whether all came, with that allocation failing. */
 static int
-scenario(void)
+scenario(unsigned int at)
 {
 	int	 fd[2], i, turn;
 
@@ -338,7 +278,7 @@ scenario(void)
 	assert_non_null(base);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
 	    fd), 0);
-	calls = 0;
+	nth_alloc_fail(at);
 	/* Who is not there has its end closed. */
 	i = side_begin(&a, fd[0], WS_CLIENT);
 	if (side_begin(&b, fd[1], WS_SERVER) == 0 && i == 0) {
@@ -347,16 +287,17 @@ scenario(void)
 		    a.datagrams == DATAGRAMS); turn++) {
 			event_base_loop(base, EVLOOP_NONBLOCK);
 			/* Datagrams may be lost, bytes not. */
-			if (a.over && fail_at != 0 && calls >= fail_at &&
+			if (a.over && nth_alloc_seen() >= at &&
 			    turn > TURNS / 2)
 				break;
 		}
 		if (turn == TURNS)
 			fail_msg("call %u: %zu of %zu bytes came, and no end",
-			    fail_at, a.came, a.sent);
+			    at, a.came, a.sent);
 	}
 	i = a.came == BYTES && a.datagrams == DATAGRAMS;
-	fail_at = 0;
+	seen = nth_alloc_seen();
+	nth_alloc_fail(0);
 	link_free(a.link);
 	link_free(b.link);
 	event_base_free(base);
@@ -372,9 +313,8 @@ each_allocation_fails(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	budget.limit = 256 << 20;
 	for (at = 1; ; at++) {
-		fail_at = at;
-		whole += scenario();
-		if (calls < at)
+		whole += scenario(at);
+		if (seen < at)
 			break;
 	}
 	/* The last one had all it asked for. */

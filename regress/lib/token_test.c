@@ -282,6 +282,16 @@ line_feed_in_a_part_is_refused(void **state __unused)
 	rfc_token_make(&t);
 	assert_int_equal(token_sign(&t, &c, sig), -1);
 	assert_int_equal(token_verify(rfc_public, &c, signature), 0);
+	/* In each of them. */
+	c = challenge;
+	c.nonce = "bm9uY2U\n";
+	assert_int_equal(token_sign(&t, &c, sig), -1);
+	c = challenge;
+	c.path = "\n/api/nodes/ws";
+	assert_int_equal(token_sign(&t, &c, sig), -1);
+	c = challenge;
+	c.node = "po\nrch";
+	assert_int_equal(token_sign(&t, &c, sig), -1);
 }
 
 static void
