@@ -100,12 +100,6 @@ socks_init(struct socks *s, const struct egress *e, const char *host,
 	return (0);
 }
 
-void
-socks_clear(struct socks *s)
-{
-	explicit_bzero(s, sizeof(*s));
-}
-
 const uint8_t *
 socks_output(const struct socks *s, size_t *len)
 {

@@ -69,7 +69,5 @@ void		 socks_sent(struct socks *, size_t);
 size_t		 socks_want(const struct socks *);
 /* At most that many have come. */
 enum socks_end	 socks_input(struct socks *, const uint8_t *, size_t);
-/* Wipe it. */
-void		 socks_clear(struct socks *);
 
 #endif /* EGRESS_SOCKS_H */

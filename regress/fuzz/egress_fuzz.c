@@ -118,7 +118,6 @@ fuzz_socks(const uint8_t *data, size_t size)
 	}
 	must(end == SOCKS_MORE || socks_want(&s) == 0);
 	must(end != SOCKS_FAILED || s.why[0] != '\0');
-	socks_clear(&s);
 }
 
 int

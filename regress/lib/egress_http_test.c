@@ -153,6 +153,11 @@ refused(void **state)
 		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\r\n"
 		    "Proxy-Authenticate: Basic\r\n\r\n", 1, DIAL_DENIED,
 		    "does not accept this user and password" },
+		{ "HTTP/1.1 407 x\r\nServer: s\r\nProxy-Authenticate: 1\r\n"
+		    "Proxy-Authenticate: \r\nProxy-Authenticate: "
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n", 1,
+		    DIAL_DENIED,
+		    "authentication by aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
 		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: \"\x1b[2J\"\r\n"
 		    "\r\n", 0, DIAL_UNREACHABLE, "not an HTTP proxy" },
 		{ "HTTP/1.1 403 Filtered\r\n\r\n", 0, DIAL_DENIED,

@@ -171,7 +171,20 @@ messages_are_checked(void **state)
 	assert_int_equal(egress_check(&e), -1);
 	e.password[0] = '\0';
 	assert_int_equal(egress_check(&e), 0);
+	e.has_auth = 2;
+	assert_int_equal(egress_check(&e), -1);
+	e.has_auth = 1;
+	memset(e.user, 'x', sizeof(e.user));
+	assert_int_equal(egress_check(&e), -1);
+	e.user[0] = '\0';
+	assert_int_equal(egress_check(&e), 0);
 	e.kind = EGRESS_HELPER + 1;
+	assert_int_equal(egress_check(&e), -1);
+	e.kind = EGRESS_HELPER;
+	assert_int_equal(egress_check(&e), 0);
+	e.host[0] = '\0';
+	assert_int_equal(egress_check(&e), -1);
+	memset(e.host, 'x', sizeof(e.host));
 	assert_int_equal(egress_check(&e), -1);
 }
 
@@ -213,6 +226,10 @@ no_proxy(void **state)
 		{ "0.0.0.0/0", "192.0.2.1", 1 },
 		{ "0.0.0.0/0", "2001:db8::1", 0 },
 		{ "192.0.2.0/33", "192.0.2.10", 0 },
+		{ "1111111111111111111111111111111111111111111111111111111111"
+		    "1111111111111111111111111111111111111,192.0.2.10",
+		    "192.0.2.10", 1 },
+		{ "example.org", "", 0 },
 		/* An address is no name, and a name no address. */
 		{ "2.1", "192.0.2.1", 0 },
 		{ "192.0.2.0/24", "192.0.2.example.org", 0 },

@@ -259,6 +259,8 @@ text_utf8(void **state)
 		{ "\xf4\x90\x80\x80", "????" },
 		{ "\xf5z", "?z" },
 		{ "\xe2\x82", "??" },			/* cut */
+		{ "\xe2(\x82", "?(?" },			/* broken */
+		{ "\xc3z", "?z" },
 	};
 	char		 text[MUX_TEXT_MAX + 1];
 	uint8_t		 b[MUX_CONTROL_MAX];
@@ -340,9 +342,45 @@ hello_round_trip(void **state)
 	assert_int_equal(mux_goaway_get(b, n, &(struct mux_goaway){ 0 }), -1);
 	assert_int_equal(mux_hello_get(b, n - 1, &back), -1);
 	assert_int_equal(mux_hello_get(b, 0, &back), -1);
+	/* What is 0 is not said. */
+	h.credit = 0;
+	n = mux_hello_put(b, sizeof(b), &h);
+	assert_int_equal(mux_hello_get(b, n, &back), 0);
+	assert_memory_equal(&h, &back, sizeof(h));
 	/* version of 2 bytes */
 	assert_int_equal(mux_hello_get((const uint8_t *)"\1\1\0\2\0\1", 6,
 	    &back), -1);
+}
+
+/* Fields that say less or more than they can. */
+static void
+control_fields_of_a_wrong_size(void **state)
+{
+	struct mux_hello	 h;
+	struct mux_goaway	 g;
+	uint8_t			 b[4 + MUX_TEXT_MAX + 1];
+
+	/* A delay of three bytes. */
+	assert_int_equal(mux_goaway_get((const uint8_t *)"\2\1\0\3\0\0\1", 7,
+	    &g), -1);
+	/* A text of one byte more than there may be. */
+	memset(b, 'x', sizeof(b));
+	memcpy(b, (uint8_t []){ 2, 2, (MUX_TEXT_MAX + 1) >> 8,
+	    (MUX_TEXT_MAX + 1) & 0xff }, 4);
+	assert_int_equal(mux_goaway_get(b, sizeof(b), &g), -1);
+	b[2] = MUX_TEXT_MAX >> 8;
+	b[3] = MUX_TEXT_MAX & 0xff;
+	assert_int_equal(mux_goaway_get(b, sizeof(b) - 1, &g), 0);
+	assert_int_equal(strlen(g.text), MUX_TEXT_MAX);
+	/* Nothing, the other kind, and a field of a later version. */
+	assert_int_equal(mux_goaway_get(b, 0, &g), -1);
+	assert_int_equal(mux_hello_get(b, sizeof(b) - 1, &h), -1);
+	assert_int_equal(mux_hello_get((const uint8_t *)"\1\77\0\1x", 5, &h),
+	    0);
+	assert_int_equal(mux_goaway_get((const uint8_t *)"\2\77\0\1x", 5, &g),
+	    0);
+	assert_true(mux_kind_dgram(MUX_KIND_UDP));
+	assert_false(mux_kind_dgram(MUX_KIND_TCP));
 }
 
 static void
@@ -424,6 +462,7 @@ main(void)
 		cmocka_unit_test(reset_limits),
 		cmocka_unit_test(credit_round_trip),
 		cmocka_unit_test(hello_round_trip),
+		cmocka_unit_test(control_fields_of_a_wrong_size),
 		cmocka_unit_test(goaway_round_trip),
 		cmocka_unit_test(control_unknown),
 		cmocka_unit_test(code_names),

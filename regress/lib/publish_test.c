@@ -18,6 +18,9 @@
 
 #include "compat.h"
 
+#include <netinet/in.h>
+#include <arpa/inet.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,6 +66,10 @@ specs(void **state)
 		"9-8", "-9", "9-", "1-2-3", "1-1025", "+22", " 22", "22 ",
 		"22x", "022222", "0x16", "1-65535",
 		"[::ffff:192.0.2.1]:1",
+		"12345678-9",
+		("[2001:db8:1111:2222:3333:4444:5555:6666%eth0123456789]:1"
+		"0000-11000/udpudpudpudpudpudpudpudpudpudpudpudpudpudpudpud"
+		"udpudpudpudpudpudpudpudpudpudpudpudpudpudpudpudpudpudpudpu"),
 		("[2001:db8:1111:2222:3333:4444:5555:6666]:10000-11000/"
 		"tcptcptcptcptcptcptcptcptcptcptcptcptcptcp"),
 	};
@@ -253,6 +260,52 @@ may(const struct publish_rules *rules, const char *who, const char *what)
 	return (publish_allowed(rules, who, &s));
 }
 
+/* By the address alone, and at its end, in its middle and in its family. */
+static void
+addresses_are_told_apart(void **state)
+{
+	static const struct {
+		const char	*a, *b;
+		int		 overlap;
+	} pairs[] = {
+		{ "192.0.2.1:22", "192.0.2.1:22", 1 },
+		{ "192.0.2.1:22", "192.0.2.2:22", 0 },
+		{ "192.0.2.1:22", "[2001:db8::1]:22", 0 },
+		{ "[2001:db8::1]:22", "[2001:db8::1]:22", 1 },
+		{ "[2001:db8::1]:22", "[2001:db8::2]:22", 0 },
+		{ "[2001:db8::1]:22", "[2001:db8:0:0:1::1]:22", 0 },
+		{ "[2001:db8::1]:22", "[2001:db8:1::1]:22", 0 },
+		{ "[2001:db8::1]:22", "[2001:db9::1]:22", 0 },
+		{ "[2001:db8::1]:22", "[::1]:22", 0 },
+		{ "[::]:22", "[2001:db8::1]:22", 1 },
+	};
+	struct publish_spec	 a, b;
+	size_t			 i;
+
+	for (i = 0; i < nitems(pairs); i++) {
+		a = spec(pairs[i].a);
+		b = spec(pairs[i].b);
+		if (publish_spec_overlap(&a, &b) != pairs[i].overlap ||
+		    publish_spec_overlap(&b, &a) != pairs[i].overlap)
+			fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+	}
+}
+
+static void
+address_with_a_port(void **state)
+{
+	struct publish_spec	 s = spec("192.0.2.1:10-20");
+	struct sockaddr_storage	 ss;
+
+	publish_spec_addr(&s, 15, &ss);
+	assert_int_equal(ss.ss_family, AF_INET);
+	assert_int_equal(((struct sockaddr_in *)&ss)->sin_port, htons(15));
+	s = spec("[2001:db8::1]:10-20");
+	publish_spec_addr(&s, 16, &ss);
+	assert_int_equal(ss.ss_family, AF_INET6);
+	assert_int_equal(((struct sockaddr_in6 *)&ss)->sin6_port, htons(16));
+}
+
 static void
 rules_allow(void **state)
 {
@@ -301,6 +354,8 @@ main(void)
 		cmocka_unit_test(long_hosts),
 		cmocka_unit_test(networks),
 		cmocka_unit_test(overlaps),
+		cmocka_unit_test(addresses_are_told_apart),
+		cmocka_unit_test(address_with_a_port),
 		cmocka_unit_test(rules_allow),
 	};
 

@@ -150,6 +150,12 @@ long_ones_are_refused(void **state)
 	char		 name[300], out[TARGETS_LEN];
 	size_t		 n;
 
+	/* One that can be nothing at all. */
+	memset(buf, 'a', 1000);
+	buf[1000] = '\0';
+	assert_int_equal(targets_parse(buf, &t, &why), -1);
+	assert_string_equal(why, "an entry is too long");
+	why = NULL;
 	/* A name as long as they get, and one more. */
 	memset(name, 'a', sizeof(name));
 	name[255] = '\0';

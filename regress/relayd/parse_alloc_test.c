@@ -55,8 +55,10 @@ parse(const char *file)
 static void
 each_allocation_fails(void **state)
 {
-	assert_in_range(parse_nth("regress/relayd/conf/all.in", parse), 20, 5000);
-	assert_in_range(parse_nth("etc/examples/relayd.conf", parse), 5, 5000);
+	assert_in_range(parse_nth("regress/relayd/conf/all.in", parse), 20,
+	    5000);
+	assert_in_range(parse_nth("etc/examples/relayd.conf", parse), 5,
+	    5000);
 }
 
 int
