@@ -73,13 +73,13 @@ ok("404" in b.text("body") or "no " in b.text("body").lower(),
    "a page for a name that nobody has", b.text("body"))
 b.shot("no-site")
 node.stop()
-b.go(relay.site(tls=False) + "/")
+b.go(relay.site(tls=False) + "/?gone")
 ok("502" in b.text("body") or "refused" in b.text("body").lower(),
    "a page for a backend that is gone", b.text("body"))
 b.shot("refused")
 agent.stop()
 wait_for(lambda: node_online(relay, "pi", False), 60)
-b.go(relay.site(tls=False) + "/")
+b.go(relay.site(tls=False) + "/?offline")
 ok("offline" in b.text("body").lower(), "a page for a node that is offline",
    b.text("body"))
 b.shot("offline")

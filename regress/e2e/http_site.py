@@ -81,8 +81,8 @@ error_log stderr;
 events { worker_connections 2000; }
 http {
 log_format by_visitor '$http_x_forwarded_for $status $request_method '
-    '$request_uri $nginx_length';
-map $content_length $nginx_length { '' -; default $content_length; }
+    '$request_uri $told_length';
+map $http_content_length $told_length { '' -; default $http_content_length; }
 access_log off;
 %s
 keepalive_requests 1000000;
