@@ -112,7 +112,8 @@ def parsed(texts):
     return out
 
 
-ours = parsed([t.replace(b"<host>", HOSTS["node"]) for t in inputs])
+ours = {s: parsed([t.replace(b"<host>", HOSTS[s]) for t in inputs])
+        for s in HOSTS}
 
 # ---- what the servers see ----
 relay = Sites()
@@ -140,7 +141,7 @@ def visitor(i):
 async def send(i, site, gate):
     """What the visitor gets for it: statuses, and whether they are ours."""
     text = inputs[i].replace(b"<host>", HOSTS[site])
-    methods = [bytes.fromhex(m) for m, _, _ in ours[i][0]]
+    methods = [bytes.fromhex(m) for m, _, _ in ours[site][i][0]]
     async with gate:
         w = await Wire.dial(("127.0.0.1", relay.plain), visitor(i))
         p = Parser(False, methods)
@@ -151,7 +152,7 @@ async def send(i, site, gate):
             end = asyncio.get_running_loop().time() + 60
             while asyncio.get_running_loop().time() < end:
                 if not half and (len(p.complete()) >= len(methods) and
-                                 ours[i][1] == "more"):
+                                 ours[site][i][1] == "more"):
                     await w.half_close()
                     half = True
                 try:
@@ -203,7 +204,7 @@ def node_seen(i):
 def origin(target, site):
     """A target as it is sent to the server."""
     t = bytes.fromhex(target)
-    host = HOSTS["node"]
+    host = HOSTS[site]
     if t.lower().startswith(b"http://" + host):
         t = t[7 + len(host):]
         t = t if t.startswith(b"/") else b"/" + t
@@ -212,9 +213,8 @@ def origin(target, site):
 
 passed, wrong = 0, {s: [] for s in HOSTS}
 for i in range(count):
-    requests, end = ours[i]
     for s in HOSTS:
-        r = got[s][i]
+        r, requests = got[s][i], ours[s][i][0]
         if isinstance(r, str):
             wrong[s].append((i, r))
             continue
@@ -222,7 +222,7 @@ for i in range(count):
         want = [requests[k] for k, (st, mine) in enumerate(r)
                 if k < len(requests) and not mine and st < 300]
         if any(not mine and st < 300 for st, mine in r[len(requests):]):
-            wrong[s].append((i, "answers to what we never read", r, ours[i]))
+            wrong[s].append((i, "answers to what we never read", r, requests))
         passed += len(want)
         want = [(bytes.fromhex(m).decode("latin-1"), origin(t, s), n)
                 for m, t, n in want]
@@ -235,7 +235,9 @@ for i in range(count):
             # nginx says what it was told, and nothing of chunked ones.
             seen = [(m, u, w[2] if n == "-" else int(n)) for (m, u, n), w in
                     zip(seen, want)] + seen[len(want):]
-        if seen != want:
+        # Of one that never became whole only the head can be compared.
+        if [x[:2] for x in seen] != [x[:2] for x in want] or any(
+                b[2] not in (-1, a[2]) for a, b in zip(seen, want)):
             wrong[s].append((i, seen, want, r))
 print("# %d inputs; %d requests passed" % (count, passed), flush=True)
 ok(passed > count // 2, "enough passes", passed)

@@ -24,8 +24,8 @@
  * http_parse: the requests of connections, as our parser reads them.  Each
  * input is a 4-byte length, network byte order, and what a visitor sent.  For
  * each, prints a line: method, target (both in hexadecimal), length of the
- * body and minor version of each whole request, then "more", "upgrade" or the
- * status of what is wrong.
+ * body (-1: not all of it is there) and minor version of each request, then
+ * "more", "upgrade" or the status of what is wrong.
  */
 
 #include "compat.h"
@@ -104,8 +104,6 @@ read_request(const char *s, size_t len, const char **why)
 	else
 		body = read_body(&framing, s + n, len - (size_t)n, &total,
 		    &status);
-	if (body == -2)
-		return (0);
 	if (body == -1) {
 		snprintf(number, sizeof(number), "%d", status);
 		*why = number;
@@ -113,7 +111,9 @@ read_request(const char *s, size_t len, const char **why)
 	}
 	print_hex(&h.method);
 	print_hex(&h.target);
-	printf("%llu %d ", (unsigned long long)total, h.minor);
+	printf("%lld %d ", body == -2 ? -1 : (long long)total, h.minor);
+	if (body == -2)
+		return (0);
 	if (http_upgrade(&h, &protocol)) {
 		*why = "upgrade";
 		return (0);
