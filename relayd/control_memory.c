@@ -98,6 +98,8 @@ memory_own(struct control *c)
 	    n->tickets * ticket_size());
 	bytes = sites_memory(&nsites);
 	memory_things_own(c, "sites", nsites, bytes);
+	bytes = pair_memory(&count);
+	memory_things_own(c, "pairing", count, bytes);
 	memory_things_own(c, "routes asked", n->asks, n->asks * ask_size());
 	bytes = audit_waiting(&count);
 	memory_things_own(c, "audit lines", count, bytes);

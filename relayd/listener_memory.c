@@ -52,7 +52,8 @@ static void
 tell_shared(struct proc_peer *to, uint32_t id)
 {
 	int	 i, me = proc_instance();
-	size_t	 queued = 0, n = 0, bytes;
+	size_t	 queued = 0, n = 0, bytes, kept;
+	uint32_t nkept;
 	uint64_t count;
 
 	memory_things(to, id, PROC_LISTENER, me, "shared buffers", 1,
@@ -68,6 +69,8 @@ tell_shared(struct proc_peer *to, uint32_t id)
 		n++;
 	}
 	memory_things(to, id, PROC_LISTENER, me, "pipes", n, queued);
+	kept = keep_memory(&nkept);
+	memory_things(to, id, PROC_LISTENER, me, "kept for rpc", nkept, kept);
 	queued = gate_memory(&n);
 	memory_things(to, id, PROC_LISTENER, me, "visitors", n, queued);
 }

@@ -40,6 +40,7 @@
  *	router_conns.c		streams that a user may see
  *	router_tally.c		what users and nodes carry, and may carry
  *	router_pair.c		pairing codes
+ *	router_pair_rate.c	who tries to pair how often
  *	router_rpc.c		nodes of the other make, and what is said of
  *				all nodes at /health
  *	router_audit.c		what auth is to write down
@@ -400,8 +401,6 @@ void		 pair_rpc_gone(int, uint32_t);
 /* Has a node of the other make offered this code, or any? */
 int		 pair_rpc_knows(const char *, const uint8_t *);
 int		 pair_rpc_any(const char *);
-/* One more attempt from there: 0, or in how many seconds it may be. */
-uint32_t	 pair_rate(const struct addr_key *);
 void		 pair_listener_up(int);
 void		 pair_auth_down(void);
 /* What all of it takes, bytes; and how many things that are. */
@@ -410,6 +409,16 @@ int		 pair_recv_offer(struct proc_peer *, struct imsg *);
 int		 pair_recv_used(struct proc_peer *, struct imsg *);
 int		 pair_recv_ask(struct proc_peer *, struct imsg *);
 int		 pair_recv_bought(struct proc_peer *, struct imsg *);
+
+/* Look at what ends with time, soon. */
+void		 pair_arm(void);
+
+/* router_pair_rate.c */
+/* One more attempt from there: 0, or in how many seconds it may be. */
+uint32_t	 pair_rate(const struct addr_key *);
+/* Forget old ones; 1: there are others. */
+int		 pair_rate_tick(uint64_t);
+size_t		 pair_rate_memory(uint32_t *);
 
 /* router_rpc.c */
 extern struct relayd_rpc	 router_rpc;

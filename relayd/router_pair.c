@@ -42,9 +42,6 @@
 #define USED_S		(24 * 3600)	/* that a code is remembered */
 #define JOBS_MAX	1024		/* that wait for auth */
 #define JOB_MS		5000		/* so long */
-#define RATES_MAX	16384		/* addresses */
-#define RATE_TIMES_MAX	(1024 * 1024)	/* attempts, of all of them */
-#define RATE_MS		60000		/* the window */
 #define TICK_S		1
 
 /* A code that can be used.  The tree owns it. */
@@ -79,34 +76,20 @@ struct job {
 	uint64_t	 until;
 };
 
-/* Attempts from one address in the last minute. */
-struct rate {
-	RB_ENTRY(rate)	 by_key;
-	TAILQ_ENTRY(rate) entry;	/* longest quiet first */
-	struct addr_key	 key;
-	uint64_t	*at;		/* a ring */
-	uint32_t	 size, first, n;
-};
-
 RB_HEAD(offer_tree, offer);
 RB_HEAD(used_tree, used);
-RB_HEAD(rate_tree, rate);
 
 static int	offer_cmp(struct offer *, struct offer *);
 static int	used_cmp(struct used *, struct used *);
-static int	rate_cmp(struct rate *, struct rate *);
 static struct offer *offer_find(const uint8_t *);
 static void	offer_free(struct offer *);
 static void	pair_tick(evutil_socket_t, short, void *);
-static void	pair_arm(void);
 static void	pair_answer(int, uint32_t, const struct pair_answer *);
 static void	used_add(const struct pair_used *);
 static int	used_find(const char *, const uint8_t *);
-static void	rate_free(struct rate *);
 
 RB_PROTOTYPE_STATIC(offer_tree, offer, by_hash, offer_cmp)
 RB_PROTOTYPE_STATIC(used_tree, used, by_node, used_cmp)
-RB_PROTOTYPE_STATIC(rate_tree, rate, by_key, rate_cmp)
 
 static struct offer_tree	 offers = RB_INITIALIZER(&offers);
 static uint32_t			 noffers;
@@ -115,10 +98,6 @@ static TAILQ_HEAD(, used)	 used_list = TAILQ_HEAD_INITIALIZER(used_list);
 static uint32_t			 nused;
 static TAILQ_HEAD(, job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
 static uint32_t			 njobs, last_job;
-static struct rate_tree		 rates = RB_INITIALIZER(&rates);
-static TAILQ_HEAD(rate_list, rate) rate_list =
-				    TAILQ_HEAD_INITIALIZER(rate_list);
-static uint32_t			 nrates, ntimes;
 static struct event		*timer;
 
 static int
@@ -137,15 +116,8 @@ used_cmp(struct used *a, struct used *b)
 	return (memcmp(a->u.hash, b->u.hash, sizeof(a->u.hash)));
 }
 
-static int
-rate_cmp(struct rate *a, struct rate *b)
-{
-	return (memcmp(&a->key, &b->key, sizeof(a->key)));
-}
-
 RB_GENERATE_STATIC(offer_tree, offer, by_hash, offer_cmp)
 RB_GENERATE_STATIC(used_tree, used, by_node, used_cmp)
-RB_GENERATE_STATIC(rate_tree, rate, by_key, rate_cmp)
 
 /* Nodes of the two kinds can have the same name. */
 void
@@ -492,85 +464,6 @@ pair_listener_up(int listener)
 		    -1, &u->u, sizeof(u->u));
 }
 
-/* ---- so many attempts in a minute ---- */
-
-static void
-rate_free(struct rate *r)
-{
-	RB_REMOVE(rate_tree, &rates, r);
-	TAILQ_REMOVE(&rate_list, r, entry);
-	nrates--;
-	ntimes -= r->size;
-	free(r->at);
-	free(r);
-}
-
-static void
-rate_expire(struct rate *r, uint64_t now)
-{
-	while (r->n > 0 && now - r->at[r->first] >= RATE_MS) {
-		r->first = (r->first + 1) % r->size;
-		r->n--;
-	}
-}
-
-static int
-rate_grow(struct rate *r)
-{
-	uint32_t	 size = r->size == 0 ? 8 : r->size * 2, i;
-	uint64_t	*at;
-
-	if (size > router_rpc.pair_rate)
-		size = router_rpc.pair_rate;
-	if ((at = calloc(size, sizeof(*at))) == NULL)
-		return (-1);
-	for (i = 0; i < r->n; i++)
-		at[i] = r->at[(r->first + i) % r->size];
-	free(r->at);
-	ntimes += size - r->size;
-	r->at = at;
-	r->size = size;
-	r->first = 0;
-	return (0);
-}
-
-/*
- * One more attempt from there.  0: it may be; or in how many seconds.  When
- * there are too many to remember, who was quiet for longest is forgotten.
- */
-uint32_t
-pair_rate(const struct addr_key *from)
-{
-	struct rate	 key, *r;
-	uint64_t	 now = router_ms();
-
-	if (router_rpc.pair_rate == 0)
-		return (0);
-	key.key = *from;
-	if ((r = RB_FIND(rate_tree, &rates, &key)) == NULL) {
-		if ((r = calloc(1, sizeof(*r))) == NULL)
-			return (1);
-		r->key = *from;
-		RB_INSERT(rate_tree, &rates, r);
-		nrates++;
-	} else
-		TAILQ_REMOVE(&rate_list, r, entry);
-	TAILQ_INSERT_TAIL(&rate_list, r, entry);
-	while (nrates > RATES_MAX || ntimes > RATE_TIMES_MAX) {
-		if (TAILQ_FIRST(&rate_list) == r)
-			break;
-		rate_free(TAILQ_FIRST(&rate_list));
-	}
-	pair_arm();
-	rate_expire(r, now);
-	if (r->n >= router_rpc.pair_rate)
-		return ((RATE_MS - (now - r->at[r->first])) / 1000 + 1);
-	if (r->n == r->size && rate_grow(r) == -1)
-		return (1);
-	r->at[(r->first + r->n++) % r->size] = now;
-	return (0);
-}
-
 /* ---- buying ---- */
 
 static void
@@ -729,7 +622,7 @@ pair_auth_down(void)
 		job_end(j, &a);
 }
 
-static void
+void
 pair_arm(void)
 {
 	struct timeval	 tv = { TICK_S, 0 };
@@ -747,10 +640,10 @@ pair_tick(evutil_socket_t fd, short what, void *arg)
 	struct pair_answer	 a;
 	struct offer		*o, *otmp;
 	struct job		*j, *jtmp;
-	struct rate		*r;
 	struct used		*u;
 	uint64_t		 now = router_ms();
 	int64_t			 wall = time(NULL);
+	int			 rates;
 
 	memset(&a, 0, sizeof(a));
 	a.code = PAIR_LATER;
@@ -762,23 +655,20 @@ pair_tick(evutil_socket_t fd, short what, void *arg)
 		if (o->until <= now && !o->busy)
 			offer_free(o);
 	}
-	while ((r = TAILQ_FIRST(&rate_list)) != NULL) {
-		rate_expire(r, now);
-		if (r->n > 0)
-			break;
-		rate_free(r);
-	}
+	rates = pair_rate_tick(now);
 	while ((u = TAILQ_FIRST(&used_list)) != NULL && u->u.at + USED_S <=
 	    wall)
 		used_free(u);
-	if (noffers > 0 || njobs > 0 || nrates > 0)
+	if (noffers > 0 || njobs > 0 || rates)
 		pair_arm();
 }
 
 size_t
 pair_memory(uint32_t *n)
 {
-	*n = noffers + nused + nrates;
-	return (noffers * sizeof(struct offer) + nused * sizeof(struct used) +
-	    nrates * sizeof(struct rate) + ntimes * sizeof(uint64_t));
+	size_t	 bytes = pair_rate_memory(n);
+
+	*n += noffers + nused;
+	return (bytes + noffers * sizeof(struct offer) +
+	    nused * sizeof(struct used));
 }
