@@ -191,6 +191,8 @@ struct conn {
 	struct pass		*pass;		/* door_pass.h, or NULL */
 	struct rpc_pairing	*pairing;	/* likewise */
 	struct rpc		*rpc;		/* likewise */
+	int			 challenged;	/* its next request is to be
+						   signed; it comes at once */
 	int			 is_waiting;
 	int			 moves;		/* so many of these so far */
 	/* of a log-in */

@@ -104,7 +104,7 @@ drain_conn(struct conn *c)
 {
 	if (c->link != NULL)
 		drain_link(c);
-	else if (c->state == CONN_REQUEST && c->idle) {
+	else if (c->state == CONN_REQUEST && c->idle && !c->challenged) {
 		c->state = CONN_CLOSING;
 		evtls_close(c->tls);
 	}

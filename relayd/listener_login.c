@@ -174,6 +174,7 @@ login_nonce(struct conn *c, const struct http_head *head)
 	snprintf(extra, sizeof(extra),
 	    "WWW-Authenticate: Culvert nonce=\"%s\"\r\n", nonce);
 	conn_error(c, head, 401, "log in with a token", extra);
+	c->challenged = 1;
 }
 
 int

@@ -261,6 +261,7 @@ conn_request(struct conn *c, const struct http_head *head, size_t len)
 	c->minor = head->minor;
 	c->wants_more = c->keepalive;
 	c->door = 0;
+	c->challenged = 0;
 	access_begin(c, head);
 	if (http_request_framing(head, &body, &status) == -1) {
 		c->keepalive = 0;
