@@ -55,6 +55,9 @@ class Device(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
+    def handle_error(self, *a):
+        pass
+
 
 device = Server(("127.0.0.1", 0), Device)
 threading.Thread(target=device.serve_forever, daemon=True).start()
