@@ -222,7 +222,7 @@ put_word(struct line *l, const char *word)
 
 	if (word[0] == '\0')
 		put(l, "-", 1);
-	for (i = 0; word[i] != '\0' && i < WORD_MAX; i++) {
+	for (i = 0; i < WORD_MAX && word[i] != '\0'; i++) {
 		str.s = word + i;
 		if (word[i] == ' ')
 			put(l, "\\x20", 4);

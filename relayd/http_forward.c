@@ -123,7 +123,7 @@ http_forward(const struct http_head *head, const struct http_from *f,
 	if (strcmp(proto, "http") != 0 && strcmp(proto, "https") != 0)
 		strlcpy(proto, ours, sizeof(proto));
 	forward_value(head, "x-forwarded-host", x, name, host, sizeof(host));
-	snprintf(element, sizeof(element), "%u", f->port != 0 ? f->port :
+	snprintf(element, sizeof(element), "%d", f->port != 0 ? f->port :
 	    strcmp(proto, "https") == 0 ? 443 : 80);
 	forward_value(head, "x-forwarded-port", x, element, port,
 	    sizeof(port));

@@ -375,6 +375,7 @@ rnode_may(const struct rpc_node_ask *ask, uint32_t *retry, int *waits)
 	*retry = 0;
 	if (router_rpc.nodes == RPC_NODES_OFF || ask->node[0] == '\0')
 		return (403);
+	memset(&key, 0, sizeof(key));
 	strlcpy(key.k.node, ask->node, sizeof(key.k.node));
 	k = RB_FIND(rkey_tree, &keys, &key);
 	if (k != NULL ? !ask->has_key || !hash_same(k->k.hash, ask->key) :
