@@ -53,7 +53,8 @@ static struct conf_begin next;		/* being taken in */
 static int		 next_open;
 static struct event	*tick;
 static int		 may_serve;	/* no other router does */
-static uint64_t		 start_ms;
+static uint64_t		 start_ms;	/* of relayd */
+static int		 start_known;
 
 const struct proc_rule router_rules[] = {
 	{ IMSG_CONF_BEGIN, PROC_PARENT, sizeof(struct conf_begin),
@@ -396,6 +397,10 @@ router_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	next_open = 0;
 	router_limits = next.limits;
 	router_prefork = next.prefork < 1 ? 1 : next.prefork;
+	/* Only once: what was read of the wall clock then may be put right. */
+	if (!start_known)
+		start_ms = router_ms_since(next.started);
+	start_known = 1;
 	figures_conf_end();
 	rpc_conf_end(&next.rpc);
 	log_setverbose(next.verbose);

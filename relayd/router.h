@@ -146,7 +146,7 @@ extern struct conf_old		 router_old;	/* which listeners there
 uint64_t	 router_ms(void);		/* monotonic */
 /* When, on that clock, something since this wall-clock second began. */
 uint64_t	 router_ms_since(int64_t);
-uint64_t	 router_uptime(void);		/* s */
+uint64_t	 router_uptime(void);		/* of relayd, s */
 struct proc_peer *router_auth(void);		/* NULL while it is down */
 struct proc_peer *router_listener(int);
 /* There is something to do later: see router_tick. */

@@ -985,6 +985,30 @@ revocation_answers_within_a_second(void **state)
 	assert_string_not_equal(end.text, "");
 }
 
+/* Of relayd, however often its router was started since. */
+static void
+uptime(void **state)
+{
+	struct conf_begin	 begin;
+	struct conf_end		 end = { .generation = 1 };
+
+	assert_true(router_uptime() < 60);
+	memset(&begin, 0, sizeof(begin));
+	begin.started = time(NULL) - 600;
+	assert_int_equal(fake_say(PROC_PARENT, 0, IMSG_CONF_BEGIN, 0, &begin,
+	    sizeof(begin)), 0);
+	assert_int_equal(fake_say(PROC_PARENT, 0, IMSG_CONF_END, 0, &end,
+	    sizeof(end)), 0);
+	assert_in_range(router_uptime(), 599, 660);
+	/* A reload, after the date was set. */
+	begin.started -= 100000;
+	assert_int_equal(fake_say(PROC_PARENT, 0, IMSG_CONF_BEGIN, 0, &begin,
+	    sizeof(begin)), 0);
+	assert_int_equal(fake_say(PROC_PARENT, 0, IMSG_CONF_END, 0, &end,
+	    sizeof(end)), 0);
+	assert_in_range(router_uptime(), 599, 660);
+}
+
 int
 main(void)
 {
@@ -1029,6 +1053,7 @@ main(void)
 		T(revocation_while_a_listener_dies),
 		T(two_revocations_of_one_link),
 		T(revocation_answers_within_a_second),
+		T(uptime),
 	};
 	struct conf_serve	 serve = { 0 };
 
