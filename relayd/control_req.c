@@ -696,23 +696,25 @@ control_stream_down(uint64_t id)
 
 /* ---- the audit log ---- */
 
-/* "pi: 1048576 bytes/s, default of the month" */
+/* "pi, 1048576 bytes/s, default quota" */
 static void
 control_limit(const struct ctl_limit *l, char *what, size_t size)
 {
-	char	 rate[64] = "", quota[64] = "";
+	char	 number[48];
 
-	if (l->rate_set == CTL_LIMIT_SET)
-		snprintf(rate, sizeof(rate), ", %llu bytes/s",
+	strlcpy(what, l->name, size);
+	if (l->rate_set == CTL_LIMIT_SET) {
+		snprintf(number, sizeof(number), ", %llu bytes/s",
 		    (unsigned long long)l->rate);
-	else if (l->rate_set == CTL_LIMIT_DEFAULT)
-		strlcpy(rate, ", default bandwidth", sizeof(rate));
-	if (l->quota_set == CTL_LIMIT_SET)
-		snprintf(quota, sizeof(quota), ", %llu bytes a month",
+		strlcat(what, number, size);
+	} else if (l->rate_set == CTL_LIMIT_DEFAULT)
+		strlcat(what, ", default bandwidth", size);
+	if (l->quota_set == CTL_LIMIT_SET) {
+		snprintf(number, sizeof(number), ", %llu bytes a month",
 		    (unsigned long long)l->quota);
-	else if (l->quota_set == CTL_LIMIT_DEFAULT)
-		strlcpy(quota, ", default quota", sizeof(quota));
-	snprintf(what, size, "%.100s%s%s", l->name, rate, quota);
+		strlcat(what, number, size);
+	} else if (l->quota_set == CTL_LIMIT_DEFAULT)
+		strlcat(what, ", default quota", size);
 }
 
 /* Whom or what a request is about. */

@@ -45,6 +45,13 @@
 
 #define PUBLISHED_MAX	4096
 
+/* They are compared whole: between members is nothing that nobody sets. */
+_Static_assert(sizeof(struct publish) == CTL_ID_LEN + CTL_EMAIL_LEN +
+    sizeof(struct publish_spec) + 2 * sizeof(uint32_t), "struct publish");
+_Static_assert(sizeof(struct publish_spec) ==
+    sizeof(struct sockaddr_storage) + 2 * sizeof(uint32_t),
+    "struct publish_spec");
+
 struct published {
 	RB_ENTRY(published)	 by_id;
 	struct publish		 p;

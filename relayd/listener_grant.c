@@ -275,6 +275,7 @@ grant_recv_grant(struct proc_peer *peer, struct imsg *imsg)
 	scopes = g->scopes;
 	if (granted_change(g, &msg) == -1)
 		return (-1);
+	/* targets_parse begins with zeros; unlike ones would only cost time. */
 	if (scopes != g->scopes ||
 	    memcmp(&before, &g->targets, sizeof(before)) != 0)
 		(void)granted_enforce(g, 1, "the grant no longer covers this");

@@ -972,6 +972,7 @@ struct publish {
 	char			 email[CTL_EMAIL_LEN];
 	struct publish_spec	 spec;
 	uint32_t		 connections;
+	uint32_t		 pad;	/* the parent compares them whole */
 };
 
 enum publish_code {
