@@ -279,6 +279,7 @@ coverage:
 	sh regress/coverage.sh obj-cov
 
 tidy:
+	sh etc/deps.sh tidy
 	sh regress/tidy.sh
 
 demo:
@@ -342,11 +343,13 @@ install: all
 	$(OBJ)/accessctl completion bash >$(SHARE)/$(word 1,$(COMPLETIONS))
 	$(OBJ)/accessctl completion zsh >$(SHARE)/$(word 2,$(COMPLETIONS))
 	$(OBJ)/accessctl completion fish >$(SHARE)/$(word 3,$(COMPLETIONS))
-	$(foreach s,$(SERVICES),install -d $(DESTDIR)$(PREFIX)/lib/$(dir $(s)) && \
+	$(if $(SERVICES),$(foreach s,$(SERVICES),\
+	    install -d $(DESTDIR)$(PREFIX)/lib/$(dir $(s)) && \
 	    $(fill) etc/$(s).in >$(OBJ)/filled && \
-	    install -m 644 $(OBJ)/filled $(DESTDIR)$(PREFIX)/lib/$(s) &&) :
-	$(foreach r,$(RC_SRCS),install -d $(RC) && $(fill) $(r) >$(OBJ)/filled && \
-	    install -m 755 $(OBJ)/filled $(RC)/$(notdir $(basename $(r))) &&) :
+	    install -m 644 $(OBJ)/filled $(DESTDIR)$(PREFIX)/lib/$(s) &&) :)
+	$(if $(RC_SRCS),$(foreach r,$(RC_SRCS),install -d $(RC) && \
+	    $(fill) $(r) >$(OBJ)/filled && install -m 755 $(OBJ)/filled \
+	    $(RC)/$(notdir $(basename $(r))) &&) :)
 	$(foreach e,$(EXAMPLE_SRCS),install -m 644 $(e) $(EXAMPLES)/ &&) :
 	$(foreach d,filter.d jail.d,install -d $(SHARE)/culvert/fail2ban/$(d) && \
 	    install -m 644 etc/fail2ban/$(d)/*.conf \

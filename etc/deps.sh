@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: sh etc/deps.sh [build|run|test|cross|deb|all] ...
+# usage: sh etc/deps.sh [build|run|test|cross|deb|tidy|all] ...
 #
 # Brings what is needed to build, run or test Culvert: on Debian and its kin
 # by apt-get, elsewhere by naming the packages.  Quick when nothing is missing.
@@ -28,6 +28,9 @@ CROSS="dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 # To build Debian's packages.
 DEB="dpkg-dev debhelper fakeroot"
 
+# For "make tidy" alone, so not in "all".
+TIDY="clang-tidy"
+
 # What the same groups are elsewhere: commands and pkg-config modules to look
 # for, as package names differ.
 BUILD_COMMANDS="make pkg-config"
@@ -35,7 +38,7 @@ RUN_COMMANDS="ssh ssh-keygen openssl curl python3"
 TEST_COMMANDS="clang prove mandoc shellcheck cppcheck rsync git sqlite3
     socat"
 
-build='' run='' test='' cross='' deb=''
+build='' run='' test='' cross='' deb='' tidy=''
 [ $# -gt 0 ] || set -- build
 for group in "$@"; do
 	case $group in
@@ -44,8 +47,9 @@ for group in "$@"; do
 	test)	build=1 run=1 test=1 ;;
 	cross)	build=1 cross=1 ;;
 	deb)	build=1 deb=1 ;;
+	tidy)	build=1 tidy=1 ;;
 	all)	build=1 run=1 test=1 cross=1 deb=1 ;;
-	*)	echo "usage: sh etc/deps.sh [build|run|test|cross|deb|all] ..." >&2
+	*)	echo "usage: sh etc/deps.sh [build|run|test|cross|deb|tidy|all] ..." >&2
 		exit 1 ;;
 	esac
 done
@@ -102,7 +106,7 @@ run_apt() {
 debian_install() {
 	# shellcheck disable=SC2046,SC2086 # lists of words
 	missing=$(debian_missing ${build:+$BUILD} ${run:+$RUN} ${test:+$TEST} \
-	    ${cross:+$CROSS} ${deb:+$DEB})
+	    ${cross:+$CROSS} ${deb:+$DEB} ${tidy:+$TIDY})
 	[ -n "$missing" ] || return 0
 	# shellcheck disable=SC2086
 	echo "missing:" $missing
