@@ -180,8 +180,8 @@ struct relay_options {
 	{ "token-file",		required_argument, NULL, OPT_TOKEN_FILE }, \
 	{ "ca",			required_argument, NULL, OPT_CA },	\
 	{ "pin",		required_argument, NULL, OPT_PIN },	\
-	{ "proxy",		required_argument, NULL, OPT_WAY_PROXY },	\
-	{ "proxy-helper",	required_argument, NULL, OPT_WAY_HELPER },	\
+	{ "proxy",		required_argument, NULL, OPT_WAY_PROXY }, \
+	{ "proxy-helper",	required_argument, NULL, OPT_WAY_HELPER }, \
 	{ "allow-plaintext",	no_argument, NULL, OPT_PLAINTEXT }
 enum relay_option {
 	OPT_RELAY = 512, OPT_TOKEN, OPT_TOKEN_FILE, OPT_CA, OPT_PIN,

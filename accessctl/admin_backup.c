@@ -128,7 +128,7 @@ copy_catch(void)
 			(void)signal(ends[i], SIG_IGN);
 }
 
-/* A file beside it for now, for nobody else to read. */
+/* A file beside it until it is whole, for nobody else to read. */
 static int
 dest_open(const char *file, int force)
 {

@@ -53,7 +53,7 @@ void	forward_serve(struct forward *, struct mux_stream *, int);
 int	listen_add(struct event_base *, const struct forward_spec *,
 	    struct forward *, unsigned int,
 	    void (*)(struct forward *, int));
-/* Accept, from all; or don't for now. */
+/* Accept, from all; or pause. */
 void	listen_resume(void);
 void	listen_pause(void);
 

@@ -144,7 +144,9 @@ forward_unix_bind(const char *path)
 static void
 keeper_run(int fd)
 {
-	static const int	 ignore[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int	 ignore[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT
+	};
 	struct socket_file	*f;
 	ssize_t			 n;
 	size_t			 i;

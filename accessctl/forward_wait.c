@@ -44,7 +44,7 @@
 struct waiting {
 	TAILQ_ENTRY(waiting)	 entry;
 	struct forward		*forward;
-	struct mux_stream	*stream;	/* that was asked for, or NULL */
+	struct mux_stream	*stream;	/* that was asked, or NULL */
 	uint64_t		 since;		/* us */
 	uint16_t		 code;		/* of the last refusal, or 0 */
 	char			 text[MUX_TEXT_MAX + 1];

@@ -118,8 +118,12 @@ statement	: TEXT '=' TEXT {
 		}
 		| TOKEN TEXT			{ set_token($2); }
 		| TOKEN FILENAME TEXT		{ set_token_file($3); }
-		| CA TEXT			{ set_path(&conf->ca, $2, "ca"); }
-		| PIN TEXT			{ set_string(&conf->pin, $2, "pin"); }
+		| CA TEXT			{
+			set_path(&conf->ca, $2, "ca");
+		}
+		| PIN TEXT			{
+			set_string(&conf->pin, $2, "pin");
+		}
 		| ALLOW PLAINTEXT		{ conf->plaintext = 1; }
 		| CONTROL TEXT			{ set_control($2); }
 		| PROXY TEXT			{ set_proxy($2); }
@@ -436,8 +440,8 @@ add_rule(int action, int quick, int kind, const char *target,
 	else if (addr_prefix_parse(target, &r->prefix) == 0)
 		r->what = RULE_PREFIX;
 	else if (strspn(target, "0123456789.") < strlen(target) &&
-	    strspn(target, HOST_CHARS) == strlen(target) && strlcpy(r->host, target, sizeof(r->host)) <
-	    sizeof(r->host)) {
+	    strspn(target, HOST_CHARS) == strlen(target) &&
+	    strlcpy(r->host, target, sizeof(r->host)) < sizeof(r->host)) {
 		r->what = RULE_HOST;
 		for (i = 0; r->host[i] != '\0'; i++)
 			r->host[i] = tolower((unsigned char)r->host[i]);

@@ -154,7 +154,7 @@ void		 ibuf_fd_set(struct ibuf *, int);
 /* As on the wire, host byte order: both ends are one machine. */
 struct imsg_hdr {
 	uint32_t	 type;
-	uint32_t	 len;		/* with the header; top bit: has an fd */
+	uint32_t	 len;		/* with the header; top bit: an fd */
 	uint32_t	 peerid;
 	uint32_t	 pid;
 };

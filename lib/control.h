@@ -80,7 +80,7 @@ struct control {
 	const struct control_request *req;	/* NULL: none */
 	enum control_wait	 wait;
 	union control_payload	 payload;	/* of the request */
-	uint64_t		 cursor;	/* in a list, or a stream's id */
+	uint64_t		 cursor;	/* in a list, or its stream */
 };
 
 /* What the program does with what comes. */

@@ -185,7 +185,7 @@ struct ctl_token {
 	char		 email[CTL_EMAIL_LEN];
 	char		 name[CTL_NAME_LEN];
 	uint32_t	 scopes;
-	char		 nodes[CTL_TEXT_LEN];	/* comma-separated; empty: all */
+	char		 nodes[CTL_TEXT_LEN];	/* with commas; empty: all */
 	int64_t		 created_at;
 	int64_t		 expires_at;		/* 0: never */
 	int64_t		 last_used_at;		/* 0: never */
@@ -215,7 +215,7 @@ struct ctl_grant {
 	char		 node[CTL_NAME_LEN];
 	uint32_t	 scopes;
 	uint32_t	 expired;		/* in records */
-	char		 targets[TARGETS_LEN];	/* comma-separated; empty: all */
+	char		 targets[TARGETS_LEN];	/* with commas; empty: all */
 	int64_t		 expires_at;		/* 0: never */
 	/* in records: */
 	int64_t		 created_at;
@@ -247,7 +247,7 @@ struct ctl_conn {
 	uint16_t	 kind;			/* enum mux_kind */
 	char		 addr[CTL_ADDR_LEN];	/* of the client */
 	int64_t		 since;
-	uint64_t	 in, out;		/* bytes from and to the target */
+	uint64_t	 in, out;		/* bytes from and to target */
 };
 
 enum ctl_publish_state {
@@ -319,7 +319,7 @@ struct ctl_traffic {
 	/* in records: */
 	uint64_t	 in, out;		/* bytes from and to nodes */
 	uint64_t	 quota;			/* of this month; 0: none */
-	uint64_t	 rest;			/* of it; UINT64_MAX: no quota */
+	uint64_t	 rest;			/* of it; UINT64_MAX: none */
 };
 
 /* A pairing code, made by who asks: only its hash goes further. */
@@ -389,8 +389,8 @@ struct ctl_memory {
 	char		 target[MUX_TARGET_LEN];
 	uint64_t	 count;			/* things, streams of a link */
 	uint64_t	 state;			/* bytes of structures... */
-	uint64_t	 buffers;		/* ...and what waits to leave or to
-						   be looked at */
+	uint64_t	 buffers;		/* ...and what waits to leave or
+						   to be looked at */
 	/*
 	 * Data of streams: what waits, in blocks of so many bytes, and what
 	 * is reserved for more.  Of a stream, to the node and from it.
@@ -410,7 +410,7 @@ struct ctl_copy {
 /* How agentd is; the relay and the way to it: of the link, if there is one. */
 struct ctl_agent {
 	char		 name[CTL_NAME_LEN];
-	char		 state[16];		/* "connected", "waiting", ... */
+	char		 state[16];		/* "connected", "waiting" ... */
 	uint32_t	 connected;
 	char		 relay[RELAY_URL_MAX];
 	char		 way[EGRESS_NAME_MAX];	/* empty: straight */
@@ -447,7 +447,7 @@ struct ctl_agent_stream {
 	uint16_t	 kind;			/* enum mux_kind */
 	uint16_t	 connected;		/* or: being connected */
 	int64_t		 since;
-	uint64_t	 in, out;		/* bytes from and to the target */
+	uint64_t	 in, out;		/* bytes from and to target */
 };
 
 /* What visitors of the device's pages come to. */

@@ -241,7 +241,7 @@ evtls_gone(const struct evtls *c)
 	return (c->over || c->dead);
 }
 
-/* The owner takes no input, for now or for ever. */
+/* The owner takes no input: it paused, or has left. */
 int
 evtls_stopped(const struct evtls *c)
 {

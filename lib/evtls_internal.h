@@ -92,7 +92,7 @@ struct evtls {
 	const uint8_t		*src;
 	size_t			 srclen;
 
-	struct evtls_kept	 in;		/* sealed, while paused; preface */
+	struct evtls_kept	 in;		/* sealed, paused; preface */
 	struct evtls_kept	 left;		/* plain, not yet taken */
 	struct evtls_kept	 out;		/* the socket was full */
 
@@ -140,7 +140,7 @@ void			 evtls_leave(struct evtls *);
 void			 evtls_forget(struct evtls *);
 /* No callback may be called any more. */
 int			 evtls_gone(const struct evtls *);
-/* The owner takes no input, for now or for ever. */
+/* The owner takes no input: it paused, or has left. */
 int			 evtls_stopped(const struct evtls *);
 void			 evtls_add_event(struct event *);
 void			 evtls_start_reading(struct evtls *);

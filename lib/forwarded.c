@@ -128,7 +128,7 @@ pair_next(struct http_str *rest, struct http_str *name,
 			return (-1);
 	} else {
 		value->s = rest->s + i;
-		/* Some leave out the quotes that an address with colons wants. */
+		/* Some leave out the quotes that colons want. */
 		while (i < rest->len && (is_token(rest->s[i]) ||
 		    memchr(":[]", rest->s[i], 3) != NULL))
 			i++;

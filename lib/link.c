@@ -228,7 +228,7 @@ link_over(struct link *l, const char *text)
 	mux_end(l->mux, MUX_CODE_NODE_GONE, text);
 	if (!l->dead)
 		l->ops->down(l, l->arg, l->close_code, text);
-	/* Whoever keeps the link for now keeps no connection. */
+	/* Whoever has yet to free the link keeps no connection. */
 	if (!l->dead) {
 		evtls_free(l->conn);
 		l->conn = NULL;

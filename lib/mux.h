@@ -166,7 +166,7 @@ struct mux_ops {
 struct mux_config {
 	const struct mux_ops	*ops;
 	void			*arg;
-	int			 dialer;	/* ours are the odd stream ids */
+	int			 dialer;	/* ours are the odd ids */
 	size_t			 data_max;	/* payload of a DATA frame that
 						   we send, <= MUX_DATA_MAX */
 	uint32_t		 streams_max;	/* that the peer may open */
@@ -177,7 +177,7 @@ struct mux_config {
 struct mux_stats {
 	uint64_t	 in, out;		/* payload bytes */
 	uint32_t	 streams;		/* open now */
-	size_t		 queued;		/* received, not yet taken, bytes */
+	size_t		 queued;		/* bytes received, not taken */
 	uint64_t	 lost;			/* datagrams, both ways */
 };
 
@@ -325,7 +325,7 @@ int		 mux_stream_dgram(const struct mux_stream *);
 struct mux	*mux_stream_mux(const struct mux_stream *);
 void		*mux_stream_arg(const struct mux_stream *);
 uint32_t	 mux_stream_id(const struct mux_stream *);
-uint64_t	 mux_stream_in(const struct mux_stream *);   /* bytes received */
+uint64_t	 mux_stream_in(const struct mux_stream *);  /* bytes received */
 uint64_t	 mux_stream_out(const struct mux_stream *);  /* bytes sent */
 
 #endif /* MUX_H */

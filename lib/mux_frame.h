@@ -106,7 +106,7 @@ enum mux_code {
 	MUX_CODE_LIMIT = 8,		/* some limit was reached */
 	MUX_CODE_PROTOCOL = 9,		/* the peer broke the protocol */
 	MUX_CODE_TARGET_RESET = 10,	/* the target's connection was reset */
-	MUX_CODE_KILLED = 11,		/* by an administrator or a revocation */
+	MUX_CODE_KILLED = 11,		/* by administrator or revocation */
 	MUX_CODE_INTERNAL = 12,		/* trouble of our own */
 	MUX_CODE_UNSUPPORTED = 13,	/* kind not served here */
 	MUX_CODE_GOING_AWAY = 14,	/* the relay ends, or is replaced */
@@ -128,7 +128,7 @@ struct mux_open {
 	char		 host[MUX_HOST_MAX + 1];
 	char		 node[MUX_NODE_MAX + 1];
 	/* typed fields, all optional */
-	char		 client[MUX_TEXT_MAX + 1];	/* address of the client */
+	char		 client[MUX_TEXT_MAX + 1];	/* its address */
 	char		 user[MUX_TEXT_MAX + 1];
 	char		 request_id[MUX_TEXT_MAX + 1];
 	uint64_t	 ticket;		/* between listeners; 0: none */
@@ -141,7 +141,7 @@ enum mux_control_what {
 
 struct mux_hello {
 	uint32_t	 version;	/* 1 */
-	uint32_t	 credit;	/* bytes that may follow an OPEN at once */
+	uint32_t	 credit;	/* bytes that may follow an OPEN */
 	uint64_t	 epoch;		/* boot epoch: ms since 1970 when the
 					   sender started; 0 from a relay */
 	char		 software[MUX_TEXT_MAX + 1];	/* "agentd 0.1.0" */

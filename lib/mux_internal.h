@@ -89,8 +89,8 @@ struct mux_stream {
 
 	uint32_t		 allowance;	/* we may still send */
 	uint32_t		 sent;		/* in this turn, bytes */
-	uint32_t		 recent;	/* bytes, less what time forgives */
-	uint32_t		 sent_at;	/* the low bits of when that was */
+	uint32_t		 recent;	/* bytes, as time forgives */
+	uint32_t		 sent_at;	/* when: the low bits */
 	uint32_t		 recent_in;	/* the same, of what came */
 	uint32_t		 came_at;
 
@@ -102,7 +102,7 @@ struct mux_stream {
 	uint32_t		 arriving;	/* granted and not yet come */
 	uint32_t		 consumed;	/* taken, credit not yet sent */
 	struct mux_queue	 queue;
-	uint64_t		 fit_at;	/* when the window was looked at */
+	uint64_t		 fit_at;	/* when it was looked at */
 	uint32_t		 fit_took;	/* bytes consumed since */
 	uint64_t		 quick_since;	/* the reader, for the window */
 
@@ -128,11 +128,11 @@ struct mux_stream {
 struct mux_dgram {
 	struct mux_queue	 out;		/* to be sent */
 	struct mux_queue	 going;		/* the rest of one: no length */
-	struct mux_queue	 coming;	/* the beginning of one, as well */
+	struct mux_queue	 coming;	/* the beginning, as well */
 	size_t			 part_len;	/* of the one that comes */
 	uint8_t			 ending;	/* FIN when all is sent */
 	uint8_t			 parts;		/* one comes in parts... */
-	uint8_t			 given_up;	/* and there is no room for it */
+	uint8_t			 given_up;	/* and there is no room */
 	uint64_t		 lost_in;
 	uint64_t		 lost_out;
 };
@@ -182,7 +182,7 @@ struct mux {
 	unsigned int		 depth;		/* of calls, see above */
 	uint32_t		 rtt;		/* us */
 	struct mux_stream	*loan;		/* its frames wait for others */
-	uint64_t		 sparse_at;	/* data of a sparse stream came */
+	uint64_t		 sparse_at;	/* data of a sparse one came */
 	uint32_t		 sparse_id;	/* which was this */
 	uint64_t		 now;		/* us */
 	uint64_t		 in;

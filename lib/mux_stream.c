@@ -658,7 +658,8 @@ stream_took(struct mux_stream *s, size_t n)
 	}
 	s->consumed += n;
 	if (s->meter != NULL) {
-		if (s->meter->want > 0 || stream_unasked(s) >= stream_quantum(s))
+		if (s->meter->want > 0 ||
+		    stream_unasked(s) >= stream_quantum(s))
 			stream_ask(s);
 	} else if (s->consumed >= stream_quantum(s))
 		mux_stream_owe(s, OWE_CREDIT);

@@ -70,7 +70,7 @@ struct proc_rule {
 	size_t		 size;		/* of the payload, exact... */
 	int		 (*handler)(struct proc_peer *, struct imsg *);
 	size_t		 max;		/* ...or from size up to this, if > 0 */
-	int		 fd;		/* 1: brings a descriptor; 0: must not */
+	int		 fd;		/* 1: brings a descriptor; 0: not */
 };
 
 struct proc_def {
@@ -116,7 +116,7 @@ struct proc_def {
 
 struct proc_daemon {
 	const char		*name;		/* "relayd" */
-	const struct proc_def	*defs;		/* [PROC_PARENT] is the parent */
+	const struct proc_def	*defs;		/* [PROC_PARENT]: the parent */
 	size_t			 ndefs;
 	/* Parent: send a (re)started child its configuration. */
 	void			 (*configure)(struct proc_peer *);

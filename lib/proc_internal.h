@@ -151,7 +151,7 @@ struct proc_kid {
 	int			 unanswered;	/* pings */
 	int64_t			 started;	/* s since 1970 */
 	unsigned int		 starts;	/* so far */
-	int			 deaths;	/* without a stable time between */
+	int			 deaths;	/* none stable between */
 	int			 delay_ms;	/* before the next start */
 	struct event		*again;		/* start it */
 	struct event		*late;		/* it did not start in time */

@@ -88,8 +88,8 @@ void		 sandbox_report(int);
  * or -1 with errno where the kernel lacks what is needed.  Landlock missing,
  * or for agentd seccomp, is not an error but told by sandbox_missing().
  */
-int		 sandbox_enter(enum sandbox_profile, const struct sandbox_path *,
-		    size_t, int report);
+int		 sandbox_enter(enum sandbox_profile,
+		    const struct sandbox_path *, size_t, int report);
 /*
  * When a process is executed anew the filters it has stay, and it adds its
  * own.  sandbox_calls: the calls that this program's parents may make, in

@@ -275,7 +275,7 @@ struct store_session {
 	char		 parent[USER_ID_LEN + 4];	/* "": none */
 	char		 host[DOMAIN_LEN];	/* "": any */
 	char		 addr[CTL_ADDR_LEN];	/* of the log-in */
-	char		 software[CTL_TEXT_LEN];	/* as it said; hostile */
+	char		 software[CTL_TEXT_LEN];	/* it said; hostile */
 	int64_t		 created_at;
 	int64_t		 expires_at;		/* never 0 */
 	int64_t		 last_used_at;

@@ -324,7 +324,8 @@ store_user_delete(struct store *s, const char *id)
 #define TOKEN_SELECT \
 	"SELECT t.id, t.token_id, t.token_hash, t.user_id, u.email, " \
 	"u.enabled, t.name, t.scopes, t.nodes, t.created_at, t.expires_at, " \
-	"t.last_used_at, u.roles, u.username FROM pat_tokens t JOIN users u ON u.id = t.user_id " \
+	"t.last_used_at, u.roles, u.username " \
+	"FROM pat_tokens t JOIN users u ON u.id = t.user_id " \
 	"WHERE t.revoked_at IS NULL "
 
 static int

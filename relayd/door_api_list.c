@@ -43,7 +43,7 @@ struct api_list {
 	uint32_t		 id;		/* of the latest question */
 	enum api_list_kind	 kind;
 	uint64_t		 session;
-	const char		*end;		/* what follows the last entry */
+	const char		*end;		/* what follows the last one */
 	char			 after[CTL_NAME_LEN];
 	uint64_t		 after_id;
 	size_t			 entries;	/* so far */

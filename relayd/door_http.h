@@ -37,7 +37,7 @@ struct conn;
 enum door_http {
 	DOOR_HTTP_NOT,		/* the host is the relay's own */
 	DOOR_HTTP_TAKEN,	/* the head is done with */
-	DOOR_HTTP_LATER		/* the same head again, when door_http_go_on says */
+	DOOR_HTTP_LATER		/* again, when door_http_go_on says */
 };
 
 /* A new id, for a request. */

@@ -105,8 +105,9 @@ listen_socket(const struct sockaddr_storage *ss, int type)
 	if (fd == -1)
 		return (-1);
 	if ((type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR,
-	    &one, sizeof(one)) == -1) || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT,
-	    &one, sizeof(one)) == -1 || (ss->ss_family == AF_INET6 &&
+	    &one, sizeof(one)) == -1) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one,
+	    sizeof(one)) == -1 || (ss->ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
 	    sizeof(one)) == -1)) {
 		close(fd);

@@ -89,7 +89,8 @@ int			 listener_prefork;
 
 static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
 /* Connections nobody has logged in on; who has moved last is last. */
-static TAILQ_HEAD(strangers, conn) strangers = TAILQ_HEAD_INITIALIZER(strangers);
+static TAILQ_HEAD(strangers, conn) strangers =
+    TAILQ_HEAD_INITIALIZER(strangers);
 static uint32_t		 nstrangers, next_id;
 static struct event	*accept_timer, *tidy_timer;
 static int		 accept_paused = 1;	/* until we are told */

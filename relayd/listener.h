@@ -209,14 +209,14 @@ struct conn {
 	int64_t			 since;
 	char			*software;
 	struct stream_owner	 owner;		/* of those it opened */
-	uint32_t		 nanswers;	/* of the api door, unfinished */
+	uint32_t		 nanswers;	/* of the api door, not done */
 };
 RB_HEAD(conn_table, conn);
 RB_PROTOTYPE(conn_table, conn, by_id, conn_cmp)
 
 struct listener_counts {
 	uint64_t	 connections, accepted, handshakes_failed, refused;
-	uint64_t	 lost;		/* datagrams, on links that have ended */
+	uint64_t	 lost;		/* datagrams, on links that ended */
 	uint64_t	 requests[DOORS], denied[LOGIN_STATUSES];
 	uint32_t	 responses[RESPONSES];
 };

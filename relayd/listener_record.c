@@ -140,7 +140,7 @@ records_tell(evutil_socket_t fd, short what, void *arg)
 	struct stream_record	*r;
 
 	RB_FOREACH(r, record_table, &records) {
-		/* What it has no room for now is told the next time. */
+		/* What there is no room for is told the next time. */
 		if (router == NULL || proc_queued(router) > PROC_QUEUE_HIGH)
 			break;
 		if (r->told)

@@ -16,8 +16,9 @@
 
 /*
  * Which link leads to a node: what router has told us.  A route lets one of
- * our sessions open streams to a node, here or at another listener; a ticket is the other half, at the listener that has the node's
- * link.  Both are router's word; a listener can make neither.
+ * our sessions open streams to a node, here or at another listener; a ticket
+ * is the other half, at the listener that has the node's link.  Both are
+ * router's word; a listener can make neither.
  */
 
 #include "compat.h"

@@ -38,7 +38,7 @@
 struct client_stream {
 	struct stream_record		 record;	/* at our address */
 	struct conn			*conn;
-	struct mux_stream		*stream;	/* until it is spliced */
+	struct mux_stream		*stream;	/* until spliced */
 	struct mux_open			*open;		/* likewise */
 	struct mux_splice		*splice;
 	struct grant_use		*use;		/* or NULL */

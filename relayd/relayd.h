@@ -166,7 +166,7 @@ TAILQ_HEAD(certificates, certificate);
 
 struct own_name {
 	TAILQ_ENTRY(own_name)	 entry;
-	char			*name;		/* lower case; "*." at front ok */
+	char			*name;		/* lower case; or "*.name" */
 };
 TAILQ_HEAD(own_names, own_name);
 
@@ -311,7 +311,7 @@ enum imsg_type {
 	/* all there is to count: listener -> router and back */
 	IMSG_FIGURES_ASK,	/* struct ctl_id */
 	IMSG_FIGURES,		/* struct figures */
-	IMSG_USAGE,		/* struct process_usage; parent -> router, often */
+	IMSG_USAGE,		/* struct process_usage; parent -> router */
 	/* the nodes a user may reach: listener -> router -> auth and back */
 	IMSG_NODES_ASK,		/* struct nodes_ask; id: the asker's */
 	IMSG_NODES_ENTRY,	/* struct nodes_entry */
@@ -492,12 +492,12 @@ struct conf_end {
 };
 
 struct conf_serve {
-	uint32_t		 patience_ms;	/* with nodes that should come */
+	uint32_t		 patience_ms;	/* with nodes that may come */
 	uint32_t		 unused;
 };
 
 struct conf_old {
-	uint64_t		 present;	/* 1 << instance of each listener */
+	uint64_t		 present;	/* 1 << instance of listeners */
 	uint64_t		 upgrades;	/* that this relayd has seen */
 	uint32_t		 listeners;	/* that drain */
 	uint32_t		 joined;	/* of these, with our own */
@@ -591,7 +591,7 @@ struct session_id {
 struct session {
 	uint64_t		 session;	/* random, never 0 */
 	int32_t			 listener;
-	uint32_t		 conn;		/* the listener's connection id */
+	uint32_t		 conn;		/* the listener's id of it */
 	uint32_t		 door;
 	uint32_t		 scopes;
 	char			 user_id[USER_ID_LEN + 4];
@@ -606,8 +606,8 @@ struct session {
 	   goes with; or "". */
 	char			 held[USER_ID_LEN + 4];
 	char			 parent[USER_ID_LEN + 4];
-	int64_t			 expires_at;	/* of token or held; 0: never */
-	uint32_t		 restricted;	/* the token is for some nodes */
+	int64_t			 expires_at;	/* of what it has; 0: never */
+	uint32_t		 restricted;	/* token is for some nodes */
 	uint32_t		 pad;
 };
 
@@ -645,12 +645,12 @@ struct web_ask {
 
 struct web_answer {
 	uint32_t		 what;
-	uint32_t		 status;	/* 200, or to refuse it with: 401
-						   403 404 429 503 */
+	uint32_t		 status;	/* 200, or to refuse it with:
+						   401 403 404 429 503 */
 	uint32_t		 retry_after;	/* s, or 0 */
 	uint32_t		 pad;
 	int64_t			 expires_at;	/* of what was made */
-	char			 email[CTL_EMAIL_LEN];	/* who it is, if known */
+	char			 email[CTL_EMAIL_LEN];	/* who, if known */
 	char			 text[CTL_TEXT_LEN];
 };
 
@@ -690,8 +690,8 @@ struct route_ask {
 };
 
 struct node_ask {
-	uint64_t		 session;	/* for http and rpc, auth looks at
-						   what it knows of this one */
+	uint64_t		 session;	/* for http and rpc, auth looks
+						   at what it knows of it */
 	char			 user_id[USER_ID_LEN + 4];
 	char			 token_id[TOKEN_ID_LEN + 4];
 	char			 node[CTL_NAME_LEN];
@@ -928,7 +928,7 @@ struct revoke {
 	char			 id[USER_ID_LEN + 4];	/* user, token, node,
 							   grant id */
 	char			 text[CTL_TEXT_LEN];
-	struct grant		 left;		/* of a grant; scopes 0: nothing */
+	struct grant		 left;		/* of a grant; scopes 0: none */
 	uint32_t		 relayed;	/* GRANT_END: also those that a
 						   listener relays for others */
 };
@@ -1001,7 +1001,7 @@ struct port_socket {
  */
 struct port_slots {
 	char			 id[CTL_ID_LEN];
-	uint32_t		 end;		/* 0: to read, then 1: to write */
+	uint32_t		 end;		/* 0: to read; 1: to write */
 };
 
 struct port {
@@ -1022,7 +1022,7 @@ struct port {
  * it is asked again about every site with streams, which then are told by
  * STREAM_UP under the new one.
  */
-#define SITE_SERVICE_LEN	CTL_NAME_LEN	/* a label, or "": the default */
+#define SITE_SERVICE_LEN	CTL_NAME_LEN	/* a label; "": default */
 
 struct site_ask {
 	char			 host[DOMAIN_LEN];	/* lower case, no port,

@@ -100,11 +100,11 @@ struct router_session {
 	int				 up;
 	int				 live;		/* streams to its node
 							   go this way */
-	int				 away;		/* to be left for another
+	int				 away;		/* left for another
 							   link, in peace */
 	int				 kill_sent;
-	int				 settled;	/* the kill is answered */
-	struct link_up			*early;		/* LINK_UP came while
+	int				 settled;	/* kill is answered */
+	struct link_up			*early;		/* LINK_UP, while
 							   checking */
 	uint64_t			 epoch;
 	int64_t				 since;		/* s since 1970 */
@@ -139,9 +139,8 @@ struct router_counts {
 /* router.c */
 extern struct relayd_limits	 router_limits;
 extern struct router_counts	 router_counts;
-extern int			 router_prefork;	/* listeners there are */
-extern struct conf_old		 router_old;	/* which listeners there
-							   are */
+extern int			 router_prefork;	/* listeners */
+extern struct conf_old		 router_old;	/* which there are */
 
 uint64_t	 router_ms(void);		/* monotonic */
 /* When, on that clock, something since this wall-clock second began. */
@@ -315,7 +314,7 @@ int		 stream_next(uint64_t, struct ctl_conn *);
 /*
  * The next one behind this that a session may see, having looked at so many
  * at most.  Moves the first forward and the second down.  0, 1: that was
- * enough for now, or -1: there is none.
+ * enough this time, or -1: there is none.
  */
 int		 stream_next_shown(const struct router_session *, uint64_t *,
 		    uint32_t *, struct ctl_conn *);

@@ -53,11 +53,11 @@ struct router_publication {
 	struct publication		 p;
 	enum publish_state		 state;
 	uint32_t			 client;	/* who wants it, ... */
-	int				 trying;	/* ...while auth has not
+	int				 trying;	/* ...until auth has
 							   kept it */
 	int				 stale;		/* not named again yet */
-	int				 held;		/* revoked: not served
-							   unless auth names it */
+	int				 held;		/* revoked: unserved
+							   unless named */
 	unsigned int			 tries;		/* quick ones */
 	uint64_t			 at_ms;		/* begun; or next try */
 	char				 why[CTL_TEXT_LEN];

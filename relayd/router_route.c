@@ -63,8 +63,8 @@ struct router_ask {
 	uint64_t			 until_ms;
 	int				 sent;		/* auth has it */
 	int				 begun;		/* part is answered */
-	int				 late;		/* for a node that should
-							   be back soon */
+	int				 late;		/* for a node that is
+							   to be back soon */
 	struct router_ticket		*ticket;	/* awaited, or NULL */
 	struct grant			*grant;		/* auth's word; NULL */
 	char				 node[CTL_NAME_LEN];	/* or the

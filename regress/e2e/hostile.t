@@ -345,7 +345,7 @@ ok(b" 401 " in head, "a bearer token with a wrong checksum: 401", head)
 t, head = upgrade(relay.token("node"))
 ok(b" 403 " in head, "a bearer token of the wrong scope: 403", head)
 t, head = upgrade(path_=b"/ws_for_edge_agents")
-ok(b" 404 " in head, "another make's path: 404 for now", head)
+ok(b" 404 " in head, "another make's path: 404", head)
 
 eq(witness.end()[0], 0, "the witness ends in order")
 ok(not relay.proc.lines("killed by signal|forbidden"), "no process died",

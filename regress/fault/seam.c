@@ -21,8 +21,9 @@
  * variable CULVERT_FAULT names a file that all processes map before their
  * sandboxes close; a test writes into it which kind of process shall see
  * which call fail, the how many-th from now and how often, and reads how
- * often each was made; and how wrong the wall clock shall be.  A process that was started again goes on counting
- * where the one before it ended, so it is not hit by the same fault again.
+ * often each was made; and how wrong the wall clock shall be.  A process that
+ * was started again goes on counting where the one before it ended, so it is
+ * not hit by the same fault again.
  *
  * With slow set, every process gets a byte at a time (or a few), EINTR and
  * EAGAIN.

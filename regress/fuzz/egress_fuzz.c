@@ -19,7 +19,8 @@
  * says which.
  *
  * link: lib/egress.c lib/egress_http.c lib/egress_socks.c lib/relay_url.c
- * link: lib/http.c lib/http_host.c lib/http_field.c lib/base64.c lib/addr.c lib/log.c
+ * link: lib/http.c lib/http_host.c lib/http_field.c lib/base64.c lib/addr.c
+ * link: lib/log.c
  */
 
 #include "compat.h"

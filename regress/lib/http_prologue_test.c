@@ -28,7 +28,7 @@
 
 #include "http_prologue.h"
 
-/* Comes back the same; every prefix says "more"; bytes behind change nothing. */
+/* Comes back the same; a prefix says "more"; bytes behind change nothing. */
 static void
 round_trip(int announced, const char *host)
 {

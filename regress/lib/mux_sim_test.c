@@ -530,7 +530,8 @@ window_grows_over_a_long_wire(void **state)
 		mux_set_rtt(w.m[i], 100000);
 	assert_int_equal(flow_open(0, w.m[0], 0, FLOW_ENDLESS), 0);
 	start = wire_now;
-	while (w.budget[0].used < MUX_CREDIT_MAX && wire_now - start < 3000000) {
+	while (w.budget[0].used < MUX_CREDIT_MAX &&
+	    wire_now - start < 3000000) {
 		wire_now += 1000;
 		wire_turn(&w);
 	}

@@ -56,9 +56,9 @@ struct end {
 	uint64_t		 total;		/* to send */
 	uint64_t		 sent;
 	uint64_t		 got;
-	int			 mute;		/* does not send for now */
-	int			 deaf;		/* does not read for now */
-	int			 ragged;	/* takes and gives odd amounts */
+	int			 mute;		/* does not send */
+	int			 deaf;		/* does not read */
+	int			 ragged;	/* takes, gives odd amounts */
 	int			 echo;		/* sends back what comes */
 	int			 accepted;
 	int			 eof;

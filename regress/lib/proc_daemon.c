@@ -46,7 +46,7 @@ enum { PARENT, BOSS, WORKER };
 
 enum {
 	TEST_CMD = PROC_IMSG_FIRST,	/* the parent: do this */
-	TEST_MODE,			/* the parent: misbehave from the start */
+	TEST_MODE,			/* the parent: misbehave at once */
 	TEST_SAY,			/* to the parent: a line */
 	TEST_HELLO,
 	TEST_BACK,
