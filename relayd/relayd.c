@@ -50,6 +50,9 @@
 #include "watch.h"
 
 __dead static void	usage(void);
+static int	parse_options(struct proc_options *);
+static void	find_conffile(void);
+static int	relayd_open(struct proc_options *);
 static void	open_files(void);
 static int	relayd_check(const char *);
 static int	relayd_listeners(void);
@@ -166,17 +169,45 @@ int
 main(int argc, char **argv)
 {
 	struct proc_options	 opt = { .argc = argc, .argv = argv };
-	static char		 resume[512];	/* outlives the title */
-	const char		*errstr;
-	char			 path[PATH_MAX];
-	int			 ch, fd, check = 0;
+	int			 check;
 
 	log_init("relayd", LOG_STYLE_TERMINAL, 0);
 	relayd_defs[PROC_KEYS].nrules = keys_nrules;
 	relayd_defs[PROC_AUTH].nrules = auth_nrules;
 	relayd_defs[PROC_ROUTER].nrules = router_nrules;
 	relayd_defs[PROC_LISTENER].nrules = listener_nrules;
-	while ((ch = getopt(argc, argv, "D:dI:f:nT:U:vVx:")) != -1) {
+	check = parse_options(&opt);
+	verbose = verbose_min = opt.verbose;
+	log_setverbose(verbose);
+	if (evtls_init() == -1)
+		fatalx("TLS can't be set up");
+	if (opt.child != NULL)
+		proc_child(&relayd_daemon, &opt);
+	find_conffile();
+	if (check && opt.resume == NULL)
+		return (relayd_check(conffile));
+	upgrade_arg("-f", conffile);
+	upgrade_program(argv[0]);
+	opt.rehearse = check;
+	if (opt.resume != NULL && proc_resume(&relayd_daemon, &opt) == -1)
+		return (1);
+	if (relayd_open(&opt) == -1)
+		return (1);
+	open_files();
+	started = time(NULL);
+	return (proc_parent(&relayd_daemon, &opt));
+}
+
+/* Is it only to look at the configuration (-n)?  Ends it where they are bad. */
+static int
+parse_options(struct proc_options *opt)
+{
+	static char	 resume[512];	/* outlives the title */
+	const char	*errstr;
+	int		 ch, check = 0;
+
+	while ((ch = getopt(opt->argc, opt->argv, "D:dI:f:nT:U:vVx:")) !=
+	    -1) {
 		switch (ch) {
 		case 'D':
 			if (cmdline_symset(optarg) == -1)
@@ -184,11 +215,11 @@ main(int argc, char **argv)
 			upgrade_arg("-D", optarg);
 			break;
 		case 'd':
-			opt.foreground = 1;
+			opt->foreground = 1;
 			upgrade_arg("-d", NULL);
 			break;
 		case 'I':
-			opt.instance = strtonum(optarg, 0,
+			opt->instance = strtonum(optarg, 0,
 			    PROC_INSTANCES_MAX - 1, &errstr);
 			if (errstr != NULL)
 				usage();
@@ -201,39 +232,41 @@ main(int argc, char **argv)
 			check = 1;
 			break;
 		case 'T':
-			opt.test = strdup(optarg);
+			opt->test = strdup(optarg);
 			break;
 		case 'U':
 			if (strlcpy(resume, optarg, sizeof(resume)) >=
 			    sizeof(resume))
 				usage();
-			opt.resume = resume;
+			opt->resume = resume;
 			break;
 		case 'v':
-			opt.verbose++;
+			opt->verbose++;
 			upgrade_arg("-v", NULL);
 			break;
 		case 'V':
 			printf("relayd %s\n", CULVERT_VERSION);
 			exit(0);
 		case 'x':
-			opt.child = strdup(optarg);
+			opt->child = strdup(optarg);
 			break;
 		default:
 			usage();
 		}
 	}
-	if (argc != optind)
+	if (opt->argc != optind)
 		usage();
-	if (opt.verbose > LOG_LEVEL_DEBUG)
-		opt.verbose = LOG_LEVEL_DEBUG;
-	verbose = verbose_min = opt.verbose;
-	log_setverbose(verbose);
-	if (evtls_init() == -1)
-		fatalx("TLS can't be set up");
-	if (opt.child != NULL)
-		proc_child(&relayd_daemon, &opt);
-	/* The daemon runs in "/". */
+	if (opt->verbose > LOG_LEVEL_DEBUG)
+		opt->verbose = LOG_LEVEL_DEBUG;
+	return (check);
+}
+
+/* The daemon runs in "/". */
+static void
+find_conffile(void)
+{
+	char	 path[PATH_MAX];
+
 	if (conffile == NULL)
 		conffile = strdup(RELAYD_CONF);
 	if (conffile == NULL)
@@ -242,34 +275,32 @@ main(int argc, char **argv)
 		free(conffile);
 		conffile = strdup(path);
 	}
-	if (check && opt.resume == NULL)
-		return (relayd_check(conffile));
-	upgrade_arg("-f", conffile);
-	upgrade_program(argv[0]);
-	opt.rehearse = check;
-	if (opt.resume != NULL && proc_resume(&relayd_daemon, &opt) == -1)
-		return (1);
+}
+
+/* The configuration, and what it says to open or what was handed over. */
+static int
+relayd_open(struct proc_options *opt)
+{
+	int	 fd;
 
 	if ((conf = parse_config(conffile)) == NULL ||
 	    config_load(conf) == -1)
-		return (1);
-	if (opt.resume != NULL ? upgrade_config(conf, opt.rehearse) == -1 :
+		return (-1);
+	if (opt->resume != NULL ? upgrade_config(conf, opt->rehearse) == -1 :
 	    (listen_open(conf, NULL) == -1 ||
 	    (control_fd = listen_control(conf)) == -1))
-		return (1);
+		return (-1);
 	if (access_file_open(conf, &fd) == -1)
-		return (1);
+		return (-1);
 	access_file_use(fd);
 	if (conf->log_level > verbose)
-		verbose = opt.verbose = conf->log_level;
-	opt.log_dest = conf->log_dest;
-	opt.log_facility = conf->log_facility;
-	if (opt.resume == NULL)
+		verbose = opt->verbose = conf->log_level;
+	opt->log_dest = conf->log_dest;
+	opt->log_facility = conf->log_facility;
+	if (opt->resume == NULL)
 		arc4random_buf(relayd_nonce_key, sizeof(relayd_nonce_key));
 	publish_configure(conf);
-	open_files();
-	started = time(NULL);
-	return (proc_parent(&relayd_daemon, &opt));
+	return (0);
 }
 
 /* Each published port is a descriptor for each listener. */
