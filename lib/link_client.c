@@ -430,8 +430,10 @@ client_upgraded(const struct link_client *lc, const struct http_head *head)
 	proto = http_field(head, "sec-websocket-protocol");
 	return (lc->state == CLIENT_SIGNED && lc->out == NULL &&
 	    head->minor == 1 &&
-	    accept != NULL && http_str_eq(accept, want) &&
-	    proto != NULL && http_str_eq(proto, MUX_PROTOCOL) &&
+	    http_field_count(head, "sec-websocket-accept") == 1 &&
+	    http_str_eq(accept, want) &&
+	    http_field_count(head, "sec-websocket-protocol") == 1 &&
+	    http_str_eq(proto, MUX_PROTOCOL) &&
 	    http_field_has_token(head, "upgrade", "websocket") &&
 	    http_field_has_token(head, "connection", "upgrade") &&
 	    http_field(head, "sec-websocket-extensions") == NULL);

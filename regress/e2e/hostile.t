@@ -177,6 +177,62 @@ def upgrade(tok=token, path_=b"/api/access/ws", more=b""):
     return t, head
 
 
+# RFC 6455, 4.2.1: what a handshake must have, each missing or wrong in turn.
+KEY = base64.b64encode(os.urandom(16))
+SHAKE = {b"Connection": b"Upgrade", b"Upgrade": b"websocket",
+         b"Sec-WebSocket-Version": b"13", b"Sec-WebSocket-Key": KEY,
+         b"Sec-WebSocket-Protocol": b"culvert.1"}
+
+
+def shake(line=b"GET /api/access/ws HTTP/1.1", more=b"", **change):
+    f = dict(SHAKE)
+    for k, v in change.items():
+        f[k.replace("_", "-").encode()] = v
+    return answer(line + b"\r\n" + H + b"".join(
+        k + b": " + v + b"\r\n" for k, v in f.items() if v is not None) +
+        more + b"\r\n")
+
+
+a = shake()
+ok(b" 401 " in a and b"Culvert nonce=" in a, "a whole handshake: 401", a)
+a = shake(Connection=b"keep-alive, UPGRADE", Upgrade=b"h2c, WebSocket",
+          Sec_WebSocket_Protocol=b"chat,  culvert.1")
+ok(b" 401 " in a, "a handshake among other words, in other cases", a)
+for name, want, change in (
+        ("no Connection", 426, dict(Connection=None)),
+        ("another Connection", 426, dict(Connection=b"keep-alive")),
+        ("no Upgrade", 426, dict(Upgrade=None)),
+        ("another Upgrade", 426, dict(Upgrade=b"h2c")),
+        ("no version", 426, dict(Sec_WebSocket_Version=None)),
+        ("version 8", 426, dict(Sec_WebSocket_Version=b"8")),
+        ("version 013", 426, dict(Sec_WebSocket_Version=b"013")),
+        ("two versions", 400, dict(more=b"Sec-WebSocket-Version: 13\r\n")),
+        ("no key", 426, dict(Sec_WebSocket_Key=None)),
+        ("a key of 15 bytes", 426,
+         dict(Sec_WebSocket_Key=base64.b64encode(b"x" * 15))),
+        ("a key of 17 bytes", 426,
+         dict(Sec_WebSocket_Key=base64.b64encode(b"x" * 17))),
+        ("a key that is not base64", 426,
+         dict(Sec_WebSocket_Key=b"*" * 22 + b"==")),
+        ("two keys", 400, dict(more=b"Sec-WebSocket-Key: " + KEY +
+                               b"\r\n")),
+        ("POST", 426, dict(line=b"POST /api/access/ws HTTP/1.1",
+                           more=b"Content-Length: 0\r\n")),
+        ("HTTP/1.0", 426, dict(line=b"GET /api/access/ws HTTP/1.0")),
+        ("no protocol", 400, dict(Sec_WebSocket_Protocol=None)),
+        ("another protocol", 400,
+         dict(Sec_WebSocket_Protocol=b"culvert.2"))):
+    a = shake(**change)
+    eq(int(a.split(b" ")[1]), want, "a handshake with %s: %d" % (name, want))
+    if want == 426:
+        ok(b"\r\nSec-WebSocket-Version: 13\r\n" in a,
+           "which names the version")
+t, head = upgrade(more=b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+ok(b" 101 " in head and b"xtensions" not in head,
+   "an extension is not agreed to", head)
+t.close()
+
+
 def ws_frame(payload, op=2, fin=True, mask=True, rsv=0):
     h = bytes([(0x80 if fin else 0) | rsv << 4 | op])
     n, m = len(payload), 0x80 if mask else 0

@@ -19,13 +19,16 @@
  * and the second one as each case says.
  */
 
-/* link: lib/link_client.c lib/link.c lib/token.c lib/relay_url.c
+/* link: regress/lib/nth_alloc.c lib/link_client.c lib/link.c lib/token.c lib/relay_url.c
  * lib/http.c lib/http_field.c lib/http_host.c lib/ws.c lib/base64.c
  * lib/evtls.c lib/evtls_input.c lib/evtls_output.c lib/evtls_buf.c
  * lib/evtls_tls.c lib/evtls_libtls.c lib/evtls_libtls_key.c lib/mux.c
  * lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/meter.c lib/mux_dgram.c
  * lib/mux_stream.c lib/mux_table.c */
 /* libs: libevent libtls libssl libcrypto */
+/* flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+ *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup
+ *	-Wl,--wrap=asprintf */
 
 #include "compat.h"
 
@@ -50,6 +53,7 @@
 #include "base64.h"
 #include "evtls.h"
 #include "link_client.h"
+#include "nth_alloc.h"
 #include "relay_url.h"
 
 #define NONCE		"bm9uY2Utb2YtdGhlLXJlbGF5"
@@ -148,7 +152,7 @@ static const struct link_client_ops client_ops = {
 };
 
 static void
-begin_tls(const char *path, const char *node, struct evtls_client *tls,
+begin_any(const char *path, const char *node, struct evtls_client *tls,
     unsigned int timeout)
 {
 	struct mux_hello		 hello = { .credit = 1000 };
@@ -184,7 +188,21 @@ begin_tls(const char *path, const char *node, struct evtls_client *tls,
 	cfg.link.process_budget = &budget;
 	cfg.link.hello = &hello;
 	t.lc = link_client_new(&cfg);
+}
+
+static void
+begin_tls(const char *path, const char *node, struct evtls_client *tls,
+    unsigned int timeout)
+{
+	begin_any(path, node, tls, timeout);
 	assert_non_null(t.lc);
+}
+
+/* There may be no memory for it. */
+static void
+begin_or_not(void)
+{
+	begin_any(LINK_PATH_NODE, "porch", NULL, 5000);
 }
 
 static void
@@ -223,15 +241,15 @@ wait_for(const int *what)
 	}
 }
 
-/* The next request's head, in t.in. */
+/* The next request's head, in t.in; empty if there will be none. */
 static void
-request(void)
+request_or_not(void)
 {
 	ssize_t	 n;
 	int	 i;
 
 	t.inlen = 0;
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 1000 && t.fails == 0; i++) {
 		passes(2);
 		n = read(t.fd, t.in + t.inlen, sizeof(t.in) - 1 - t.inlen);
 		if (n > 0)
@@ -240,7 +258,15 @@ request(void)
 		if (strstr(t.in, "\r\n\r\n") != NULL)
 			return;
 	}
-	fail_msg("no request");
+	t.inlen = 0;
+}
+
+static void
+request(void)
+{
+	request_or_not();
+	if (t.inlen == 0)
+		fail_msg("no request");
 }
 
 static void
@@ -519,7 +545,123 @@ static const struct refusal {
 	    "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
 	    "Sec-WebSocket-Protocol: culvert.1\r\n\r\n",
 	    LINK_FAIL_PROTOCOL, 0, NULL },
+	/* RFC 6455, 4.1: each of what the answer must have, and must not. */
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Sec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: h2c\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: close\r\n"
+	    "Sec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Accept: x\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1, chat\r\n"
+	    "\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
+	{ 2, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: ACCEPT\r\n"
+	    "Sec-WebSocket-Protocol: culvert.1\r\n"
+	    "Sec-WebSocket-Extensions: x-webkit-deflate-frame\r\n"
+	    "\r\n", LINK_FAIL_PROTOCOL, 0, NULL },
 };
+
+/* Names and the two tokens in any case, RFC 6455, 4.1, among others. */
+static void
+handshake_in_any_case(void **state __unused)
+{
+	char	 first[64], second[64];
+
+	begin();
+	request();
+	field("Sec-WebSocket-Key", first, sizeof(first));
+	say(CHALLENGE);
+	request();
+	/* One of its own for each request. */
+	field("Sec-WebSocket-Key", second, sizeof(second));
+	assert_int_equal(strlen(first), WS_KEY_LEN);
+	assert_string_not_equal(first, second);
+	field("Sec-WebSocket-Version", first, sizeof(first));
+	assert_string_equal(first, "13");
+	assert_null(strstr(t.in, "Sec-WebSocket-Extensions"));
+	say("HTTP/1.1 101 Yes\r\nupgrade:\t WebSocket \r\n"
+	    "CONNECTION: keep-alive, UPGRADE\r\n"
+	    "sec-websocket-accept:ACCEPT \r\nX-Other: x\r\n"
+	    "Sec-Websocket-Protocol:  culvert.1\r\n\r\n");
+	wait_for(&t.done);
+	assert_int_equal(t.done, 1);
+	assert_int_equal(t.fails, 0);
+	end();
+}
+
+/*
+ * Each allocation fails in turn: there is a link, or word that there is none,
+ * once; and nothing is left of it.
+ */
+static void
+each_allocation_fails(void **state __unused)
+{
+	unsigned int	 at, failed = 0;
+	int		 linked;
+
+	for (at = 1; ; at++) {
+		nth_alloc_fail(at);
+		begin_or_not();
+		if (t.lc != NULL) {
+			request_or_not();
+			if (t.fails == 0 && t.inlen > 0) {
+				say(CHALLENGE);
+				request_or_not();
+			}
+			if (t.fails == 0 && t.inlen > 0)
+				say(WELCOME);
+			passes(20);
+			assert_int_equal(t.done + t.fails, 1);
+		} else
+			assert_int_equal(t.done + t.fails, 0);
+		linked = t.done;
+		failed += !linked;
+		if (nth_alloc_seen() < at)
+			break;
+		nth_alloc_fail(0);
+		end();
+	}
+	nth_alloc_fail(0);
+	assert_int_equal(linked, 1);
+	assert_true(failed > 3);
+	end();
+}
 
 static void
 refusals_are_told_apart(void **state __unused)
@@ -647,6 +789,8 @@ main(void)
 		cmocka_unit_test(no_signature_is_a_denial),
 		cmocka_unit_test(giving_up_while_signing_is_safe),
 		cmocka_unit_test(end_close_behind_the_101_reaches_the_link),
+		cmocka_unit_test(handshake_in_any_case),
+		cmocka_unit_test(each_allocation_fails),
 		cmocka_unit_test(refusals_are_told_apart),
 		cmocka_unit_test(interim_answers_are_passed_over),
 		cmocka_unit_test(cut_off_refusal_is_still_one),

@@ -17,6 +17,8 @@
 #include "compat.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +36,8 @@ void	*__wrap_realloc(void *, size_t);
 void	*__wrap_reallocarray(void *, size_t, size_t);
 char	*__wrap_strdup(const char *);
 char	*__wrap_strndup(const char *, size_t);
+int	 __wrap_asprintf(char **, const char *, ...)
+	    __attribute__((__format__ (printf, 2, 3)));
 
 static unsigned int	 fail_at, calls;	/* 0: none fails */
 
@@ -93,4 +97,19 @@ char *
 __wrap_strndup(const char *s, size_t n)
 {
 	return (fails() ? NULL : __real_strndup(s, n));
+}
+
+int
+__wrap_asprintf(char **p, const char *fmt, ...)
+{
+	va_list	 ap;
+	int	 n;
+
+	*p = NULL;
+	if (fails())
+		return (-1);
+	va_start(ap, fmt);
+	n = vasprintf(p, fmt, ap);
+	va_end(ap);
+	return (n);
 }

@@ -24,6 +24,8 @@
  *
  *	flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *		-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup
+ *
+ * and -Wl,--wrap=asprintf where that is called.
  */
 void		 nth_alloc_fail(unsigned int at);
 /* How many were asked for since; at or more: it has failed. */
