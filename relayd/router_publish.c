@@ -55,7 +55,7 @@ struct router_publication {
 	uint32_t			 client;	/* who wants it, ... */
 	int				 trying;	/* ...until auth has
 							   kept it */
-	int				 stale;		/* not named again yet */
+	int				 stale;		/* not named anew yet */
 	int				 held;		/* revoked: unserved
 							   unless named */
 	unsigned int			 tries;		/* quick ones */
