@@ -287,7 +287,7 @@ main(int argc, char **argv)
 		opt.verbose = LOG_LEVEL_DEBUG;
 	verbose = verbose_min = opt.verbose;
 	log_setverbose(verbose);
-	/* proxy does that itself, for backends that want it: it takes memory. */
+	/* proxy does that itself, for backends that want it: memory. */
 	if ((opt.child == NULL || strcmp(opt.child, "proxy") != 0) &&
 	    evtls_init() == -1)
 		fatalx("TLS can't be set up");

@@ -47,7 +47,7 @@ struct service {
 	struct evtls_client	*trust;		/* of BACKEND_HTTPS */
 	char			 sni[HTTP_HOST_MAX];
 	struct health		*health;	/* or NULL: nobody asks */
-	char			*ca;		/* text that is being received */
+	char			*ca;		/* text that is received */
 	size_t			 ca_len;
 };
 

@@ -109,7 +109,7 @@ enum ctl_type {
 	CTL_DOMAIN_ADD,		/* struct ctl_domain */
 	CTL_DOMAIN_LIST,	/* struct ctl_name: empty */
 	CTL_DOMAIN_REMOVE,	/* struct ctl_domain: name */
-	CTL_SESSION_LIST,	/* struct ctl_session: email, node; empty: all */
+	CTL_SESSION_LIST,	/* struct ctl_session: email, node; "": all */
 	CTL_SESSION_REVOKE,	/* struct ctl_session: id, email or node */
 	/* requests, answered by router */
 	CTL_NODE_KICK,		/* struct ctl_name */
@@ -456,7 +456,7 @@ struct ctl_agent_backend {
 	uint16_t	 kind;			/* enum mux_kind */
 	uint16_t	 pad[3];
 	char		 url[272];
-	char		 health[256];		/* what is asked for, or empty */
+	char		 health[256];		/* what is asked for, or "" */
 	char		 state[16];		/* "up", "down", "unknown"; or
 						   empty: nobody asks */
 	int64_t		 since;			/* of that state */

@@ -77,7 +77,7 @@ struct http_visit {
 	uint64_t		 moved_ms;	/* the last of them */
 	uint64_t		 hurry_ms;	/* 0: no 100 is awaited */
 	uint64_t		 pace_ms, pace_in;	/* since then, those */
-	uint64_t		 eof_ms, eof_out;	/* likewise; 0: no end */
+	uint64_t		 eof_ms, eof_out;	/* likewise; 0: none */
 };
 
 /* door_http.c */

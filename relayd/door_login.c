@@ -50,7 +50,7 @@ struct login_page {
 	char			 origin[ORIGIN_MAX];
 	char			 software[CTL_TEXT_LEN];
 	char			 form[WEB_SECRET_STR];	/* who got the form */
-	char			 cookie[WEB_SECRET_STR];	/* a session, or "" */
+	char			 cookie[WEB_SECRET_STR];	/* or "" */
 	char			 to[TO_MAX];		/* where from, or "" */
 	char			 to_host[HTTP_HOST_MAX];
 	char			 to_origin[ORIGIN_MAX];

@@ -233,7 +233,8 @@ static void
 enter_done(struct conn *c, const struct http_head *head,
     const struct site *site, const struct gate_enter *e)
 {
-	static char		 extra[2 * TO_MAX], url[TO_MAX], html[2 * TO_MAX];
+	static char		 extra[2 * TO_MAX], html[2 * TO_MAX];
+	static char		 url[TO_MAX];
 	const struct web_answer	*w = &e->answer;
 	const struct http_str	*mode;
 	char			 origin[ORIGIN_MAX], to[TO_MAX - ORIGIN_MAX];

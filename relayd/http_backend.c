@@ -362,7 +362,8 @@ backend_offline(struct http_backend *b)
 	const struct site	*site = site_used(&b->site);
 
 	site_refresh(&b->site);
-	if (!b->hasty && listener_ms() < b->until_ms && site != NULL && (site->online ||
+	if (!b->hasty && listener_ms() < b->until_ms && site != NULL &&
+	    (site->online ||
 	    time(NULL) - site->last_seen < GRACE_S)) {
 		b->state = BACKEND_LATE;
 		return;

@@ -74,7 +74,7 @@ struct exchange {
 
 	/* the response */
 	struct http_body	 in;
-	char			*buf;		/* what has to be in one piece */
+	char			*buf;		/* what must be in one piece */
 	size_t			 bufoff, buflen, bufsize;
 	size_t			 seen;		/* of a head: no end in these */
 	size_t			 took;		/* by the last event, from

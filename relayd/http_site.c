@@ -228,7 +228,8 @@ site_free(struct site_entry *e)
 static int
 site_busy(const struct site_entry *e)
 {
-	return (e->going || !TAILQ_EMPTY(&e->waiting) || !LIST_EMPTY(&e->uses) ||
+	return (e->going || !TAILQ_EMPTY(&e->waiting) ||
+	    !LIST_EMPTY(&e->uses) ||
 	    !TAILQ_EMPTY(&e->owner.streams));
 }
 

@@ -84,7 +84,8 @@ drain_link(struct conn *c)
 	struct mux_goaway	 away;
 	struct link_away	 msg;
 
-	if (drain.timer == NULL || door_rpc_drain(c) || c->link == NULL || !c->up || c->away)
+	if (drain.timer == NULL || door_rpc_drain(c) || c->link == NULL ||
+	    !c->up || c->away)
 		return;
 	c->away = 1;
 	memset(&away, 0, sizeof(away));

@@ -74,7 +74,7 @@ struct relayd_limits {
 	uint32_t	 udp_idle_ms;		/* of published ports */
 	uint32_t	 http_response_ms;	/* for a backend to answer */
 	uint32_t	 http_idle_ms;		/* within an answer */
-	uint32_t	 http_body_rate;	/* bytes/s of a request; 0: any */
+	uint32_t	 http_body_rate;	/* bytes/s; 0: any */
 	uint32_t	 http_per_addr;		/* connections, per listener */
 	uint32_t	 pad;
 	uint64_t	 credit_per_link;	/* bytes */
@@ -1105,7 +1105,7 @@ struct pair_offered {
 	uint32_t		 pad;
 	uint8_t			 hash[RPC_HASH_LEN];
 	int64_t			 expires_at;
-	char			 url[CTL_TEXT_LEN];	/* of the relay, or "" */
+	char			 url[CTL_TEXT_LEN];	/* the relay's, or "" */
 };
 
 struct pair_gone {

@@ -73,7 +73,7 @@ struct fake {
 	uint32_t		 code;	/* router's answer */
 	int			 wait;	/* it answers later */
 	uint64_t		 now;	/* ms */
-	int			 frames;	/* that fake_pump may pass; -1 */
+	int			 frames;	/* fake_pump may pass; or -1 */
 };
 
 extern struct fake	 fake;
