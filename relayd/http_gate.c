@@ -233,13 +233,14 @@ static enum gate
 gate_stranger(struct conn *c, const struct http_head *head,
     const struct site *site, int bad)
 {
-	char	 extra[DOMAIN_LEN + 96];
+	const char	*word = bad ? "denied" : "login";
+	char		 extra[DOMAIN_LEN + 96];
 
 	if (site->access == SITE_BASIC) {
 		/* A host has no quotes in it. */
 		snprintf(extra, sizeof(extra), "WWW-Authenticate: Basic "
 		    "realm=\"%s\", charset=\"UTF-8\"\r\n", site->host);
-		http_page(c, head, site, 401, "login", bad ? "this email "
+		http_page(c, head, site, 401, word, bad ? "this email "
 		    "address and password, or this token, are not accepted" :
 		    "log in with your email address and password", extra);
 		return (GATE_ANSWERED);
@@ -253,7 +254,7 @@ gate_stranger(struct conn *c, const struct http_head *head,
 	snprintf(extra, sizeof(extra), "WWW-Authenticate: Bearer "
 	    "realm=\"%s\"%s\r\n", site->host,
 	    bad ? ", error=\"invalid_token\"" : "");
-	http_page(c, head, site, 401, "login", bad ? "token not accepted" :
+	http_page(c, head, site, 401, word, bad ? "token not accepted" :
 	    "this site is for those who are logged in", extra);
 	return (GATE_ANSWERED);
 }

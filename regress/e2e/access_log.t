@@ -210,12 +210,24 @@ for i in range(1, 5):
             wrong if i % 2 else "rubbish")]) == 401:
         want.append(src)
 eq(len(want), 4, "wrong tokens")
+if shutil.which("curl"):
+    st, r = site("/", "127.0.2.5", "-H", "Authorization: Bearer " + wrong)
+    eq((st, r["error"]), ("401", "denied"), "a wrong token at a site")
+    relay.ctl("node", "set", "pi", "http=basic")
+    r = wait_for(lambda: (lambda x: x[1]["error"] == "denied" and x)(
+        site("/", "127.0.2.6", "-u", "you@example.org:wrong")), 30)
+    eq(r and r[0], "401", "a wrong password")
+    st, r = site("/401", "127.0.2.11")
+    eq((st, r["error"]), ("401", "login"), "none")
+    want += ["127.0.2.5"] + ["127.0.2.6"] * len(
+        [x for x in lines() if x["client"] == "127.0.2.6" and
+         x["error"] == "denied"])
 ask("/api/nodes", src="127.0.2.9")
 ask("/nothing" + FORGED.replace(" ", "+"), src="127.0.2.10")
 wait_lines(lambda x: x["client"] == "127.0.2.10")
 if shutil.which("fail2ban-regex"):
     r = run(["fail2ban-regex", "-o", "ip", LOG, FILTER])
-    eq(sorted(r.stdout.split()), want,
+    eq(sorted(r.stdout.split()), sorted(want),
        "fail2ban finds each of them, and no other")
 else:
     skip("fail2ban", "no fail2ban-regex")
