@@ -593,4 +593,12 @@ got = db.execute("SELECT count(*) FROM sessions WHERE secret_hash LIKE ?",
                                         "x") + "%",)).fetchone()[0]
 eq(got, 0, "the store has no secret of theirs")
 ok(not relay.proc.lines("horse|battery"), "no password is in the log")
+if shutil.which("fail2ban-regex"):
+    r = run(["fail2ban-regex", "-o", "ip", relay.proc.log,
+             TOP + "/etc/fail2ban/filter.d/culvert.conf"])
+    denied = relay.proc.lines("log-in denied: ")
+    eq((len(r.stdout.split()), len(denied) > 10), (len(denied), True),
+       "fail2ban finds who guesses passwords, and no other")
+else:
+    skip("fail2ban", "no fail2ban-regex")
 done()
