@@ -1,6 +1,6 @@
 #!/bin/sh
 # What tools can say of the sources: both compilers with warnings as errors,
-# mandoc on the manuals, shellcheck, cppcheck.
+# mandoc on the manuals, shellcheck, cppcheck; and lines that are too long.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -61,9 +61,28 @@ check() {
 	return "$failed"
 }
 
-echo 1..5
+# Lines of C in more than 80 columns.
+columns() {
+	said=$(find imsg lib relayd agentd accessctl regress -name '*.[chy]' \
+	    -exec awk '
+	{
+		line = $0
+		while ((at = index(line, "\t")) > 0)
+			line = substr(line, 1, at - 1) substr("        ", \
+			    1, 8 - (at - 1) % 8) substr(line, at + 1)
+		if (length(line) > 80)
+			printf "%s:%d: %d columns\n", FILENAME, FNR, \
+			    length(line)
+	}' {} +)
+	[ -z "$said" ] && return 0
+	echo "$said"
+	return 1
+}
+
+echo 1..6
 lint gcc compile gcc
 lint clang compile clang
 lint mandoc manuals
 lint shellcheck scripts
 lint cppcheck check
+lint awk columns

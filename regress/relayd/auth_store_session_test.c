@@ -298,7 +298,7 @@ odd_rows_of_others_let_nobody_in(void **state)
 		"UPDATE sessions SET kind = 'root'",
 		"UPDATE sessions SET kind = 'web', expires_at = 0",
 		"UPDATE sessions SET expires_at = 'never'",
-		"UPDATE sessions SET expires_at = 9, host = printf('%300s', '')",
+		"UPDATE sessions SET expires_at=9, host=printf('%300s', '')",
 	};
 	struct store_session	 e, found;
 	enum store_result	 r;
