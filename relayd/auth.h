@@ -341,6 +341,8 @@ void	 auth_used(const char *token_id);
 void	 auth_session_used(const char *id);	/* in the store */
 /* since 0: it was connected before, and still is. */
 void	 auth_node_state(const char *node_id, int up, int64_t since);
+/* When that last was, if the store does not know yet; 0: it does. */
+int64_t	 auth_node_seen(const char *node_id);
 /* At most every second; 1: there is more than one batch, come again soon. */
 int	 auth_audit_tick(void);
 /* Write all there is: the end. */

@@ -205,6 +205,17 @@ auth_node_state(const char *node_id, int up, int64_t since)
 	usage_put(USAGE_NODE, node_id, up, since);
 }
 
+int64_t
+auth_node_seen(const char *node_id)
+{
+	struct usage	*u, want;
+
+	want.kind = USAGE_NODE;
+	strlcpy(want.id, node_id, sizeof(want.id));
+	u = RB_FIND(usage_tree, &usages, &want);
+	return (u == NULL ? 0 : u->at);
+}
+
 /* ---- what goes out ---- */
 
 static enum store_result

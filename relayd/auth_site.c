@@ -113,8 +113,10 @@ auth_site_own(const char *host)
 static void
 site_from(struct site *s, const struct store_site *si)
 {
+	int64_t	 seen = auth_node_seen(si->node_id);
+
 	s->access = si->access;
-	s->last_seen = si->last_seen_at;
+	s->last_seen = seen > si->last_seen_at ? seen : si->last_seen_at;
 	strlcpy(s->node, si->node, sizeof(s->node));
 	strlcpy(s->node_id, si->node_id, sizeof(s->node_id));
 	strlcpy(s->service, si->service, sizeof(s->service));

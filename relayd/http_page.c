@@ -20,6 +20,7 @@
 
 #include "compat.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,10 +85,11 @@ page_html(char *body, size_t size, int status, const char *text,
 	    "h1{font-size:1.5em}small{color:#666}"
 	    "@media(prefers-color-scheme:dark){body{color:#ddd;"
 	    "background:#111}small{color:#999}}</style></head>\n"
-	    "<body><h1>%d %s</h1>\n<p>%s.</p>\n%s%s%s"
+	    "<body><h1>%d %s</h1>\n<p>%c%s.</p>\n%s%s%s"
 	    "<hr><small>Culvert, a relay: this page is not from the device."
 	    "%s%s</small></body></html>\n", status, http_reason(status),
-	    status, http_reason(status), text, seen[0] != '\0' ? "<p>The "
+	    status, http_reason(status), toupper((unsigned char)text[0]),
+	    text[0] != '\0' ? text + 1 : "", seen[0] != '\0' ? "<p>The "
 	    "device was " : "", seen, seen[0] != '\0' ? ".</p>\n" : "",
 	    id[0] != '\0' ? " Request " : "", id));
 }
@@ -107,7 +109,8 @@ http_page(struct conn *c, const struct http_head *head,
     const char *extra)
 {
 	static char	 body[BODY_MAX], fields[BODY_MAX];
-	char		 safe[TEXT_MAX], seen[TEXT_MAX], said[2 * TEXT_MAX];
+	char		 safe[TEXT_MAX], seen[TEXT_MAX];
+	char		 said[2 * TEXT_MAX + 4];
 	const char	*id = door_http_id(c);
 	int		 html, n;
 
