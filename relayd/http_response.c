@@ -41,6 +41,7 @@ static void	response_bad(struct exchange *, const char *);
 static void	response_gone(struct exchange *);
 static void	event_error(const struct exchange *, struct exchange_event *);
 static int	read_head(struct exchange *, struct exchange_event *);
+static int	head_names_body(const struct http_head *);
 static int	head_begin(struct exchange *, struct http_head *,
 		    struct exchange_event *);
 static int	read_body(struct exchange *, size_t,
@@ -258,6 +259,19 @@ read_head(struct exchange *ex, struct exchange_event *ev)
 	return (ex->state == EXCHANGE_FAILED);
 }
 
+/*
+ * Where a body is spoken of and none follows, a broken server sends one, if
+ * only later: it must not pass for the next answer.
+ */
+static int
+head_names_body(const struct http_head *head)
+{
+	const struct http_str	*len = http_field(head, "content-length");
+
+	return ((len != NULL && !http_str_eq(len, "0")) ||
+	    http_field(head, "transfer-encoding") != NULL);
+}
+
 static int
 head_begin(struct exchange *ex, struct http_head *head,
     struct exchange_event *ev)
@@ -284,8 +298,9 @@ head_begin(struct exchange *ex, struct http_head *head,
 			exchange_unhold(ex);
 		return (0);
 	}
-	ex->keep = head->minor == 1 &&
+	ex->keep = head->minor == 1 && !ex->asked.head &&
 	    ev->framing.kind != HTTP_BODY_CLOSE &&
+	    !(ev->framing.kind == HTTP_BODY_NONE && head_names_body(head)) &&
 	    !http_field_has_token(head, "connection", "close");
 	if (ev->framing.kind == HTTP_BODY_CHUNKED)
 		ex->said = trailer_list(head);

@@ -128,15 +128,15 @@ responses(void **state)
 		    "HTTP/1.1 102 Processing\r\n\r\n" OK2,
 		    "103 none: 102 none: 200 length: ok END", 0, 1 },
 		{ GET, "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n",
-		    "204 none:  END", 0, 1 },
+		    "204 none:  END", 0, 0 },
 		{ GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n"
-		    "\r\n", "304 none:  END", 0, 1 },
+		    "\r\n", "304 none:  END", 0, 0 },
 		{ GET, "HTTP/1.1 101 Switching Protocols\r\n"
 		    "Connection: upgrade\r\nUpgrade: x\r\n\r\n",
 		    "!502 bad-response", 0, 0 },
 		{ "HEAD / HTTP/1.1\r\nHost: pi.example.org\r\n\r\n",
 		    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
-		    "200 none:  END", 0, 1 },
+		    "200 none:  END", 0, 0 },
 		{ "HEAD / HTTP/1.1\r\nHost: pi.example.org\r\n\r\n", OK2,
 		    "200 none:  END", 0, 0 },
 	};
