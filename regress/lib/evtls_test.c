@@ -1342,6 +1342,163 @@ shutdown_goes_on_reading_plain(void **state)
 	assert_int_equal(cl.why, EVTLS_EOF);
 }
 
+/* ---- an owner that judges for itself ---- */
+
+static int	eofs, timeouts, taking;
+
+static size_t
+judge_input(struct evtls *c, void *arg, uint8_t *buf, size_t len)
+{
+	struct side	*s = arg;
+
+	if (!taking)
+		return (0);
+	s->got += len;
+	return (len);
+}
+
+static void
+judge_eof(struct evtls *c, void *arg)
+{
+	eofs++;
+}
+
+static void
+judge_timeout(struct evtls *c, void *arg)
+{
+	timeouts++;
+}
+
+static const struct evtls_ops judge_ops = {
+	.ready = on_ready, .input = judge_input, .output = on_output,
+	.closed = on_closed, .eof = judge_eof, .timeout = judge_timeout
+};
+
+/* The end is told once, what came before it is still there, and so is he. */
+static void
+judge_half_close(void)
+{
+	eofs = timeouts = taking = 0;
+	until_ready();
+	evtls_set_ops(sv.c, &judge_ops, &sv);
+	cl.send = 5000;
+	evtls_want_output(cl.c);
+	evtls_shutdown(cl.c);
+	while (eofs == 0 && !sv.closed)
+		pass();
+	idle(30);
+	assert_int_equal(eofs, 1);
+	assert_int_equal(cl.closed + sv.closed, 0);
+	assert_true(evtls_left(sv.c));
+	assert_false(evtls_broken(sv.c));
+	sv.send = 300000;
+	evtls_want_output(sv.c);
+	while (cl.got < sv.send && !cl.closed && !sv.closed)
+		pass();
+	taking = 1;
+	assert_true(evtls_again(sv.c));
+	while (sv.got < cl.send && !sv.closed)
+		pass();
+	assert_int_equal(sv.got, cl.send);
+	assert_false(evtls_again(sv.c));
+	evtls_pause(sv.c);
+	evtls_resume(sv.c);
+	idle(30);
+	assert_int_equal(eofs, 1);
+	assert_int_equal(cl.closed + sv.closed, 0);
+	evtls_close(sv.c);
+	until_closed(&cl);
+	assert_int_equal(cl.got, sv.send);
+	assert_int_equal(cl.why, EVTLS_EOF);
+	until_closed(&sv);
+	assert_int_equal(sv.why, EVTLS_CLOSED);
+}
+
+static void
+owner_hears_of_the_end(void **state)
+{
+	standard_sides(ec, 1);
+	judge_half_close();
+}
+
+static void
+owner_hears_of_the_end_plain(void **state)
+{
+	connect_sides(NULL, NULL, NULL, 1);
+	judge_half_close();
+}
+
+static void
+owner_hears_of_the_deadline(void **state)
+{
+	standard_sides(ec, 1);
+	until_ready();
+	timeouts = 0;
+	evtls_set_ops(sv.c, &judge_ops, &sv);
+	evtls_deadline(sv.c, 20);
+	while (timeouts == 0 && !sv.closed)
+		pass();
+	idle(50);
+	assert_int_equal(timeouts, 1);
+	assert_int_equal(cl.closed + sv.closed, 0);
+}
+
+/* Who is gone after the end that he told is noticed by what he is sent. */
+static void
+owner_hears_of_the_end_and_more(void **state)
+{
+	connect_sides(NULL, NULL, NULL, 1);
+	until_ready();
+	eofs = taking = 0;
+	evtls_set_ops(sv.c, &judge_ops, &sv);
+	evtls_shutdown(cl.c);
+	while (eofs == 0 && !sv.closed)
+		pass();
+	evtls_free(cl.c);
+	cl.c = NULL;
+	sv.send = 20 * 1024 * 1024;
+	evtls_want_output(sv.c);
+	until_closed(&sv);
+	assert_int_equal(sv.why, EVTLS_ERROR);
+}
+
+static void
+abort_shows(void **state)
+{
+	connect_sides(NULL, NULL, NULL, 1);
+	until_ready();
+	evtls_abort(sv.c);
+	sv.c = NULL;
+	until_closed(&cl);
+	assert_int_equal(cl.why, EVTLS_ERROR);
+}
+
+/* However much comes behind what is left, it can be left as well. */
+static void
+left_and_more(void **state)
+{
+	connect_sides(NULL, NULL, NULL, 1);
+	until_ready();
+	taking = 0;
+	evtls_set_ops(sv.c, &judge_ops, &sv);
+	cl.send = 4 * 1024 * 1024;
+	evtls_want_output(cl.c);
+	while (evtls_buffered(sv.c) < 10000 && !sv.closed)
+		pass();
+	evtls_pause(sv.c);
+	idle(20);
+	evtls_resume(sv.c);
+	while (evtls_buffered(sv.c) < EVTLS_BATCH && !sv.closed)
+		pass();
+	assert_int_equal(sv.closed, 0);
+	evtls_pause(sv.c);
+	taking = 1;
+	evtls_resume(sv.c);
+	while (sv.got < cl.send && !sv.closed)
+		pass();
+	assert_int_equal(sv.got, cl.send);
+}
+
 static void
 shutdown_then_close(void **state)
 {
@@ -1723,6 +1880,12 @@ main(void)
 		CASE(shutdown_goes_on_reading_tls12),
 		CASE(shutdown_goes_on_reading_plain),
 		CASE(shutdown_then_close),
+		CASE(owner_hears_of_the_end),
+		CASE(owner_hears_of_the_end_plain),
+		CASE(owner_hears_of_the_deadline),
+		CASE(owner_hears_of_the_end_and_more),
+		CASE(abort_shows),
+		CASE(left_and_more),
 		CASE(close_does_not_reset),
 		CASE(close_before_the_handshake),
 		CASE(close_is_bounded),
