@@ -224,7 +224,8 @@ void		 mux_input_end(struct mux *);
 /*
  * mux_output: write the next frame, at most cap (>= MUX_FRAME_MAX) bytes,
  * and return its length, or 0 if there is none.  Control frames go first,
- * then the ready streams, a turn each.
+ * then the ready streams, a turn each.  Within a callback there is none, and
+ * want_output asks again.
  */
 size_t		 mux_output(struct mux *, uint8_t *, size_t, uint64_t);
 

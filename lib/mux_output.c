@@ -366,11 +366,18 @@ output_run(struct mux *m, struct run *run, uint64_t now)
 {
 	int		 count = 1;
 
-	if (m->in_output || m->error != NULL)
+	if (m->error != NULL)
 		return (0);
+	if (m->depth > 0) {
+		/* What a callback holds is in no count of credit yet. */
+		m->asked = 0;
+		mux_want(m);
+		return (0);
+	}
 	if (now > m->now)
 		m->now = now;
 	mux_enter(m);
+	mux_stream_settle(m);
 	m->in_output = 1;
 	if ((run->last = output_first(m, run->buf)) == 0)
 		count = m->hello_done ? output_data(m, run) : 0;
