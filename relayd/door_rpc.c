@@ -90,28 +90,17 @@ door_rpc_request(struct conn *c, const struct http_head *head,
 	return (0);
 }
 
-/* As RFC 6455, 4.2.1, has it; no protocols or extensions are agreed on. */
+/* No protocols or extensions are agreed on. */
 static int
 ws_request(struct conn *c, const struct http_head *head)
 {
-	const struct http_str	*key, *version;
-
-	key = http_field(head, "sec-websocket-key");
-	version = http_field(head, "sec-websocket-version");
 	if (!http_str_eq(&head->method, "GET"))
 		rpc_detail(c, 405, "Method Not Allowed", "Allow: GET\r\n");
-	else if (head->minor != 1 ||
-	    !http_field_has_token(head, "connection", "upgrade") ||
-	    !http_field_has_token(head, "upgrade", "websocket") ||
-	    key == NULL || http_field_count(head, "sec-websocket-key") != 1 ||
-	    !ws_key_valid(key->s, key->len) || version == NULL ||
-	    !http_str_eq(version, "13"))
+	else if (conn_websocket(c, head) == -1)
 		rpc_detail(c, 426, "Upgrade Required", "Upgrade: websocket\r\n"
 		    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
-	else {
-		ws_accept(key->s, c->ws_accept);
+	else
 		return (0);
-	}
 	return (-1);
 }
 

@@ -420,69 +420,58 @@ on_pull(void *arg, uint8_t *buf, size_t cap, enum mux_more *more)
 	return (n);
 }
 
-/* What became of it, for the visitor. */
+/* What became of it, for the visitor; asked: the node was. */
 static void
 over_fail(struct exchange *ex, uint16_t code, const char *text, int asked)
 {
-	switch (code) {
-	case MUX_CODE_REFUSED:
-		exchange_fail(ex, 502, code, "refused",
-		    "the device's web server refuses connections");
-		break;
-	case MUX_CODE_UNREACHABLE:
-		exchange_fail(ex, 502, code, "unreachable",
-		    "the device can't reach its web server");
-		break;
-	case MUX_CODE_TARGET_RESET:
-	case MUX_CODE_CANCEL:
-		exchange_fail(ex, 502, code, "reset",
-		    "the device's web server closed the connection");
-		break;
-	case MUX_CODE_TIMEOUT:
-		exchange_fail(ex, 504, code, "timeout",
-		    "the device's web server does not answer");
-		break;
-	case MUX_CODE_DENIED:
-		if (asked)
-			exchange_fail(ex, 502, code, "denied",
-			    "the device's rules do not allow this");
-		else
-			exchange_fail(ex, 403, code, "forbidden", text);
-		break;
-	case MUX_CODE_NO_NODE:
-	case MUX_CODE_NO_SERVICE:
-		exchange_fail(ex, 404, code, "no-service",
-		    "the device has no such service");
-		break;
-	case MUX_CODE_NODE_OFFLINE:
-		exchange_fail(ex, 503, code, "offline",
-		    "the device is offline");
-		break;
-	case MUX_CODE_NODE_GONE:
-		exchange_fail(ex, 503, code, "gone",
-		    "the device has just gone offline");
-		break;
-	case MUX_CODE_LIMIT:
-		exchange_fail(ex, 503, code, "limit", asked ?
-		    "the device can't take more now" : text);
-		break;
-	case MUX_CODE_KILLED:
-		exchange_fail(ex, 503, code, "ended",
-		    "the connection was ended");
-		break;
-	case MUX_CODE_GOING_AWAY:
-		exchange_fail(ex, 503, code, "starting",
-		    "the relay is starting");
-		break;
-	case MUX_CODE_UNSUPPORTED:
-		exchange_fail(ex, 502, code, "unsupported",
-		    "the device's agent serves no web pages");
-		break;
-	default:
+	static const struct {
+		uint16_t	 code;
+		int		 status;
+		const char	*word, *text;
+	}			 ends[] = {
+		{ MUX_CODE_REFUSED, 502, "refused",
+		    "the device's web server refuses connections" },
+		{ MUX_CODE_UNREACHABLE, 502, "unreachable",
+		    "the device can't reach its web server" },
+		{ MUX_CODE_TARGET_RESET, 502, "reset",
+		    "the device's web server closed the connection" },
+		{ MUX_CODE_CANCEL, 502, "reset",
+		    "the device's web server closed the connection" },
+		{ MUX_CODE_TIMEOUT, 504, "timeout",
+		    "the device's web server does not answer" },
+		{ MUX_CODE_DENIED, 502, "denied",
+		    "the device's rules do not allow this" },
+		{ MUX_CODE_NO_NODE, 404, "no-service",
+		    "the device has no such service" },
+		{ MUX_CODE_NO_SERVICE, 404, "no-service",
+		    "the device has no such service" },
+		{ MUX_CODE_NODE_OFFLINE, 503, "offline",
+		    "the device is offline" },
+		{ MUX_CODE_NODE_GONE, 503, "gone",
+		    "the device has just gone offline" },
+		{ MUX_CODE_LIMIT, 503, "limit",
+		    "the device can't take more now" },
+		{ MUX_CODE_KILLED, 503, "ended",
+		    "the connection was ended" },
+		{ MUX_CODE_GOING_AWAY, 503, "starting",
+		    "the relay is starting" },
+		{ MUX_CODE_UNSUPPORTED, 502, "unsupported",
+		    "the device's agent serves no web pages" },
+	};
+	size_t	 i;
+
+	if (code == MUX_CODE_DENIED && !asked) {
+		exchange_fail(ex, 403, code, "forbidden", text);
+		return;
+	}
+	for (i = 0; i < nitems(ends) && ends[i].code != code; i++)
+		;
+	if (i == nitems(ends))
 		exchange_fail(ex, 502, code, "device",
 		    "the device's agent could not serve this");
-		break;
-	}
+	else
+		exchange_fail(ex, ends[i].status, code, ends[i].word,
+		    code == MUX_CODE_LIMIT && !asked ? text : ends[i].text);
 }
 
 static void

@@ -551,6 +551,11 @@ extern struct health	 keep_health;
 void	 login_ask(struct conn *, const struct http_head *, enum login_door,
 	    struct login *);
 /*
+ * conn_websocket: 0 if the request asks for a WebSocket as RFC 6455, 4.2.1,
+ * has it, with what accepts it in c->ws_accept; or -1.
+ */
+int	 conn_websocket(struct conn *, const struct http_head *);
+/*
  * An upgrade request of one of our own programs: answer it with a nonce,
  * ask auth about its signature, or refuse it.
  */

@@ -50,9 +50,8 @@ static int	login_bearer(const struct http_str *, struct login *);
 static void	login_nonce(struct conn *, const struct http_head *);
 static void	login_answer(struct conn *, int, const char *, uint32_t);
 
-/* The WebSocket part of the request, RFC 6455, 4.2.1. */
-static int
-login_upgrade_valid(struct conn *c, const struct http_head *head)
+int
+conn_websocket(struct conn *c, const struct http_head *head)
 {
 	const struct http_str	*key, *version;
 
@@ -63,7 +62,17 @@ login_upgrade_valid(struct conn *c, const struct http_head *head)
 	    !http_field_has_token(head, "upgrade", "websocket") ||
 	    key == NULL || http_field_count(head, "sec-websocket-key") != 1 ||
 	    !ws_key_valid(key->s, key->len) || version == NULL ||
-	    !http_str_eq(version, "13")) {
+	    !http_str_eq(version, "13"))
+		return (-1);
+	ws_accept(key->s, c->ws_accept);
+	return (0);
+}
+
+/* It asks for a WebSocket with our protocol. */
+static int
+login_upgrade_valid(struct conn *c, const struct http_head *head)
+{
+	if (conn_websocket(c, head) == -1) {
 		conn_error(c, head, 426, "this is for WebSockets",
 		    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 		return (-1);
@@ -74,7 +83,6 @@ login_upgrade_valid(struct conn *c, const struct http_head *head)
 		    "the WebSocket subprotocol must be " MUX_PROTOCOL, NULL);
 		return (-1);
 	}
-	ws_accept(key->s, c->ws_accept);
 	return (0);
 }
 
