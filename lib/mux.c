@@ -97,9 +97,7 @@ mux_end(struct mux *m, uint16_t code, const char *text)
 			continue;
 		}
 		/* What has ended well shall not hear otherwise. */
-		mux_stream_kill(s);
-		if (s->ops->done != NULL)
-			s->ops->done(s, s->arg);
+		mux_stream_over(s);
 	}
 	mux_leave(m);
 }
@@ -141,11 +139,8 @@ mux_leave(struct mux *m)
 	struct mux_stream	*s;
 
 	if (m->depth == 1) {
-		while ((s = TAILQ_FIRST(&m->ended)) != NULL) {
-			mux_stream_kill(s);
-			if (s->ops->done != NULL)
-				s->ops->done(s, s->arg);
-		}
+		while ((s = TAILQ_FIRST(&m->ended)) != NULL)
+			mux_stream_over(s);
 	}
 	m->depth--;
 	mux_reap(m);
@@ -374,7 +369,7 @@ input_reset(struct mux *m, struct mux_stream *s, const uint8_t *p, size_t n)
 		return (mux_fail(m, "malformed reset"));
 	if (m->loan == s)
 		mux_stream_settle(m);
-	if (s->flags & STREAM_DEAD)
+	if (s->flags & STREAM_DEAD || mux_stream_break(s, code, text) == 0)
 		return (0);
 	mux_stream_kill(s);
 	if (s->ops->reset != NULL)

@@ -131,7 +131,11 @@ struct mux_stream_ops {
 	size_t	(*inputv)(struct mux_stream *, void *, struct iovec *, int);
 	size_t	(*pullv)(struct mux_stream *, void *, struct iovec *, int,
 		    enum mux_more *);
-	/* Ended early, by the peer or with the link. */
+	/*
+	 * Ended early, by the peer or with the link; what is queued is lost.
+	 * But what came before MUX_CODE_TARGET_RESET is there to be taken
+	 * first, without an end behind it (mux_eof).
+	 */
 	void	(*reset)(struct mux_stream *, void *, uint16_t, const char *);
 	/* Both directions ended, and all that came was taken. */
 	void	(*done)(struct mux_stream *, void *);

@@ -61,6 +61,8 @@
 #define STREAM_FIN_OUT	0x0008	/* our FIN was handed out */
 #define STREAM_FIN_IN	0x0010	/* the peer's FIN has come */
 #define STREAM_DEAD	0x0020	/* the owner has forgotten it */
+#define STREAM_BROKEN	0x0040	/* both FINs are set: reset follows, when
+				   what is queued was taken */
 /* Lists it is on. */
 #define STREAM_CONTROL	0x0100
 #define STREAM_RING	0x0200
@@ -241,6 +243,8 @@ int	 mux_stream_data(struct mux_stream *, const uint8_t *, size_t, int);
 void	 mux_stream_settle(struct mux *);
 /* The peer will send no more. */
 void	 mux_stream_fin(struct mux_stream *);
+int		 mux_stream_break(struct mux_stream *, uint16_t, const char *);
+void		 mux_stream_over(struct mux_stream *);
 /* Credit for OPEN's far end, ACCEPT, and CREDIT (0: none); counted given. */
 void	 mux_stream_grant_early(struct mux_stream *);
 uint32_t mux_stream_grant_accept(struct mux_stream *);

@@ -682,6 +682,44 @@ mux_stream_fin(struct mux_stream *s)
 	mux_stream_check_done(s);
 }
 
+/*
+ * The peer's target was reset.  What it said before may be all that there was
+ * to say, as by a server that does not want the rest of an upload: that is the
+ * owner's to take, and then reset follows.  -1: there is nothing of the kind.
+ */
+int
+mux_stream_break(struct mux_stream *s, uint16_t code, const char *text)
+{
+	if (code != MUX_CODE_TARGET_RESET || s->dgram != NULL ||
+	    s->queue.len == 0 || s->flags & (STREAM_ENDED | STREAM_BROKEN))
+		return (-1);
+	s->flags |= STREAM_FIN_IN | STREAM_FIN_OUT | STREAM_BROKEN;
+	mux_ring_remove(s->mux, s);
+	stream_unmeter(s);
+	stream_unpace(s);
+	unreserve(s->mux, s->window - s->queue.len);
+	s->window = s->queue.len;
+	s->arriving = s->consumed = 0;
+	s->owe = 0;
+	s->code = code;
+	free(s->owed);
+	s->owed = (uint8_t *)strdup(text);
+	return (0);
+}
+
+/* It is on the list of those that have ended: its owner hears how. */
+void
+mux_stream_over(struct mux_stream *s)
+{
+	mux_stream_kill(s);
+	if ((s->flags & STREAM_BROKEN) == 0) {
+		if (s->ops->done != NULL)
+			s->ops->done(s, s->arg);
+	} else if (s->ops->reset != NULL)
+		s->ops->reset(s, s->arg, s->code, s->owed != NULL ?
+		    (const char *)s->owed : "");
+}
+
 static int
 stream_queue(struct mux_stream *s, const uint8_t *p, size_t n)
 {
@@ -846,7 +884,8 @@ mux_queued(const struct mux_stream *s)
 int
 mux_eof(const struct mux_stream *s)
 {
-	return ((s->flags & STREAM_FIN_IN) != 0 && s->queue.len == 0);
+	return ((s->flags & (STREAM_FIN_IN | STREAM_BROKEN)) ==
+	    STREAM_FIN_IN && s->queue.len == 0);
 }
 
 int

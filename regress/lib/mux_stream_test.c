@@ -717,6 +717,71 @@ reset_by_the_peer(void **state)
 	peer_free(&t);
 }
 
+/* What a target said before it reset is there to be taken first. */
+static void
+reset_of_the_target_waits_for_the_owner(void **state)
+{
+	struct seen	*st;
+	struct iovec	 iov;
+	uint8_t		 buf[100];
+	int		 fin;
+
+	for (fin = 0; fin < 2; fin++) {
+		peer_up(&t, 1);
+		st = ours(1000);
+		st->take = 0;
+		assert_int_equal(peer_data(&t, 1, 10, fin ? MUX_FIN : 0), 0);
+		peer_give(st, 10, 0);
+		assert_int_equal(peer_reset(&t, 1, MUX_CODE_TARGET_RESET,
+		    "gone"), 0);
+		assert_int_equal(st->reset + st->done, 0);
+		assert_int_equal(t.budget.used, 10);
+		peer_quiet(&t);
+		assert_int_equal(mux_read(st->s, buf, 4), 4);
+		assert_int_equal(mux_peek(st->s, &iov, 1), 1);
+		assert_int_equal(iov.iov_len, 6);
+		assert_int_equal(st->reset, 0);
+		mux_drain(st->s, 6);
+		assert_false(mux_eof(st->s));
+		peer_quiet(&t);
+		assert_int_equal(st->reset, 1);
+		assert_int_equal(st->code, MUX_CODE_TARGET_RESET);
+		assert_string_equal(st->text, "gone");
+		assert_int_equal(st->done, 0);
+		assert_int_equal(t.budget.used, 0);
+		peer_free(&t);
+	}
+}
+
+/* Its owner, the link or the peer may end it before. */
+static void
+reset_of_the_target_may_be_cut_short(void **state)
+{
+	struct seen	*st;
+	int		 how;
+
+	for (how = 0; how < 4; how++) {
+		peer_up(&t, 1);
+		st = ours(1000);
+		st->take = 0;
+		assert_int_equal(peer_data(&t, 1, 10, 0), 0);
+		assert_int_equal(peer_reset(&t, 1, MUX_CODE_TARGET_RESET,
+		    ""), 0);
+		if (how == 0)
+			mux_reset(st->s, MUX_CODE_CANCEL, NULL);
+		else if (how == 1)
+			mux_end(t.m, MUX_CODE_NODE_GONE, "x");
+		else if (how == 2)
+			assert_int_equal(peer_reset(&t, 1,
+			    MUX_CODE_TARGET_RESET, ""), 0);
+		assert_int_equal(st->reset, how == 1 || how == 2);
+		assert_int_equal(t.budget.used, how == 3 ? 10 : 0);
+		if (how != 1)
+			peer_quiet(&t);
+		peer_free(&t);
+	}
+}
+
 static void
 reset_after_both_fins_is_not_sent(void **state)
 {
@@ -995,6 +1060,8 @@ main(void)
 		cmocka_unit_test(reset_before_open_left_sends_nothing),
 		cmocka_unit_test(reset_tells_code_and_text),
 		cmocka_unit_test(reset_by_the_peer),
+		cmocka_unit_test(reset_of_the_target_waits_for_the_owner),
+		cmocka_unit_test(reset_of_the_target_may_be_cut_short),
 		cmocka_unit_test(reset_after_both_fins_is_not_sent),
 		cmocka_unit_test(owner_acts_within_callbacks),
 		cmocka_unit_test(owner_acts_within_open),
