@@ -58,6 +58,7 @@ struct fdstream {
 	unsigned int		 asked : 1,	/* mux_ready; not yet drained */
 				 held : 1,	/* the source is not watched */
 				 ended : 1,	/* the sink knows the end */
+				 deaf : 1,	/* the sink takes no more */
 				 over : 1;	/* closed was called */
 };
 
@@ -282,6 +283,25 @@ fdstream_kill(struct fdstream *f, uint16_t code, const char *text)
 	fdstream_close(f, 1, code, text == NULL ? "" : text);
 }
 
+/*
+ * A socket that is written to was reset, or nobody reads it: if it has said
+ * something before, that is to be read, up to an end that shows the same.
+ * Until then nothing is written.  Returns 0 if there is nothing to wait for.
+ */
+static int
+fdstream_deaf(struct fdstream *f, int error)
+{
+	char	 c;
+
+	if (f->fds.wfd != f->fds.rfd || !f->fds.wsock ||
+	    (error != EPIPE && error != ECONNRESET) ||
+	    recv(f->fds.rfd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 1)
+		return (0);
+	f->deaf = 1;
+	fdpair_unwatch(&f->fds);
+	return (1);
+}
+
 /* A descriptor failed. */
 static void
 fdstream_fail(struct fdstream *f, int is_socket, int error)
@@ -384,6 +404,10 @@ fdstream_pullv(struct mux_stream *s __unused, void *arg, struct iovec *iov,
 		fdstream_drained(f);
 		return (0);
 	}
+	if (n == 0 && f->deaf) {
+		fdstream_fail(f, f->fds.rsock, ECONNRESET);
+		return (0);
+	}
 	/* A terminal that hung up fails with EIO: that is its end. */
 	if (n == 0 || (errno == EIO && f->fds.rtty)) {
 		event_del(f->fds.rev);
@@ -452,12 +476,17 @@ fdstream_inputv(struct mux_stream *s __unused, void *arg, struct iovec *iov,
 	struct fdstream	*f = arg;
 	size_t		 len = 0;
 	ssize_t		 n;
-	int		 i;
+	int		 i, error;
 
 	for (i = 0; i < niov; i++)
 		len += iov[i].iov_len;
+	if (f->deaf)
+		return (len);
 	if ((n = fdstream_send(f, iov, niov)) == -1) {
-		fdstream_fail(f, f->fds.wsock, errno);
+		error = errno;
+		if (fdstream_deaf(f, error))
+			return (len);
+		fdstream_fail(f, f->fds.wsock, error);
 		return (0);
 	}
 	if ((size_t)n < len)
@@ -485,11 +514,15 @@ fdstream_write(evutil_socket_t fd __unused, short what __unused, void *arg)
 	struct fdstream	*f = arg;
 	struct iovec	 iov[FDSTREAM_IOVS];
 	ssize_t		 n;
-	int		 niov;
+	int		 niov, error;
 
 	if ((niov = mux_peek(f->stream, iov, FDSTREAM_IOVS)) > 0) {
 		if ((n = fdstream_send(f, iov, niov)) == -1) {
-			fdstream_fail(f, f->fds.wsock, errno);
+			error = errno;
+			if (fdstream_deaf(f, error))
+				mux_drain(f->stream, mux_queued(f->stream));
+			else
+				fdstream_fail(f, f->fds.wsock, error);
 			return;
 		}
 		mux_drain(f->stream, (size_t)n);

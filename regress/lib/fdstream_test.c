@@ -500,6 +500,30 @@ reset_of_the_target_is_a_reset_here(void **state __unused)
 	close(la);
 }
 
+/* A server that does not read all of an upload says why before it goes. */
+static void
+words_before_a_reset_are_heard(void **state __unused)
+{
+	static char	 buf[65536];
+	int		 la, ta, i;
+
+	open_stream(tcp_pair, &la, &ta);
+	for (i = 0; !a.closed; i++) {
+		if (write(la, buf, sizeof(buf)) == -1)
+			assert_int_equal(errno, EAGAIN);
+		if (i == 50) {
+			say(ta, "enough");
+			close(ta);
+		}
+		passes(1);
+	}
+	expect(la, "enough");
+	expect_reset(la);
+	assert_int_equal(b.code, MUX_CODE_TARGET_RESET);
+	assert_int_equal(a.code, MUX_CODE_TARGET_RESET);
+	close(la);
+}
+
 static void
 reset_of_the_local_end_is_a_reset_there(void **state __unused)
 {
@@ -889,6 +913,7 @@ main(void)
 		CASE(half_close_of_the_target_passes),
 		CASE(write_and_close_at_once_loses_nothing),
 		CASE(reset_of_the_target_is_a_reset_here),
+		CASE(words_before_a_reset_are_heard),
 		CASE(reset_of_the_local_end_is_a_reset_there),
 		CASE(killed_stream_is_a_reset_on_both_ends),
 		CASE(last_words_are_heard),
