@@ -59,6 +59,8 @@ step_use() {
 		chmod 600 /etc/culvert/relayd.conf
 	fi
 	relayd -n
+	# Else the last time's may be read before the new one is begun.
+	rm -f /tmp/*.log
 	relayd -d >/tmp/relayd.log 2>&1 &
 	relay=$!
 	eventually accessctl stats
