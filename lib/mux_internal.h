@@ -243,8 +243,8 @@ int	 mux_stream_data(struct mux_stream *, const uint8_t *, size_t, int);
 void	 mux_stream_settle(struct mux *);
 /* The peer will send no more. */
 void	 mux_stream_fin(struct mux_stream *);
-int		 mux_stream_break(struct mux_stream *, uint16_t, const char *);
-void		 mux_stream_over(struct mux_stream *);
+int	 mux_stream_break(struct mux_stream *, uint16_t, const char *);
+void	 mux_stream_over(struct mux_stream *);
 /* Credit for OPEN's far end, ACCEPT, and CREDIT (0: none); counted given. */
 void	 mux_stream_grant_early(struct mux_stream *);
 uint32_t mux_stream_grant_accept(struct mux_stream *);
