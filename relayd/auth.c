@@ -35,6 +35,9 @@
 #include "auth.h"
 #include "clock.h"
 #include "log.h"
+#include "msg_conf.h"
+#include "msg_list.h"
+#include "msg_rpc.h"
 
 #define AUTH_TICK_S		1
 #define AUTH_SOON_MS		20

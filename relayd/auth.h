@@ -23,7 +23,12 @@
 #include "auth_names.h"
 #include "auth_store.h"
 #include "auth_throttle.h"
+#include "msg.h"
+#include "msg_audit.h"
+#include "msg_link.h"
+#include "msg_login.h"
 #include "relayd.h"
+#include "settings.h"
 
 /*
  * The auth process: who may log in, what rests on whom, the store and the
@@ -35,6 +40,7 @@
 #define AUTH_SESSIONS_MAX	200000
 
 struct imsg;
+struct nodes_ask;
 
 /* ---- auth.c ---- */
 

@@ -27,6 +27,7 @@
 
 #include "auth.h"
 #include "log.h"
+#include "month.h"
 
 static int	admin_subject(const struct auth_request *, uint32_t,
 		    const char *, char *, size_t);

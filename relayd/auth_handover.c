@@ -32,6 +32,7 @@
 
 #include "auth.h"
 #include "log.h"
+#include "msg_conf.h"
 
 static struct {
 	struct event	*ev;		/* NULL: nothing is handed over */

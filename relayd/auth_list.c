@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "auth.h"
+#include "msg_list.h"
 
 #define LISTS_MAX	256
 #define LIST_PAGE	16

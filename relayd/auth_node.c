@@ -27,6 +27,7 @@
 
 #include "auth.h"
 #include "log.h"
+#include "msg_list.h"
 
 static uint32_t	node_held(const struct node_ask *, struct store_node *,
 		    struct grant *);

@@ -30,6 +30,7 @@
 
 #include "auth.h"
 #include "log.h"
+#include "msg_rpc.h"
 
 #define SESSIONS_MAX	1000	/* of one user: then the oldest end */
 

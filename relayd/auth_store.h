@@ -21,6 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "msg_link.h"
+#include "msg_publish.h"
+#include "msg_site.h"
 #include "relayd.h"
 
 /*
@@ -42,6 +45,7 @@ enum store_result {
 	STORE_DOWN		/* it can't be used at all now */
 };
 
+struct audit_event;
 struct store;
 
 struct store_user {

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "auth_sqlite.h"
+#include "msg_audit.h"
 
 static int		 node_get(sqlite3_stmt *, struct store_node *);
 static const char	*audit_name(uint32_t);

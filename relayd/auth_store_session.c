@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "auth_sqlite.h"
+#include "msg_login.h"
 
 #define HASH_TEXT	(2 * SESSION_HASH_LEN + 1)
 

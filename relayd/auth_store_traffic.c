@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "auth_sqlite.h"
+#include "month.h"
 
 static int64_t	traffic_int(uint64_t);
 

@@ -32,6 +32,8 @@
 
 #include "auth.h"
 #include "log.h"
+#include "month.h"
+#include "msg_conf.h"
 
 #define TRAFFIC_MS	2000		/* what was told waits at most so */
 #define TRAFFIC_RETRY_MS 10000		/* after trouble */

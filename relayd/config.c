@@ -38,9 +38,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "http.h"
 #include "log.h"
-#include "relayd.h"
 
 #define PEM_FILE_MAX	(256 * 1024)
 #define PEM_KEY_MAX	(64 * 1024)

@@ -29,8 +29,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "conflex.h"
-#include "relayd.h"
+#include "msg_rpc.h"
 
 enum rpc_unit { RPC_TIME_MS, RPC_TIME_S, RPC_SIZE, RPC_COUNT };
 

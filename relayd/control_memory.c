@@ -27,6 +27,7 @@
 
 #include "control_req.h"
 #include "log.h"
+#include "msg_list.h"
 #include "router.h"
 
 #define PAGE_MS		3000	/* for a process to answer */

@@ -20,6 +20,9 @@
 #include <sys/queue.h>
 
 #include "listener.h"
+#include "msg_conf.h"
+#include "msg_stats.h"
+#include "settings.h"
 #include "textbuf.h"
 
 /*

@@ -32,6 +32,7 @@
 
 #include "door_api.h"
 #include "log.h"
+#include "msg_list.h"
 
 #define LISTS_MAX	512
 #define PAGE_ENTRIES	32

@@ -36,6 +36,7 @@
 #include <stdint.h>
 
 #include "listener.h"
+#include "msg_publish.h"
 
 struct event;
 struct fdstream;

@@ -23,8 +23,10 @@
 #include <stdint.h>
 
 #include "listener.h"
+#include "msg_rpc.h"
 #include "rpc_message.h"
 #include "rpc_ws.h"
+#include "settings.h"
 
 /*
  * The rpc door, between its files:

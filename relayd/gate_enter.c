@@ -31,6 +31,7 @@
 #include "http_form.h"
 #include "http_gate_internal.h"
 #include "http_page.h"
+#include "msg_site.h"
 #include "textbuf.h"
 
 #define TO_MAX		2048	/* of where it wanted to go */

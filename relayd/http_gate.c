@@ -32,6 +32,7 @@
 #include "http_gate_internal.h"
 #include "http_page.h"
 #include "log.h"
+#include "msg_site.h"
 
 #define LATER_MS	5000	/* that a request waits for an auth that is
 				   away... */

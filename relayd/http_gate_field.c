@@ -33,6 +33,7 @@
 #include "base64.h"
 #include "http_cookie.h"
 #include "http_gate_internal.h"
+#include "msg_site.h"
 
 #define HOST_PREFIX	"__Host-"
 #define MARK_AGE_MS	3600000

@@ -21,6 +21,7 @@
 
 #include "http_gate.h"
 #include "listener.h"
+#include "msg_login.h"
 
 /*
  * Between http_gate.c (requests at the gate), http_visitor.c (who has logged

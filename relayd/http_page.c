@@ -29,6 +29,7 @@
 #include "door_http.h"
 #include "http_page.h"
 #include "listener.h"
+#include "msg_site.h"
 
 #define TEXT_MAX	512
 #define BODY_MAX	4096

@@ -21,7 +21,7 @@
 
 #include <stdint.h>
 
-#include "relayd.h"
+#include "msg_site.h"
 
 /*
  * What a host name leads to: the listener's memory of what auth and router
@@ -31,6 +31,9 @@
  * whoever uses it has to end.
  */
 
+struct conf_begin;
+struct imsg;
+struct proc_peer;
 struct stream_owner;
 
 /* Whose a host is, as far as the name alone tells. */

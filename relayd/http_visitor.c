@@ -39,6 +39,7 @@
 #include "http_backend.h"
 #include "http_gate_internal.h"
 #include "log.h"
+#include "msg_site.h"
 
 #define VISITORS_MAX	8192
 #define ASKED_MAX	512	/* and not answered */

@@ -40,6 +40,8 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "msg.h"
+#include "msg_conf.h"
 #include "relayd.h"
 
 #define KEY_PEM_MAX	(64 * 1024)

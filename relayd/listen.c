@@ -32,10 +32,10 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "config.h"
 #include "control.h"
 #include "listen.h"
 #include "log.h"
-#include "relayd.h"
 #include "udp_sessions.h"
 
 #define LISTEN_BACKLOG	4096

@@ -40,6 +40,7 @@
 #include "listen.h"
 #include "listen_publish.h"
 #include "log.h"
+#include "msg_publish.h"
 #include "parent.h"
 #include "state.h"
 

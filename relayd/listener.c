@@ -43,6 +43,8 @@
 #include "http_site.h"
 #include "listener.h"
 #include "log.h"
+#include "msg_list.h"
+#include "msg_publish.h"
 #include "proxyproto.h"
 #include "tls_hello.h"
 

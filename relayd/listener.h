@@ -27,8 +27,15 @@
 #include "http.h"
 #include "http_body.h"
 #include "link.h"
+#include "msg.h"
+#include "msg_conf.h"
+#include "msg_link.h"
+#include "msg_login.h"
+#include "msg_rpc.h"
+#include "msg_stats.h"
 #include "nonce.h"
 #include "relayd.h"
+#include "settings.h"
 #include "ws.h"
 
 /*
@@ -62,7 +69,6 @@ struct http_visit;
 struct login_page;
 struct meter_flow;
 struct pass;
-struct route;
 struct route_entry;
 struct share;
 struct share_flows;

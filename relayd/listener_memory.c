@@ -32,6 +32,7 @@
 #include "http_site.h"
 #include "http_gate.h"
 #include "listener.h"
+#include "msg_list.h"
 
 #define PAGE_WORK	256	/* things that are looked at in one go */
 

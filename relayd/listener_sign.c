@@ -32,7 +32,6 @@
 
 #include "listener.h"
 #include "log.h"
-#include "relayd.h"
 
 /* A keys process that is slower than this is dead or stopped. */
 #define SIGN_TIMEOUT_MS	1000

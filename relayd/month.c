@@ -24,7 +24,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "relayd.h"
+#include "month.h"
 
 uint32_t
 month_of(int64_t at)

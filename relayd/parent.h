@@ -20,6 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config.h"
+#include "msg.h"
+#include "msg_conf.h"
 #include "relayd.h"
 
 /*

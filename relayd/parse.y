@@ -31,12 +31,12 @@
 
 #include "access_log.h"
 #include "addr.h"
+#include "config.h"
 #include "conflex.h"
 #include "forwarded.h"
 #include "http.h"
 #include "log.h"
 #include "rate.h"
-#include "relayd.h"
 
 
 

@@ -46,6 +46,9 @@
 #include "listen.h"
 #include "listen_publish.h"
 #include "log.h"
+#include "msg_list.h"
+#include "msg_publish.h"
+#include "msg_rpc.h"
 #include "parent.h"
 #include "watch.h"
 

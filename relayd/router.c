@@ -32,6 +32,9 @@
 #include "clock.h"
 #include "control_req.h"
 #include "log.h"
+#include "msg_list.h"
+#include "msg_publish.h"
+#include "msg_site.h"
 #include "router.h"
 
 #define TICK_MS		20	/* while there is something to wait for */

@@ -22,7 +22,15 @@
 
 #include <stdint.h>
 
+#include "msg.h"
+#include "msg_audit.h"
+#include "msg_conf.h"
+#include "msg_link.h"
+#include "msg_login.h"
+#include "msg_rpc.h"
+#include "msg_stats.h"
 #include "relayd.h"
+#include "settings.h"
 
 /*
  * The router process: what its files share.
@@ -50,6 +58,7 @@
  */
 
 struct imsg;
+struct publication;
 struct router_ask;
 struct router_end;
 struct router_publication;

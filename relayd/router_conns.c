@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "msg_list.h"
 #include "router.h"
 
 #define CONNS_WAITING_MAX	256	/* of one listener */

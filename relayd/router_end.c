@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "msg_publish.h"
 #include "router.h"
 #include "ws.h"
 

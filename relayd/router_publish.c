@@ -32,6 +32,7 @@
 
 #include "control_req.h"
 #include "log.h"
+#include "msg_publish.h"
 #include "router.h"
 #include "ws.h"
 

@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "msg_list.h"
 #include "router.h"
 
 #define ASKS_MAX	4096	/* that wait, per listener */

@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "msg_site.h"
 #include "router.h"
 #include "ws.h"
 

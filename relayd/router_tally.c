@@ -31,6 +31,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "month.h"
 #include "router.h"
 
 #define FLUSH_MS	1000	/* what was counted goes to auth */

@@ -26,7 +26,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "config.h"
 #include "log.h"
+#include "msg.h"
+#include "msg_stats.h"
 #include "relayd.h"
 #include "watch.h"
 

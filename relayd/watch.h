@@ -21,6 +21,8 @@
 
 #include "relayd.h"
 
+struct relayd_conf;
+
 #define CERT_WARN_DAYS		21	/* before it ends, once a day */
 #define CERT_WARNING_LEN	(DOMAIN_LEN + 128)
 

@@ -37,9 +37,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "conflex.h"
 #include "log.h"
-#include "relayd.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

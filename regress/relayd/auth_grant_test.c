@@ -30,6 +30,7 @@
 #include <cmocka.h>
 
 #include "auth_fake.h"
+#include "msg_list.h"
 
 #define CLIENT	42
 

@@ -35,6 +35,7 @@
 #include <sqlite3.h>
 
 #include "auth_fake.h"
+#include "msg_list.h"
 
 #define CONN	77
 #define INSTANCE 2

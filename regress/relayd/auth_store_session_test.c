@@ -34,6 +34,7 @@
 #include <cmocka.h>
 
 #include "auth_sqlite.h"
+#include "msg_login.h"
 
 static char		 dir[64];
 static struct store	*store;

@@ -32,6 +32,7 @@
 #include <sqlite3.h>
 
 #include "auth_store_steps.h"
+#include "msg_audit.h"
 
 #define DUMP_MAX	32768
 

@@ -44,6 +44,7 @@
 #include <sqlite3.h>
 
 #include "auth_sqlite.h"
+#include "msg_audit.h"
 #include "sql.h"
 
 /* Each case has a folder of its own, and is in it. */

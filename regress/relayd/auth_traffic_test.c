@@ -32,6 +32,7 @@
 #include <cmocka.h>
 
 #include "auth_fake.h"
+#include "month.h"
 
 #define CLIENT	42
 #define DAY	86400

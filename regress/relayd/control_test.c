@@ -43,6 +43,7 @@
 #include <cmocka.h>
 
 #include "control_req.h"
+#include "msg_list.h"
 #include "router.h"
 #include "router_fake.h"
 

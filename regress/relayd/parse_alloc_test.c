@@ -38,7 +38,7 @@
 #include <cmocka.h>
 
 #include "../lib/parse_nth.h"
-#include "relayd.h"
+#include "config.h"
 #include "log.h"
 
 static int

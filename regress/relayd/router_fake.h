@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relayd.h"
+#include "msg_login.h"
 
 /*
  * The router without the rest: proc(3)'s part is played here.  What the

@@ -38,6 +38,7 @@
 
 #include <cmocka.h>
 
+#include "msg_publish.h"
 #include "router.h"
 #include "router_fake.h"
 

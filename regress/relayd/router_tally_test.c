@@ -39,6 +39,7 @@
 
 #include <cmocka.h>
 
+#include "month.h"
 #include "router.h"
 #include "router_fake.h"
 
