@@ -29,8 +29,9 @@
 /*
  * Between mux.c (the link, and frames in), mux_output.c (frames out, and who
  * is next), mux_table.c (which stream has an id), mux_stream.c (streams:
- * their state, credit, and the owner's calls) and mux_dgram.c (what is
- * different with datagrams).
+ * their state), mux_credit.c (what they let the peer send), mux_input.c (what
+ * comes, and how its owner takes it) and mux_dgram.c (what is different with
+ * datagrams).
  *
  * Nothing is freed and no done callback runs while a call into the mux is on
  * the stack: mux_enter and mux_leave count, and the outermost mux_leave
@@ -229,22 +230,39 @@ void	 mux_stream_abort(struct mux_stream *, uint16_t, const char *);
 void	 mux_stream_arm(struct mux_stream *);
 void	 mux_stream_owe(struct mux_stream *, uint8_t);
 void	 mux_stream_check_done(struct mux_stream *);
+/* More allowance to send; -1: beyond all reason. */
+int	 mux_stream_allow(struct mux_stream *, uint32_t);
+/* The peer will send no more. */
+void	 mux_stream_fin(struct mux_stream *);
+int	 mux_stream_break(struct mux_stream *, uint16_t, const char *);
+void	 mux_stream_over(struct mux_stream *);
+
+/* mux_input.c */
+/* DATA with its flags from the peer; -1: against the rules. */
+int	 mux_stream_data(struct mux_stream *, const uint8_t *, size_t, int);
+/* Give the owner what waited for more to come. */
+void	 mux_stream_settle(struct mux *);
+
+/* mux_credit.c */
+/*
+ * Reserve the window of a new stream, or at least so little: how much it is,
+ * 0 if there is no more.  And give back what was reserved.
+ */
+uint32_t mux_window_new(struct mux *, uint32_t, uint32_t);
+void	 mux_unreserve(struct mux *, size_t);
 /*
  * Of a datagram stream: have so many bytes reserved in all, or -1; no more
  * than at its beginning.
  */
 int	 mux_stream_reserve(struct mux_stream *, size_t);
 void	 mux_stream_release(struct mux_stream *);
-/* More allowance to send; -1: beyond all reason. */
-int	 mux_stream_allow(struct mux_stream *, uint32_t);
-/* DATA with its flags from the peer; -1: against the rules. */
-int	 mux_stream_data(struct mux_stream *, const uint8_t *, size_t, int);
-/* Give the owner what waited for more to come. */
-void	 mux_stream_settle(struct mux *);
-/* The peer will send no more. */
-void	 mux_stream_fin(struct mux_stream *);
-int	 mux_stream_break(struct mux_stream *, uint16_t, const char *);
-void	 mux_stream_over(struct mux_stream *);
+/* The meters (its give) let the peer have so much more. */
+void	 mux_stream_given(void *, uint32_t);
+/* Nothing more will come, or go: back with what was paid for. */
+void	 mux_stream_unmeter(struct mux_stream *);
+void	 mux_stream_unpace(struct mux_stream *);
+/* The owner took so many bytes. */
+void	 mux_stream_took(struct mux_stream *, size_t);
 /* Credit for OPEN's far end, ACCEPT, and CREDIT (0: none); counted given. */
 void	 mux_stream_grant_early(struct mux_stream *);
 uint32_t mux_stream_grant_accept(struct mux_stream *);

@@ -21,6 +21,7 @@
 
 /* link: regress/lib/mux_side.c lib/fdstream.c lib/fdpair.c lib/mux.c
  * lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/mux_dgram.c
+ * lib/mux_credit.c lib/mux_input.c
  * lib/mux_stream.c lib/mux_table.c lib/meter.c */
 /* libs: libevent */
 

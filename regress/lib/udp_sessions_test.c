@@ -16,6 +16,7 @@
 
 /* link: lib/udp_sessions.c lib/addr.c lib/mux.c lib/mux_frame.c
  * lib/mux_output.c lib/mux_queue.c lib/mux_dgram.c lib/mux_stream.c
+ * lib/mux_credit.c lib/mux_input.c
  * lib/mux_table.c lib/meter.c lib/clock.c */
 /* libs: libevent */
 
