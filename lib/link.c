@@ -23,84 +23,29 @@
 
 #include <event2/event.h>
 
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "evtls.h"
-#include "link.h"
+#include "link_internal.h"
 
 #define LINK_CLOSE_MS	2000	/* for the peer to answer a close */
 #define LINK_LINGER_MS	60000	/* for what it said before to get there */
 #define LINK_LINGER_TICK_MS 50
 #define LINK_RETIRE_TICK_MS 250
-#define KEY_POOL	256	/* mask keys made at a time */
-#define PONG_LEN	8	/* what our pings carry: the time, us */
 /* A full DATA frame fills a TLS record, all heads included. */
 #define RECORD_LEN	16384
-/* Pong, ping and close, with their heads. */
-#define CONTROL_LEN	(3 * (WS_HEAD_MAX + WS_CONTROL_MAX))
-
-struct link {
-	struct evtls		*conn;
-	struct mux		*mux;
-	size_t			 data_max;	/* of a DATA frame of ours */
-	struct ws		 ws;
-	const struct link_ops	*ops;
-	void			*arg;
-	struct event		*timer;
-	struct event		*retire;	/* it is to go when idle */
-	uint64_t		 unused;	/* since then; 0: it is used */
-	const struct timeval	*ping_tv;	/* kept by the event base */
-	uint64_t		 born;
-	uint64_t		 heard;		/* when bytes came, us */
-	uint64_t		 pinged;	/* what the last ping carried */
-	uint32_t		 rtt;		/* smoothed, us; 0: unknown */
-	uint32_t		 rtts[8];	/* the last ones */
-	size_t			 nrtts;
-	unsigned int		 ping_ms, dead_ms;
-	uint8_t			*pong;		/* the newest ping's */
-	uint8_t			 pong_len;
-	unsigned int		 pong_due : 1,
-				 ping_due : 1,
-				 up : 1,	/* the peer's hello has come */
-				 closing : 1,	/* nothing new is begun */
-				 failed : 1,	/* ... and waits for none */
-				 close_sent : 1,
-				 answered : 1,	/* the peer's close came */
-				 lingers : 1,	/* streams may finish yet */
-				 over : 1,	/* down was called */
-				 dead : 1;	/* link_free was called */
-	uint64_t		 linger_until;
-	int			 close_code;
-	char			*close_text;
-	char			*retire_text;
-	unsigned int		 busy;		/* callbacks on the stack */
-};
 
 static void	link_ready(struct evtls *, void *);
-static size_t	link_input(struct evtls *, void *, uint8_t *, size_t);
-static size_t	link_output(struct evtls *, void *, uint8_t *, size_t);
 static void	link_closed(struct evtls *, void *, enum evtls_why,
 		    const char *);
-static void	link_message(struct link *, const struct ws_event *);
-static void	link_control(struct link *, const struct ws_event *);
-static void	link_pong(struct link *, const uint8_t *, size_t);
-static size_t	link_frame(struct link *, uint8_t *, enum ws_opcode, size_t,
-		    size_t);
-static size_t	link_output_frames(struct link *, uint8_t *, size_t);
-static size_t	link_output_control(struct link *, uint8_t *);
-static size_t	link_output_close(struct link *, uint8_t *);
-static void	link_end(struct link *, int, const char *);
-static void	link_fail(struct link *, int, const char *);
 static int	link_linger(struct link *);
 static void	link_over(struct link *, const char *);
 static void	link_tick(evutil_socket_t, short, void *);
 static void	link_retire_tick(evutil_socket_t, short, void *);
 static void	link_arm(struct link *, unsigned int);
-static void	link_leave(struct link *);
 static void	link_destroy(struct link *);
 
 static void	on_open(struct mux *, void *, struct mux_stream *,
@@ -206,8 +151,7 @@ link_free(struct link *l)
 		link_destroy(l);
 }
 
-/* Leave a callback of the connection: what was freed in it goes now. */
-static void
+void
 link_leave(struct link *l)
 {
 	if (--l->busy == 0 && l->dead)
@@ -289,11 +233,7 @@ link_retire_tick(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(l->retire, &tv);
 }
 
-/*
- * Streams end now, not when the peer has said goodbye; what that leaves to
- * be told, and the close frame, is sent yet.
- */
-static void
+void
 link_end(struct link *l, int code, const char *text)
 {
 	char	*p;
@@ -347,8 +287,7 @@ link_linger(struct link *l)
 	return (left > 0);
 }
 
-/* The peer broke the rules: say which and leave, it may never answer. */
-static void
+void
 link_fail(struct link *l, int code, const char *text)
 {
 	l->busy++;
@@ -359,238 +298,12 @@ link_fail(struct link *l, int code, const char *text)
 	link_leave(l);
 }
 
-/* ---- input ---- */
+/* ---- the connection, and keepalive ---- */
 
 static void
 link_ready(struct evtls *conn, void *arg)
 {
 }
-
-static size_t
-link_input(struct evtls *conn, void *arg, uint8_t *buf, size_t len)
-{
-	struct link	*l = arg;
-	struct ws_event	 ev;
-	size_t		 off = 0;
-	enum ws_result	 r;
-
-	l->heard = link_now();
-	l->busy++;
-	while (off < len && !l->dead && !l->over) {
-		r = ws_parse(&l->ws, buf + off, len - off, &ev, NULL);
-		off += ev.consumed;
-		if (r == WS_MORE)
-			break;
-		if (r == WS_ERROR)
-			link_fail(l, l->ws.close_code, l->ws.error);
-		else if (r == WS_CONTROL)
-			link_control(l, &ev);
-		else if (!l->closing)
-			link_message(l, &ev);
-		if (l->failed)
-			off = len;
-	}
-	mux_input_end(l->mux);
-	link_leave(l);
-	return (off);
-}
-
-static void
-link_message(struct link *l, const struct ws_event *ev)
-{
-	if (ev->opcode != WS_BINARY)
-		link_fail(l, WS_CLOSE_UNSUPPORTED, "only binary messages");
-	else if (mux_input(l->mux, ev->data, ev->len, l->heard) == -1)
-		link_fail(l, WS_CLOSE_PROTOCOL, mux_error(l->mux));
-}
-
-static void
-link_control(struct link *l, const struct ws_event *ev)
-{
-	char	 text[WS_CONTROL_MAX + 1];
-
-	switch (ev->opcode) {
-	case WS_PING:
-		if (l->closing)
-			break;
-		/* The newest only: pings cost us nothing to remember. */
-		if (l->pong == NULL &&
-		    (l->pong = malloc(WS_CONTROL_MAX)) == NULL)
-			return;
-		memcpy(l->pong, ev->data, ev->len);
-		l->pong_len = ev->len;
-		l->pong_due = 1;
-		evtls_want_output(l->conn);
-		break;
-	case WS_PONG:
-		link_pong(l, ev->data, ev->len);
-		break;
-	case WS_CLOSE:
-		if (l->close_sent) {
-			/* The answer to ours: both sides are done. */
-			evtls_close(l->conn);
-			break;
-		}
-		memcpy(text, ev->data, ev->len);
-		text[ev->len] = '\0';
-		/* Ours answers it, and then there is no more to say. */
-		l->answered = 1;
-		evtls_want_output(l->conn);
-		link_end(l, ev->code == WS_CLOSE_NONE ? WS_CLOSE_NORMAL :
-		    ev->code, ev->len > 0 ? text :
-		    "the peer has closed the link");
-		break;
-	default:
-		break;
-	}
-}
-
-static void
-link_pong(struct link *l, const uint8_t *data, size_t len)
-{
-	uint64_t	 sent;
-	uint32_t	 rtt;
-	size_t		 i;
-
-	if (len != PONG_LEN)
-		return;
-	memcpy(&sent, data, sizeof(sent));
-	/* Only the last ping counts, and only once. */
-	if (l->pinged == 0 || be64toh(sent) != l->pinged)
-		return;
-	rtt = l->heard > l->pinged ? l->heard - l->pinged : 1;
-	l->pinged = 0;
-	l->rtt = l->rtt == 0 ? rtt : l->rtt - l->rtt / 8 + rtt / 8;
-	/*
-	 * Windows are made for the path, not for what waits in it: a round
-	 * trip behind bulk is long, and windows grown by it make it longer.
-	 */
-	l->rtts[l->nrtts++ % nitems(l->rtts)] = rtt;
-	for (i = 0; i < nitems(l->rtts) && i < l->nrtts; i++) {
-		if (l->rtts[i] < rtt)
-			rtt = l->rtts[i];
-	}
-	mux_set_rtt(l->mux, rtt);
-}
-
-/* ---- output ---- */
-
-/* Keys need not be secret, only unforeseeable (RFC 6455, 10.3). */
-static const uint8_t *
-mask_key(void)
-{
-	static uint8_t	 pool[KEY_POOL][4];
-	static size_t	 next = KEY_POOL;
-
-	if (next == KEY_POOL) {
-		arc4random_buf(pool, sizeof(pool));
-		next = 0;
-	}
-	return (pool[next++]);
-}
-
-/*
- * Make a frame of the len bytes that lie gap bytes behind p, where gap is at
- * least as long as its head; returns its length, at p.  Only what is short
- * has a shorter head and is moved.
- */
-static size_t
-link_frame(struct link *l, uint8_t *p, enum ws_opcode op, size_t gap,
-    size_t len)
-{
-	const uint8_t	*key = l->ws.role == WS_CLIENT ? mask_key() : NULL;
-	uint8_t		 head[WS_HEAD_MAX];
-	size_t		 n;
-
-	n = ws_head(head, op, len, key);
-	if (key != NULL)
-		ws_mask(p + gap, p + gap, len, key, 0);
-	if (n != gap)
-		memmove(p + n, p + gap, len);
-	memcpy(p, head, n);
-	return (n + len);
-}
-
-static size_t
-link_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
-{
-	struct link	*l = arg;
-	size_t		 off = 0;
-
-	if (l->close_sent || l->over || l->dead)
-		return (0);
-	l->busy++;
-	if (!l->closing)
-		off = link_output_control(l, buf);
-	off += link_output_frames(l, buf + off, cap - off - CONTROL_LEN);
-	/* What was to be told before the end goes first, within reason. */
-	if (l->closing && !l->dead)
-		off += link_output_close(l, buf + off);
-	link_leave(l);
-	return (off);
-}
-
-static size_t
-link_output_frames(struct link *l, uint8_t *buf, size_t cap)
-{
-	uint64_t	 now = link_now();
-	size_t		 off = 0, gap, n, last;
-	int		 count;
-
-	gap = ws_head_len(MUX_FRAME_MAX, l->ws.role == WS_CLIENT);
-	while (!l->dead && cap - off >= gap + MUX_FRAME_MAX) {
-		count = mux_output_run(l->mux, buf + off, cap - off, gap, now,
-		    &last);
-		if (count == 0)
-			break;
-		/* Full frames stay where they are: their heads fill the gap. */
-		for (; count > 0; count--) {
-			n = count > 1 ? MUX_HEAD_LEN + l->data_max : last;
-			off += link_frame(l, buf + off, WS_BINARY, gap, n);
-		}
-	}
-	return (off);
-}
-
-static size_t
-link_output_control(struct link *l, uint8_t *buf)
-{
-	uint64_t	 stamp;
-	size_t		 off = 0;
-
-	if (l->pong_due) {
-		l->pong_due = 0;
-		memcpy(buf + WS_HEAD_MAX, l->pong, l->pong_len);
-		off += link_frame(l, buf, WS_PONG, WS_HEAD_MAX, l->pong_len);
-		free(l->pong);
-		l->pong = NULL;
-	}
-	if (l->ping_due) {
-		l->ping_due = 0;
-		l->pinged = link_now();
-		stamp = htobe64(l->pinged);
-		memcpy(buf + off + WS_HEAD_MAX, &stamp, PONG_LEN);
-		off += link_frame(l, buf + off, WS_PING, WS_HEAD_MAX,
-		    PONG_LEN);
-	}
-	return (off);
-}
-
-static size_t
-link_output_close(struct link *l, uint8_t *buf)
-{
-	size_t	 n;
-
-	l->close_sent = 1;
-	/* The peer has said goodbye as well: when this is out, it is over. */
-	if (l->answered)
-		evtls_close(l->conn);
-	n = ws_close_payload(buf + WS_HEAD_MAX, l->close_code,
-	    l->close_text == NULL ? "" : l->close_text);
-	return (link_frame(l, buf, WS_CLOSE, WS_HEAD_MAX, n));
-}
-
-/* ---- the end, and keepalive ---- */
 
 static void
 link_closed(struct evtls *conn, void *arg, enum evtls_why why,
