@@ -35,7 +35,9 @@
  *	door_rpc_pair.c	pairing: codes and what they buy
  *	rpc_client.c	paired clients, and their requests
  *	rpc_call.c	one of those to a node of ours, as the http door does it
- *	rpc_node.c	nodes of the other make, here or at another listener
+ *	rpc_slot.c	how many requests may wait for a node of ours
+ *	rpc_node.c	nodes of the other make that are linked here
+ *	rpc_relay.c	those of another listener
  *	rpc_keep.c	what is remembered for a new router
  *	rpc_ws.c	WebSockets; rpc_message.c: what is said on them
  */

@@ -533,8 +533,10 @@ void	 rpc_pair_open(struct conn *, struct mux_stream *);
 int	 rpc_pair_recv(struct proc_peer *, struct imsg *);
 int	 rpc_pair_recv_offered(struct proc_peer *, struct imsg *);
 
-/* rpc_node.c: of another listener's client. */
+/* rpc_relay.c: of another listener's client. */
 void	 rpc_relay(struct mux_stream *, const struct mux_open *);
+
+/* rpc_node.c */
 int	 rpc_recv_node_kill(struct proc_peer *, struct imsg *);
 
 /* rpc_keep.c */

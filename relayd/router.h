@@ -409,7 +409,6 @@ void		 pair_rpc_gone(int, uint32_t);
 /* Has a node of the other make offered this code, or any? */
 int		 pair_rpc_knows(const char *, const uint8_t *);
 int		 pair_rpc_any(const char *);
-void		 pair_listener_up(int);
 void		 pair_auth_down(void);
 /* What all of it takes, bytes; and how many things that are. */
 size_t		 pair_memory(uint32_t *);
@@ -421,6 +420,18 @@ int		 pair_recv_bought(struct proc_peer *, struct imsg *);
 /* Look at what ends with time, soon. */
 void		 pair_arm(void);
 
+/* router_pair_used.c */
+/* A code was used, just now or by what a listener says. */
+void		 pair_used(const char *, const uint8_t *);
+void		 pair_used_add(const struct pair_used *);
+/* Has this node (pair_rpc_key) used this code within a day, or any? */
+int		 pair_used_find(const char *, const uint8_t *);
+int		 pair_used_any(const char *);
+void		 pair_used_tick(void);
+size_t		 pair_used_memory(uint32_t *);
+/* A new listener: what it is to keep for the router after us. */
+void		 pair_listener_up(int);
+
 /* router_pair_rate.c */
 /* One more attempt from there: 0, or in how many seconds it may be. */
 uint32_t	 pair_rate(const struct addr_key *);
@@ -430,26 +441,33 @@ size_t		 pair_rate_memory(uint32_t *);
 
 /* router_rpc.c */
 extern struct relayd_rpc	 router_rpc;
-void		 rpc_conf_begin(void);
 void		 rpc_conf_end(const struct relayd_rpc *);
 /* Something that is counted there may have changed. */
 void		 health_changed(void);
+/* Somebody was paired with such a node: by the hash of a token. */
+int		 rpc_session_add(const uint8_t *, const char *, int64_t);
+void		 rpc_listener_up(int);
+void		 rpc_listener_down(int);
+int		 rpc_recv_count(struct proc_peer *, struct imsg *);
+int		 rpc_recv_session(struct proc_peer *, struct imsg *);
+
+/* router_rpc_node.c */
+void		 rpc_conf_begin(void);
+int		 rpc_recv_key(struct proc_peer *, struct imsg *);
+/* The keys that came are those of now: who may not come any more goes. */
+void		 rpc_nodes_conf_end(void);
+uint32_t	 rpc_nodes_live(void);
 int		 rpc_node_live(const char *);
 /*
  * A node of that name at this connection offers this code: is it the one that
  * has the name, or takes it by this?  0 or -1.
  */
 int		 rpc_node_claim(const char *, int, uint32_t, const uint8_t *);
-/* Somebody was paired with such a node: by the hash of a token. */
-int		 rpc_session_add(const uint8_t *, const char *, int64_t);
-void		 rpc_listener_up(int);
-void		 rpc_listener_down(int);
-int		 rpc_recv_key(struct proc_peer *, struct imsg *);
-int		 rpc_recv_count(struct proc_peer *, struct imsg *);
+void		 rpc_nodes_listener_up(int);
+void		 rpc_nodes_listener_down(int);
 int		 rpc_recv_node_ask(struct proc_peer *, struct imsg *);
 int		 rpc_recv_node_down(struct proc_peer *, struct imsg *);
 int		 rpc_recv_node(struct proc_peer *, struct imsg *);
-int		 rpc_recv_session(struct proc_peer *, struct imsg *);
 
 /* router_audit.c */
 /* An event, now; what belongs to a session is filled in, if there is one. */

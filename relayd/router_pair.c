@@ -37,9 +37,6 @@
 
 #define OFFERS_MAX	16384
 #define OFFERS_NODE_MAX	16		/* of one node */
-#define USED_MAX	65536
-#define USED_NODE_MAX	256
-#define USED_S		(24 * 3600)	/* that a code is remembered */
 #define JOBS_MAX	1024		/* that wait for auth */
 #define JOB_MS		5000		/* so long */
 #define TICK_S		1
@@ -58,13 +55,6 @@ struct offer {
 	uint64_t	 until;		/* ms */
 };
 
-/* A code that was used. */
-struct used {
-	RB_ENTRY(used)	 by_node;
-	TAILQ_ENTRY(used) entry;	/* oldest first */
-	struct pair_used u;
-};
-
 /* A pairing that waits for auth. */
 struct job {
 	TAILQ_ENTRY(job) entry;
@@ -77,25 +67,17 @@ struct job {
 };
 
 RB_HEAD(offer_tree, offer);
-RB_HEAD(used_tree, used);
 
 static int	offer_cmp(struct offer *, struct offer *);
-static int	used_cmp(struct used *, struct used *);
 static struct offer *offer_find(const uint8_t *);
 static void	offer_free(struct offer *);
 static void	pair_tick(evutil_socket_t, short, void *);
 static void	pair_answer(int, uint32_t, const struct pair_answer *);
-static void	used_add(const struct pair_used *);
-static int	used_find(const char *, const uint8_t *);
 
 RB_PROTOTYPE_STATIC(offer_tree, offer, by_hash, offer_cmp)
-RB_PROTOTYPE_STATIC(used_tree, used, by_node, used_cmp)
 
 static struct offer_tree	 offers = RB_INITIALIZER(&offers);
 static uint32_t			 noffers;
-static struct used_tree		 used_codes = RB_INITIALIZER(&used_codes);
-static TAILQ_HEAD(, used)	 used_list = TAILQ_HEAD_INITIALIZER(used_list);
-static uint32_t			 nused;
 static TAILQ_HEAD(, job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
 static uint32_t			 njobs, last_job;
 static struct event		*timer;
@@ -106,18 +88,7 @@ offer_cmp(struct offer *a, struct offer *b)
 	return (memcmp(a->hash, b->hash, sizeof(a->hash)));
 }
 
-static int
-used_cmp(struct used *a, struct used *b)
-{
-	int	 n;
-
-	if ((n = strcmp(a->u.node, b->u.node)) != 0)
-		return (n);
-	return (memcmp(a->u.hash, b->u.hash, sizeof(a->u.hash)));
-}
-
 RB_GENERATE_STATIC(offer_tree, offer, by_hash, offer_cmp)
-RB_GENERATE_STATIC(used_tree, used, by_node, used_cmp)
 
 /* Nodes of the two kinds can have the same name. */
 void
@@ -177,7 +148,7 @@ offer_add(const struct offer *new, uint32_t ttl, int64_t expires_at,
 	struct offer	*o;
 	int64_t		 now = time(NULL);
 
-	if (used_find(new->node, new->hash))
+	if (pair_used_find(new->node, new->hash))
 		return (PAIR_USED);
 	if (ttl == 0)
 		ttl = router_rpc.pair_s;
@@ -348,76 +319,18 @@ pair_rpc_knows(const char *name, const uint8_t *hash)
 	pair_rpc_key(name, node);
 	o = offer_find(hash);
 	return ((o != NULL && strcmp(o->node, node) == 0) ||
-	    used_find(node, hash));
+	    pair_used_find(node, hash));
 }
 
 int
 pair_rpc_any(const char *name)
 {
-	struct used	 key, *u;
-	char		 node[RPC_NODE_LEN];
+	char	 node[RPC_NODE_LEN];
 
 	pair_rpc_key(name, node);
 	if (offers_of(node) > 0)
 		return (1);
-	memset(&key, 0, sizeof(key));
-	strlcpy(key.u.node, node, sizeof(key.u.node));
-	u = RB_NFIND(used_tree, &used_codes, &key);
-	return (u != NULL && strcmp(u->u.node, node) == 0);
-}
-
-/* ---- codes that were used ---- */
-
-static int
-used_find(const char *node, const uint8_t *hash)
-{
-	struct used	 key, *u;
-
-	memset(&key, 0, sizeof(key));
-	strlcpy(key.u.node, node, sizeof(key.u.node));
-	memcpy(key.u.hash, hash, sizeof(key.u.hash));
-	u = RB_FIND(used_tree, &used_codes, &key);
-	return (u != NULL && u->u.at + USED_S > (int64_t)time(NULL));
-}
-
-static void
-used_free(struct used *u)
-{
-	RB_REMOVE(used_tree, &used_codes, u);
-	TAILQ_REMOVE(&used_list, u, entry);
-	nused--;
-	free(u);
-}
-
-/* Bounded for each node, and for all: then the oldest make room. */
-static void
-used_add(const struct pair_used *new)
-{
-	struct used	 key, *u, *oldest = NULL;
-	uint32_t	 n = 0;
-
-	memset(&key, 0, sizeof(key));
-	strlcpy(key.u.node, new->node, sizeof(key.u.node));
-	for (u = RB_NFIND(used_tree, &used_codes, &key);
-	    u != NULL && strcmp(u->u.node, new->node) == 0;
-	    u = RB_NEXT(used_tree, &used_codes, u)) {
-		n++;
-		if (oldest == NULL || u->u.at < oldest->u.at)
-			oldest = u;
-	}
-	if (n >= USED_NODE_MAX)
-		used_free(oldest);
-	else if (nused >= USED_MAX)
-		used_free(TAILQ_FIRST(&used_list));
-	if ((u = calloc(1, sizeof(*u))) == NULL)
-		fatal("pair");
-	u->u = *new;
-	if (RB_INSERT(used_tree, &used_codes, u) != NULL) {
-		free(u);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&used_list, u, entry);
-	nused++;
+	return (pair_used_any(node));
 }
 
 int
@@ -429,39 +342,12 @@ pair_recv_used(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
 	    !ROUTER_STR(msg.node) || msg.node[0] == '\0' || msg.at <= 0)
 		return (-1);
-	used_add(&msg);
+	pair_used_add(&msg);
 	/* Announced again by a listener that had not heard of it yet? */
 	if ((o = offer_find(msg.hash)) != NULL && !o->busy &&
 	    strcmp(o->node, msg.node) == 0)
 		offer_free(o);
 	return (0);
-}
-
-static void
-pair_used(const char *node, const uint8_t *hash)
-{
-	struct pair_used	 msg;
-	int			 i;
-
-	memset(&msg, 0, sizeof(msg));
-	strlcpy(msg.node, node, sizeof(msg.node));
-	memcpy(msg.hash, hash, sizeof(msg.hash));
-	msg.at = time(NULL);
-	used_add(&msg);
-	for (i = 0; i < PROC_INSTANCES_MAX; i++)
-		(void)proc_send(router_listener(i), IMSG_PAIR_USED, 0, -1,
-		    &msg, sizeof(msg));
-}
-
-/* A new listener: what it is to keep for the router after us. */
-void
-pair_listener_up(int listener)
-{
-	struct used	*u;
-
-	TAILQ_FOREACH(u, &used_list, entry)
-		(void)proc_send(router_listener(listener), IMSG_PAIR_USED, 0,
-		    -1, &u->u, sizeof(u->u));
 }
 
 /* ---- buying ---- */
@@ -640,9 +526,7 @@ pair_tick(evutil_socket_t fd, short what, void *arg)
 	struct pair_answer	 a;
 	struct offer		*o, *otmp;
 	struct job		*j, *jtmp;
-	struct used		*u;
 	uint64_t		 now = router_ms();
-	int64_t			 wall = time(NULL);
 	int			 rates;
 
 	memset(&a, 0, sizeof(a));
@@ -656,9 +540,7 @@ pair_tick(evutil_socket_t fd, short what, void *arg)
 			offer_free(o);
 	}
 	rates = pair_rate_tick(now);
-	while ((u = TAILQ_FIRST(&used_list)) != NULL && u->u.at + USED_S <=
-	    wall)
-		used_free(u);
+	pair_used_tick();
 	if (noffers > 0 || njobs > 0 || rates)
 		pair_arm();
 }
@@ -666,9 +548,10 @@ pair_tick(evutil_socket_t fd, short what, void *arg)
 size_t
 pair_memory(uint32_t *n)
 {
-	size_t	 bytes = pair_rate_memory(n);
+	uint32_t	 more;
+	size_t		 bytes = pair_rate_memory(n);
 
-	*n += noffers + nused;
-	return (bytes + noffers * sizeof(struct offer) +
-	    nused * sizeof(struct used));
+	bytes += pair_used_memory(&more);
+	*n += noffers + more;
+	return (bytes + noffers * sizeof(struct offer));
 }
