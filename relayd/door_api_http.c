@@ -129,7 +129,11 @@ door_api_request(struct conn *c, const struct http_head *head)
 		return (-1);
 	if (!http_str_eq(&head->method, "GET") &&
 	    !http_str_eq(&head->method, "HEAD")) {
-		conn_error(c, head, 405, "only GET and HEAD", METHODS);
+		if (http_accepts_html(head))
+			conn_error(c, head, 405, "only GET and HEAD",
+			    METHODS);
+		else
+			rpc_detail(c, 405, "Method Not Allowed", METHODS);
 		return (0);
 	}
 	if (p->say != NULL) {

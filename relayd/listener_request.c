@@ -316,7 +316,11 @@ conn_request(struct conn *c, const struct http_head *head, size_t len)
 		access_door(c, "api");
 	} else {
 		counts.requests[0]++;
-		conn_error(c, head, 404, "there is nothing here", NULL);
+		if (http_accepts_html(head))
+			conn_error(c, head, 404, "there is nothing here",
+			    NULL);
+		else
+			rpc_detail(c, 404, "Not Found", NULL);
 	}
 	if (c->state != CONN_BODY &&
 	    (body.kind == HTTP_BODY_CHUNKED || body.length > 0))
