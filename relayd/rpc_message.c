@@ -163,20 +163,49 @@ rpc_message_free(struct rpc_message *m)
 
 /* ---- requests ---- */
 
-/* As the other make reads it: what is not of the alphabet is not there. */
-static size_t
+/*
+ * As the other make reads it: what is not of the alphabet is not there, nor
+ * is anything behind the padding.  What remains of it; -1: nothing can be
+ * made of it.
+ */
+static ssize_t
 base64_lenient(char *text, size_t len)
 {
-	size_t	 i, n = 0;
+	size_t	 i, n = 0, pads = 0;
 
-	for (i = 0; i < len && text[i] != '='; i++) {
-		if (isalnum((unsigned char)text[i]) || text[i] == '+' ||
-		    text[i] == '/')
+	for (i = 0; i < len; i++) {
+		if ((unsigned char)text[i] >= 0x80)
+			return (-1);
+		if (text[i] == '=') {
+			if (n % 4 >= 2 && n % 4 + ++pads >= 4)
+				return (n);
+		} else if (isalnum((unsigned char)text[i]) ||
+		    text[i] == '+' || text[i] == '/') {
+			pads = 0;
 			text[n++] = text[i];
+		}
 	}
-	if (n % 4 == 1)
-		n--;
-	return (n);
+	return (n % 4 == 0 ? (ssize_t)n : -1);
+}
+
+/* The bytes that this text stands for, which is changed; 0: for none. */
+static size_t
+base64_cut(uint8_t *body, char *text, size_t len)
+{
+	ssize_t	 n = base64_lenient(text, len);
+	size_t	 i, got = 0;
+
+	if (n == -1)
+		return (0);
+	/* Stray bits behind the last byte are not looked at. */
+	for (i = 0; i + 4 <= (size_t)n; i += 4)
+		got += base64_decode(body + got, 3, text + i, 4);
+	if (n - i >= 2) {
+		memcpy(text + n, "AA", 4 - (n - i));
+		if (base64_decode(body + got, 3, text + i, 4) == 3)
+			got += n - i - 1;
+	}
+	return (got);
 }
 
 int
@@ -185,43 +214,31 @@ rpc_body(const json_t *request, size_t max, int cut, uint8_t **body,
 {
 	const json_t	*v = json_object_get(request, "body_b64");
 	const char	*text = "";
-	size_t		 n = 0, i;
-	ssize_t		 got = -1;
-	char		*copy = NULL;
+	size_t		 n = 0;
+	ssize_t		 got;
+	char		*copy;
 
 	*error = RPC_BAD_BASE64;
-	if (v != NULL && !json_is_null(v) && !json_is_string(v))
-		return (-1);
 	if (json_is_string(v)) {
 		text = json_string_value(v);
 		n = json_string_length(v);
-	}
-	*body = malloc(BASE64_BYTES(n) + 4);
-	if (*body == NULL) {
+	} else if (v != NULL && !json_is_null(v) && !cut)
+		return (-1);
+	copy = cut ? malloc(n + 4) : NULL;
+	if ((cut && copy == NULL) || (*body = malloc(BASE64_BYTES(n) + 4)) == NULL) {
 		*error = "relay_error";
+		free(copy);
 		return (-1);
 	}
-	if (!cut)
-		got = base64_decode(*body, BASE64_BYTES(n) + 3, text, n);
-	else if ((copy = malloc(n + 4)) != NULL) {
+	if (cut) {
 		memcpy(copy, text, n);
-		n = base64_lenient(copy, n);
-		/* Stray bits behind the last byte are not looked at. */
-		got = 0;
-		for (i = 0; i + 4 <= n; i += 4)
-			got += base64_decode(*body + got, 3, copy + i, 4);
-		if (n - i >= 2) {
-			memcpy(copy + n, "AA", 4 - (n - i));
-			if (base64_decode(*body + got, 3, copy + i, 4) == 3)
-				got += n - i - 1;
-		}
-		free(copy);
-	}
+		got = base64_cut(*body, copy, n);
+		if ((size_t)got > max)
+			got = max;
+	} else
+		got = base64_decode(*body, BASE64_BYTES(n) + 3, text, n);
+	free(copy);
 	if (got == -1 || (size_t)got > max) {
-		if (got != -1 && cut) {
-			*len = max;
-			return (0);
-		}
 		if (got != -1)
 			*error = RPC_BODY_TOO_LARGE;
 		free(*body);
@@ -272,7 +289,7 @@ add_target(struct text *t, const json_t *request)
 		buf[0] = toupper((unsigned char)s[i]);
 		text_add(t, buf, 1);
 	}
-	if (t->failed || strncmp(t->s, "CONNECT", t->len) == 0)
+	if (t->failed || strcmp(t->s, "CONNECT") == 0)
 		return (-1);
 	text_str(t, " ");
 	v = json_object_get(request, "path");
@@ -284,13 +301,15 @@ add_target(struct text *t, const json_t *request)
 		s = json_string_value(v);
 		len = json_string_length(v);
 	}
+	for (i = 0; i < len; i++) {
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return (-1);
+	}
 	/* It is a path here, whatever it looks like. */
 	if (len == 0 || s[0] != '/')
 		text_str(t, "/");
 	for (i = 0; i < len && s[i] != '#'; i++) {
 		c = s[i];
-		if (c < ' ' || c == 0x7f)
-			return (-1);
 		if (c == ' ' || c >= 0x80) {
 			snprintf(buf, sizeof(buf), "%%%02X", c);
 			text_add(t, buf, 3);
@@ -340,8 +359,9 @@ add_fields(struct text *t, const json_t *request, size_t len)
 {
 	json_t		*headers = json_object_get(request, "headers"), *v;
 	const char	*name;
+	size_t		 was;
 	char		 buf[64];
-	int		 told = 0;
+	int		 told = 0, drop;
 
 	if (headers != NULL && !json_is_null(headers)) {
 		if (!json_is_object(headers))
@@ -352,18 +372,15 @@ add_fields(struct text *t, const json_t *request, size_t len)
 			/* A name is to be one even if it is left out. */
 			if (!http_str_is_token(&s))
 				return (-1);
-			if (dropped(name)) {
-				if (json_is_string(v) &&
-				    !http_str_is_text(&(struct http_str){
-				    json_string_value(v),
-				    json_string_length(v) }))
-					return (-1);
-				continue;
-			}
-			told |= http_name_matches(&s, "content-length") &&
-			    !json_is_null(v);
+			/* And so is a value. */
+			drop = dropped(name);
+			was = t->len;
 			if (add_field(t, name, s.len, v) == -1)
 				return (-1);
+			if (drop && !t->failed)
+				t->s[t->len = was] = '\0';
+			told |= http_name_matches(&s, "content-length") &&
+			    !json_is_null(v);
 		}
 	}
 	if (!told && (len > 0 || strncmp(t->s, "POST ", 5) == 0 ||
@@ -455,8 +472,22 @@ key_like(json_t *o, const char *name)
 	return (NULL);
 }
 
+/* Cookies can't be joined: the last one is the field, all are in a list. */
 static int
-response_field(json_t *headers, const struct http_field *f)
+response_cookie(json_t *headers, const char *name, json_t *v, json_t *cookies)
+{
+	const char	*key = key_like(headers, name);
+
+	if (json_array_append(cookies, v) == -1) {
+		json_decref(v);
+		return (-1);
+	}
+	return (json_object_set_new_nocheck(headers, key == NULL ? name : key,
+	    v));
+}
+
+static int
+response_field(json_t *headers, const struct http_field *f, json_t *cookies)
 {
 	char		 name[HTTP_FIELD_MAX];
 	const char	*key;
@@ -467,6 +498,8 @@ response_field(json_t *headers, const struct http_field *f)
 	if (http_str_copy(&f->name, name, sizeof(name)) == -1 ||
 	    (v = json_latin(f->value.s, f->value.len)) == NULL)
 		return (-1);
+	if (strcasecmp(name, "set-cookie") == 0)
+		return (response_cookie(headers, name, v, cookies));
 	if ((key = key_like(headers, name)) == NULL)
 		return (json_object_set_new_nocheck(headers, name, v));
 	old = json_object_get(headers, key);
@@ -485,13 +518,14 @@ rpc_response(const char *id, const struct http_head *head,
     const uint8_t *body, size_t len, size_t *outlen)
 {
 	json_t	*o = json_object(), *headers = json_object(), *v = NULL;
+	json_t	*cookies = json_array();
 	char	*b64 = NULL, *out = NULL;
 	size_t	 i;
 
-	if (o == NULL || headers == NULL)
+	if (o == NULL || headers == NULL || cookies == NULL)
 		goto done;
 	for (i = 0; i < head->nfields; i++) {
-		if (response_field(headers, &head->fields[i]) == -1)
+		if (response_field(headers, &head->fields[i], cookies) == -1)
 			goto done;
 	}
 	if ((b64 = malloc(BASE64_LEN(len) + 1)) == NULL ||
@@ -503,13 +537,16 @@ rpc_response(const char *id, const struct http_head *head,
 	    -1 || json_object_set_new(o, "status",
 	    json_integer(head->status)) == -1 ||
 	    json_object_set(o, "headers", headers) == -1 ||
-	    json_object_set(o, "body_b64", v) == -1)
+	    json_object_set(o, "body_b64", v) == -1 ||
+	    (json_array_size(cookies) > 1 &&
+	    json_object_set(o, "set_cookies", cookies) == -1))
 		goto done;
 	out = json_dumps(o, DUMP);
 	if (out != NULL)
 		*outlen = strlen(out);
 done:
 	json_decref(v);
+	json_decref(cookies);
 	json_decref(headers);
 	json_decref(o);
 	free(b64);

@@ -90,8 +90,9 @@ int	 rpc_check(const json_t *);
 
 /*
  * rpc_response: an answer, compact, malloced, NULL without memory.  Fields
- * that come twice are one, with commas; bytes that are not UTF-8 are taken
- * for Latin-1.
+ * that come twice are one, with commas; of cookies the last one is in headers
+ * and, if there are several, all are in set_cookies.  Bytes that are not UTF-8
+ * are taken for Latin-1.
  */
 char	*rpc_response(const char *id, const struct http_head *,
 	    const uint8_t *, size_t, size_t *);

@@ -129,7 +129,14 @@ bodies(void **state)
 	body("7", 4, 0, NULL, RPC_BAD_BASE64);
 	/* As the other make reads it. */
 	body("\"YWJjZGU=\"", 4, 1, "abcd", NULL);
-	body("\"YW Jj\\nZA\"", 9, 1, "abcd", NULL);
+	body("\"YW Jj\\nZA==\"", 9, 1, "abcd", NULL);
+	body("\"YW=JjZ=A=!=\"", 9, 1, "abcd", NULL);
+	body("\"YWJjZA\"", 9, 1, "", NULL);
+	body("\"YWJjZA=\"", 9, 1, "", NULL);
+	body("\"YWJjZ\"", 9, 1, "", NULL);
+	body("\"=YWJj\"", 9, 1, "abc", NULL);
+	body("\"YWJj\u00e9\"", 9, 1, "", NULL);
+	body("7", 9, 1, "", NULL);
 	body("\"YWJjZB==\"", 9, 1, "abcd", NULL);
 	body("\"YWJjZGU=YWJj\"", 9, 1, "abcde", NULL);
 	body("\"!\"", 9, 1, "", NULL);
@@ -170,6 +177,12 @@ heads(void **state)
 	head("{\"headers\":{\"Host\":\"evil\",\"X-A\":\"1\",\"n\":2,"
 	    "\"t\":true,\"gone\":null,\"Upgrade\":\"websocket\"}}", 0,
 	    "GET / HTTP/1.1\r\nHost: pi\r\nX-A: 1\r\nn: 2\r\nt: True\r\n\r\n");
+	head("{\"method\":\"con\"}", 0,
+	    "CON / HTTP/1.1\r\nHost: pi\r\n\r\n");
+	head("{\"method\":\"connect\"}", 0, NULL);
+	head("{\"headers\":{\"host\":[\"x\"]}}", 0, NULL);
+	head("{\"headers\":{\"Expect\":1,\"X-A\":\"b\",\"TE\":\"x\"}}", 0,
+	    "GET / HTTP/1.1\r\nHost: pi\r\nX-A: b\r\n\r\n");
 	/* The parser judges these; nothing is added beside them. */
 	head("{\"headers\":{\"content-length\":\"5\"}}", 3,
 	    "GET / HTTP/1.1\r\nHost: pi\r\ncontent-length: 5\r\n\r\n");
@@ -187,6 +200,9 @@ lines_do_not_break(void **state)
 
 	for (i = 0; i < nitems(bad); i++) {
 		snprintf(json, sizeof(json), "{\"path\":\"/a%sb\"}", bad[i]);
+		head(json, 0, NULL);
+		snprintf(json, sizeof(json), "{\"path\":\"/a#%sb\"}",
+		    bad[i]);
 		head(json, 0, NULL);
 		snprintf(json, sizeof(json), "{\"method\":\"GE%sT\"}",
 		    bad[i]);
@@ -232,9 +248,10 @@ answers(void **state)
 	assert_non_null(out);
 	assert_int_equal(strlen(out), len);
 	assert_string_equal(out, "{\"type\":\"http_response\",\"id\":\"7\\\"\","
-	    "\"status\":200,\"headers\":{\"X-A\":\"1\",\"Set-Cookie\":\"a=b, "
-	    "c=d\",\"X-L\":\"caf\xc3\xa9\",\"X-U\":\"caf\xc3\xa9\"},"
-	    "\"body_b64\":\"eyJvayI6dHJ1ZX0=\"}");
+	    "\"status\":200,\"headers\":{\"X-A\":\"1\",\"Set-Cookie\":"
+	    "\"c=d\",\"X-L\":\"caf\xc3\xa9\",\"X-U\":\"caf\xc3\xa9\"},"
+	    "\"body_b64\":\"eyJvayI6dHJ1ZX0=\","
+	    "\"set_cookies\":[\"a=b\",\"c=d\"]}");
 	free(out);
 	out = rpc_error("a", "timeout");
 	assert_string_equal(out, "{\"type\":\"http_response\",\"id\":\"a\","
