@@ -35,7 +35,6 @@
 
 static size_t	visit_input(struct http_visit *, const char *, size_t);
 static void	visit_bad(struct http_visit *, int, const char *);
-static void	head_cookies(struct http_visit *, struct http_head *);
 static ssize_t	head_interim(struct http_visit *,
 		    const struct exchange_event *, char *, size_t);
 static ssize_t	visit_head(struct http_visit *, struct exchange_event *,
@@ -123,25 +122,6 @@ visit_bad(struct http_visit *v, int status, const char *reason)
 
 /* ---- to the visitor ---- */
 
-/* What a backend may not set is left out. */
-static void
-head_cookies(struct http_visit *v, struct http_head *head)
-{
-	const struct site	*site = site_used(&v->site);
-	size_t			 i, n = 0;
-
-	for (i = 0; i < head->nfields; i++) {
-		if (http_name_matches(&head->fields[i].name, "set-cookie") &&
-		    site != NULL &&
-		    !gate_set_cookie_ok(site, &head->fields[i].value))
-			continue;
-		if (n < i)
-			head->fields[n] = head->fields[i];
-		n++;
-	}
-	head->nfields = n;
-}
-
 /* 1xx, but for 101. */
 static ssize_t
 head_interim(struct http_visit *v, const struct exchange_event *ev, char *buf,
@@ -170,7 +150,7 @@ visit_head(struct http_visit *v, struct exchange_event *ev, char *buf,
 	struct http_rewrite		 rw;
 	ssize_t				 n;
 
-	head_cookies(v, ev->head);
+	gate_drop_cookies(site_used(&v->site), ev->head);
 	if (ev->head->status < 200 && ev->head->status != 101)
 		return (head_interim(v, ev, buf, room));
 	memset(&rw, 0, sizeof(rw));

@@ -78,6 +78,8 @@ size_t		 gate_fields(const struct http_head *, const struct site *,
  */
 int		 gate_set_cookie_ok(const struct site *,
 		    const struct http_str *);
+/* gate_drop_cookies: those that may not go out of a response. */
+void		 gate_drop_cookies(const struct site *, struct http_head *);
 
 /*
  * gate_target: what of a request's target may be written down: of paths that

@@ -329,3 +329,20 @@ gate_fields(const struct http_head *head, const struct site *site,
 	}
 	return (n);
 }
+
+void
+gate_drop_cookies(const struct site *site, struct http_head *head)
+{
+	size_t	 i, n = 0;
+
+	for (i = 0; i < head->nfields; i++) {
+		if (http_name_matches(&head->fields[i].name, "set-cookie") &&
+		    site != NULL &&
+		    !gate_set_cookie_ok(site, &head->fields[i].value))
+			continue;
+		if (n < i)
+			head->fields[n] = head->fields[i];
+		n++;
+	}
+	head->nfields = n;
+}

@@ -44,6 +44,7 @@
 struct rpc_call {
 	struct rpc_request	*request;
 	struct site_wait	 wait;
+	struct site_use		 site;
 	struct event		*soon;
 	struct exchange		*ex;
 	char			 host[HTTP_HOST_MAX];
@@ -63,6 +64,7 @@ struct rpc_call {
 };
 
 static void	call_site(struct site_wait *);
+static void	call_site_end(struct site_use *, const char *);
 static void	call_start(struct rpc_call *);
 static const char *call_exchange(struct rpc_call *, const struct site *);
 static void	call_fail(struct rpc_call *, const char *);
@@ -136,6 +138,7 @@ rpc_call_free(struct rpc_call *call)
 	if (call == NULL)
 		return;
 	site_unwait(&call->wait);
+	site_release(&call->site);
 	exchange_free(call->ex);
 	if (call->soon != NULL)
 		event_free(call->soon);
@@ -164,6 +167,12 @@ call_site(struct site_wait *w)
 	call = (struct rpc_call *)(void *)((char *)w -
 	    offsetof(struct rpc_call, wait));
 	event_active(call->soon, EV_TIMEOUT, 0);
+}
+
+/* The backend's connection ends with it, and we by that. */
+static void
+call_site_end(struct site_use *u, const char *why)
+{
 }
 
 static void
@@ -236,6 +245,7 @@ call_exchange(struct rpc_call *call, const struct site *site)
 	cfg.hasty = 1;
 	cfg.ops = &exchange_ops;
 	cfg.arg = call;
+	site_use(site, &call->site, call_site_end);
 	if ((call->ex = exchange_new(&cfg, &status)) == NULL)
 		return (status == 400 ? RPC_BAD_REQUEST : "relay_error");
 	return (NULL);
@@ -312,6 +322,7 @@ call_head(struct rpc_call *call, const struct exchange_event *ev)
 	struct http_rewrite	 rw;
 	ssize_t			 n;
 
+	gate_drop_cookies(site_used(&call->site), ev->head);
 	memset(&rw, 0, sizeof(rw));
 	rw.set = ours;
 	rw.nset = nitems(ours);
