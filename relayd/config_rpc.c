@@ -54,7 +54,8 @@ static const struct {
 	{ "pair ttl", RPC_TIME_S, RPC32(pair_s), RPC_PAIR_MIN, RPC_PAIR_MAX,
 	    NULL },
 	{ "pair rate", RPC_COUNT, RPC32(pair_rate), 1, 1000000, "none" },
-	{ "pending", RPC_COUNT, RPC32(pending), 1, 4096, NULL },
+	{ "pending", RPC_COUNT, RPC32(pending), 1, RPC_PENDING_MAX,
+	    NULL },
 	{ "timeout", RPC_TIME_MS, RPC32(timeout_ms), 10, 3600000, NULL },
 	{ "memory", RPC_SIZE, RPC64(memory), 1024 * 1024, 1ULL << 40, NULL },
 };

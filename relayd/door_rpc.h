@@ -45,6 +45,7 @@
 struct http_backend;
 struct rpc_client;
 struct rpc_call;
+struct rpc_load;
 struct rpc_node_link;
 
 /* What a connection has of it once it is a WebSocket; it owns that. */
@@ -79,12 +80,18 @@ int	 rpc_client_tls(const struct rpc_client *);
 struct http_backend *rpc_client_idle(struct rpc_client *,
 	    struct http_backend *);
 
+/* Of the requests that may wait for a node of ours. */
+enum rpc_slot { RPC_SLOT_NONE, RPC_SLOT_WAITS, RPC_SLOT_HAS };
+
 /*
  * Of a request that waits, for those who carry it.  rpc_answer: it has its
  * answer, or an error; text is malloced and taken over, NULL without memory.
  */
 struct rpc_request {
 	TAILQ_ENTRY(rpc_request) entry;
+	TAILQ_ENTRY(rpc_request) waiting;	/* for a slot */
+	enum rpc_slot		 slot;
+	json_t			*object;	/* while it waits for one */
 	struct rpc_client	*client;
 	char			*id;
 	int			 has_id;	/* the client gave it */
@@ -102,6 +109,28 @@ void	 rpc_fail(struct rpc_request *, const char *);
  * yet, and rpc_call_go_on will be called.
  */
 int	 rpc_collect(struct rpc_request *);
+
+/* It has a slot now. */
+void	 rpc_request_go_on(struct rpc_request *);
+struct rpc_load *rpc_client_load(const struct rpc_client *);
+
+/* ---- rpc_slot.c ---- */
+
+/* What waits for one node of ours here; by the node's id. */
+struct rpc_load	*rpc_load_ref(const char *);
+void	 rpc_load_unref(struct rpc_load *);
+/* Whether that node is connected, as far as is known. */
+int	 rpc_load_live(const struct rpc_load *);
+/*
+ * A request wants a slot, as all do that wait for a node of ours.  0: it has
+ * one; 1: it waits, and rpc_request_go_on or rpc_fail follows; -1: there are
+ * too many.  rpc_slot_free: it needs none any more.
+ */
+int	 rpc_slot_take(struct rpc_request *);
+void	 rpc_slot_free(struct rpc_request *);
+/* To a new router; 1: it knows all. */
+int	 rpc_slots_announce(void);
+size_t	 rpc_loads_memory(uint32_t *);
 
 /* ---- rpc_call.c ---- */
 

@@ -211,6 +211,8 @@ const struct proc_rule listener_rules[] = {
 	    rpc_recv_node_kill, 0, 0 },
 	{ IMSG_RPC_SESSION, PROC_ROUTER, sizeof(struct rpc_session),
 	    keep_recv_session, 0, 0 },
+	{ IMSG_RPC_SLOTS, PROC_ROUTER, sizeof(struct rpc_slots),
+	    rpc_slots_recv, 0, 0 },
 };
 const size_t listener_nrules = nitems(listener_rules);
 

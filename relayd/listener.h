@@ -539,6 +539,9 @@ void	 rpc_relay(struct mux_stream *, const struct mux_open *);
 /* rpc_node.c */
 int	 rpc_recv_node_kill(struct proc_peer *, struct imsg *);
 
+/* rpc_slot.c */
+int	 rpc_slots_recv(struct proc_peer *, struct imsg *);
+
 /* rpc_keep.c */
 void	 keep_router_up(void);
 /* 1: all is told. */

@@ -202,6 +202,8 @@ enum imsg_type {
 	IMSG_RPC_SESSION,	/* struct rpc_session; router -> listeners:
 				   this token is for such a node; and from
 				   them to a new router */
+	IMSG_RPC_SLOTS,		/* struct rpc_slots; listener <-> router: how
+				   many requests for a node of ours may wait */
 	/* auth -> router: end what rests on these; answered by REVOKED */
 	IMSG_REVOKE,		/* struct revoke; id: auth's */
 	IMSG_REVOKED,		/* struct ctl_end; router -> auth */

@@ -151,4 +151,27 @@ struct rpc_session {
 	int64_t			 expires_at;	/* 0: it has ended */
 };
 
+/* Slots of a node: each is a request of a paired client that may wait. */
+enum rpc_slots_what {
+	/* of a listener: */
+	RPC_SLOTS_ASK,		/* it wants n more */
+	RPC_SLOTS_BACK,		/* it needs n no more */
+	RPC_SLOTS_UNUSED,	/* likewise; all there are, as was WANTED */
+	RPC_SLOTS_LEFT,		/* likewise; it has no client of that node */
+	RPC_SLOTS_HAD,		/* to a new router: it has n */
+	RPC_SLOTS_TOLD,		/* and that was all; of no node */
+	/* of router: */
+	RPC_SLOTS_GIVEN,	/* n more, or none (0), as was asked */
+	RPC_SLOTS_WANTED,	/* what it does not use is to come back, and (n
+				   is 1) what it does use later */
+	RPC_SLOTS_LIVE		/* whether the node is connected */
+};
+
+struct rpc_slots {
+	char			 node_id[USER_ID_LEN + 4];
+	uint32_t		 what;		/* enum rpc_slots_what */
+	uint32_t		 n;
+	uint32_t		 live;		/* of router: it may be connected */
+};
+
 #endif /* MSG_RPC_H */

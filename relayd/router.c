@@ -209,6 +209,8 @@ const struct proc_rule router_rules[] = {
 	    rpc_recv_node_down, 0, 0 },
 	{ IMSG_RPC_SESSION, PROC_LISTENER, sizeof(struct rpc_session),
 	    rpc_recv_session, 0, 0 },
+	{ IMSG_RPC_SLOTS, PROC_LISTENER, sizeof(struct rpc_slots),
+	    rpc_recv_slots, 0, 0 },
 };
 const size_t router_nrules = nitems(router_rules);
 

@@ -49,8 +49,11 @@
  *	router_tally.c		what users and nodes carry, and may carry
  *	router_pair.c		pairing codes
  *	router_pair_rate.c	who tries to pair how often
- *	router_rpc.c		nodes of the other make, and what is said of
- *				all nodes at /health
+ *	router_pair_used.c	codes that were used
+ *	router_rpc.c		who was paired with nodes of the other make,
+ *				and the numbers of /health
+ *	router_rpc_node.c	nodes of the other make
+ *	router_rpc_slot.c	how many requests may wait for a node of ours
  *	router_audit.c		what auth is to write down
  *	control_req.c	what is asked at the control socket
  *	control_audit.c		the audit log, read at the control socket
@@ -262,6 +265,7 @@ void		 tickets_retire(struct router_session *);
 void		 routes_node_up(const struct router_session *);
 /* For so many ms nodes without a link are taken for late, not offline. */
 void		 routes_patience(uint64_t);
+int		 routes_patient(void);
 /* The node whose link a ticket leads to; NULL if there is no such ticket. */
 struct router_session *ticket_node(uint64_t);
 void		 routes_auth_up(void);
@@ -468,6 +472,15 @@ void		 rpc_nodes_listener_down(int);
 int		 rpc_recv_node_ask(struct proc_peer *, struct imsg *);
 int		 rpc_recv_node_down(struct proc_peer *, struct imsg *);
 int		 rpc_recv_node(struct proc_peer *, struct imsg *);
+
+/* router_rpc_slot.c */
+/* A link of this node is up, or down. */
+void		 rpc_slots_node(const char *);
+void		 rpc_slots_conf(void);
+void		 rpc_slots_listener_up(int);
+void		 rpc_slots_listener_down(int);
+size_t		 rpc_slots_memory(uint32_t *);
+int		 rpc_recv_slots(struct proc_peer *, struct imsg *);
 
 /* router_audit.c */
 /* An event, now; what belongs to a session is filled in, if there is one. */

@@ -280,6 +280,7 @@ node_state(const struct router_session *rs, int online)
 	st.since = online ? rs->since : (int64_t)time(NULL);
 	(void)proc_send(router_auth(), IMSG_NODE_STATE, 0, -1, &st,
 	    sizeof(st));
+	rpc_slots_node(rs->s.node_id);
 }
 
 int

@@ -553,5 +553,7 @@ pair_memory(uint32_t *n)
 
 	bytes += pair_used_memory(&more);
 	*n += noffers + more;
+	bytes += rpc_slots_memory(&more);
+	*n += more;
 	return (bytes + noffers * sizeof(struct offer));
 }

@@ -478,6 +478,12 @@ routes_patience(uint64_t ms)
 	patient_until = router_ms() + ms;
 }
 
+int
+routes_patient(void)
+{
+	return (router_ms() < patient_until);
+}
+
 void
 routes_node_up(const struct router_session *node)
 {

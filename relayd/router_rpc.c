@@ -73,6 +73,7 @@ rpc_conf_end(const struct relayd_rpc *rpc)
 {
 	router_rpc = *rpc;
 	rpc_nodes_conf_end();
+	rpc_slots_conf();
 }
 
 /* ---- health ---- */
@@ -194,6 +195,7 @@ rpc_listener_up(int listener)
 	h.pairs = pair_count();
 	h.sessions = stored + nrsessions;
 	(void)proc_send(peer, IMSG_HEALTH, 0, -1, &h, sizeof(h));
+	rpc_slots_listener_up(listener);
 	rpc_nodes_listener_up(listener);
 	RB_FOREACH(s, rsession_tree, &rsessions)
 		(void)proc_send(peer, IMSG_RPC_SESSION, 0, -1, &s->s,
@@ -205,6 +207,7 @@ void
 rpc_listener_down(int listener)
 {
 	rpc_nodes_listener_down(listener);
+	rpc_slots_listener_down(listener);
 }
 
 static void

@@ -40,19 +40,12 @@
 #define ANSWER_EXTRA	(128 * 1024)	/* beside its body */
 #define AGAIN_MS	50
 
-/* What waits for one node of ours, of all its clients. */
-struct load {
-	RB_ENTRY(load)	 by_node;
-	char		 node[USER_ID_LEN + 4];
-	uint32_t	 clients, n;
-};
-
 struct rpc_client {
 	struct conn		*c;
 	struct rpc_ws		*ws;
 	char			 node[RPC_NODE_LEN];	/* of the other make,
 							   or "" */
-	struct load		*load;		/* of a node of ours */
+	struct rpc_load		*load;		/* of a node of ours */
 	struct visitor		*visitor;	/* likewise */
 	struct http_backend	*idle;		/* or NULL */
 	int			 tls;
@@ -63,59 +56,21 @@ struct rpc_client {
 	struct event		*expire, *again;
 };
 
-RB_HEAD(load_tree, load);
-
-static int	load_cmp(struct load *, struct load *);
 static void	client_message(void *, const char *, size_t);
 static void	client_too_large(void *, const char *, size_t);
 static void	client_drained(void *);
 static void	client_over(void *, const char *);
 static void	client_expire(evutil_socket_t, short, void *);
 static void	client_again(evutil_socket_t, short, void *);
-static void	client_proxy(struct rpc_client *, struct rpc_message *);
+static void	client_proxy(struct rpc_client *, struct rpc_message *,
+		    size_t);
+static void	request_start(struct rpc_request *, json_t *);
 static void	request_free(struct rpc_request *);
 static void	request_timeout(evutil_socket_t, short, void *);
-
-RB_PROTOTYPE_STATIC(load_tree, load, by_node, load_cmp)
-
-static struct load_tree	 loads = RB_INITIALIZER(&loads);
 
 static const struct rpc_ws_ops client_ops = {
 	client_message, client_too_large, client_drained, client_over
 };
-
-static int
-load_cmp(struct load *a, struct load *b)
-{
-	return (strcmp(a->node, b->node));
-}
-
-RB_GENERATE_STATIC(load_tree, load, by_node, load_cmp)
-
-static struct load *
-load_ref(const char *node)
-{
-	struct load	 key, *l;
-
-	strlcpy(key.node, node, sizeof(key.node));
-	if ((l = RB_FIND(load_tree, &loads, &key)) == NULL) {
-		if ((l = calloc(1, sizeof(*l))) == NULL)
-			return (NULL);
-		strlcpy(l->node, node, sizeof(l->node));
-		RB_INSERT(load_tree, &loads, l);
-	}
-	l->clients++;
-	return (l);
-}
-
-static void
-load_unref(struct load *l)
-{
-	if (l == NULL || --l->clients > 0)
-		return;
-	RB_REMOVE(load_tree, &loads, l);
-	free(l);
-}
 
 /* ---- clients ---- */
 
@@ -134,7 +89,7 @@ rpc_client_begin(struct conn *c)
 	expires_at = now;
 	if (c->session != NULL) {
 		expires_at = c->session->expires_at;
-		cl->load = load_ref(c->session->node_id);
+		cl->load = rpc_load_ref(c->session->node_id);
 	} else if (!c->rpc->denied) {
 		expires_at = c->rpc->session.expires_at;
 		strlcpy(cl->node, c->rpc->session.node, sizeof(cl->node));
@@ -172,7 +127,7 @@ rpc_client_free(struct rpc_client *cl)
 		request_free(r);
 	http_backend_free(cl->idle);
 	visitor_unref(cl->visitor);
-	load_unref(cl->load);
+	rpc_load_unref(cl->load);
 	if (cl->expire != NULL)
 		event_free(cl->expire);
 	if (cl->again != NULL)
@@ -217,6 +172,12 @@ rpc_client_idle(struct rpc_client *cl, struct http_backend *b)
 
 	cl->idle = b;
 	return (old);
+}
+
+struct rpc_load *
+rpc_client_load(const struct rpc_client *cl)
+{
+	return (cl->load);
 }
 
 struct visitor *
@@ -328,7 +289,7 @@ client_message(void *arg, const char *text, size_t len)
 		rpc_ws_say(cl->ws, pong);
 		break;
 	case RPC_HTTP_PROXY:
-		client_proxy(cl, &m);
+		client_proxy(cl, &m, len);
 		break;
 	default:
 		client_error(cl, strlen(m.id) > RPC_ID_MAX ? "" : m.id,
@@ -379,8 +340,6 @@ request_new(struct rpc_client *cl, struct rpc_message *m)
 	evtimer_add(r->timer, &tv);
 	TAILQ_INSERT_TAIL(&cl->requests, r, entry);
 	cl->n++;
-	if (cl->load != NULL)
-		cl->load->n++;
 	return (r);
 }
 
@@ -391,8 +350,8 @@ request_free(struct rpc_request *r)
 
 	TAILQ_REMOVE(&cl->requests, r, entry);
 	cl->n--;
-	if (cl->load != NULL)
-		cl->load->n--;
+	rpc_slot_free(r);
+	json_decref(r->object);
 	rpc_call_free(r->call);
 	rpc_asked_free(r->asked);
 	event_free(r->timer);
@@ -464,20 +423,43 @@ rpc_collect(struct rpc_request *r)
 	return (0);
 }
 
+/* Bytes that it takes; too many of all clients: -1. */
+static int
+request_hold(struct rpc_request *r, size_t n)
+{
+	struct rpc_client	*cl = r->client;
+
+	rpc_release(r->held);
+	cl->held -= r->held;
+	r->held = 0;
+	if (rpc_hold(n) == -1)
+		return (-1);
+	r->held = n;
+	cl->held += n;
+	rpc_ws_pause(cl->ws, cl->held >= CLIENT_HELD);
+	return (0);
+}
+
+/* Is its node connected?  For all we know. */
+static int
+client_node_live(const struct rpc_client *cl)
+{
+	if (cl->load != NULL)
+		return (rpc_load_live(cl->load));
+	return (keep_node(cl->node) != NULL);
+}
+
 /* The checks in the order that clients know. */
 static void
-client_proxy(struct rpc_client *cl, struct rpc_message *m)
+client_proxy(struct rpc_client *cl, struct rpc_message *m, size_t len)
 {
 	struct rpc_request	*r;
-	const char		*error = NULL;
-	uint8_t			*body = NULL;
-	size_t			 len = 0;
 
 	if (strlen(m->id) > RPC_ID_MAX) {
 		client_refuse(cl, "", RPC_BAD_REQUEST);
 		return;
 	}
-	if (cl->node[0] != '\0' && keep_node(cl->node) == NULL) {
+	if (!client_node_live(cl)) {
 		client_refuse(cl, m->id, "node_not_connected");
 		return;
 	}
@@ -487,41 +469,66 @@ client_proxy(struct rpc_client *cl, struct rpc_message *m)
 			return;
 		}
 	}
-	if ((cl->load != NULL ? cl->load->n : cl->n) >= rpc_conf.pending) {
-		client_refuse(cl, m->id, "too_many_pending");
-		return;
-	}
 	if ((r = request_new(cl, m)) == NULL) {
 		rpc_ws_close(cl->ws, WS_CLOSE_INTERNAL);
 		return;
 	}
-	if (rpc_body(m->object, rpc_conf.body_max, rpc_conf.body_cut, &body,
+	switch (cl->n > rpc_conf.pending ? -1 :
+	    cl->load == NULL ? 0 : rpc_slot_take(r)) {
+	case 0:
+		request_start(r, m->object);
+		break;
+	case 1:
+		if (request_hold(r, sizeof(*r) + 4 * len) == -1)
+			rpc_fail(r, "relay_error");
+		else
+			r->object = json_incref(m->object);
+		break;
+	default:
+		rpc_fail(r, "too_many_pending");
+		break;
+	}
+}
+
+void
+rpc_request_go_on(struct rpc_request *r)
+{
+	json_t	*object = r->object;
+
+	r->object = NULL;
+	request_start(r, object);
+	json_decref(object);
+}
+
+/* What is left to check, and off it goes. */
+static void
+request_start(struct rpc_request *r, json_t *object)
+{
+	struct rpc_client	*cl = r->client;
+	const char		*error = NULL;
+	uint8_t			*body = NULL;
+	size_t			 len = 0;
+
+	if (rpc_body(object, rpc_conf.body_max, rpc_conf.body_cut, &body,
 	    &len, &error) == -1)
 		goto fail;
-	r->held = sizeof(*r) + strlen(r->id) + 2 * len;
-	if (rpc_hold(r->held) == -1) {
-		r->held = 0;
+	if (request_hold(r, sizeof(*r) + strlen(r->id) + 2 * len) == -1) {
 		error = "relay_error";
 		goto fail;
 	}
-	cl->held += r->held;
-	if (cl->held >= CLIENT_HELD)
-		rpc_ws_pause(cl->ws, 1);
 	if (cl->node[0] == '\0') {
-		r->call = rpc_call_new(r, m->object, body, len, &error);
+		r->call = rpc_call_new(r, object, body, len, &error);
 		if (error == NULL)
 			return;
 		body = NULL;
-	} else if (rpc_check(m->object) == -1)
+	} else if (rpc_check(object) == -1)
 		error = RPC_BAD_REQUEST;
-	else if (rpc_set_body(m->object, body, len) == -1)
+	else if (rpc_set_body(object, body, len) == -1)
 		error = "relay_error";
 	else
-		r->asked = rpc_ask(r, cl->node, m->object, &error);
-	free(body);
-	if (error == NULL)
-		return;
-	body = NULL;
+		r->asked = rpc_ask(r, cl->node, object, &error);
 fail:
-	rpc_fail(r, error);
+	free(body);
+	if (error != NULL)
+		rpc_fail(r, error);
 }

@@ -342,16 +342,20 @@ keep_announce(void)
 			(void)proc_send(peer, IMSG_RPC_SESSION, 0, -1,
 			    &k->session, sizeof(k->session));
 	}
-	return (1);
+	return (rpc_slots_announce());
 }
 
 size_t
 keep_memory(uint32_t *n)
 {
-	int	 i;
+	uint32_t	 nloads;
+	size_t		 bytes = rpc_loads_memory(&nloads);
+	int		 i;
 
 	*n = 0;
 	for (i = 0; i < KEEPS; i++)
 		*n += counts_kept[i];
-	return (*n * sizeof(struct kept));
+	bytes += *n * sizeof(struct kept);
+	*n += nloads;
+	return (bytes);
 }

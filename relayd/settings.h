@@ -83,6 +83,7 @@ struct relayd_rpc {
 #define RPC_SESSION_MAX	86400
 #define RPC_PAIR_MIN	30			/* s */
 #define RPC_PAIR_MAX	600
+#define RPC_PENDING_MAX	4096			/* requests of one node */
 
 /* What backends are told of who visits, in which fields; "": not. */
 enum identity_what {
