@@ -20,9 +20,11 @@ import base64
 import http.client
 import http.server
 import shutil
+import sqlite3
 import threading
 sys.path.insert(0, "regress/e2e")
 from culvert import *
+from http_runner import Listeners
 
 BIG = 262144
 NODE_KEY = "0123456789abcdef-key"
@@ -31,6 +33,7 @@ NODE_KEY = "0123456789abcdef-key"
 class Backend(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     seen = []
+    lock, inside, gate = threading.Lock(), 0, threading.Event()
 
     def do(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -39,6 +42,10 @@ class Backend(http.server.BaseHTTPRequestHandler):
         kind, _, n = self.path[1:].partition("/")
         if kind == "sleep":
             time.sleep(float(n))
+        if kind == "gate":
+            with Backend.lock:
+                Backend.inside += 1
+            Backend.gate.wait(30)
         out = b"x" * int(n) if kind == "size" else b"hello from the device\n"
         if kind == "cut":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
@@ -50,8 +57,11 @@ class Backend(http.server.BaseHTTPRequestHandler):
             self.send_header("Location", "/size/5")
         if kind == "gzip":
             self.send_header("Content-Encoding", "gzip")
-        for c in ("a=1", "b=2") if kind == "cookies" else ():
-            self.send_header("Set-Cookie", c)
+        if kind == "cookies":
+            for c in ("a=1", "c=3; Domain=localhost", "b=2"):
+                self.send_header("Set-Cookie", c)
+            self.send_header("X-Twice", "1")
+            self.send_header("x-twice", "2")
         self.send_header("Content-Length", str(len(out)))
         self.end_headers()
         if self.command != "HEAD":
@@ -240,6 +250,10 @@ class Connector:
 
 eq(http_ask("GET", "/health"),
    (200, b'{"ok":true,"nodes":1,"pairs":0,"sessions":0}'), "/health")
+eq(http_ask("GET", "/nothing"), (404, b'{"detail":"Not Found"}'),
+   "an unknown path")
+eq(http_ask("POST", "/health"), (405, b'{"detail":"Method Not Allowed"}'),
+   "POST /health")
 eq(http_ask("GET", "/api/pair")[0:2], (405, b'{"detail":"Method Not Allowed"}'),
    "GET /api/pair")
 for body, want in (("", 422), ("{", 422), ("[]", 422), ("{}", 422),
@@ -336,7 +350,9 @@ async def client():
            Backend.seen[-1][1] == "/http://127.0.0.1:1/x",
            "no other host; an id of the relay's", m)
         m = await c.ask(path="/cookies")
-        eq(m["headers"]["Set-Cookie"], "a=1, b=2", "fields that come twice")
+        eq((m["headers"]["Set-Cookie"], m["set_cookies"],
+            m["headers"]["X-Twice"]), ("b=2", ["a=1", "b=2"], "1, 2"),
+           "fields that come twice; none for the relay's domain")
         m = await c.ask(path="/moved")
         eq((m["status"], m["headers"]["Location"]), (302, "/size/5"),
            "redirects are not followed")
@@ -378,7 +394,8 @@ async def client():
                ("error", "", "unknown_message_type"), "%r" % (bad,))
         n = len(Backend.seen)
         for bad in ({"path": "/a\r\nX: y"}, {"path": "/a\nb"},
-                    {"path": "/a\0b"}, {"method": "GET\r\n"},
+                    {"path": "/a\0b"}, {"path": "/a#\r\nX: y"},
+                    {"method": "GET\r\n"},
                     {"method": "G T"}, {"method": "CONNECT"},
                     {"headers": {"a": "b\r\nc: d"}},
                     {"headers": {"a\r\nb": "c"}}, {"headers": {"a b": "c"}},
@@ -401,6 +418,15 @@ async def client():
         got = [await c.get() for _ in range(65)]
         eq([m["id"] for m in got if m.get("error") == "too_many_pending"],
            ["64"], "the 65th is refused")
+        for i in range(64):
+            await c.send(id=str(i), path="/sleep/1")
+        await c.send(body_b64="!")
+        m = await c.get()
+        ok(m["error"] == "too_many_pending" and
+           re.fullmatch("[0-9a-f]{16}", m["id"]),
+           "before its body is looked at, and it has an id by then", m)
+        for _ in range(64):
+            await c.get()
         eq(len([m for m in got if m.get("status") == 200]), 64,
            "64 run side by side")
         await c.send(id="x", path="/sleep/1")
@@ -436,6 +462,93 @@ async def client():
     eq(http_ask("GET", "/ws/client")[0], 426, "without an upgrade")
 
 asyncio.run(client())
+
+
+# ---- as many requests as may be, at both listeners together ----
+
+async def both():
+    pids = [relay.children()[k] for k in ("listener", "listener 1")]
+    where = Listeners(pids)
+    at, others = {}, []
+    while len(at) < 2 and len(others) < 100:
+        c = await Client(TOKEN).__aenter__()
+        i = await where(c.ws.transport.get_extra_info("socket"))
+        if i in at:
+            others.append(c)
+        else:
+            at[i] = c
+    for c in others:
+        await c.__aexit__()
+    eq(sorted(at), [0, 1], "a client at each listener")
+    for few in (10, 64, 40):
+        got = []
+
+        async def read(c):
+            while True:
+                got.append(await c.get())
+        Backend.gate.clear()
+        Backend.inside = 0
+        tasks = [asyncio.ensure_future(read(c)) for c in at.values()]
+        for i, c in at.items():
+            for n in range(64 if i else few):
+                await c.send(id=str(n), path="/gate")
+
+        async def until(cond):
+            end = time.monotonic() + 30
+            while not cond() and time.monotonic() < end:
+                await asyncio.sleep(0.02)
+            return cond()
+        ok(await until(lambda: len(got) == few and Backend.inside == 64) and
+           all(m["error"] == "too_many_pending" for m in got),
+           "%d at one, 64 at the other: 64 wait, others do not" % few,
+           (Backend.inside, got[:70]))
+        Backend.gate.set()
+        ok(await until(lambda: len(got) == 64 + few) and
+           all(m["status"] == 200 for m in got[few:]), "and are answered")
+        for t in tasks:
+            t.cancel()
+    for c in at.values():
+        await c.__aexit__()
+
+if ROOT:
+    asyncio.run(both())
+else:
+    skip("both listeners", "only root sees which has a client")
+
+
+# ---- sessions end ----
+
+def session_of_new():
+    """A new session's id, and its token."""
+    before = {x["id"] for x in relay.json("session", "list")}
+    tok = token()
+    (sid,) = {x["id"] for x in relay.json("session", "list")} - before
+    return sid, tok
+
+
+async def ends():
+    sid, tok = session_of_new()
+    async with Client(tok) as c, Client(TOKEN) as d:
+        await c.send(path="/sleep/4")
+        r = relay.ctl("session", "revoke", sid)
+        eq(r.returncode, 0, "session revoke")
+        eq(await c.code(), 4403, "its client hears it at once: 4403")
+        eq((await d.ask())["status"], 200, "others do not")
+    async with Client(tok) as c:
+        eq(await c.code(), 4403, "and its token is none")
+    sid, tok = session_of_new()
+    with sqlite3.connect(relay.dir + "/state/culvert.db", timeout=60) as db:
+        db.execute("UPDATE sessions SET expires_at = ? WHERE id = ?",
+                   (int(time.time()) + 3, sid))
+    db.close()
+    async with Client(tok) as c:
+        eq((await c.ask())["status"], 200, "a session that is about to end")
+        await c.send(path="/sleep/4")
+        eq(await c.code(), 4403, "it does: 4403")
+    async with Client(tok) as c:
+        eq(await c.code(), 4403, "and there is no way back")
+
+asyncio.run(ends())
 
 
 # ---- other programs ----
@@ -478,6 +591,10 @@ server { listen 127.0.0.1:%d; root %s; } }
             wait_for(lambda: health()["nodes"] == 1, 30)
             eq(await c.ask(), {"type": "http_response", "id": "", "error":
                                "node_not_connected"}, "and a node")
+            eq([await c.error(id="x", **bad) for bad in (
+                {"body_b64": "!"}, {"path": "\n"},
+                {"body_b64": b64(b"y" * (BIG + 1))})],
+               ["node_not_connected"] * 3, "which is looked at first")
     asyncio.run(with_nginx())
 else:
     skip("nginx", "there is none")
@@ -543,7 +660,10 @@ async def connectors():
         ok(m["status"] == 200 and m["id"] == "ext1" and
            len(m["body"]) >= 20, "the verification client's round trip", m)
         eq(Backend.seen[0][2]["x-ora-token"], "T", "with its headers")
-        eq(await c.error(path="/a\r\nb"), "bad_request", "no line breaks")
+        for bad in ({"path": "/a\r\nb"}, {"path": "/a#\n"},
+                    {"headers": {"Host": "a\r\nb"}},
+                    {"headers": {"a": ["b"]}}, {"method": "A\0"}):
+            eq(await c.error(**bad), "bad_request", "no %r" % bad)
         eq(await c.error(body_b64=b64(b"y" * (BIG + 1))), "body_too_large",
            "nor long bodies")
         m = await c.ask(method="POST", body_b64=b64(b"y" * BIG))
