@@ -38,7 +38,7 @@
 
 #include "forward.h"
 #include "log.h"
-#include "udp_sessions.h"
+#include "udp_key.h"
 
 #define ACCEPT_BATCH	64
 #define BACKLOG		1024
@@ -118,7 +118,7 @@ listen_bind(const struct listen_spec *ls, const struct addrinfo *ai)
 	    sizeof(one)) == -1))
 		goto fail;
 	if (dgram)
-		udp_sessions_socket(fd, ai->ai_family);
+		udp_key_socket(fd, ai->ai_family);
 	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1)
 		goto fail;
 	if (f->name[0] == '\0' && getsockname(fd, (struct sockaddr *)&ss,

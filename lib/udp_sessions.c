@@ -27,8 +27,6 @@
 #include <sys/tree.h>
 #include <sys/uio.h>
 
-#include <netinet/in.h>
-
 #include <event2/event.h>
 
 #include <errno.h>
@@ -37,19 +35,10 @@
 
 #include "addr.h"
 #include "clock.h"
+#include "udp_key.h"
 #include "udp_sessions.h"
 
 #define SESSIONS_BATCH	64	/* datagrams in a pass of the event loop */
-
-/* With whom, and which of our addresses it spoke to; compared as bytes. */
-struct udp_key {
-	uint8_t		 source[16];
-	uint8_t		 local[16];
-	uint32_t	 scope;
-	uint32_t	 ifindex;	/* for link-local addresses */
-	uint16_t	 port;
-	uint16_t	 family;
-};
 
 struct udp_waiting {
 	STAILQ_ENTRY(udp_waiting) entry;
@@ -89,12 +78,6 @@ struct udp_sessions {
 	TAILQ_HEAD(, udp_session) list;
 };
 
-/* Room for either family's word on our address. */
-union udp_control {
-	struct cmsghdr	 align;
-	char		 buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 64];
-};
-
 static uint8_t	 buffer[MUX_DGRAM_MAX + 1];
 
 static int	key_cmp(struct udp_session *, struct udp_session *);
@@ -125,143 +108,6 @@ static int
 key_cmp(struct udp_session *a, struct udp_session *b)
 {
 	return (memcmp(&a->key, &b->key, sizeof(a->key)));
-}
-
-/* ---- Our own address ---------------------------------------------------- */
-
-#ifdef IP_PKTINFO
-static void
-local_ask4(int fd)
-{
-	int	 on = 1;
-
-	(void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
-}
-
-static void
-local_get4(struct cmsghdr *c, struct udp_key *key)
-{
-	struct in_pktinfo	 info;
-
-	if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
-		return;
-	memcpy(&info, CMSG_DATA(c), sizeof(info));
-	memcpy(key->local, &info.ipi_spec_dst, 4);
-}
-
-static size_t
-local_put4(struct cmsghdr *c, const struct udp_key *key)
-{
-	struct in_pktinfo	 info;
-
-	memset(&info, 0, sizeof(info));
-	memcpy(&info.ipi_spec_dst, key->local, 4);
-	c->cmsg_level = IPPROTO_IP;
-	c->cmsg_type = IP_PKTINFO;
-	c->cmsg_len = CMSG_LEN(sizeof(info));
-	memcpy(CMSG_DATA(c), &info, sizeof(info));
-	return (CMSG_SPACE(sizeof(info)));
-}
-#else
-static void
-local_ask4(int fd)
-{
-	int	 on = 1;
-
-	(void)setsockopt(fd, IPPROTO_IP, IP_RECVDSTADDR, &on, sizeof(on));
-}
-
-static void
-local_get4(struct cmsghdr *c, struct udp_key *key)
-{
-	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVDSTADDR)
-		memcpy(key->local, CMSG_DATA(c), 4);
-}
-
-static size_t
-local_put4(struct cmsghdr *c, const struct udp_key *key)
-{
-	c->cmsg_level = IPPROTO_IP;
-	c->cmsg_type = IP_SENDSRCADDR;
-	c->cmsg_len = CMSG_LEN(4);
-	memcpy(CMSG_DATA(c), key->local, 4);
-	return (CMSG_SPACE(4));
-}
-#endif
-
-static void
-local_get6(struct cmsghdr *c, struct udp_key *key)
-{
-	struct in6_pktinfo	 info;
-
-	if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO)
-		return;
-	memcpy(&info, CMSG_DATA(c), sizeof(info));
-	memcpy(key->local, &info.ipi6_addr, 16);
-	if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
-		key->ifindex = info.ipi6_ifindex;
-}
-
-static size_t
-local_put6(struct cmsghdr *c, const struct udp_key *key)
-{
-	struct in6_pktinfo	 info;
-
-	memset(&info, 0, sizeof(info));
-	memcpy(&info.ipi6_addr, key->local, 16);
-	info.ipi6_ifindex = key->ifindex;
-	c->cmsg_level = IPPROTO_IPV6;
-	c->cmsg_type = IPV6_PKTINFO;
-	c->cmsg_len = CMSG_LEN(sizeof(info));
-	memcpy(CMSG_DATA(c), &info, sizeof(info));
-	return (CMSG_SPACE(sizeof(info)));
-}
-
-void
-udp_sessions_socket(int fd, int family)
-{
-	int	 on = 1;
-
-	if (family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
-		    sizeof(on));
-	else
-		local_ask4(fd);
-}
-
-/* -1: of no family that we know. */
-static int
-key_fill(struct udp_key *key, const struct sockaddr_storage *ss,
-    struct msghdr *msg)
-{
-	const struct sockaddr_in	*sin;
-	const struct sockaddr_in6	*sin6;
-	struct cmsghdr			*c;
-
-	memset(key, 0, sizeof(*key));
-	key->family = ss->ss_family;
-	switch (ss->ss_family) {
-	case AF_INET:
-		sin = (const struct sockaddr_in *)ss;
-		memcpy(key->source, &sin->sin_addr, 4);
-		key->port = sin->sin_port;
-		break;
-	case AF_INET6:
-		sin6 = (const struct sockaddr_in6 *)ss;
-		memcpy(key->source, &sin6->sin6_addr, 16);
-		key->port = sin6->sin6_port;
-		key->scope = sin6->sin6_scope_id;
-		break;
-	default:
-		return (-1);
-	}
-	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-		if (ss->ss_family == AF_INET)
-			local_get4(c, key);
-		else
-			local_get6(c, key);
-	}
-	return (0);
 }
 
 /* ---- Making and ending -------------------------------------------------- */
@@ -612,7 +458,7 @@ sessions_read(evutil_socket_t fd, short what __unused, void *arg)
 			continue;
 		}
 		if ((msg.msg_flags & MSG_TRUNC) == 0 &&
-		    key_fill(&key, &source, &msg) == 0)
+		    udp_key_get(&key, &source, &msg) == 0)
 			sessions_datagram(us, &key, &source, (size_t)n);
 	}
 }
@@ -623,7 +469,6 @@ static int
 session_datagram(struct mux_stream *stream __unused, void *arg,
     const uint8_t *p, size_t n)
 {
-	static const uint8_t	 any[16];
 	struct udp_session	*s = arg;
 	union udp_control	 control;
 	struct iovec		 iov;
@@ -633,19 +478,11 @@ session_datagram(struct mux_stream *stream __unused, void *arg,
 	iov.iov_base = __DECONST(void *, p);
 	iov.iov_len = n;
 	memset(&msg, 0, sizeof(msg));
-	memset(&control, 0, sizeof(control));
 	msg.msg_name = &s->source;
 	msg.msg_namelen = addr_len((struct sockaddr *)&s->source);
 	msg.msg_iov = &iov;
 	msg.msg_iovlen = 1;
-	/* The answer comes from where the question went. */
-	if (memcmp(s->key.local, any, sizeof(any)) != 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		msg.msg_controllen = s->key.family == AF_INET ?
-		    local_put4(CMSG_FIRSTHDR(&msg), &s->key) :
-		    local_put6(CMSG_FIRSTHDR(&msg), &s->key);
-	}
+	udp_key_put(&s->key, &msg, &control);
 	/* What the network does not take is lost, as in a network. */
 	if (sendmsg(s->us->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) != -1)
 		s->given += n;

@@ -63,15 +63,13 @@ struct udp_sessions_ops {
 
 /*
  * udp_sessions_new: of a bound, non-blocking socket, which stays the caller's
- * and was made ready with udp_sessions_socket; at most so many, idle for so
+ * and was made ready with udp_key_socket; at most so many, idle for so
  * many ms.  NULL without memory.  udp_sessions_free ends all, with their
  * streams.
  */
 struct udp_sessions *udp_sessions_new(struct event_base *, int, unsigned int,
 		    unsigned int, const struct udp_sessions_ops *, void *);
 void		 udp_sessions_free(struct udp_sessions *);
-/* Before bind: to learn which of our addresses is spoken to. */
-void		 udp_sessions_socket(int, int);
 /* Another idle time, ms. */
 void		 udp_sessions_set_idle(struct udp_sessions *, unsigned int);
 /* Read no datagrams (1), or do again (0). */

@@ -36,7 +36,7 @@
 #include "control.h"
 #include "listen.h"
 #include "log.h"
-#include "udp_sessions.h"
+#include "udp_key.h"
 
 #define LISTEN_BACKLOG	4096
 /* Processes of a relayd that was killed may hold a port for a moment. */
@@ -114,7 +114,7 @@ listen_socket(const struct sockaddr_storage *ss, int type)
 		return (-1);
 	}
 	if (type == SOCK_DGRAM)
-		udp_sessions_socket(fd, ss->ss_family);
+		udp_key_socket(fd, ss->ss_family);
 	if (bind(fd, (const struct sockaddr *)ss, sockaddr_len(ss)) == -1 ||
 	    (type == SOCK_STREAM && listen(fd, LISTEN_BACKLOG) == -1)) {
 		close(fd);

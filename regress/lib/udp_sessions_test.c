@@ -14,10 +14,9 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: lib/udp_sessions.c lib/addr.c lib/mux.c lib/mux_frame.c
+/* link: lib/udp_sessions.c lib/udp_key.c lib/addr.c lib/mux.c lib/mux_frame.c
  * lib/mux_output.c lib/mux_queue.c lib/mux_dgram.c lib/mux_stream.c
- * lib/mux_credit.c lib/mux_input.c
- * lib/mux_table.c lib/meter.c lib/clock.c */
+ * lib/mux_credit.c lib/mux_input.c lib/mux_table.c lib/meter.c lib/clock.c */
 /* libs: libevent */
 
 /*
@@ -46,6 +45,7 @@
 
 #include <cmocka.h>
 
+#include "udp_key.h"
 #include "udp_sessions.h"
 
 #define WAIT_PASSES	20000
@@ -164,7 +164,7 @@ setup(void **state)
 	us_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	memset(&us_addr, 0, sizeof(us_addr));
 	us_addr.sin_family = AF_INET;
-	udp_sessions_socket(us_fd, AF_INET);
+	udp_key_socket(us_fd, AF_INET);
 	assert_int_equal(bind(us_fd, (struct sockaddr *)&us_addr, len), 0);
 	getsockname(us_fd, (struct sockaddr *)&us_addr, &len);
 	us = udp_sessions_new(base, us_fd, MAX, IDLE_MS, &ops, &budget);
