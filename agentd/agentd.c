@@ -26,30 +26,21 @@
 
 #include <event2/event.h>
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <imsg.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agentd.h"
-#include "conflex.h"
 #include "control.h"
 #include "egress_helper.h"
 #include "link_client.h"
 #include "log.h"
-#include "login.h"
 
-__dead static void	usage(void);
-static void	parse_options(int, char **, struct proc_options *);
-static struct agentd_conf *agentd_load(void);
 static void	agentd_configure(struct proc_peer *);
 static void	agentd_reload(void);
 static void	agentd_up(void);
@@ -64,26 +55,8 @@ static void	send_backends(struct proc_peer *);
 static int	agentd_recv_sign(struct proc_peer *, struct imsg *);
 static int	agentd_recv_unix(struct proc_peer *, struct imsg *);
 static int	agentd_recv_backend(struct proc_peer *, struct imsg *);
-static void	secret_arg(char **, char *);
 
-/* What the command line says; it beats the environment and the files. */
-static struct {
-	char	*relay;
-	char	*name;
-	char	*token;
-	char	*token_file;
-	char	*ca;
-	char	*pin;
-	char	*proxy;
-	char	*helper;
-	char	*control;
-	char	*backend;
-	int	 plaintext;
-} flags;
-
-static struct agentd_conf	*conf, *from_environment;
-static char			*conffile;
-static int			 conffile_given, check;
+static struct agentd_conf	*conf;
 static int			 verbose;	/* now */
 static int			 verbose_min;	/* by -v */
 static uint64_t			 epoch;
@@ -126,152 +99,12 @@ static const struct proc_daemon agentd_daemon = {
 	.reload = agentd_reload,
 };
 
-enum long_option {
-	OPT_RELAY = 256, OPT_NAME, OPT_TOKEN, OPT_TOKEN_FILE, OPT_CA, OPT_PIN,
-	OPT_PROXY, OPT_HELPER, OPT_CONTROL, OPT_PLAINTEXT, OPT_BACKEND,
-	OPT_VERSION, OPT_HELP
-};
-
-static const struct option	 longopts[] = {
-	{ "backend",		required_argument, NULL, OPT_BACKEND },
-	{ "relay",		required_argument, NULL, OPT_RELAY },
-	{ "relay-url",		required_argument, NULL, OPT_RELAY },
-	{ "name",		required_argument, NULL, OPT_NAME },
-	{ "token",		required_argument, NULL, OPT_TOKEN },
-	{ "secret",		required_argument, NULL, OPT_TOKEN },
-	{ "token-file",		required_argument, NULL, OPT_TOKEN_FILE },
-	{ "ca",			required_argument, NULL, OPT_CA },
-	{ "pin",		required_argument, NULL, OPT_PIN },
-	{ "proxy",		required_argument, NULL, OPT_PROXY },
-	{ "proxy-helper",	required_argument, NULL, OPT_HELPER },
-	{ "control",		required_argument, NULL, OPT_CONTROL },
-	{ "allow-plaintext",	no_argument, NULL, OPT_PLAINTEXT },
-	{ "version",		no_argument, NULL, OPT_VERSION },
-	{ "help",		no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 }
-};
-
-__dead static void
-usage(void)
-{
-	fprintf(stderr,
-	    "usage: agentd [-dnvV] [-D macro=value] [-f file] [--relay url] "
-	    "[--name name]\n"
-	    "              [--token-file file] [--ca file] [--pin pin] "
-	    "[--allow-plaintext]\n"
-	    "              [--proxy url | --proxy-helper program] "
-	    "[--control socket]\n              [--backend url]\n"
-	    "       agentd status [-f file] [-j] [-s socket]\n"
-	    "       agentd pair [-f file] [-j | --no-qr] [-s socket] "
-	    "[--ttl time]\n"
-	    "       agentd login --relay url --name name [--ca file] "
-	    "[--pin pin]\n"
-	    "              [--from-file file | --from-stdin] [--no-check] "
-	    "[--allow-plaintext]\n"
-	    "              [--proxy url | --proxy-helper program]\n");
-	exit(2);
-}
-
-/* A copy, and the original out of sight of ps(1). */
-static void
-secret_arg(char **where, char *arg)
-{
-	config_string(where, arg);
-	memset(arg, 'x', strlen(arg));
-}
-
-static void
-parse_options(int argc, char **argv, struct proc_options *opt)
-{
-	const char	*errstr;
-	int		 ch;
-
-	while ((ch = getopt_long(argc, argv, "D:dI:f:nT:vVx:", longopts,
-	    NULL)) != -1) {
-		switch (ch) {
-		case 'D':
-			if (conflex_macro_arg(optarg) == -1)
-				errx(2, "-D %s: not macro=value", optarg);
-			break;
-		case 'd':
-			opt->foreground = 1;
-			break;
-		case 'I':
-			opt->instance = strtonum(optarg, 0,
-			    PROC_INSTANCES_MAX - 1, &errstr);
-			if (errstr != NULL)
-				usage();
-			break;
-		case 'f':
-			config_string(&conffile, optarg);
-			conffile_given = 1;
-			break;
-		case 'n':
-			check = 1;
-			break;
-		case 'T':
-			opt->test = strdup(optarg);
-			break;
-		case 'v':
-			opt->verbose++;
-			break;
-		case 'V':
-		case OPT_VERSION:
-			printf("agentd %s\n", CULVERT_VERSION);
-			exit(0);
-		case 'x':
-			opt->child = strdup(optarg);
-			break;
-		case OPT_RELAY:
-			config_string(&flags.relay, optarg);
-			break;
-		case OPT_NAME:
-			config_string(&flags.name, optarg);
-			break;
-		case OPT_TOKEN:
-			secret_arg(&flags.token, optarg);
-			break;
-		case OPT_TOKEN_FILE:
-			config_string(&flags.token_file, optarg);
-			break;
-		case OPT_CA:
-			config_string(&flags.ca, optarg);
-			break;
-		case OPT_PIN:
-			config_string(&flags.pin, optarg);
-			break;
-		case OPT_PROXY:
-			if (strchr(optarg, '@') != NULL)
-				secret_arg(&flags.proxy, optarg);
-			else
-				config_string(&flags.proxy, optarg);
-			break;
-		case OPT_HELPER:
-			config_string(&flags.helper, optarg);
-			break;
-		case OPT_CONTROL:
-			config_string(&flags.control, optarg);
-			break;
-		case OPT_BACKEND:
-			config_string(&flags.backend, optarg);
-			break;
-		case OPT_PLAINTEXT:
-			flags.plaintext = 1;
-			break;
-		default:
-			usage();
-		}
-	}
-	if (optind != argc)
-		usage();
-}
-
 int
 main(int argc, char **argv)
 {
 	struct proc_options	 opt = { .argc = argc, .argv = argv };
 	struct timespec		 ts;
-	char			 path[PATH_MAX];
+	int			 check;
 
 	log_init("agentd", LOG_STYLE_TERMINAL, 0);
 	agentd_defs[PROC_TUNNEL].nrules = tunnel_nrules;
@@ -282,7 +115,7 @@ main(int argc, char **argv)
 		return (agentd_status(argc - 1, argv + 1));
 	if (argc > 1 && strcmp(argv[1], "pair") == 0)
 		return (agentd_pair(argc - 1, argv + 1));
-	parse_options(argc, argv, &opt);
+	check = options_parse(argc, argv, &opt);
 	if (opt.verbose > LOG_LEVEL_DEBUG)
 		opt.verbose = LOG_LEVEL_DEBUG;
 	verbose = verbose_min = opt.verbose;
@@ -294,16 +127,8 @@ main(int argc, char **argv)
 	if (opt.child != NULL)
 		proc_child(&agentd_daemon, &opt);
 
-	if (conffile == NULL)
-		config_string(&conffile, AGENTD_CONF);
-	/* The daemon runs in "/". */
-	if (realpath(conffile, path) != NULL)
-		config_string(&conffile, path);
-	from_environment = config_new();
-	config_environment(from_environment);
-	config_scrub_environment();
-	egress_keep_environment();
-	if ((conf = agentd_load()) == NULL)
+	options_environment();
+	if ((conf = options_load()) == NULL)
 		return (1);
 	if (check) {
 		fprintf(stderr, "configuration OK\n");
@@ -320,77 +145,12 @@ main(int argc, char **argv)
 	return (proc_parent(&agentd_daemon, &opt));
 }
 
-/* The login file, agentd.conf, the environment, the flags: the last wins. */
-static struct agentd_conf *
-agentd_load(void)
-{
-	struct agentd_conf	*c = config_new();
-	struct login		 login;
-	char			 path[PATH_MAX];
-
-	if (login_path("agentd", geteuid() == 0 ? CULVERT_SYSCONFDIR : NULL,
-	    path, sizeof(path)) == -1)
-		goto fail;
-	switch (login_read(path, &login)) {
-	case 0:
-		if (login.relay != NULL)
-			config_relay(c, login.relay);
-		config_string(&c->name, login.name);
-		config_string(&c->token, login.token);
-		config_string(&c->ca, login.ca);
-		config_string(&c->pin, login.pin);
-		if (login.helper != NULL)
-			config_helper(c, login.helper);
-		if (login.proxy != NULL)
-			config_proxy(c, login.proxy);
-		login_clear(&login);
-		break;
-	case -1:
-		goto fail;
-	}
-	if ((conffile_given || access(conffile, F_OK) == 0) &&
-	    parse_config(conffile, c) == -1)
-		goto fail;
-	if (from_environment->nrelays > 0)
-		config_relay(c, from_environment->relays[0]);
-	config_string(&c->control, from_environment->control);
-	config_string(&c->backend, from_environment->backend);
-	config_string(&c->name, from_environment->name);
-	config_string(&c->token, from_environment->token);
-	if (from_environment->ping_ms != 0)
-		c->ping_ms = from_environment->ping_ms;
-	if (flags.relay != NULL)
-		config_relay(c, flags.relay);
-	config_string(&c->name, flags.name);
-	config_string(&c->ca, flags.ca);
-	config_string(&c->pin, flags.pin);
-	config_string(&c->control, flags.control);
-	config_string(&c->backend, flags.backend);
-	if (flags.helper != NULL)
-		config_helper(c, flags.helper);
-	if (flags.proxy != NULL)
-		config_proxy(c, flags.proxy);
-	if (flags.token_file != NULL) {
-		free(c->token);
-		if ((c->token = login_token_file(flags.token_file)) == NULL)
-			goto fail;
-	}
-	config_string(&c->token, flags.token);
-	c->plaintext |= flags.plaintext;
-	if (config_load(c) == -1)
-		goto fail;
-	return (c);
- fail:
-	config_free(c);
-	return (NULL);
-}
-
 static void
 agentd_reload(void)
 {
 	struct agentd_conf	*new;
 
-	if ((new = agentd_load()) == NULL) {
+	if ((new = options_load()) == NULL) {
 		log_warnx("reload: the old configuration stays");
 		return;
 	}

@@ -142,6 +142,16 @@ struct backend_entry *config_backend_find(const struct agentd_conf *,
 /* Where that is for who runs this: 0, or -1 if there is no such place. */
 int		 config_control(char *, size_t);
 
+/*
+ * options.c: take the command line apart (1: only look at the configuration;
+ * where it is bad, the program ends), and the environment, which is scrubbed;
+ * then make of them, the login file and agentd.conf a configuration: the last
+ * of login file, agentd.conf, environment and flags wins.  NULL: logged.
+ */
+int		 options_parse(int, char **, struct proc_options *);
+void		 options_environment(void);
+struct agentd_conf *options_load(void);
+
 /* login.c: `agentd login`.  status.c: `agentd status`. */
 int		 agentd_login(int, char **);
 int		 agentd_status(int, char **);
