@@ -47,7 +47,6 @@
 #define DENIED_MS	(BACKOFF_MAX_MS / 3)
 #define LOGIN_TIMEOUT_MS 15000
 #define FDS_RESERVED	32
-#define CA_MAX		(1024 * 1024)
 /* A link that stood so long was a good one: begin at the minimum again. */
 #define LINK_GOOD_MS	60000
 #define LEFT_MAX	8	/* links that were left and still carry */
@@ -59,19 +58,8 @@ enum tunnel_state {
 	TUNNEL_LINK
 };
 
-struct tunnel_conf {
-	struct conf_begin	 begin;
-	struct relay_url	 relays[RELAYS_MAX];
-	struct egress		 ways[RELAYS_MAX];	/* no secrets */
-	size_t			 nrelays;
-	char			*ca;
-	size_t			 ca_len;
-};
-
 struct mux_budget		 budget = { .limit = 1UL << 30 };
 
-static struct tunnel_conf	 conf, next;
-static struct evtls_client	*trust;
 static enum tunnel_state	 state;
 static struct event		*timer;
 static struct backoff		 backoff;
@@ -80,7 +68,6 @@ static struct link		*link_now_up;
 static struct link		*link_next;	/* its hello has not come */
 static struct link		*left[LEFT_MAX];	/* oldest first */
 static size_t			 nleft;
-static struct mux_hello		 hello;
 static uint32_t			 ids, dial_id;
 static size_t			 relay;		/* the one being tried */
 static unsigned int		 round_ms;	/* the least to wait after
@@ -98,10 +85,6 @@ static struct {
 } up;
 static int			 ending, serving;
 
-static int	tunnel_recv_begin(struct proc_peer *, struct imsg *);
-static int	tunnel_recv_relay(struct proc_peer *, struct imsg *);
-static int	tunnel_recv_ca(struct proc_peer *, struct imsg *);
-static int	tunnel_recv_end(struct proc_peer *, struct imsg *);
 static int	tunnel_recv_signed(struct proc_peer *, struct imsg *);
 static void	tunnel_try(evutil_socket_t, short, void *);
 static void	tunnel_again(const char *, unsigned int);
@@ -133,13 +116,13 @@ static const struct link_ops link_ops = {
 
 const struct proc_rule tunnel_rules[] = {
 	{ IMSG_CONF_BEGIN, PROC_PARENT, sizeof(struct conf_begin),
-	    tunnel_recv_begin, 0, 0 },
+	    conf_recv_begin, 0, 0 },
 	{ IMSG_CONF_RELAY, PROC_PARENT, sizeof(struct conf_relay),
-	    tunnel_recv_relay, 0, 0 },
+	    conf_recv_relay, 0, 0 },
 	{ IMSG_CONF_CA, PROC_PARENT, sizeof(struct conf_chunk),
-	    tunnel_recv_ca, 0, 0 },
+	    conf_recv_ca, 0, 0 },
 	{ IMSG_CONF_END, PROC_PARENT, sizeof(struct conf_end),
-	    tunnel_recv_end, 0, 0 },
+	    conf_recv_end, 0, 0 },
 	{ IMSG_CONF_CONTROL, PROC_PARENT, sizeof(struct conf_end),
 	    status_recv_control, 0, 1 },
 	{ IMSG_SIGNED, PROC_PARENT, sizeof(struct sign_answer),
@@ -219,85 +202,18 @@ tunnel_next_id(void)
 
 /* ---- configuration ---- */
 
-static int
-tunnel_recv_begin(struct proc_peer *peer, struct imsg *imsg)
+int
+tunnel_serves(void)
 {
-	free(next.ca);
-	memset(&next, 0, sizeof(next));
-	if (imsg_get_data(imsg, &next.begin, sizeof(next.begin)) == -1)
-		return (-1);
-	return (0);
+	return (serving);
 }
 
-static int
-tunnel_recv_relay(struct proc_peer *peer, struct imsg *imsg)
+void
+tunnel_configured(void)
 {
-	struct conf_relay	 r;
-
-	if (imsg_get_data(imsg, &r, sizeof(r)) == -1 ||
-	    next.nrelays == RELAYS_MAX ||
-	    memchr(r.url.host, '\0', sizeof(r.url.host)) == NULL)
-		return (-1);
-	if (egress_check(&r.way) == -1)
-		return (-1);
-	next.relays[next.nrelays] = r.url;
-	next.ways[next.nrelays++] = r.way;
-	return (0);
-}
-
-static int
-tunnel_recv_ca(struct proc_peer *peer, struct imsg *imsg)
-{
-	static struct conf_chunk	 c;
-
-	if (imsg_get_data(imsg, &c, sizeof(c)) == -1 || c.total == 0 ||
-	    c.total > CA_MAX || c.len == 0 || c.len > sizeof(c.data))
-		return (-1);
-	if (next.ca == NULL && (next.ca = calloc(1, c.total + 1)) == NULL)
-		fatal("ca");
-	if (next.ca_len + c.len > c.total)
-		return (-1);
-	memcpy(next.ca + next.ca_len, c.data, c.len);
-	next.ca_len += c.len;
-	return (0);
-}
-
-static int
-tunnel_recv_end(struct proc_peer *peer, struct imsg *imsg)
-{
-	struct evtls_client	*new = NULL;
-	char			 err[256];
-
-	if (next.nrelays == 0)
-		return (-1);
-	if (next.ca != NULL || next.begin.has_pin) {
-		new = evtls_client_new(next.ca, next.begin.has_pin ?
-		    next.begin.pin : NULL, err, sizeof(err));
-		if (new == NULL) {
-			log_warnx("ca: %s", err);
-			if (!serving)
-				fatalx("the relay can't be verified");
-		}
-	}
-	evtls_client_free(trust);
-	trust = new;
-	/* The text is in the TLS context now; it is large. */
-	free(next.ca);
-	next.ca = NULL;
-	conf = next;
-	memset(&next, 0, sizeof(next));
-	log_setverbose(conf.begin.verbose);
-	memset(&hello, 0, sizeof(hello));
-	hello.version = 1;
-	hello.credit = MUX_CREDIT_EARLY;
-	hello.epoch = conf.begin.epoch;
-	strlcpy(hello.software, "agentd " CULVERT_VERSION,
-	    sizeof(hello.software));
-	strlcpy(hello.name, conf.begin.name, sizeof(hello.name));
 	relay = 0;
 	if (serving)
 		tunnel_close(WS_CLOSE_AWAY, "reloaded");
-	return (0);
 }
 
 static const char *

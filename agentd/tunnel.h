@@ -25,7 +25,8 @@
 /*
  * The tunnel process: what its files share.
  *
- *	tunnel.c	configuration; the link and its return
+ *	tunnel.c	the link and its return
+ *	tunnel_conf.c	the configuration as the parent sends it
  *	tunnel_link.c	streams: asked for by the relay, connected by proxy
  *	tunnel_pair.c	codes that are offered to the relay
  *	tunnel_status.c	what is asked at the control socket
@@ -35,8 +36,30 @@ struct control;
 struct ctl_agent;
 struct ctl_agent_stream;
 
+struct tunnel_conf {
+	struct conf_begin	 begin;
+	struct relay_url	 relays[RELAYS_MAX];
+	struct egress		 ways[RELAYS_MAX];	/* no secrets */
+	size_t			 nrelays;
+	char			*ca;
+	size_t			 ca_len;
+};
+
 /* tunnel.c */
 extern struct mux_budget	 budget;
+/* The event loop runs: start-up is over. */
+int	 tunnel_serves(void);
+/* There is a new configuration: begin again with it. */
+void	 tunnel_configured(void);
+
+/* tunnel_conf.c */
+extern struct tunnel_conf	 conf;
+extern struct evtls_client	*trust;		/* NULL: no relay needs it */
+extern struct mux_hello		 hello;		/* ours */
+int	 conf_recv_begin(struct proc_peer *, struct imsg *);
+int	 conf_recv_relay(struct proc_peer *, struct imsg *);
+int	 conf_recv_ca(struct proc_peer *, struct imsg *);
+int	 conf_recv_end(struct proc_peer *, struct imsg *);
 
 /* tunnel_link.c */
 /* The relay opens a stream on our link. */
