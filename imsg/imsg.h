@@ -150,6 +150,7 @@ void		 ibuf_fd_set(struct ibuf *, int);
 #define IMSG_HEADER_SIZE	sizeof(struct imsg_hdr)
 #define IMSG_READ_SIZE		65536		/* the read buffer */
 #define IMSG_FD_MAX		16		/* received, not yet claimed */
+#define IMSG_FD_MARK		0x80000000U	/* in hdr.len on the wire */
 
 /* As on the wire, host byte order: both ends are one machine. */
 struct imsg_hdr {

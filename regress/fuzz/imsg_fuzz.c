@@ -14,7 +14,7 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: imsg/imsg.c imsg/ibuf.c */
+/* link: imsg/imsg.c imsg/imsgbuf.c imsg/ibuf.c */
 
 /*
  * A hostile peer: the input is cut into pieces, each sent with 0 to 3

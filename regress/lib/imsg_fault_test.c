@@ -19,7 +19,7 @@
  * there is no memory.
  */
 
-/* link: regress/lib/nth_alloc.c imsg/imsg.c imsg/ibuf.c */
+/* link: regress/lib/nth_alloc.c imsg/imsg.c imsg/imsgbuf.c imsg/ibuf.c */
 /* flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup
  *	-Wl,--wrap=sendmsg,--wrap=recvmsg,--wrap=poll */

@@ -18,7 +18,7 @@
  * Grants at a listener: what they cover, and that what rests on them ends.
  *
  * link: relayd/listener_grant.c lib/target.c lib/addr.c lib/log.c
- * lib/log_limit.c imsg/imsg.c imsg/ibuf.c
+ * lib/log_limit.c imsg/imsg.c imsg/imsgbuf.c imsg/ibuf.c
  */
 
 #include "compat.h"
