@@ -23,10 +23,7 @@
 
 #include <imsg.h>
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "control_req.h"
@@ -36,26 +33,6 @@
 
 #define UPGRADE_MS	120000	/* with a rehearsal, and the way back */
 
-struct control_request {
-	uint32_t	 type;
-	size_t		 size;
-	int		 (*check)(const union control_payload *);
-	void		 (*run)(struct control *);
-	const char	*name;		/* of what changes something */
-};
-
-static int	check_name(const union control_payload *);
-static int	check_rename(const union control_payload *);
-static int	check_user(const union control_payload *);
-static int	check_token(const union control_payload *);
-static int	check_grant(const union control_payload *);
-static int	check_publish(const union control_payload *);
-static int	check_site(const union control_payload *);
-static int	check_domain(const union control_payload *);
-static int	check_session(const union control_payload *);
-static int	check_limit(const union control_payload *);
-static int	check_traffic(const union control_payload *);
-static int	check_pair(const union control_payload *);
 static void	run_auth(struct control *);
 static void	run_auth_with_stats(struct control *);
 static void	run_kick(struct control *);
@@ -68,16 +45,9 @@ static void	run_parent(struct control *);
 static int	control_take(struct control *, struct imsg *);
 static void	control_go_on(struct control *);
 static void	control_expired(struct control *);
-static void	control_record(const struct control *,
-		    const struct ctl_end *);
 static void	control_have_stats(uint32_t);
 static void	control_kicked(uint32_t, const struct ctl_end *);
-static void	control_stats(struct control *);
-static void	control_stat(struct control *, const char *, uint64_t);
 static void	control_node(struct ctl_node *);
-static void	control_limit(const struct ctl_limit *, char *, size_t);
-static void	control_subject(const struct control *, struct audit_event *,
-		    char *, size_t);
 
 const struct control_ops control_requests = {
 	control_take, control_go_on, control_expired, control_record,
@@ -85,176 +55,93 @@ const struct control_ops control_requests = {
 };
 
 static const struct control_request requests[] = {
-	{ CTL_USER_ADD, sizeof(struct ctl_user), check_user, run_auth,
+	{ CTL_USER_ADD, sizeof(struct ctl_user), control_check_user, run_auth,
 	    "add user" },
-	{ CTL_USER_LIST, sizeof(struct ctl_name), check_name, run_auth, NULL },
-	{ CTL_USER_PASSWD, sizeof(struct ctl_user), check_user, run_auth,
-	    "set password" },
-	{ CTL_USER_ENABLE, sizeof(struct ctl_name), check_name, run_auth,
-	    "enable user" },
-	{ CTL_USER_DISABLE, sizeof(struct ctl_name), check_name, run_auth,
-	    "disable user" },
-	{ CTL_USER_DELETE, sizeof(struct ctl_name), check_name, run_auth,
-	    "delete user" },
-	{ CTL_TOKEN_CREATE, sizeof(struct ctl_token), check_token, run_auth,
-	    "create token" },
-	{ CTL_TOKEN_LIST, sizeof(struct ctl_name), check_name, run_auth,
+	{ CTL_USER_LIST, sizeof(struct ctl_name), control_check_name, run_auth,
 	    NULL },
-	{ CTL_TOKEN_REVOKE, sizeof(struct ctl_name), check_name, run_auth,
-	    "revoke token" },
-	{ CTL_NODE_LIST, sizeof(struct ctl_name), check_name,
-	    run_auth_with_stats, NULL },
-	{ CTL_NODE_SHOW, sizeof(struct ctl_name), check_name,
-	    run_auth_with_stats, NULL },
-	{ CTL_NODE_RENAME, sizeof(struct ctl_rename), check_rename, run_auth,
-	    "rename node" },
-	{ CTL_NODE_REMOVE, sizeof(struct ctl_name), check_name, run_auth,
-	    "remove node" },
-	{ CTL_GRANT_SET, sizeof(struct ctl_grant), check_grant, run_auth,
-	    "grant" },
-	{ CTL_GRANT_LIST, sizeof(struct ctl_grant), check_grant, run_auth,
-	    NULL },
-	{ CTL_GRANT_REVOKE, sizeof(struct ctl_grant), check_grant, run_auth,
-	    "revoke grant" },
-	{ CTL_PUBLISH_ADD, sizeof(struct ctl_publish), check_publish, run_auth,
-	    "publish" },
-	{ CTL_PUBLISH_LIST, sizeof(struct ctl_name), check_name, run_auth,
-	    NULL },
-	{ CTL_PUBLISH_REMOVE, sizeof(struct ctl_name), check_name, run_auth,
-	    "unpublish" },
-	{ CTL_SITE_SET, sizeof(struct ctl_site), check_site, run_auth,
-	    "show" },
-	{ CTL_SITE_LIST, sizeof(struct ctl_site), check_site, run_auth,
-	    NULL },
-	{ CTL_SITE_REMOVE, sizeof(struct ctl_site), check_site, run_auth,
-	    "remove service" },
-	{ CTL_DOMAIN_ADD, sizeof(struct ctl_domain), check_domain, run_auth,
-	    "add domain" },
-	{ CTL_DOMAIN_LIST, sizeof(struct ctl_name), check_name, run_auth,
-	    NULL },
-	{ CTL_DOMAIN_REMOVE, sizeof(struct ctl_domain), check_domain,
-	    run_auth, "remove domain" },
-	{ CTL_SESSION_LIST, sizeof(struct ctl_session), check_session,
+	{ CTL_USER_PASSWD, sizeof(struct ctl_user), control_check_user,
+	    run_auth, "set password" },
+	{ CTL_USER_ENABLE, sizeof(struct ctl_name), control_check_name,
+	    run_auth, "enable user" },
+	{ CTL_USER_DISABLE, sizeof(struct ctl_name), control_check_name,
+	    run_auth, "disable user" },
+	{ CTL_USER_DELETE, sizeof(struct ctl_name), control_check_name,
+	    run_auth, "delete user" },
+	{ CTL_TOKEN_CREATE, sizeof(struct ctl_token), control_check_token,
+	    run_auth, "create token" },
+	{ CTL_TOKEN_LIST, sizeof(struct ctl_name), control_check_name,
 	    run_auth, NULL },
-	{ CTL_SESSION_REVOKE, sizeof(struct ctl_session), check_session,
-	    run_auth, "revoke session" },
-	{ CTL_USER_LIMIT, sizeof(struct ctl_limit), check_limit, run_auth,
-	    "limit user" },
-	{ CTL_NODE_LIMIT, sizeof(struct ctl_limit), check_limit, run_auth,
-	    "limit node" },
-	{ CTL_TRAFFIC_LIST, sizeof(struct ctl_traffic), check_traffic,
+	{ CTL_TOKEN_REVOKE, sizeof(struct ctl_name), control_check_name,
+	    run_auth, "revoke token" },
+	{ CTL_NODE_LIST, sizeof(struct ctl_name), control_check_name,
 	    run_auth_with_stats, NULL },
-	{ CTL_NODE_KICK, sizeof(struct ctl_name), check_name, run_kick,
-	    "kick node" },
-	{ CTL_CONN_LIST, sizeof(struct ctl_name), check_name, run_conn_list,
+	{ CTL_NODE_SHOW, sizeof(struct ctl_name), control_check_name,
+	    run_auth_with_stats, NULL },
+	{ CTL_NODE_RENAME, sizeof(struct ctl_rename), control_check_rename,
+	    run_auth, "rename node" },
+	{ CTL_NODE_REMOVE, sizeof(struct ctl_name), control_check_name,
+	    run_auth, "remove node" },
+	{ CTL_GRANT_SET, sizeof(struct ctl_grant), control_check_grant,
+	    run_auth, "grant" },
+	{ CTL_GRANT_LIST, sizeof(struct ctl_grant), control_check_grant,
+	    run_auth, NULL },
+	{ CTL_GRANT_REVOKE, sizeof(struct ctl_grant), control_check_grant,
+	    run_auth, "revoke grant" },
+	{ CTL_PUBLISH_ADD, sizeof(struct ctl_publish), control_check_publish,
+	    run_auth, "publish" },
+	{ CTL_PUBLISH_LIST, sizeof(struct ctl_name), control_check_name,
+	    run_auth, NULL },
+	{ CTL_PUBLISH_REMOVE, sizeof(struct ctl_name), control_check_name,
+	    run_auth, "unpublish" },
+	{ CTL_SITE_SET, sizeof(struct ctl_site), control_check_site, run_auth,
+	    "show" },
+	{ CTL_SITE_LIST, sizeof(struct ctl_site), control_check_site, run_auth,
 	    NULL },
+	{ CTL_SITE_REMOVE, sizeof(struct ctl_site), control_check_site,
+	    run_auth, "remove service" },
+	{ CTL_DOMAIN_ADD, sizeof(struct ctl_domain), control_check_domain,
+	    run_auth, "add domain" },
+	{ CTL_DOMAIN_LIST, sizeof(struct ctl_name), control_check_name,
+	    run_auth, NULL },
+	{ CTL_DOMAIN_REMOVE, sizeof(struct ctl_domain), control_check_domain,
+	    run_auth, "remove domain" },
+	{ CTL_SESSION_LIST, sizeof(struct ctl_session), control_check_session,
+	    run_auth, NULL },
+	{ CTL_SESSION_REVOKE, sizeof(struct ctl_session),
+	    control_check_session, run_auth, "revoke session" },
+	{ CTL_USER_LIMIT, sizeof(struct ctl_limit), control_check_limit,
+	    run_auth, "limit user" },
+	{ CTL_NODE_LIMIT, sizeof(struct ctl_limit), control_check_limit,
+	    run_auth, "limit node" },
+	{ CTL_TRAFFIC_LIST, sizeof(struct ctl_traffic), control_check_traffic,
+	    run_auth_with_stats, NULL },
+	{ CTL_NODE_KICK, sizeof(struct ctl_name), control_check_name, run_kick,
+	    "kick node" },
+	{ CTL_CONN_LIST, sizeof(struct ctl_name), control_check_name,
+	    run_conn_list, NULL },
 	{ CTL_CONN_KILL, sizeof(struct ctl_id), NULL, run_conn_kill,
 	    "kill stream" },
-	{ CTL_STATS, sizeof(struct ctl_name), check_name, run_stats, NULL },
-	{ CTL_PAIR, sizeof(struct ctl_pair), check_pair, run_pair, "pair" },
-	{ CTL_BACKUP, sizeof(struct ctl_name), check_name, run_auth,
+	{ CTL_STATS, sizeof(struct ctl_name), control_check_name, run_stats,
+	    NULL },
+	{ CTL_PAIR, sizeof(struct ctl_pair), control_check_pair, run_pair,
+	    "pair" },
+	{ CTL_BACKUP, sizeof(struct ctl_name), control_check_name, run_auth,
 	    "copy" },
-	{ CTL_CHECK, sizeof(struct ctl_name), check_name, run_auth,
+	{ CTL_CHECK, sizeof(struct ctl_name), control_check_name, run_auth,
 	    "check" },
 	{ CTL_MEMORY, sizeof(struct ctl_memory_ask), control_memory_check,
 	    control_memory_run, NULL },
 	{ CTL_AUDIT, sizeof(struct ctl_audit_ask), control_audit_check,
 	    control_audit_run, NULL },
-	{ CTL_UPGRADE, sizeof(struct ctl_name), check_name, run_parent,
+	{ CTL_UPGRADE, sizeof(struct ctl_name), control_check_name, run_parent,
 	    "upgrade" },
-	{ CTL_UPGRADE_STATE, sizeof(struct ctl_name), check_name,
+	{ CTL_UPGRADE_STATE, sizeof(struct ctl_name), control_check_name,
 	    run_upgrade_state, NULL },
-	{ CTL_RELOAD, sizeof(struct ctl_name), check_name, run_parent,
+	{ CTL_RELOAD, sizeof(struct ctl_name), control_check_name, run_parent,
 	    "reload" },
-	{ CTL_LOG, sizeof(struct ctl_name), check_name, run_parent, "log" },
+	{ CTL_LOG, sizeof(struct ctl_name), control_check_name, run_parent,
+	    "log" },
 };
-
-/* ---- the shape of a request ---- */
-
-static int
-check_name(const union control_payload *p)
-{
-	return (ROUTER_STR(p->name.name));
-}
-
-static int
-check_rename(const union control_payload *p)
-{
-	return (ROUTER_STR(p->rename.from) && ROUTER_STR(p->rename.to));
-}
-
-static int
-check_user(const union control_payload *p)
-{
-	return (ROUTER_STR(p->user.email) && ROUTER_STR(p->user.username) &&
-	    ROUTER_STR(p->user.hash));
-}
-
-static int
-check_token(const union control_payload *p)
-{
-	return (ROUTER_STR(p->token.token_id) && ROUTER_STR(p->token.email) &&
-	    ROUTER_STR(p->token.name) && ROUTER_STR(p->token.nodes));
-}
-
-static int
-check_grant(const union control_payload *p)
-{
-	return (ROUTER_STR(p->grant.email) && ROUTER_STR(p->grant.node) &&
-	    ROUTER_STR(p->grant.targets) && ROUTER_STR(p->grant.owner) &&
-	    ROUTER_STR(p->grant.granted_by));
-}
-
-static int
-check_publish(const union control_payload *p)
-{
-	return (ROUTER_STR(p->publish.id) && ROUTER_STR(p->publish.spec) &&
-	    ROUTER_STR(p->publish.target) && ROUTER_STR(p->publish.from) &&
-	    ROUTER_STR(p->publish.email) && ROUTER_STR(p->publish.node) &&
-	    ROUTER_STR(p->publish.text));
-}
-
-static int
-check_site(const union control_payload *p)
-{
-	return (ROUTER_STR(p->site.node) && ROUTER_STR(p->site.service) &&
-	    ROUTER_STR(p->site.host) && ROUTER_STR(p->site.email));
-}
-
-static int
-check_domain(const union control_payload *p)
-{
-	return (ROUTER_STR(p->domain.name) && ROUTER_STR(p->domain.node) &&
-	    ROUTER_STR(p->domain.service) && ROUTER_STR(p->domain.email));
-}
-
-static int
-check_session(const union control_payload *p)
-{
-	return (ROUTER_STR(p->session.id) && ROUTER_STR(p->session.kind) &&
-	    ROUTER_STR(p->session.email) && ROUTER_STR(p->session.node) &&
-	    ROUTER_STR(p->session.host) && ROUTER_STR(p->session.addr) &&
-	    ROUTER_STR(p->session.software));
-}
-
-static int
-check_limit(const union control_payload *p)
-{
-	return (ROUTER_STR(p->limit.name));
-}
-
-static int
-check_traffic(const union control_payload *p)
-{
-	return (ROUTER_STR(p->traffic.month) &&
-	    ROUTER_STR(p->traffic.what) && ROUTER_STR(p->traffic.name));
-}
-
-static int
-check_pair(const union control_payload *p)
-{
-	return (ROUTER_STR(p->pair.node));
-}
 
 static int
 control_take(struct control *c, struct imsg *imsg)
@@ -330,20 +217,20 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	switch (type) {
 	case CTL_USER:
-		if (!check_user(&p))
+		if (!control_check_user(&p))
 			return (-1);
 		explicit_bzero(p.user.hash, sizeof(p.user.hash));
 		break;
 	case CTL_TOKEN:
-		if (!check_token(&p))
+		if (!control_check_token(&p))
 			return (-1);
 		break;
 	case CTL_GRANT:
-		if (!check_grant(&p))
+		if (!control_check_grant(&p))
 			return (-1);
 		break;
 	case CTL_TRAFFIC:
-		if (!check_traffic(&p))
+		if (!control_check_traffic(&p))
 			return (-1);
 		break;
 	case CTL_NODE:
@@ -356,20 +243,20 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		control_node(&p.node);
 		break;
 	case CTL_PUBLISH:
-		if (!check_publish(&p))
+		if (!control_check_publish(&p))
 			return (-1);
 		publish_state(&p.publish);
 		break;
 	case CTL_SITE:
-		if (!check_site(&p))
+		if (!control_check_site(&p))
 			return (-1);
 		break;
 	case CTL_DOMAIN:
-		if (!check_domain(&p))
+		if (!control_check_domain(&p))
 			return (-1);
 		break;
 	case CTL_SESSION:
-		if (!check_session(&p))
+		if (!control_check_session(&p))
 			return (-1);
 		break;
 	case CTL_COPY:
@@ -605,68 +492,6 @@ control_go_on(struct control *c)
 }
 
 static void
-control_stat(struct control *c, const char *name, uint64_t value)
-{
-	struct ctl_stat	 st;
-
-	memset(&st, 0, sizeof(st));
-	strlcpy(st.name, name, sizeof(st.name));
-	st.value = value;
-	control_send(c, CTL_STAT, &st, sizeof(st));
-}
-
-static void
-control_stats(struct control *c)
-{
-	const struct router_counts	*n = &router_counts;
-	struct listener_stats		 l;
-	const struct conf_cert_end	*cert;
-	char				 name[CTL_NAME_LEN];
-	uint64_t			 listeners = 0;
-	int64_t				 now = time(NULL);
-	size_t				 k;
-	uint32_t			 links, nodes;
-	int				 i;
-
-	for (i = 0; i < PROC_INSTANCES_MAX; i++)
-		listeners += router_listener(i) != NULL;
-	stats_sum(&l);
-	control_stat(c, "uptime_s", router_uptime());
-	control_stat(c, "links_nodes", n->nodes);
-	control_stat(c, "links_clients", n->clients);
-	control_stat(c, "sessions", n->sessions);
-	control_stat(c, "logins", n->logins);
-	control_stat(c, "logins_over_limit", n->logins_refused);
-	control_stat(c, "flaps", n->flaps);
-	control_stat(c, "streams", n->streams);
-	control_stat(c, "streams_total", n->streams_total);
-	control_stat(c, "streams_unrecorded", n->streams_lost);
-	control_stat(c, "tickets", n->tickets);
-	control_stat(c, "routes_waiting", n->asks);
-	control_stat(c, "audit_lost", n->audit_lost);
-	control_stat(c, "listeners", listeners - router_old.joined);
-	control_stat(c, "listeners_draining", router_old.listeners);
-	links_away(&links, &nodes);
-	control_stat(c, "links_draining", links);
-	control_stat(c, "streams_draining", streams_away());
-	control_stat(c, "connections", l.connections);
-	control_stat(c, "accepted", l.accepted);
-	control_stat(c, "handshakes_failed", l.handshakes_failed);
-	control_stat(c, "refused", l.refused);
-	control_stat(c, "buffered_bytes", l.buffered);
-	control_stat(c, "credit_bytes", l.credit);
-	control_stat(c, "datagrams_lost", l.lost);
-	control_stat(c, "bytes_from_targets", n->stream_in);
-	control_stat(c, "bytes_to_targets", n->stream_out);
-	for (k = 0; (cert = figures_cert(k)) != NULL; k++) {
-		snprintf(name, sizeof(name), "certificate_expires_s:%.40s",
-		    cert->name);
-		control_stat(c, name, cert->ends > now ? cert->ends - now : 0);
-	}
-	control_done(c, CTL_CODE_OK, "");
-}
-
-static void
 control_expired(struct control *c)
 {
 	if (c->wait == CONTROL_MEMORY) {
@@ -692,168 +517,4 @@ void
 control_stream_down(uint64_t id)
 {
 	control_end_cursor(CONTROL_STREAM, id);
-}
-
-/* ---- the audit log ---- */
-
-/* "pi, 1048576 bytes/s, default quota" */
-static void
-control_limit(const struct ctl_limit *l, char *what, size_t size)
-{
-	char	 number[48];
-
-	strlcpy(what, l->name, size);
-	if (l->rate_set == CTL_LIMIT_SET) {
-		snprintf(number, sizeof(number), ", %llu bytes/s",
-		    (unsigned long long)l->rate);
-		strlcat(what, number, size);
-	} else if (l->rate_set == CTL_LIMIT_DEFAULT)
-		strlcat(what, ", default bandwidth", size);
-	if (l->quota_set == CTL_LIMIT_SET) {
-		snprintf(number, sizeof(number), ", %llu bytes a month",
-		    (unsigned long long)l->quota);
-		strlcat(what, number, size);
-	} else if (l->quota_set == CTL_LIMIT_DEFAULT)
-		strlcat(what, ", default quota", size);
-}
-
-/* Whom or what a request is about. */
-static void
-control_subject(const struct control *c, struct audit_event *a, char *what,
-    size_t size)
-{
-	static const char *const	 access[] = SITE_ACCESS_NAMES;
-	const union control_payload	*p = &c->payload;
-
-	switch (c->req->type) {
-	case CTL_USER_ADD:
-	case CTL_USER_PASSWD:
-		strlcpy(a->email, p->user.email, sizeof(a->email));
-		strlcpy(what, p->user.email, size);
-		break;
-	case CTL_USER_ENABLE:
-	case CTL_USER_DISABLE:
-	case CTL_USER_DELETE:
-		strlcpy(a->email, p->name.name, sizeof(a->email));
-		strlcpy(what, p->name.name, size);
-		break;
-	case CTL_TOKEN_CREATE:
-		strlcpy(a->email, p->token.email, sizeof(a->email));
-		strlcpy(a->token_id, p->token.token_id, sizeof(a->token_id));
-		snprintf(what, size, "%s of %s", p->token.token_id,
-		    p->token.email);
-		break;
-	case CTL_TOKEN_REVOKE:
-		strlcpy(a->token_id, p->name.name, sizeof(a->token_id));
-		strlcpy(what, p->name.name, size);
-		break;
-	case CTL_NODE_RENAME:
-		strlcpy(a->node, p->rename.from, sizeof(a->node));
-		snprintf(what, size, "%s to %s", p->rename.from,
-		    p->rename.to);
-		break;
-	case CTL_NODE_REMOVE:
-	case CTL_NODE_KICK:
-		strlcpy(a->node, p->name.name, sizeof(a->node));
-		strlcpy(what, p->name.name, size);
-		break;
-	case CTL_PAIR:
-		strlcpy(a->node, p->pair.node, sizeof(a->node));
-		strlcpy(what, p->pair.node, size);
-		break;
-	case CTL_PUBLISH_ADD:
-		snprintf(what, size, "%.95s to %.60s", p->publish.spec,
-		    p->publish.target);
-		break;
-	case CTL_BACKUP:
-	case CTL_CHECK:
-		strlcpy(what, "the store", size);
-		break;
-	case CTL_USER_LIMIT:
-	case CTL_NODE_LIMIT:
-		if (c->req->type == CTL_USER_LIMIT)
-			strlcpy(a->email, p->limit.name, sizeof(a->email));
-		else
-			strlcpy(a->node, p->limit.name, sizeof(a->node));
-		control_limit(&p->limit, what, size);
-		break;
-	case CTL_LOG:
-	case CTL_PUBLISH_REMOVE:
-		strlcpy(what, p->name.name, size);
-		break;
-	case CTL_GRANT_SET:
-	case CTL_GRANT_REVOKE:
-		strlcpy(a->email, p->grant.email, sizeof(a->email));
-		strlcpy(a->node, p->grant.node, sizeof(a->node));
-		snprintf(what, size, "of %s to %s", p->grant.email,
-		    p->grant.node);
-		break;
-	case CTL_SITE_SET:
-	case CTL_SITE_REMOVE:
-		strlcpy(a->node, p->site.node, sizeof(a->node));
-		snprintf(what, size, "%s%s%s", p->site.node,
-		    p->site.service[0] == '\0' ? "" : ":", p->site.service);
-		if (c->req->type == CTL_SITE_SET &&
-		    p->site.access < nitems(access)) {
-			strlcat(what, " http=", size);
-			strlcat(what, access[p->site.access], size);
-		}
-		break;
-	case CTL_DOMAIN_ADD:
-		strlcpy(a->node, p->domain.node, sizeof(a->node));
-		snprintf(what, size, "%.100s to %.40s%s%.40s%s",
-		    p->domain.name, p->domain.node,
-		    p->domain.service[0] == '\0' ? "" : ":",
-		    p->domain.service,
-		    p->domain.passthrough ? ", untouched" : "");
-		break;
-	case CTL_SESSION_REVOKE:
-		strlcpy(a->email, p->session.email, sizeof(a->email));
-		strlcpy(a->node, p->session.node, sizeof(a->node));
-		strlcpy(what, p->session.id[0] != '\0' ? p->session.id :
-		    p->session.email[0] != '\0' ? p->session.email :
-		    p->session.node, size);
-		break;
-	case CTL_DOMAIN_REMOVE:
-		snprintf(what, size, "%.150s", p->domain.name);
-		break;
-	case CTL_UPGRADE:
-		strlcpy(what, "relayd", size);
-		break;
-	case CTL_CONN_KILL:
-		snprintf(what, size, "%llu", (unsigned long long)p->id.id);
-		break;
-	default:
-		strlcpy(what, "configuration", size);
-		break;
-	}
-}
-
-static void
-control_record(const struct control *c, const struct ctl_end *end)
-{
-	struct audit_event	 a;
-	char			 what[CTL_EMAIL_LEN + CTL_NAME_LEN + 8];
-	const char		*result;
-
-	/* Who left wants no copy any more. */
-	if (c->req != NULL && c->wait == CONTROL_AUTH &&
-	    end->code != CTL_CODE_OK &&
-	    (c->req->type == CTL_BACKUP || c->req->type == CTL_CHECK))
-		(void)proc_send(router_auth(), IMSG_COPY_CANCEL, c->id, -1,
-		    &c->payload.name, sizeof(c->payload.name));
-	if (c->req == NULL || c->req->name == NULL ||
-	    (c->req->type == CTL_LOG && c->payload.name.name[0] == '\0'))
-		return;
-	audit_init(&a, AUDIT_ADMIN, NULL);
-	control_subject(c, &a, what, sizeof(what));
-	/* If it is done we are not there any more to say so. */
-	result = c->req->type == CTL_UPGRADE && end->code == CTL_CODE_OK ?
-	    "begun" : end->code == CTL_CODE_OK ? "done" :
-	    end->text[0] != '\0' ? end->text : "failed";
-	snprintf(a.addr, sizeof(a.addr), "uid %u", c->uid);
-	snprintf(a.text, sizeof(a.text), "%s %s: ", c->req->name, what);
-	strlcat(a.text, result, sizeof(a.text));
-	audit_send(&a);
-	log_info("control: uid %u: %s", c->uid, a.text);
 }

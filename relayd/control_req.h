@@ -27,6 +27,14 @@
 struct imsg;
 struct proc_peer;
 
+struct control_request {
+	uint32_t	 type;
+	size_t		 size;
+	int		 (*check)(const union control_payload *);
+	void		 (*run)(struct control *);
+	const char	*name;		/* of what changes something */
+};
+
 extern const struct control_ops	 control_requests;
 
 /* auth is gone, or this stream: what waits for it ends. */
@@ -36,6 +44,29 @@ int	control_recv_record(struct proc_peer *, struct imsg *);
 int	control_recv_end(struct proc_peer *, struct imsg *);
 /* A copy of the store, for the client who asked for it. */
 int	control_recv_file(struct proc_peer *, struct imsg *);
+
+/* control_check.c: is a payload of the shape that it should have?  1 or 0. */
+int	control_check_name(const union control_payload *);
+int	control_check_rename(const union control_payload *);
+int	control_check_user(const union control_payload *);
+int	control_check_token(const union control_payload *);
+int	control_check_grant(const union control_payload *);
+int	control_check_publish(const union control_payload *);
+int	control_check_site(const union control_payload *);
+int	control_check_domain(const union control_payload *);
+int	control_check_session(const union control_payload *);
+int	control_check_limit(const union control_payload *);
+int	control_check_traffic(const union control_payload *);
+int	control_check_pair(const union control_payload *);
+
+/*
+ * control_record.c: a request has ended, like this; if it was one that changes
+ * something, the audit log gets a line.
+ */
+void	control_record(const struct control *, const struct ctl_end *);
+
+/* control_stats.c: answer with all figures, as the listeners have told them. */
+void	control_stats(struct control *);
 
 /* control_audit.c: lines of the audit log, page by page, as auth reads it. */
 int	control_audit_check(const union control_payload *);
