@@ -163,10 +163,13 @@ int	http_str_is_text(const struct http_str *);
 
 /*
  * http_name_matches: whether a field's name is that, or begins so if it ends
- * with '*'; in any case, and with '_' for '-', which is all one to what
- * makes variables of them (RFC 3875, 4.1.18).
+ * with '*'; in any case, and with '_', '.' or whatever else is no letter or
+ * digit for '-', which is all one to what makes variables of them (RFC 3875,
+ * 4.1.18; some web servers take more than '-' for a '_').
+ * http_name_same: likewise, two names.
  */
 int	http_name_matches(const struct http_str *, const char *);
+int	http_name_same(const struct http_str *, const struct http_str *);
 
 /*
  * http_list_next: take the next element, trimmed and perhaps empty, off the

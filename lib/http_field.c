@@ -26,6 +26,7 @@
 #include "http.h"
 
 static char	lower(char);
+static char	fold(char);
 static int	token_char(char);
 static size_t	skip_space(const struct http_str *, size_t);
 static size_t	param_value(const struct http_str *, size_t,
@@ -57,20 +58,39 @@ http_str_caseeq(const struct http_str *str, const char *s)
 	return (s[i] == '\0');
 }
 
+/* As a part of a variable's name: what can't be in one is all the same. */
+static char
+fold(char c)
+{
+	c = lower(c);
+	return ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-');
+}
+
 int
 http_name_matches(const struct http_str *name, const char *pattern)
 {
 	size_t	 i;
-	char	 c;
 
 	for (i = 0; i < name->len; i++) {
 		if (pattern[i] == '*')
 			return (1);
-		c = name->s[i] == '_' ? '-' : lower(name->s[i]);
-		if (pattern[i] == '\0' || c != lower(pattern[i]))
+		if (pattern[i] == '\0' || fold(name->s[i]) != fold(pattern[i]))
 			return (0);
 	}
 	return (pattern[i] == '\0' || pattern[i] == '*');
+}
+
+int
+http_name_same(const struct http_str *a, const struct http_str *b)
+{
+	size_t	 i;
+
+	if (a->len != b->len)
+		return (0);
+	for (i = 0; i < a->len; i++)
+		if (fold(a->s[i]) != fold(b->s[i]))
+			return (0);
+	return (1);
 }
 
 int

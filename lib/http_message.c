@@ -41,7 +41,6 @@ struct out {
 	int	 failed;
 };
 
-static int	 same_name(const struct http_str *, const struct http_str *);
 static int	 matches_any(const struct http_str *, const char *const *,
 		    size_t);
 static int	 connection_options(const struct http_head *,
@@ -82,28 +81,6 @@ static const char *const end_to_end[] = {
 	"x-forwarded-*", "via", "origin", "referer", "location", "range",
 	"if-*", "sec-websocket-*"
 };
-
-/* '_' and '-' are the same, as in http_name_matches. */
-static int
-same_name(const struct http_str *a, const struct http_str *b)
-{
-	size_t	 i;
-	char	 c, d;
-
-	if (a->len != b->len)
-		return (0);
-	for (i = 0; i < a->len; i++) {
-		c = a->s[i] == '_' ? '-' : a->s[i];
-		d = b->s[i] == '_' ? '-' : b->s[i];
-		if (c >= 'A' && c <= 'Z')
-			c += 'a' - 'A';
-		if (d >= 'A' && d <= 'Z')
-			d += 'a' - 'A';
-		if (c != d)
-			return (0);
-	}
-	return (1);
-}
 
 static int
 matches_any(const struct http_str *name, const char *const *patterns,
@@ -320,7 +297,7 @@ field_stays(const struct http_head *h, const struct http_rewrite *rw,
 	    (h->minor == 0 && http_str_caseeq(&f->name, "expect"))))
 		return (0);
 	for (i = 0; i < options->n; i++)
-		if (same_name(&f->name, &options->names[i]))
+		if (http_name_same(&f->name, &options->names[i]))
 			return (0);
 	return (1);
 }

@@ -738,7 +738,8 @@ set_identity(const char *word, const char *name)
 		    word);
 		return;
 	}
-	if (s.len > 0 && (!http_str_is_token(&s) || s.len >= IDENTITY_LEN)) {
+	if (s.len > 0 && (!http_str_is_token(&s) || s.len >= IDENTITY_LEN ||
+	    strchr(name, '*') != NULL)) {
 		conflex_error("identity header %s: %s is no name of a field",
 		    word, name);
 		return;

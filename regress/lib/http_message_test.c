@@ -546,6 +546,7 @@ fields_set(void **state)
 		{ "Via", "1.1 culvert", HTTP_SET_APPEND },
 		{ "Forwarded", NULL, HTTP_SET_REPLACE },
 		{ "X-Culvert-*", NULL, HTTP_SET_REPLACE },
+		{ "Auth_User", "me", HTTP_SET_REPLACE },
 	};
 	static const struct {
 		const char	*name;
@@ -553,7 +554,9 @@ fields_set(void **state)
 	} names[] = {
 		{ "X-Culvert-User", 1 }, { "x_culvert_", 1 },
 		{ "FORWARDED", 1 }, { "X-Culvert", 0 }, { "Via", 0 },
-		{ "X-Sum", 0 },
+		{ "X-Sum", 0 }, { "X.Culvert.User", 1 },
+		{ "x!culvert~user", 1 }, { "AUTH_USER", 1 },
+		{ "Auth-User", 1 }, { "AuthXUser", 0 },
 	};
 	const struct http_set		 bad = { "X", "a\nb", 0 };
 	const struct http_set		 name = { "X ", "a", 0 };
@@ -564,14 +567,16 @@ fields_set(void **state)
 
 	written(GET "\r\n", 0, &rw, GET "X-Forwarded-For: ::1\r\n"
 	    "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a\r\n"
-	    "Via: 1.1 culvert\r\n\r\n");
+	    "Via: 1.1 culvert\r\nAuth_User: me\r\n\r\n");
 	written(GET "x-forwarded-for: 1\r\nX_Forwarded_For: 2\r\n"
 	    "X-Forwarded-Proto: http\r\nX-Forwarded-Host: b\r\n"
 	    "x_forwarded-host: c\r\nVIA: 1.0 x\r\nForwarded: for=1\r\n"
-	    "X-Culvert-User: root\r\nx_culvert_: y\r\nX-Culvert: z\r\n\r\n",
-	    0, &rw, GET "x-forwarded-for: 1\r\nX-Forwarded-Proto: http\r\n"
+	    "X-Culvert-User: root\r\nx_culvert_: y\r\nX-Culvert: z\r\n"
+	    "X.Culvert.User: root\r\nAuth_User: root\r\n"
+	    "Content.Length: 9\r\n\r\n", 0, &rw, GET "x-forwarded-for: 1\r\nX-Forwarded-Proto: http\r\n"
 	    "VIA: 1.0 x\r\nX-Culvert: z\r\nX-Forwarded-For: ::1\r\n"
-	    "X-Forwarded-Host: a\r\nVia: 1.1 culvert\r\n\r\n");
+	    "X-Forwarded-Host: a\r\nVia: 1.1 culvert\r\n"
+	    "Auth_User: me\r\n\r\n");
 	for (i = 0; i < nitems(names); i++) {
 		str.s = names[i].name;
 		str.len = strlen(str.s);
