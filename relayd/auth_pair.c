@@ -78,8 +78,9 @@ pair_buy(const struct pair_buy *buy, struct pair_bought *b)
 	}
 	/* Not without an end: what is surplus goes, one for each that comes. */
 	if (store_session_surplus(auth_store, n.user_id, SESSION_RPC, "",
-	    SESSIONS_MAX, &old) == STORE_OK)
-		(void)store_session_remove(auth_store, old.id);
+	    SESSIONS_MAX, &old) == STORE_OK &&
+	    store_session_remove(auth_store, old.id) == STORE_OK)
+		auth_revoke(REVOKE_SESSION, old.id, "too many sessions");
 	b->expires_at = e.expires_at;
 	strlcpy(b->node, n.name, sizeof(b->node));
 

@@ -42,6 +42,7 @@
 #define TICKET_S	60
 #define TICKETS_MAX	4096
 #define TICKETS_SAME	20	/* of one browser to one site, used or not */
+#define TICKETS_USER	200	/* of all of a user's, to any */
 #define TRIM_MS		60000
 #define TRIM_ROWS	500
 
@@ -63,6 +64,7 @@ struct web_ticket {
 	uint8_t			 way[WEB_HASH_LEN];
 	char			 host[DOMAIN_LEN];
 	char			 session[USER_ID_LEN + 4];
+	char			 user_id[USER_ID_LEN + 4];
 	uint64_t		 until;		/* ms */
 	int			 used;
 };
@@ -438,7 +440,7 @@ web_ticket(const struct web_ask *ask, struct web_answer *w)
 	struct store_session	 e;
 	struct web_ticket	*t;
 	struct session		 s;
-	uint32_t		 status, same = 0;
+	uint32_t		 status, same = 0, theirs = 0;
 
 	memset(&s, 0, sizeof(s));
 	if ((status = web_session(ask->secret, "", &e, w)) != 200)
@@ -455,11 +457,16 @@ web_ticket(const struct web_ask *ask, struct web_answer *w)
 	TAILQ_FOREACH(t, &tickets, entry) {
 		same += strcmp(t->session, e.id) == 0 &&
 		    strcmp(t->host, ask->host) == 0;
+		theirs += strcmp(t->user_id, e.user_id) == 0;
 	}
 	/* It comes back and back: it does not keep what it gets there. */
 	if (same >= TICKETS_SAME)
 		return (web_refuse(w, 429, TICKET_S, "you come again and "
 		    "again: does your browser take cookies from there?"));
+	/* There is no end of names for the services of a node. */
+	if (theirs >= TICKETS_USER)
+		return (web_refuse(w, 429, TICKET_S, "too many sites at "
+		    "once: wait a minute"));
 	if (ntickets >= TICKETS_MAX || (t = calloc(1, sizeof(*t))) == NULL)
 		return (web_refuse(w, 503, 10, "the relay is busy: try "
 		    "again"));
@@ -467,6 +474,7 @@ web_ticket(const struct web_ask *ask, struct web_answer *w)
 	memcpy(t->way, ask->way, sizeof(t->way));
 	strlcpy(t->host, ask->host, sizeof(t->host));
 	strlcpy(t->session, e.id, sizeof(t->session));
+	strlcpy(t->user_id, e.user_id, sizeof(t->user_id));
 	t->until = auth_mono() + TICKET_S * 1000;
 	TAILQ_INSERT_TAIL(&tickets, t, entry);
 	ntickets++;

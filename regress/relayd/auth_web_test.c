@@ -373,6 +373,64 @@ who_comes_again_and_again_is_told(void **state)
 	ask(WEB_TICKET, 1, 2, 3, "pi.relay.example.org", 0, 200, "");
 }
 
+/* Each name before "--" is a site of its own. */
+static void
+one_user_does_not_take_all_tickets(void **state)
+{
+	char	 host[64];
+	int	 i;
+
+	log_in("me@example.org", "secret", 1, 1, 200);
+	log_in("you@example.org", "secret", 2, 1, 200);
+	for (i = 0; i < 200; i++) {
+		snprintf(host, sizeof(host), "s%d--pi.relay.example.org", i);
+		ask(WEB_TICKET, 1, 3, 4, host, 0, 200, "");
+	}
+	ask(WEB_TICKET, 1, 3, 4, "more--pi.relay.example.org", 0, 429, "wait");
+	/* Others are looked at as ever. */
+	ask(WEB_TICKET, 2, 3, 4, "pi.relay.example.org", 0, 403, "");
+	fake_mono += 60000;
+	ask(WEB_TICKET, 1, 3, 4, "more--pi.relay.example.org", 0, 200, "");
+}
+
+/* ---- pairing ---- */
+
+static void
+the_oldest_of_many_pairings_ends(void **state)
+{
+	struct store_session	 e, first;
+	struct pair_buy		 buy;
+	struct revoke		 r;
+	int			 i;
+
+	memset(&e, 0, sizeof(e));
+	e.kind = SESSION_RPC;
+	strlcpy(e.user_id, fake_user.id, sizeof(e.user_id));
+	strlcpy(e.node_id, pi.id, sizeof(e.node_id));
+	e.expires_at = fake_wall + 10000;
+	for (i = 0; i < 1000; i++) {
+		store_uuid(e.id);
+		memcpy(e.hash, &i, sizeof(i));
+		e.created_at = fake_wall - 2000 + i;
+		assert_int_equal(store_session_add(auth_store, &e), STORE_OK);
+		if (i == 0)
+			first = e;
+	}
+	memset(&buy, 0, sizeof(buy));
+	memset(buy.token, 0xff, sizeof(buy.token));
+	strlcpy(buy.node_id, pi.id, sizeof(buy.node_id));
+	strlcpy(buy.node, "pi", sizeof(buy.node));
+	fake_forget();
+	assert_int_equal(fake_recv(auth_recv_pair_buy, PROC_ROUTER, 0,
+	    IMSG_PAIR_BUY, 1, &buy, sizeof(buy)), 0);
+	/* And whoever came in by it. */
+	memcpy(&r, fake_one(PROC_ROUTER, IMSG_REVOKE, sizeof(r)), sizeof(r));
+	assert_int_equal(r.what, REVOKE_SESSION);
+	assert_string_equal(r.id, first.id);
+	assert_string_equal(fake_sql_get("SELECT count(*) FROM sessions"),
+	    "1000");
+}
+
 /* ---- sessions of sites ---- */
 
 /* Secret 1 at the relay, secret 4 at pi. */
@@ -663,6 +721,8 @@ main(void)
 		CASE(a_ticket_is_for_one_site_and_browser),
 		CASE(a_ticket_leads_where_its_user_may_go),
 		CASE(who_comes_again_and_again_is_told),
+		CASE(one_user_does_not_take_all_tickets),
+		CASE(the_oldest_of_many_pairings_ends),
 		CASE(a_site_session_is_for_its_site),
 		CASE(a_site_session_goes_with_that_of_the_relay),
 		CASE(what_has_expired_ends),
