@@ -31,7 +31,6 @@
 #include "log.h"
 
 #define SITE_DOMAIN	"localhost"	/* where none is configured */
-#define SITE_SEP	"--"		/* <service>--<node>; in no name */
 
 static void	site_from(struct site *, const struct store_site *);
 static uint32_t	site_code(enum store_result, struct site *,

@@ -364,9 +364,15 @@ void	 routes_ask_again(void);
 void	 tickets_of_gone(struct conn *);
 /*
  * The node's connection behind a ticket used by a listener, or NULL; with the
- * grant that the ticket rests on, or "".
+ * ticket.
  */
-struct conn	*ticket_conn(uint64_t, int, const char **);
+struct conn	*ticket_conn(uint64_t, int, const struct ticket **);
+/*
+ * What a listener asks for with it, as the node gets it: of whom the ticket
+ * says.  -1: it is not for that.
+ */
+int	 ticket_open(const struct ticket *, const struct mux_open *,
+	    struct mux_open *);
 int	 route_recv_route(struct proc_peer *, struct imsg *);
 int	 route_recv_ticket(struct proc_peer *, struct imsg *);
 int	 route_recv_drop(struct proc_peer *, struct imsg *);

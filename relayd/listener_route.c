@@ -310,7 +310,9 @@ route_recv_ticket(struct proc_peer *peer, struct imsg *imsg)
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		return (0);
 	if (imsg_get_data(imsg, &e->ticket, sizeof(e->ticket)) == -1 ||
+	    memchr(e->ticket.email, '\0', sizeof(e->ticket.email)) == NULL ||
 	    memchr(e->ticket.grant, '\0', sizeof(e->ticket.grant)) == NULL ||
+	    memchr(e->ticket.host, '\0', sizeof(e->ticket.host)) == NULL ||
 	    e->ticket.ticket == 0 || e->ticket.from < 0 ||
 	    e->ticket.from >= PROC_INSTANCES_MAX ||
 	    grant_ref(e->ticket.grant) == -1) {
@@ -349,8 +351,22 @@ route_recv_drop(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+int
+ticket_open(const struct ticket *t, const struct mux_open *open,
+    struct mux_open *out)
+{
+	if ((t->kind != 0 && t->kind != open->kind) || (t->exact &&
+	    (strcmp(t->host, open->host) != 0 || open->port < t->port_min ||
+	    open->port > t->port_max)))
+		return (-1);
+	*out = *open;
+	out->ticket = 0;
+	strlcpy(out->user, t->email, sizeof(out->user));
+	return (0);
+}
+
 struct conn *
-ticket_conn(uint64_t id, int from, const char **grant)
+ticket_conn(uint64_t id, int from, const struct ticket **ticket)
 {
 	struct ticket_entry	 key, *t;
 	struct conn		*c;
@@ -363,8 +379,8 @@ ticket_conn(uint64_t id, int from, const char **grant)
 	if (c == NULL || c->session == NULL || c->link == NULL || !c->up ||
 	    c->session->session != t->ticket.session)
 		return (NULL);
-	if (grant != NULL)
-		*grant = t->ticket.grant;
+	if (ticket != NULL)
+		*ticket = &t->ticket;
 	return (c);
 }
 

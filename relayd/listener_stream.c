@@ -408,28 +408,33 @@ void
 stream_relay(int from, struct mux_stream *s, const struct mux_open *open)
 {
 	static struct mux_open	 out;
+	const struct ticket	*ticket;
 	struct conn		*node;
 	struct relay		*r;
-	const char		*grant, *why;
+	const char		*why;
 
-	if ((node = ticket_conn(open->ticket, from, &grant)) == NULL) {
+	if ((node = ticket_conn(open->ticket, from, &ticket)) == NULL) {
 		mux_reset(s, MUX_CODE_NODE_OFFLINE,
 		    "the node has just gone offline");
 		return;
 	}
-	if ((r = relay_new(open)) == NULL) {
+	/* The other one is not ours to trust: what this is for, and whose it
+	   is, the ticket says. */
+	if (ticket_open(ticket, open, &out) == -1) {
+		log_warnx("listener %d: a ticket for something else", from);
+		mux_reset(s, MUX_CODE_DENIED, stream_why(MUX_CODE_DENIED));
+		return;
+	}
+	if ((r = relay_new(&out)) == NULL) {
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
 		return;
 	}
-	/* The other one has looked as well; but it is not ours to trust. */
-	if (grant_use(grant, open, 1, relay_ungranted, r, &r->use, &why) ==
-	    -1) {
+	if (grant_use(ticket->grant, open, 1, relay_ungranted, r, &r->use,
+	    &why) == -1) {
 		relay_free(r);
 		mux_reset(s, MUX_CODE_DENIED, why);
 		return;
 	}
-	out = *open;
-	out.ticket = 0;
 	r->splice = mux_splice_new(s, link_mux(node->link), &out, &relay_ops,
 	    r);
 	if (r->splice == NULL) {

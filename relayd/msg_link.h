@@ -99,8 +99,15 @@ struct ticket {
 	int32_t			 from;		/* listener that may use it */
 	uint32_t		 conn;		/* the node's link */
 	uint64_t		 session;	/* of the node's link */
-	char			 email[CTL_EMAIL_LEN];
+	char			 email[CTL_EMAIL_LEN];	/* whose streams they
+						   are; "": nobody logged in */
 	char			 grant[USER_ID_LEN + 4];	/* or "" */
+	/* What it is for: streams of this kind, 0: of any; and if exact is
+	   set, to this host, and one of these ports. */
+	uint32_t		 kind;		/* enum mux_kind */
+	uint32_t		 exact;
+	uint16_t		 port_min, port_max;
+	char			 host[MUX_HOST_MAX + 1];
 };
 
 struct ticket_id {

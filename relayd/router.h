@@ -283,6 +283,9 @@ int		 route_recv_ticket_ok(struct proc_peer *, struct imsg *);
 int		 publish_tell(void);
 void		 publish_listener_up(int);
 void		 publish_session_gone(struct router_session *);
+/* What a ticket for its visitors is for. */
+void		 publish_limit(const struct router_publication *,
+		    struct ticket *);
 /* Serve no more of what this job ends, until auth says so again. */
 void		 publish_end(const struct router_end *, const char *);
 /* What we know of a publication, for a list. */
@@ -300,6 +303,8 @@ void		 sites_auth_down(void);
 void		 sites_listener_up(int);
 void		 sites_listener_down(int);
 void		 site_session_gone(struct router_session *);
+/* What a ticket for its visitors is for. */
+void		 site_limit(const struct router_site *, struct ticket *);
 /*
  * This job has ended sessions, of what and which id: listeners that have
  * asked about sites ask again.

@@ -450,6 +450,18 @@ publish_listener_up(int listener)
 /* ---- for the rest of the router ---- */
 
 void
+publish_limit(const struct router_publication *rp, struct ticket *t)
+{
+	const struct publish_spec	*spec = &rp->p.spec;
+
+	t->kind = spec->proto;
+	t->exact = 1;
+	t->port_min = rp->p.port;
+	t->port_max = rp->p.port + (spec->port_max - spec->port_min);
+	strlcpy(t->host, rp->p.host, sizeof(t->host));
+}
+
+void
 publish_session_gone(struct router_session *rs)
 {
 	if (rs->publication == NULL)

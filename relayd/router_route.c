@@ -84,6 +84,7 @@ static int	ticket_rests_on(const struct router_ticket *,
 static void	ticket_drop(struct router_ticket *, int);
 static void	grant_tell(int, const struct grant *);
 static struct grant *grant_copy(const struct grant *);
+static void	ticket_limit(const struct router_session *, struct ticket *);
 static void	ticket_tell_drop(int, uint64_t);
 static int	ask_new(enum ask_what, struct router_session *, uint32_t,
 		    const char *, uint32_t);
@@ -180,6 +181,23 @@ ticket_rests_on(const struct router_ticket *t, const struct grant *g)
 	    t->grant->expires_at == g->expires_at);
 }
 
+/*
+ * Who did not come for all of the node gets no more of it, whatever becomes
+ * of the listener that it came to.
+ */
+static void
+ticket_limit(const struct router_session *client, struct ticket *msg)
+{
+	if (client->site != NULL)
+		site_limit(client->site, msg);
+	else if (client->publication != NULL)
+		publish_limit(client->publication, msg);
+	else if (client->s.door == DOOR_HTTP || client->s.door == DOOR_RPC)
+		msg->kind = MUX_KIND_HTTP;
+	if (client->own == NULL)
+		strlcpy(msg->email, client->s.email, sizeof(msg->email));
+}
+
 /* The ticket of this client for this link; a new one is on its way then. */
 static struct router_ticket *
 ticket_get(struct router_session *client, struct router_session *node,
@@ -215,7 +233,7 @@ ticket_get(struct router_session *client, struct router_session *node,
 	msg.from = client->s.listener;
 	msg.conn = node->s.conn;
 	msg.session = node->s.session;
-	strlcpy(msg.email, client->s.email, sizeof(msg.email));
+	ticket_limit(client, &msg);
 	if (grant != NULL)
 		strlcpy(msg.grant, grant->id, sizeof(msg.grant));
 	grant_tell(node->s.listener, grant);

@@ -159,18 +159,20 @@ static int
 site_room(int listener)
 {
 	struct router_site	*site;
-	int			 look = SITES_LOOK;
+	int			 look;
 
 	if (nsites[listener] < SITES_MAX)
 		return (1);
-	TAILQ_FOREACH(site, &ages[listener], by_age) {
-		if (look-- == 0)
-			break;
+	for (look = 0; look < SITES_LOOK; look++) {
+		site = TAILQ_FIRST(&ages[listener]);
 		if (TAILQ_EMPTY(&site->rs->streams) &&
 		    TAILQ_EMPTY(&site->rs->asks)) {
 			site_over(site, 1);
 			return (1);
 		}
+		/* The next time others are looked at. */
+		TAILQ_REMOVE(&ages[listener], site, by_age);
+		TAILQ_INSERT_TAIL(&ages[listener], site, by_age);
 	}
 	return (0);
 }
@@ -239,6 +241,14 @@ site_holds(const struct router_site *site, const struct site *s)
 	    strcmp(site->s.service, s->service) == 0 &&
 	    strcmp(site->s.user_id, s->user_id) == 0 &&
 	    strcmp(site->s.email, s->email) == 0);
+}
+
+void
+site_limit(const struct router_site *site, struct ticket *t)
+{
+	t->kind = site->s.passthrough ? MUX_KIND_TLS : MUX_KIND_HTTP;
+	t->exact = 1;
+	strlcpy(t->host, site->s.service, sizeof(t->host));
 }
 
 void

@@ -92,6 +92,7 @@ publication(struct publication *p, const char *id, const char *spec)
 	assert_int_equal(publish_spec_parse(spec, &p->spec, &why), 0);
 	strlcpy(p->host, "127.0.0.1", sizeof(p->host));
 	p->port = 22;
+	p->port = 22;
 }
 
 static void
@@ -422,6 +423,12 @@ port_gets_a_route_without_auth(void **st)
 	assert_int_equal(fake_count(IMSG_NODE_ASK), 0);
 	assert_true(fake_took(L, 1, IMSG_TICKET, NULL, &t, sizeof(t)));
 	assert_int_equal(t.from, 0);
+	assert_int_equal(t.kind, MUX_KIND_TCP);
+	assert_int_equal(t.exact, 1);
+	assert_string_equal(t.host, "127.0.0.1");
+	assert_int_equal(t.port_min, 22);
+	assert_int_equal(t.port_max, 22);
+	assert_string_equal(t.email, "");
 	ok.ticket = t.ticket;
 	assert_int_equal(fake_say(L, 1, IMSG_TICKET_OK, 0, &ok, sizeof(ok)),
 	    0);

@@ -329,6 +329,29 @@ sites_are_bounded_and_unused_ones_make_room(void **st)
 	kill_done(0, second);
 }
 
+/* However many of the oldest are in use, sooner or later there is room. */
+static void
+sites_in_use_are_not_looked_at_for_ever(void **st)
+{
+	struct site	 s;
+	char		 host[64];
+	int		 i;
+
+	for (i = 0; i < 4096; i++) {
+		snprintf(host, sizeof(host), "s%d.example.org", i);
+		if (i < 100)
+			stream_up(i + 1, public(0, host));
+		else
+			(void)public(0, host);
+		fake_clear();
+	}
+	assert_int_equal(ask_site(0, 9, "one-more.example.org", 0), 0);
+	assert_true(answer(0, SITE_PUBLIC, ""));
+	told(0, 9, &s);
+	assert_int_equal(s.code, MUX_CODE_INTERNAL);
+	(void)public(0, "one-more.example.org");
+}
+
 static void
 odd_messages_are_refused(void **st)
 {
@@ -387,6 +410,12 @@ session_has_a_route_to_its_node_alone(void **st)
 	assert_int_equal(fake_say(L, 0, IMSG_ROUTE_ASK, 0, &a, sizeof(a)), 0);
 	assert_int_equal(fake_count(IMSG_NODE_ASK), 0);
 	assert_true(fake_took(L, 1, IMSG_TICKET, NULL, &t, sizeof(t)));
+	/* For no more than that, and in nobody's name. */
+	assert_int_equal(t.kind, MUX_KIND_HTTP);
+	assert_int_equal(t.exact, 1);
+	assert_string_equal(t.host, "");
+	assert_int_equal(t.port_max, 0);
+	assert_string_equal(t.email, "");
 	ok.ticket = t.ticket;
 	assert_int_equal(fake_say(L, 1, IMSG_TICKET_OK, 0, &ok, sizeof(ok)),
 	    0);
@@ -598,6 +627,7 @@ main(void)
 		T(waits_for_auth_but_not_for_ever),
 		T(questions_are_bounded),
 		T(sites_are_bounded_and_unused_ones_make_room),
+		T(sites_in_use_are_not_looked_at_for_ever),
 		T(odd_messages_are_refused),
 		T(session_has_a_route_to_its_node_alone),
 		T(site_that_is_public_no_more_ends),
