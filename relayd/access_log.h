@@ -90,6 +90,8 @@ void	access_forget(struct conn *);
  * name stays where it is.
  */
 void	access_door(struct conn *, const char *);
+/* Its query says what nobody is to read. */
+void	access_path(struct conn *);
 void	access_user(struct conn *, const char *, const char *);
 void	access_status(struct conn *, int, size_t);
 void	access_sent(struct conn *, size_t);

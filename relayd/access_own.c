@@ -132,6 +132,17 @@ access_door(struct conn *c, const char *name)
 }
 
 void
+access_path(struct conn *c)
+{
+	const char	*query;
+
+	if (c->access != NULL && c->access->target.len > 0 &&
+	    (query = memchr(c->access->target.s, '?',
+	    c->access->target.len)) != NULL)
+		c->access->target.len = query - c->access->target.s;
+}
+
+void
 access_user(struct conn *c, const char *email, const char *node)
 {
 	if (c->access == NULL)

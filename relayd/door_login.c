@@ -27,6 +27,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "access_log.h"
 #include "base64.h"
 #include "http_form.h"
 #include "http_gate_internal.h"
@@ -485,6 +486,8 @@ door_login_request(struct conn *c, const struct http_head *head,
 	in = http_str_eq(&head->path, "/login");
 	if (!in && !http_str_eq(&head->path, "/logout"))
 		return (-1);
+	/* It has the page that it came from, with whatever is secret there. */
+	access_path(c);
 	post = http_str_eq(&head->method, "POST");
 	if (!post && !http_str_eq(&head->method, "GET") &&
 	    !http_str_eq(&head->method, "HEAD"))
