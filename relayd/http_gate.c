@@ -186,6 +186,11 @@ gate_visit(struct conn *c, const struct http_head *head,
 	secure = web_secure(c, head);
 	if (!gate_credential(head, site, secure, &cred))
 		return (gate_stranger(c, head, site, 0));
+	if (cred.kind != CREDENTIAL_BEARER && gate_foreign(head, site)) {
+		http_page(c, head, site, 403, "foreign", "this came from a "
+		    "page of another site", NULL);
+		return (GATE_ANSWERED);
+	}
 	if ((v = visitor_find(c, site, &cred)) == NULL)
 		return (gate_refuse(c, head, site, &cred, &busy));
 	switch (v->state) {

@@ -43,6 +43,7 @@
 static int	cookie_ours(const struct http_str *);
 static void	mark_fill(const char *, const struct http_str *, uint64_t,
 		    uint8_t[MARK_RAW_LEN]);
+static int	site_beside(const struct site *, const char *);
 
 static const char *const cookie_names[COOKIES] = {
 	[COOKIE_LOGIN] = "culvert", [COOKIE_FORM] = "culvert-form",
@@ -271,6 +272,64 @@ web_same_origin(const struct http_head *head, const char *origin)
 	    !http_str_eq(s, "null") && !http_str_caseeq(s, origin))
 		return (0);
 	return (1);
+}
+
+/* The site itself, or another service of its node: "grafana--pi", "pi". */
+static int
+site_beside(const struct site *site, const char *host)
+{
+	const char	*node = site->host;
+	size_t		 len = strlen(host), n;
+
+	if (strcmp(host, site->host) == 0)
+		return (1);
+	if (site->own_domain)
+		return (0);
+	if (site->service[0] != '\0')
+		node += strlen(site->service) + strlen(SITE_SEP);
+	n = strlen(node);
+	if (len < n || strcmp(host + len - n, node) != 0)
+		return (0);
+	len -= n;
+	n = strlen(SITE_SEP);
+	return (len == 0 || (len > n && strncmp(host + len - n, SITE_SEP,
+	    n) == 0 && memchr(host, '.', len) == NULL));
+}
+
+/*
+ * Sites of different owners are neighbours below one domain: to a browser
+ * their pages are of the same site, and its cookies go along with whatever
+ * one asks of another.  What changes something, or opens a WebSocket, has to
+ * come from a page of this node's.
+ */
+int
+gate_foreign(const struct http_head *head, const struct site *site)
+{
+	const struct http_str	*from, *origin;
+	struct http_str		 protocol, rest;
+	char			 host[HTTP_HOST_MAX];
+	const char		*p;
+	uint16_t		 port;
+
+	if ((http_str_eq(&head->method, "GET") ||
+	    http_str_eq(&head->method, "HEAD") ||
+	    http_str_eq(&head->method, "OPTIONS")) &&
+	    !http_upgrade(head, &protocol))
+		return (0);
+	from = http_field(head, "sec-fetch-site");
+	if (from != NULL && (http_str_eq(from, "same-origin") ||
+	    http_str_eq(from, "none")))
+		return (0);
+	/* Old browsers don't tell more, and programs nothing. */
+	origin = http_field(head, "origin");
+	if (origin == NULL || http_str_eq(origin, "null"))
+		return (from != NULL);
+	if ((p = memmem(origin->s, origin->len, "://", 3)) == NULL)
+		return (1);
+	rest.s = p + 3;
+	rest.len = origin->len - (rest.s - origin->s);
+	return (http_hostport(&rest, host, &port) == -1 ||
+	    !site_beside(site, host));
 }
 
 /* ---- what the backend sees ---- */

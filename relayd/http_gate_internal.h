@@ -142,6 +142,11 @@ int		 web_same_origin(const struct http_head *, const char *);
 #define ORIGIN_MAX	(sizeof("https://[]:65535") + DOMAIN_LEN)
 void		 web_origin(int, const char *, uint16_t, char[ORIGIN_MAX]);
 
+/*
+ * Whether a request that a browser may have made by itself, with a cookie or a
+ * password it keeps, changes something and is of another's page.
+ */
+int		 gate_foreign(const struct http_head *, const struct site *);
 /* Whether a bearer token is one of ours, good or not. */
 int		 gate_is_token(const struct http_str *);
 

@@ -245,10 +245,11 @@ c = Curl()("-H", "Authorization: Bearer " + http, "-H", "X-Culvert-User: eve",
 got = {k.lower(): v for k, v in json.loads(c.body)["fields"]}
 ok("authorization" not in got and got.get("cookie") == "a=b" and
    not [k for k in got if "culvert" in k], "ours does not, anywhere", got)
-c = Curl()("-H", "X-Culvert-User: eve", "-H", "X_Culvert_User: eve",
-           "-H", "Authorization: Bearer " + http, url("pi.culvert.test"))
+c = Curl()("-H", "X-Culvert-User: eve", "-H", "X_Culvert_User: eve", "-H",
+           "X.Culvert.User: eve", "-H", "X-Culvert~User: eve", "-H",
+           "Authorization: Bearer " + http, url("pi.culvert.test"))
 got = [v for k, v in json.loads(c.body)["fields"]
-       if k.lower().replace("_", "-") == "x-culvert-user"]
+       if re.sub("[^a-z]", "-", k.lower()) == "x-culvert-user"]
 eq(got, ["ann@example.org"], "nobody says who it is but us")
 c = Curl()(url("open.culvert.test", "/cookies"))
 got = [v for k, v in c.fields if k.lower() == "set-cookie"]
@@ -305,6 +306,45 @@ eq(page.status, 200, "but not from the page itself")
 c("-X", "POST", url("culvert.test", "/logout"))
 eq(b("-X", "POST", "-d", "", url("culvert.test", "/logout")).status, 403,
    "nor is anybody logged out")
+
+# ---- pages of the neighbours ----
+cookie = ("-b", "__Host-culvert-visit=" +
+          b.cookies()["pi.culvert.test", "__Host-culvert-visit"])
+WS = ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket"]
+n = len(Device.seen)
+for who, more in (("same-site", ["-H", "Origin: " + url("open.culvert.test",
+                                                        "")]),
+                  ("same-site", []), ("same-site", ["-H", "Origin: null"]),
+                  ("same-site", ["-H", "Origin: " +
+                                 url("x.app--pi.culvert.test", "")]),
+                  ("same-site", ["-H", "Origin: " +
+                                 url("--pi.culvert.test", "")]),
+                  ("same-site", ["-H", "Origin: " +
+                                 url("open--api.culvert.test", "")]),
+                  ("cross-site", ["-H", "Origin: https://evil.example"]),
+                  (None, ["-H", "Origin: " + url("culvert.test", "")]),
+                  (None, ["-H", "Origin: " + url("open.culvert.test", "")])):
+    args = [*cookie, *more]
+    if who:
+        args += ["-H", "Sec-Fetch-Site: " + who]
+    for what in (["-d", "x"], ["-X", "DELETE"], WS):
+        c = Curl()(*args, *what, url("pi.culvert.test", "/foreign"))
+        ok(c.status == 403 and c.field("culvert-error") == "foreign",
+           "another's page does not get in: %s" % [*more, *what],
+           (c.status, c.body))
+eq(saw(n), [], "and the device hears nothing")
+for more in (["-H", "Sec-Fetch-Site: same-origin"],
+             ["-H", "Origin: " + url("pi.culvert.test", "")],
+             ["-H", "Origin: null"], ["-H", "Sec-Fetch-Site: none"],
+             ["-H", "Sec-Fetch-Site: same-site", "-H",
+              "Origin: " + url("app--pi.culvert.test", "")]):
+    c = Curl()(*cookie, *more, "-d", "x", url("pi.culvert.test", "/own"))
+    eq(c.status, 200, "the node's own do: %s" % more)
+eq(Curl()(*cookie, "-H", "Sec-Fetch-Site: same-site", "-H", "Origin: " +
+          url("open.culvert.test", ""), url("pi.culvert.test")).status, 200,
+   "and there are links to it")
+eq(bearer(http, "pi.culvert.test", "-H", "Origin: https://evil.example", "-d",
+          "x").status, 200, "a token comes not by itself")
 
 # ---- where a login leads ----
 for to in ("https://evil.example/", "//evil.example/", "https://evil.example",
@@ -401,6 +441,14 @@ eq(saw(n), [], "and the device saw none of that")
 ok(wait_for(lambda: "/.culvert/enter" in open(path("access.log")).read()),
    "the access log has the tickets' requests")
 ok("ticket=" not in open(path("access.log")).read(), "and not the tickets")
+c("-L", *HTML, url("pi.culvert.test", "/x?token=hidden-one"))
+ok(c.hidden("mark") and wait_for(lambda: "/x?token=***" in
+   open(path("access.log")).read()), "nor what a page was asked with")
+ok(wait_for(lambda: re.search("GET /login HTTP.* login ",
+   open(path("access.log")).read())) and
+   "hidden-one" not in open(path("access.log")).read(),
+   "also where that is asked to log in",
+   run(["grep", "hidden-one", path("access.log")]).stdout)
 
 # ---- somebody else's ----
 e = Curl("eve")
@@ -433,6 +481,9 @@ eq(c("-u", "bob@example.org:" + PASSWORD, url("pa.culvert.test")).status, 403,
    "of somebody else")
 eq(c("-H", "Authorization: Basic !!", url("pa.culvert.test")).status, 401,
    "garbled")
+eq(c("-u", "ann@example.org:" + PASSWORD, "-d", "x", "-H",
+     "Origin: https://evil.example", url("pa.culvert.test")).status, 403,
+   "a password that the browser sends by itself, for another's page")
 eq(bearer(http, "pa.culvert.test").status, 200, "a token does as well")
 t0 = time.monotonic()
 r = c("-u", "ann@example.org:" + PASSWORD,
