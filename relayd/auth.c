@@ -183,6 +183,7 @@ auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
 	new_bandwidth = c.bandwidth;
 	strlcpy(new_domain, c.domain, sizeof(new_domain));
 	auth_pair_conf(&c.rpc);
+	auth_login_conf(&c.limits);
 	/* It changes only with a restart. */
 	if (state[0] == '\0')
 		strlcpy(state, c.state, sizeof(state));

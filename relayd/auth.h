@@ -98,6 +98,7 @@ int	 auth_recv_take(struct proc_peer *, struct imsg *);
 /* ---- auth_login.c ---- */
 
 int	 auth_login_init(void);
+void	 auth_login_conf(const struct relayd_limits *);
 int	 auth_recv_login(struct proc_peer *, struct imsg *);
 /*
  * It holds, and has all but its id: put it on record and tell router.  0; or

@@ -72,6 +72,13 @@ static void	login_log_denied(const struct attempt *);
 
 /* Of a token nobody has: it is checked when there is no such token. */
 static uint8_t	 nobody[TOKEN_PUBLIC_LEN];
+static uint32_t	 nodes_max;	/* that a user may register; 0: any */
+
+void
+auth_login_conf(const struct relayd_limits *limits)
+{
+	nodes_max = limits->nodes_per_user;
+}
 
 int
 auth_login_init(void)
@@ -289,7 +296,13 @@ login_node_new(struct attempt *a)
 {
 	struct store_node	*n = &a->node;
 	enum store_result	 r;
+	uint32_t		 count = 0;
 
+	if (nodes_max > 0 && store_node_count(auth_store, a->token.user_id,
+	    nodes_max, &count) == STORE_OK && count >= nodes_max)
+		return (deny(a, 403, 0, "this user has %u nodes already: "
+		    "accessctl node remove makes room for node %s", count,
+		    a->req.node));
 	memset(n, 0, sizeof(*n));
 	store_uuid(n->id);
 	strlcpy(n->name, a->req.node, sizeof(n->name));

@@ -208,6 +208,9 @@ int		 store_nodes_allow(const char *list, const char *name);
 enum store_result store_node_find(struct store *, const char *name,
 		    struct store_node *);
 enum store_result store_node_add(struct store *, const struct store_node *);
+/* How many a user has; no more than max are counted. */
+enum store_result store_node_count(struct store *, const char *user_id,
+		    uint32_t max, uint32_t *);
 /* Comes with another token (store_token.id) from now on. */
 enum store_result store_node_token(struct store *, const char *id,
 		    const char *token);

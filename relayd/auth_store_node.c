@@ -104,6 +104,24 @@ store_node_add(struct store *s, const struct store_node *n)
 }
 
 enum store_result
+store_node_count(struct store *s, const char *user_id, uint32_t max,
+    uint32_t *n)
+{
+	static const char	 sql[] = "SELECT count(*) FROM "
+	    "(SELECT 1 FROM nodes WHERE user_id = ?1 LIMIT ?2)";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+
+	*n = 0;
+	st = store_bind(s, sql, "si", user_id, (int64_t)max);
+	if ((r = store_row(s, st)) == STORE_OK) {
+		*n = sqlite3_column_int64(st, 0);
+		store_done(st);
+	}
+	return (r);
+}
+
+enum store_result
 store_node_token(struct store *s, const char *id, const char *token)
 {
 	static const char	 sql[] =

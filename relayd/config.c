@@ -90,6 +90,7 @@ config_new(void)
 	conf->limits.connections_per_addr = 1024;
 	conf->limits.handshakes = 1024;
 	conf->limits.links_per_user = 10000;
+	conf->limits.nodes_per_user = 10000;
 	conf->limits.streams_per_link = 4096;
 	conf->limits.udp_idle_ms = 60000;
 	conf->limits.http_response_ms = 3600000;

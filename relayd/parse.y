@@ -351,6 +351,8 @@ static const struct {
 	{ "handshakes", LIMIT_COUNT, LIMIT32(handshakes), 1, 1000000 },
 	{ "links per user", LIMIT_COUNT, LIMIT32(links_per_user),
 	    1, 1000000 },
+	{ "nodes per user", LIMIT_COUNT, LIMIT32(nodes_per_user),
+	    1, 1000000 },
 	{ "streams per link", LIMIT_COUNT, LIMIT32(streams_per_link),
 	    1, 1000000 },
 	{ "udp idle", LIMIT_TIME, LIMIT32(udp_idle_ms), 1000, 3600000 },

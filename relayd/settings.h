@@ -48,7 +48,7 @@ struct relayd_limits {
 	uint32_t	 http_idle_ms;		/* within an answer */
 	uint32_t	 http_body_rate;	/* bytes/s; 0: any */
 	uint32_t	 http_per_addr;		/* connections, per listener */
-	uint32_t	 pad;
+	uint32_t	 nodes_per_user;	/* that are registered */
 	uint64_t	 credit_per_link;	/* bytes */
 	uint64_t	 credit_total;		/* bytes, per listener */
 };

@@ -155,6 +155,28 @@ a_node_is_registered_and_has_a_session(void **state)
 }
 
 static void
+a_user_has_so_many_nodes_and_no_more(void **state)
+{
+	struct relayd_limits	 limits;
+	struct store_node	 n;
+
+	memset(&limits, 0, sizeof(limits));
+	limits.nodes_per_user = 2;
+	auth_login_conf(&limits);
+	assert_true(log_in(&fake_token, DOOR_NODE, "one") != 0);
+	assert_true(log_in(&fake_token, DOOR_NODE, "two") != 0);
+	assert_true(log_in(&fake_token, DOOR_NODE, "three") == 0);
+	assert_denied(403, "2 nodes already");
+	assert_true(log_in(&fake_token, DOOR_NODE, "one") != 0);
+	assert_int_equal(store_node_find(auth_store, "one", &n), STORE_OK);
+	assert_int_equal(store_node_remove(auth_store, n.id), STORE_OK);
+	assert_true(log_in(&fake_token, DOOR_NODE, "three") != 0);
+	limits.nodes_per_user = 0;
+	auth_login_conf(&limits);
+	assert_true(log_in(&fake_token, DOOR_NODE, "four") != 0);
+}
+
+static void
 a_client_has_a_session_without_a_node(void **state)
 {
 	const struct session	*s;
@@ -932,6 +954,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		CASE(a_node_is_registered_and_has_a_session),
+		CASE(a_user_has_so_many_nodes_and_no_more),
 		CASE(a_client_has_a_session_without_a_node),
 		CASE(a_bearer_is_accepted_and_its_secret_checked),
 		CASE(log_in_and_use_are_written_behind),
