@@ -38,6 +38,7 @@
 #include <cmocka.h>
 
 #include "auth_fake.h"
+#include "msg_rpc.h"
 
 #define ASK	33
 
