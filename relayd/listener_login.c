@@ -192,14 +192,11 @@ login_scheme(const struct http_str *s, const char *scheme,
 	size_t	 len = strlen(scheme);
 
 	if (s->len <= len || strncasecmp(s->s, scheme, len) != 0 ||
-	    s->s[len] != ' ')
+	    (s->s[len] != ' ' && s->s[len] != '\t'))
 		return (0);
 	rest->s = s->s + len + 1;
 	rest->len = s->len - len - 1;
-	while (rest->len > 0 && rest->s[0] == ' ') {
-		rest->s++;
-		rest->len--;
-	}
+	http_str_trim(rest);
 	return (1);
 }
 

@@ -245,6 +245,9 @@ c = Curl()("-H", "Authorization: Bearer " + http, "-H", "X-Culvert-User: eve",
 got = {k.lower(): v for k, v in json.loads(c.body)["fields"]}
 ok("authorization" not in got and got.get("cookie") == "a=b" and
    not [k for k in got if "culvert" in k], "ours does not, anywhere", got)
+c = Curl()("-H", "Authorization: Bearer\t" + http,
+           url("open.culvert.test", "/"))
+ok(c.status == 200 and "culv_" not in c.body, "however it is written", c.body)
 c = Curl()("-H", "X-Culvert-User: eve", "-H", "X_Culvert_User: eve", "-H",
            "X.Culvert.User: eve", "-H", "X-Culvert~User: eve", "-H",
            "Authorization: Bearer " + http, url("pi.culvert.test"))
