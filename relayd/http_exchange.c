@@ -209,12 +209,13 @@ exchange_new(const struct exchange_config *cfg, int *status)
 	ex->arg = cfg->arg;
 	ex->framing = *cfg->framing;
 	ex->asked.upgrade = http_upgrade(cfg->head, &protocol);
-	ex->held = http_expect(cfg->head) == 1;
 	if (ex->framing.kind == HTTP_BODY_LENGTH)
 		ex->left = ex->framing.length;
 	if (ex->framing.kind == HTTP_BODY_CHUNKED)
 		ex->announced = trailer_list(cfg->head);
 	request_kind(ex, cfg->head);
+	/* Without a body there is nothing to hold back. */
+	ex->held = !ex->ended && http_expect(cfg->head) == 1;
 	memset(&rw, 0, sizeof(rw));
 	rw.framing = &ex->framing;
 	rw.upgrade = ex->asked.upgrade;

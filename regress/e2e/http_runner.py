@@ -620,8 +620,7 @@ class Run:
         try:
             await self.wait(lambda: len(self.parser.complete()) > n)
         except ConnectionError:
-            self.wrong.append("closed when it should be open")
-            return
+            return                      # check_fate says so
         self.probed = True
         m = self.parser.complete()[n]
         if m.status != 200 or bytes(m.body) != b"probe":
@@ -669,7 +668,10 @@ class Run:
 
     def check_fate(self):
         fate, e = self.case.fate, self.ended
-        if fate == "close":
+        if fate == "open":
+            if e in ("end", "cut") and not self.probed:
+                self.wrong.append("closed when it should be open")
+        elif fate == "close":
             if e is None or (e == "cut" and not self.unsent and
                              not isinstance(self.case.get, list)):
                 self.wrong.append("wanted a close, is %s" % e)

@@ -352,6 +352,15 @@ expectations(void **state)
 	assert_string_equal(run.said, "200 length: ok END");
 	http_backend_free(b);
 	fake_pump();
+	/* Nothing waits for a 100 where there is no body. */
+	memset(&sc, 0, sizeof(sc));
+	sc.step[0].after = "\r\n\r\n";
+	sc.step[0].say = OK2;
+	case_("no body", "GET / HTTP/1.1\r\nHost: pi\r\n"
+	    "Expect: 100-continue\r\n\r\n", &sc, "200 length: ok END", 1);
+	case_("an empty one", "POST / HTTP/1.1\r\nHost: pi\r\n"
+	    "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n", &sc,
+	    "200 length: ok END", 1);
 }
 
 static void
