@@ -31,6 +31,7 @@
 #include <netinet/tcp.h>
 
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -201,6 +202,23 @@ evtls_broken(const struct evtls *c)
 
 	return (c->neterr != 0 || getsockopt(c->fd, SOL_SOCKET, SO_ERROR,
 	    &error, &len) == -1 || error != 0);
+}
+
+int
+evtls_ended(const struct evtls *c)
+{
+	struct pollfd	 pfd = { .fd = c->fd };
+
+#ifdef POLLRDHUP
+	pfd.events = POLLRDHUP;
+#endif
+	return (c->neterr != 0 || poll(&pfd, 1, 0) == 1);
+}
+
+int
+evtls_paused(const struct evtls *c)
+{
+	return (c->paused);
 }
 
 void

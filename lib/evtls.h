@@ -193,8 +193,9 @@ void		 evtls_patient(struct evtls *);
 void		 evtls_deadline(struct evtls *, unsigned int);
 /*
  * Send what output still gives and close_notify, and call
- * closed(EVTLS_CLOSED) when the peer has closed as well, in 5 s at the
- * latest.  Input is dropped from now on.
+ * closed(EVTLS_CLOSED) when the peer has closed as well, at the latest 1 s
+ * after all was sent, for which there are 3 s.  Input is dropped from now
+ * on: 64 KiB of it, and what is more is not read.
  */
 void		 evtls_close(struct evtls *);
 /*
@@ -213,6 +214,12 @@ int		 evtls_fd(const struct evtls *);
 int		 evtls_is_tls(const struct evtls *);
 /* The name the client asked for by SNI, or NULL. */
 const char	*evtls_servername(const struct evtls *);
+/*
+ * Whether the peer has ended or broken it, though not all that it sent has
+ * been read: for one that is paused.  0 where the system does not tell.
+ */
+int		 evtls_ended(const struct evtls *);
+int		 evtls_paused(const struct evtls *);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256" into the buffer, or "plain". */
 void		 evtls_describe(const struct evtls *, char *, size_t);
 /*

@@ -30,7 +30,7 @@
 
 #include "evtls_internal.h"
 
-#define PASS_DISCARDS	8		/* recv(2)s while lingering */
+#define LINGER_MAX	(64 * 1024)	/* bytes dropped while lingering */
 #define RECORD_HEAD	5		/* bytes: of a TLS record */
 #define RECORD_HANDSHAKE 22		/* its type */
 #define HELLO_MAX	(RECORD_HEAD + EVTLS_RECORD)
@@ -435,23 +435,27 @@ input_end(struct evtls *c, enum end end)
 
 /*
  * All is sent.  To close now, with something of the peer's unread, would
- * reset the connection and might take our last bytes away from it.
+ * reset the connection and might take our last bytes away from it.  One that
+ * sends and sends is not read for ever: until the time is over it may still
+ * read what we have said.
  */
 static void
 linger(struct evtls *c)
 {
 	struct evtls_bufs	*b = evtls_bufs();
 	ssize_t			 n;
-	int			 i;
 
-	for (i = 0; i < PASS_DISCARDS; i++) {
-		n = recv(c->fd, b->sealed_in, sizeof(b->sealed_in), 0);
-		if (n > 0)
+	while (c->dropped < LINGER_MAX) {
+		n = recv(c->fd, b->sealed_in, LINGER_MAX - c->dropped, 0);
+		if (n > 0) {
+			c->dropped += n;
 			continue;
+		}
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK ||
 		    errno == EINTR))
 			return;
 		evtls_finish(c, EVTLS_CLOSED, "closed");
 		return;
 	}
+	event_del(c->rd);
 }

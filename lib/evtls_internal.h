@@ -99,6 +99,7 @@ struct evtls {
 	int			 fd;
 	int			 neterr;	/* errno that broke it */
 	unsigned int		 secure : 1,	/* TLS is spoken */
+	size_t			 dropped;	/* bytes, since all was sent */
 				 ready : 1,	/* the handshake is complete */
 				 paused : 1,
 				 held : 1,	/* not read: see input_tls */

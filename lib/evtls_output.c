@@ -32,7 +32,7 @@
 
 #define PASS_BATCHES	4		/* sent before others have a turn */
 #define SMALL_OUTPUT	(8 * 1024)	/* up to that, ask for more to send */
-#define LINGER_MS	2000		/* for the peer to close, at the end */
+#define LINGER_MS	1000		/* for the peer to close, at the end */
 
 static void		 output(struct evtls *);
 static int		 pull(struct evtls *);

@@ -1579,6 +1579,37 @@ reset_is_told(void **state)
 {
 	struct linger	l = { 1, 0 };
 
+/* But who sends on and on is not read on and on. */
+static void
+close_drains_a_little(void **state)
+{
+	static uint8_t	 buf[65536];
+	size_t		 sent = 0, got = 0;
+	ssize_t		 n;
+	int		 fds[2];
+
+	tcp_pair(fds);
+	sv.send = 1000;
+	sv.close_after = 1;
+	sv.c = evtls_accept(base, fds[1], NULL, &ops, &sv);
+	assert_non_null(sv.c);
+	evtls_want_output(sv.c);
+	while (!sv.closed) {
+		while (sent < 256 * 1024 * 1024 && (n = send(fds[0], buf,
+		    sizeof(buf), MSG_NOSIGNAL)) > 0)
+			sent += n;
+		if ((n = recv(fds[0], buf, sizeof(buf), 0)) > 0)
+			got += n;
+		event_base_loop(base, sv.sent == 0 ? EVLOOP_ONCE :
+		    EVLOOP_NONBLOCK);
+	}
+	assert_int_equal(sv.why, EVTLS_CLOSED);
+	assert_int_equal(got, 1000);
+	/* With all that the kernel keeps on both sides. */
+	assert_true(sent < 32 * 1024 * 1024);
+	close(fds[0]);
+}
+
 	standard_sides(ec, 1);
 	until_ready();
 	setsockopt(evtls_fd(cl.c), SOL_SOCKET, SO_LINGER, &l, sizeof(l));
@@ -1673,6 +1704,39 @@ free_in_input_plain(void **state)
 {
 	free_in(IN_INPUT, 0);
 }
+/* While what came before is not read. */
+static void
+ends_of_the_paused_can_be_told(void **state)
+{
+	struct linger	 l = { 1, 0 };
+	int		 i;
+
+	for (i = 0; i < 2; i++) {
+		connect_sides(NULL, NULL, NULL, 1);
+		until_ready();
+		evtls_pause(sv.c);
+		assert_true(evtls_paused(sv.c));
+		cl.send = 100000;
+		evtls_want_output(cl.c);
+		while (cl.sent < cl.send)
+			pass();
+		assert_false(evtls_ended(sv.c));
+		if (i == 0)
+			evtls_shutdown(cl.c);
+		else {
+			setsockopt(evtls_fd(cl.c), SOL_SOCKET, SO_LINGER, &l,
+			    sizeof(l));
+			evtls_free(cl.c);
+			cl.c = NULL;
+		}
+		while (!evtls_ended(sv.c))
+			idle(1);
+		assert_int_equal(evtls_broken(sv.c), i);
+		assert_int_equal(sv.got, 0);
+		again(state);
+	}
+}
+
 
 static void
 free_in_output_plain(void **state)
@@ -1929,3 +1993,5 @@ main(void)
 	event_base_free(base);
 	return (r);
 }
+		CASE(close_drains_a_little),
+		CASE(ends_of_the_paused_can_be_told),
