@@ -64,6 +64,8 @@ void		 door_http_word(struct conn *, const char *);
 void		 door_http_answered(struct conn *, int, size_t);
 void		 door_http_timeout(struct conn *);
 void		 door_http_eof(struct conn *);
+/* What has come can't be taken now, and no more of it is read. */
+void		 door_http_stall(struct conn *);
 void		 door_http_free(struct conn *);
 /* This process has a successor. */
 void		 door_http_drain(struct conn *);

@@ -35,7 +35,8 @@
 #define PACE_MS		30000	/* a body's rate is measured over that */
 #define GONE_MS		700	/* that who says nothing more will come may
 				   still be there */
-#define SLOW_MS		10000	/* to take a 408 */
+#define LOOK_MS		200	/* between looks whether one that is not read
+				   is still there */
 
 /* Those who visit from one address. */
 struct visitor_addr {
@@ -47,6 +48,7 @@ struct visitor_addr {
 static int	addr_cmp(struct visitor_addr *, struct visitor_addr *);
 static uint64_t	visit_due(const struct http_visit *);
 static int	visit_gone(struct http_visit *, uint64_t);
+static int	visit_stalled(struct http_visit *, uint64_t);
 static int	visit_slow(struct http_visit *, uint64_t);
 
 static RB_HEAD(addr_table, visitor_addr) addrs = RB_INITIALIZER(&addrs);
@@ -115,6 +117,9 @@ visit_due(const struct http_visit *v)
 		due = t;
 	if (v->eof_ms != 0 && (t = v->eof_ms + GONE_MS) < due)
 		due = t;
+	if (v->eof_ms == 0 && evtls_paused(v->conn->tls) &&
+	    (t = listener_ms() + LOOK_MS) < due)
+		due = t;
 	return (due);
 }
 
@@ -143,6 +148,23 @@ visit_gone(struct http_visit *v, uint64_t now)
 	v->eof_ms = now;
 	v->eof_out = v->out;
 	return (0);
+}
+
+/*
+ * The end of what it sends is found by reading up to it, and nothing is read
+ * while its backend takes nothing.  1: it has broken off; if it only has no
+ * more to say, that is judged as ever.
+ */
+static int
+visit_stalled(struct http_visit *v, uint64_t now)
+{
+	struct evtls	*tls = v->conn->tls;
+
+	if (v->eof_ms != 0 || !evtls_paused(tls) || !evtls_ended(tls))
+		return (0);
+	v->eof_ms = now;
+	v->eof_out = v->out;
+	return (evtls_broken(tls));
 }
 
 /* A body that trickles in.  1: for too long. */
@@ -189,7 +211,7 @@ door_http_timeout(struct conn *c)
 		v->hurry_ms = 0;
 		exchange_hurry(v->ex);
 	}
-	if (visit_gone(v, now))
+	if (visit_stalled(v, now) || visit_gone(v, now))
 		conn_free(c);
 	else if (visit_slow(v, now)) {
 		v->keep = 0;
@@ -205,6 +227,13 @@ door_http_timeout(struct conn *c)
 		visit_abort(v);
 	else
 		visit_deadline(v);
+}
+
+void
+door_http_stall(struct conn *c)
+{
+	if (c->http->state == VISIT_EXCHANGE)
+		visit_deadline(c->http);
 }
 
 void

@@ -133,8 +133,11 @@ conn_input(struct evtls *tls, void *arg, uint8_t *buf, size_t len)
 		conn_eof_left(c, len - off);
 	/* The rest waits in the kernel, if it is much. */
 	else if (len - off > INPUT_MAX &&
-	    (c->state != CONN_REQUEST || c->out != NULL))
+	    (c->state != CONN_REQUEST || c->out != NULL)) {
 		evtls_pause(tls);
+		if (c->state == CONN_SITE)
+			door_http_stall(c);
+	}
 	return (off);
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Sites while things change under them: who may visit, the node, the
 processes, the binary; what is listed, counted and ended of them."""
+import select
+import struct
 import subprocess
 import sys
 import threading
@@ -28,7 +30,8 @@ def head(c):
 
 def serve(c):
     """/N: N bytes; /slow: a megabyte, and more when it may go on; /wait:
-    an answer then; /count: how much of a body came."""
+    an answer then; /count: how much of a body came; /deaf: no more is read,
+    until the other side has gone."""
     while True:
         lines, rest = head(c)
         if lines is None:
@@ -37,6 +40,12 @@ def serve(c):
         seen.append(lines[0].decode())
         fields = {k.lower(): v for k, v in
                   (x.split(b": ", 1) for x in lines[1:])}
+        if target == "/deaf":
+            p = select.poll()
+            p.register(c, select.POLLRDHUP)
+            p.poll()
+            ended.append(target)
+            return
         n = int(fields.get(b"content-length", 0)) - len(rest)
         total = len(rest)
         while n > 0:
@@ -185,6 +194,40 @@ eq(ended, [], "one of HTTP/1.0 has no more to say, and waits")
 go.set()
 ok(v.rest().endswith(b"ok"), "it gets its answer", v.buf)
 go.clear()
+
+
+def unread(v):
+    """Bytes that the relay's kernel has of it, and the relay has not."""
+    us, them = ":%04X" % v.s.getsockname()[1], ":%04X" % relay.port
+    with open("/proc/net/tcp") as f:
+        for line in f:
+            w = line.split()
+            if w[1].endswith(them) and w[2].endswith(us):
+                return int(w[4].split(":")[1], 16)
+    return 0
+
+
+def stuck(extra=""):
+    """An upload that goes no further; all that was sent has come."""
+    v = Visit("/deaf", method="POST",
+              extra="Content-Length: %d\r\n%s" % (1 << 40, extra))
+    while True:
+        v.s.sendall(bytes(65536))
+        if not wait_for(lambda: unread(v) == 0, 1, 0.01):
+            return v
+
+
+v = stuck()
+v.s.close()
+ok(wait_for(lambda: ended == ["/deaf"], 30),
+   "one whose upload is stuck goes: the backend hears of it", ended)
+del ended[:]
+v = stuck(extra=CLOSE)
+v.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+v.s.close()
+ok(wait_for(lambda: ended == ["/deaf"], 30), "and of one that breaks off",
+   ended)
+del ended[:]
 
 # ---- processes that die ----
 
