@@ -35,7 +35,8 @@
 #define BODY_MAX	4096
 
 static void	page_safe(const char *, char[TEXT_MAX]);
-static void	page_seen(const struct site *, int, char[TEXT_MAX]);
+static void	page_seen(const struct site *, int, const char *,
+		    char[TEXT_MAX]);
 static int	page_html(char *, size_t, int, const char *, const char *,
 		    const char *);
 static int	page_json(char *, size_t, int, const char *, const char *,
@@ -56,17 +57,23 @@ page_safe(const char *text, char safe[TEXT_MAX])
 
 /* When the node was there last; empty if that does not say anything. */
 static void
-page_seen(const struct site *site, int status, char seen[TEXT_MAX])
+page_seen(const struct site *site, int status, const char *word,
+    char seen[TEXT_MAX])
 {
 	char		 date[64];
 	struct tm	 tm;
 	time_t		 t;
 
 	seen[0] = '\0';
-	if (site == NULL || status != 503 || site->online ||
-	    site->last_seen == 0)
+	if (site == NULL || status != 503)
 		return;
-	t = site->last_seen;
+	if (strcmp(word, "gone") == 0)
+		/* What is known of the site may not have heard of that. */
+		t = time(NULL);
+	else if (!site->online && site->last_seen != 0)
+		t = site->last_seen;
+	else
+		return;
 	if (gmtime_r(&t, &tm) == NULL ||
 	    strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
 		return;
@@ -117,7 +124,7 @@ http_page(struct conn *c, const struct http_head *head,
 
 	html = head != NULL ? http_accepts_html(head) : door_http_html(c);
 	page_safe(text, safe);
-	page_seen(site, status, seen);
+	page_seen(site, status, word, seen);
 	snprintf(said, sizeof(said), "%s%s%s", safe, seen[0] != '\0' ? ": " :
 	    "", seen);
 	if (html)

@@ -255,7 +255,8 @@ v, w = Visit("/slow"), Visit("/wait", extra=CLOSE)
 ok(v.until(MB), "one that reads, one that waits")
 agent.stop()
 ok(len(v.rest()) < 2 * MB, "the node goes: a part of an answer")
-ok(b" 503 " in w.rest() and b"Retry-After: " in w.buf, "or 503", w.buf)
+ok(b" 503 " in w.rest() and b"Retry-After: " in w.buf and
+   b"last seen" in w.buf, "or 503, and when the node was last seen", w.buf)
 v = Visit("/1", extra=CLOSE)
 agent.start()
 ok(b" 200 " in v.rest(), "who comes just then is served when it is back",
