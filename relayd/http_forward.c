@@ -35,6 +35,8 @@ static void	forward_list(const struct http_head *, const char *,
 		    const char *, char[VALUE_MAX]);
 static void	forward_value(const struct http_head *, const char *, int,
 		    const char *, char *, size_t);
+static void	forward_via(const struct http_head *, const struct http_from *,
+		    struct http_set *);
 static void	forward_element(const struct sockaddr_storage *,
 		    const struct http_from *, const char *, char *, size_t);
 
@@ -72,6 +74,26 @@ forward_value(const struct http_head *head, const char *name, int trusted,
 	if (!trusted || (v = http_field(head, name)) == NULL || v->len == 0 ||
 	    http_str_copy(v, value, size) == -1)
 		strlcpy(value, ours, size);
+}
+
+/*
+ * The proxies on the way (RFC 9110, 7.6.3).  To a list that a trusted one has
+ * begun we are added.  None is begun: many web servers send what they could
+ * compress as it is, once there is one.
+ */
+static void
+forward_via(const struct http_head *head, const struct http_from *f,
+    struct http_set *set)
+{
+	static char	 via[VALUE_MAX];
+
+	*set = (struct http_set){ "Via", NULL, HTTP_SET_REPLACE };
+	if (f->proxy == NULL || head == NULL ||
+	    http_field(head, "via") == NULL)
+		return;
+	forward_list(head, "via", head->minor > 0 ? "1.1 culvert" :
+	    "1.0 culvert", via);
+	set->value = via;
 }
 
 /* RFC 7239, 4: for=192.0.2.1;host="a:80";proto=https */
@@ -147,9 +169,6 @@ http_forward(const struct http_head *head, const struct http_from *f,
 	    HTTP_SET_REPLACE };
 	set[n++] = (struct http_set){ "X-Real-IP", client,
 	    HTTP_SET_REPLACE };
-	/* A list of proxies that nobody can vouch for. */
-	if (f->proxy == NULL)
-		set[n++] = (struct http_set){ "Via", NULL,
-		    HTTP_SET_REPLACE };
+	forward_via(head, f, &set[n++]);
 	return (n);
 }

@@ -116,13 +116,12 @@ a_trusted_proxy_is_by_its_field(void **state)
 	    "X-Forwarded-Port: 8443\r\n"
 	    "Forwarded: for=6.6.6.6\r\nVia: 1.1 front\r\n", "192.0.2.1",
 	    "10.0.0.1", 0, 0, "pi.example.org", 0),
-	    "Via: 1.1 front\r\n"
 	    "X-Forwarded-For: 1.1.1.1, 192.0.2.1, 10.0.0.1\r\n"
 	    "X-Forwarded-Proto: https\r\n"
 	    "X-Forwarded-Host: www.example.org\r\n"
 	    "X-Forwarded-Port: 8443\r\n"
 	    "Forwarded: for=192.0.2.1;host=\"pi.example.org\";proto=https\r\n"
-	    "X-Real-IP: 192.0.2.1\r\n\r\n");
+	    "X-Real-IP: 192.0.2.1\r\nVia: 1.1 front, 1.1 culvert\r\n\r\n");
 	assert_string_equal(sent("Forwarded: for=192.0.2.1\r\n"
 	    "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n",
 	    "192.0.2.1", "10.0.0.1", 1, 0, "pi.example.org", 0),
@@ -137,6 +136,19 @@ a_trusted_proxy_is_by_its_field(void **state)
 	assert_non_null(strstr(sent("X-Forwarded-Proto: gopher\r\n",
 	    "192.0.2.1", "10.0.0.1", 0, 1, "a", 0),
 	    "X-Forwarded-Proto: https\r\n"));
+}
+
+/* A list of proxies that is there is added to; none is begun. */
+static void
+via(void **state)
+{
+	assert_non_null(strstr(sent("via: 1.0 a, 1.1 b\r\nVIA: 1.1 c (x)\r\n",
+	    "192.0.2.1", "10.0.0.1", 0, 0, "a", 0),
+	    "\r\nVia: 1.0 a, 1.1 b, 1.1 c (x), 1.1 culvert\r\n"));
+	assert_null(strcasestr(sent("X-Forwarded-For: 192.0.2.1\r\n",
+	    "192.0.2.1", "10.0.0.1", 0, 0, "a", 0), "via:"));
+	assert_null(strcasestr(sent("vIa: 1.1 evil\r\nVia:\r\n", "192.0.2.1",
+	    NULL, 0, 0, "a", 0), "via:"));
 }
 
 /* A list without end is not passed on. */
@@ -160,6 +172,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_is_believed),
 		cmocka_unit_test(a_trusted_proxy_is_by_its_field),
+		cmocka_unit_test(via),
 		cmocka_unit_test(long_lists_begin_anew),
 	};
 
