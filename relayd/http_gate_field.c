@@ -41,6 +41,7 @@
 #define MARK_RAW_LEN	(8 + MARK_MAC_LEN)
 
 static int	cookie_ours(const struct http_str *);
+static int	auth_ours(const struct http_str *, const struct site *);
 static void	mark_fill(const char *, const struct http_str *, uint64_t,
 		    uint8_t[MARK_RAW_LEN]);
 static int	site_beside(const struct site *, const char *);
@@ -340,6 +341,29 @@ gate_is_token(const struct http_str *s)
 	return (s->len > 5 && strncasecmp(s->s, "culv_", 5) == 0);
 }
 
+/*
+ * Credentials of the gate.  A token of ours is none of the backend's business
+ * in whatever way it is written, though we take it in one way only.
+ */
+static int
+auth_ours(const struct http_str *value, const struct site *site)
+{
+	struct http_str	 s = *value;
+
+	if (site->access == SITE_BASIC && login_scheme(value, "basic", &s))
+		return (1);
+	s = *value;
+	while (s.len > 0 && s.s[0] != ' ' && s.s[0] != '\t') {
+		s.s++;
+		s.len--;
+	}
+	while (s.len > 0 && (s.s[0] == ' ' || s.s[0] == '\t')) {
+		s.s++;
+		s.len--;
+	}
+	return (gate_is_token(s.len > 0 ? &s : value));
+}
+
 void
 gate_target(const struct http_head *head, struct http_str *target)
 {
@@ -358,7 +382,6 @@ gate_fields(const struct http_head *head, const struct site *site,
 	static char		 cookies[HTTP_HEAD_MAX];
 	const char		*values[IDENTITY_WHATS];
 	const struct http_str	*auth;
-	struct http_str		 rest;
 	ssize_t			 len;
 	size_t			 n = 0, i;
 
@@ -371,9 +394,7 @@ gate_fields(const struct http_head *head, const struct site *site,
 		    cookies, HTTP_SET_REPLACE };
 	}
 	auth = http_field(head, "authorization");
-	if (auth != NULL && ((login_scheme(auth, "bearer", &rest) &&
-	    gate_is_token(&rest)) || (site->access == SITE_BASIC &&
-	    login_scheme(auth, "basic", &rest))))
+	if (auth != NULL && auth_ours(auth, site))
 		set[n++] = (struct http_set){ "Authorization", NULL,
 		    HTTP_SET_REPLACE };
 	values[IDENTITY_USER] = values[IDENTITY_EMAIL] =
