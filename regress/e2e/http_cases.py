@@ -3,8 +3,8 @@ visitor sends, what the backend must see of it, what the backend answers, and
 what the visitor must get.  See http_runner.py for the words."""
 
 from http_runner import (Abort, Broken, Case, Close, Echo, Fill, Gone, Got,
-                         HalfClose, Head, Mark, Marked, Ours, Partial, SAME,
-                         Sleep, Status, Whole)
+                         HalfClose, Head, Mark, Marked, Ours, Own, Partial,
+                         SAME, Sleep, Status, Whole)
 
 CASES = []
 CRLF = b"\r\n"
@@ -141,6 +141,21 @@ refused_body(2, "a malformed trailer",
 bad_answer(2, "a malformed trailer of a response",
            raw(b"Transfer-Encoding: chunked",
                body=b"2\r\nok\r\n0\r\nX : a\r\n\r\n"), get=[Broken()])
+bad_answer(2, "trailers of a response above their size",
+           raw(b"Trailer: X", b"Transfer-Encoding: chunked",
+               body=b"2\r\nok\r\n0\r\nX: " + b"a" * 8190 + b"\r\n\r\n"),
+           get=[Broken()])
+bad_answer(2, "too many trailers of a response",
+           raw(b"Trailer: X", b"Transfer-Encoding: chunked",
+               body=b"2\r\nok\r\n0\r\n" + b"X: a\r\n" * 33 + b"\r\n"),
+           get=[Broken()])
+case(2, "a trailer is no field of the head", req(b"/", b"TE: trailers"),
+     see=[req(b"/", b"TE: trailers", b"Connection: TE")],
+     answer=[raw(b"Trailer: X-Sum", b"Transfer-Encoding: chunked",
+                 body=b"2\r\nok\r\n0\r\nX-Sum: abc\r\n\r\n")],
+     get=[raw(b"Trailer: X-Sum", b"Transfer-Encoding: chunked",
+              body=b"2\r\nok\r\n0\r\nX-Sum: abc\r\n\r\n")],
+     reply_has=[(b"x-sum", None)])
 case(2, "to HTTP/1.0 trailers are left out",
      req(b"/", version=b"HTTP/1.0"),
      see=[req()],
@@ -560,6 +575,9 @@ case(17, "a dot behind Host", req(host=b"<host>."), see=[req()], answer=[OK],
 case(17, "a dot, a port and upper case",
      req(host=b"<NODE>.RELAY.LOCALHOST.:8443"), see=[req(host=b"<host>:8443")],
      answer=[OK], get=[OK])
+case(17, "an IPv6 literal is the relay itself", req(b"/nosuch", host=b"[::1]"),
+     see=[], get=[Own(404)], fate=None,
+     check=lambda run: "it went to a backend" if run.conns else None)
 case(17, "no such node", req(host=b"nosuchnode.relay.localhost"), see=[],
      get=[Ours(404)], fate=None, sni=b"nosuchnode.relay.localhost")
 case(17, "no such service", req(host=b"nosuch--<host>"), see=[],
@@ -828,7 +846,8 @@ bad_answer(25, "101 without Upgrade", b"HTTP/1.1 101 Switching\r\n\r\n",
 
 SPOOFED = (b"X-Forwarded-For: 6.6.6.6", b"X-Forwarded-Proto: gopher",
            b"X-Forwarded-Host: evil.example", b"X-Forwarded-Port: 1",
-           b"Forwarded: for=6.6.6.6;proto=gopher")
+           b"Forwarded: for=6.6.6.6;proto=gopher",
+           b"Via: 1.1 evil.example")
 
 
 def told(*words):
@@ -846,6 +865,11 @@ def told(*words):
             return "X-Forwarded-Proto is %r" % m.get(b"x-forwarded-proto")
         if m.get(b"x-forwarded-host") != run.host.encode():
             return "X-Forwarded-Host is %r" % m.get(b"x-forwarded-host")
+        want = b"443" if run.tls else b"80"
+        if m.get(b"x-forwarded-port") != want:
+            return "X-Forwarded-Port is %r" % m.get(b"x-forwarded-port")
+        if m.get(b"via") is not None:
+            return "Via is %r" % m.get(b"via")
         f = (m.get(b"forwarded") or b"").decode().lower()
         if run.addr not in f or "proto=" + proto not in f:
             return "Forwarded is %r" % f
@@ -874,6 +898,14 @@ case(26, "behind a trusted proxy it is added to",
          run.conns[0].parser.msgs[0].get(b"x-forwarded-for", True))
      else "6.6.6.6 was dropped")
 
+case(26, "and so is its list of proxies",
+     req(b"/", b"X-Forwarded-For: 6.6.6.6", b"Via: 1.0 fred, 1.1 front"),
+     see=[req()], answer=[OK], get=[OK], trusted=True,
+     has=[(b"via", b"1.0 fred, 1.1 front, 1.1 culvert")])
+case(26, "which a backend may begin itself", req(),
+     answer=ans(b"ok", b"Via: 1.1 behind"), has=[(b"via", None)],
+     reply_has=[(b"via", b"1.1 behind")])
+
 # ---- 27. credentials ----
 
 case(27, "Proxy-Authorization stays here",
@@ -888,6 +920,20 @@ case(27, "a backend's cookies pass, but none for others", req(),
                  b"Set-Cookie: g=h; Secure; HttpOnly", b"Content-Length: 0")],
      get=[raw(b"Set-Cookie: a=b", b"Set-Cookie: g=h; Secure; HttpOnly",
               b"Content-Length: 0")])
+case(27, "none of ours reaches a backend",
+     req(b"/", b"Cookie: a=b; culvert-visit=x; __Host-culvert-visit=y; c=d",
+         b"Cookie: CULVERT=z", b"Authorization: Bearer culv_x_y"),
+     see=[req(b"/", b"Cookie: a=b; c=d")], answer=[OK], get=[OK])
+case(27, "and no backend sets one", req(),
+     answer=[raw(b"Set-Cookie: culvert=a", b"Set-Cookie: a=b",
+                 b"set-cookie: CULVERT-visit=a; Path=/",
+                 b"Set-Cookie: __Host-culvert-visit=a; Secure; Path=/",
+                 b"Set-Cookie: =culvert=a", b"Set_Cookie: culvert=a",
+                 b"Content-Length: 0")],
+     get=[raw(b"Set-Cookie: a=b", b"Content-Length: 0")])
+case(27, "nor before the answer", req(),
+     answer=[b"HTTP/1.1 103 Early Hints\r\nSet-Cookie: culvert=a\r\n\r\n" +
+             OK], get=[b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK])
 case(27, "a cookie for the host itself may say so", req(),
      answer=raw(b"Set-Cookie: a=b; Domain=<host>", b"Content-Length: 0"))
 

@@ -40,6 +40,10 @@ class Ours:
         return "ours %s" % "/".join(map(str, self.status))
 
 
+class Own(Ours):
+    """One of the relay itself, to what is for no site."""
+
+
 # Whose fault these are is clear, and for what site it was may not be.
 UNMARKED = (400, 405, 408, 413, 414, 431, 501, 505)
 
@@ -687,7 +691,7 @@ class Run:
     def check_ours(self, m, want):
         if m.status not in want.status:
             self.wrong.append("got %r, wanted %r" % (m, want))
-        elif m.status in UNMARKED:
+        elif m.status in UNMARKED or isinstance(want, Own):
             return
         elif m.get(b"culvert-error") is None:
             self.wrong.append("%r is not marked as ours" % m)
