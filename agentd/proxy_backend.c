@@ -136,6 +136,8 @@ service_trust(struct service *s)
 		    sizeof(err));
 	if (s->trust == NULL)
 		log_warnx("%s: %s", backend_title(b, title), err);
+	else if (s->ca != NULL && !b->unverified)
+		(void)evtls_client_share(s->trust, s->ca);
 	free(s->ca);
 	s->ca = NULL;
 	return (0);

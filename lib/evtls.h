@@ -126,10 +126,15 @@ int			 evtls_cert_times(const char *, time_t *, time_t *);
  * exactly the key with this key id.  With a pin and no ca, chain and name
  * are not looked at: the pin decides alone.
  * evtls_client_any: whoever it is, since somebody asked for that.
+ * evtls_client_share: that CA is read once for all its connections, and not
+ * for each of them, at the price of keeping it (the system's roots: about
+ * 1 MB).  0, or -1: it is read for each as before.
  */
 struct evtls_client	*evtls_client_new(const char *,
 			    const uint8_t *pin, char *, size_t);
 struct evtls_client	*evtls_client_any(char *, size_t);
+int			 evtls_client_share(struct evtls_client *,
+			    const char *);
 void			 evtls_client_free(struct evtls_client *);
 /* The system's CA file, read whole; malloced PEM or NULL. */
 char			*evtls_system_ca(void);
@@ -209,17 +214,17 @@ void		 evtls_free(struct evtls *);
 void		 evtls_abort(struct evtls *);
 /* Whether the peer has broken it, as far as can be told without sending. */
 int		 evtls_broken(const struct evtls *);
-
-int		 evtls_fd(const struct evtls *);
-int		 evtls_is_tls(const struct evtls *);
-/* The name the client asked for by SNI, or NULL. */
-const char	*evtls_servername(const struct evtls *);
 /*
  * Whether the peer has ended or broken it, though not all that it sent has
  * been read: for one that is paused.  0 where the system does not tell.
  */
 int		 evtls_ended(const struct evtls *);
 int		 evtls_paused(const struct evtls *);
+
+int		 evtls_fd(const struct evtls *);
+int		 evtls_is_tls(const struct evtls *);
+/* The name the client asked for by SNI, or NULL. */
+const char	*evtls_servername(const struct evtls *);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256" into the buffer, or "plain". */
 void		 evtls_describe(const struct evtls *, char *, size_t);
 /*

@@ -38,6 +38,7 @@ struct ssl_st;
 struct tls;
 struct tls_config;
 struct x509_st;
+struct x509_store_st;
 
 /* The most that one TLS record carries. */
 #define EVTLS_RECORD	(16 * 1024)
@@ -98,8 +99,8 @@ struct evtls {
 
 	int			 fd;
 	int			 neterr;	/* errno that broke it */
-	unsigned int		 secure : 1,	/* TLS is spoken */
 	size_t			 dropped;	/* bytes, since all was sent */
+	unsigned int		 secure : 1,	/* TLS is spoken */
 				 ready : 1,	/* the handshake is complete */
 				 paused : 1,
 				 held : 1,	/* not read: see input_tls */
@@ -125,6 +126,8 @@ struct evtls_server {
 
 struct evtls_client {
 	struct tls_config	*config;
+	struct x509_store_st	*roots;		/* of all its connections, or
+						   NULL */
 	uint8_t			 pin[EVTLS_KEYID_LEN];
 	int			 pinned;
 	int			 refs;
@@ -213,6 +216,12 @@ int			 evtls_ssl_server(struct tls *, struct tls_config *,
  */
 void			 evtls_ssl_begin(struct evtls *);
 int			 evtls_ssl_end(struct evtls *);
+/*
+ * All certificates of a PEM as roots, and the first of them in PEM of its own
+ * (free it).  NULL: there are none, or no memory.
+ */
+struct x509_store_st	*evtls_ssl_roots(const char *, char **);
+void			 evtls_ssl_roots_free(struct x509_store_st *);
 /* The handshake is complete: let go of what only it needed. */
 void			 evtls_ssl_established(struct evtls *);
 /* The key id of the peer's certificate.  0 or -1. */

@@ -36,6 +36,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -186,9 +187,53 @@ evtls_ssl_end(struct evtls *c)
 	SSL_set_options(c->ssl, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(c->ssl),
 	    SSL_SESS_CACHE_OFF);
+	if (c->client->roots != NULL &&
+	    SSL_set1_verify_cert_store(c->ssl, c->client->roots) != 1)
+		return (-1);
 	if (SSL_get_verify_mode(c->ssl) != SSL_VERIFY_NONE)
 		SSL_set_verify(c->ssl, SSL_get_verify_mode(c->ssl), verified);
 	return (0);
+}
+
+struct x509_store_st *
+evtls_ssl_roots(const char *pem, char **first)
+{
+	X509_STORE	*store = NULL;
+	X509		*cert;
+	char		*text;
+	BIO		*in, *out;
+	long		 len;
+	int		 n = 0, r = 1;
+
+	*first = NULL;
+	in = BIO_new_mem_buf(pem, -1);
+	out = BIO_new(BIO_s_mem());
+	if (in == NULL || out == NULL || (store = X509_STORE_new()) == NULL)
+		goto out;
+	while (r == 1 &&
+	    (cert = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
+		r = X509_STORE_add_cert(store, cert);
+		if (r == 1 && n++ == 0)
+			r = PEM_write_bio_X509(out, cert);
+		X509_free(cert);
+	}
+	if (r == 1 && n > 0 && (len = BIO_get_mem_data(out, &text)) > 0)
+		*first = strndup(text, len);
+ out:
+	ERR_clear_error();
+	BIO_free(in);
+	BIO_free(out);
+	if (*first == NULL) {
+		X509_STORE_free(store);
+		return (NULL);
+	}
+	return (store);
+}
+
+void
+evtls_ssl_roots_free(struct x509_store_st *store)
+{
+	X509_STORE_free(store);
 }
 
 void

@@ -206,6 +206,33 @@ new_client(const char *ca, const uint8_t *pin, char *err, size_t errlen)
 	return (NULL);
 }
 
+/*
+ * libtls reads the CA of a client's configuration for each connection, and
+ * wants to have one.  So it gets one root of them, and then all of them take
+ * its place (evtls_ssl_end).
+ */
+int
+evtls_client_share(struct evtls_client *cl, const char *ca)
+{
+	struct x509_store_st	*roots;
+	char			*first;
+	int			 r;
+
+	if (cl->roots != NULL)
+		return (0);
+	if ((roots = evtls_ssl_roots(ca, &first)) == NULL)
+		return (-1);
+	r = tls_config_set_ca_mem(cl->config, (const uint8_t *)first,
+	    strlen(first));
+	free(first);
+	if (r == -1) {
+		evtls_ssl_roots_free(roots);
+		return (-1);
+	}
+	cl->roots = roots;
+	return (0);
+}
+
 void
 evtls_client_ref(struct evtls_client *cl)
 {
@@ -217,6 +244,7 @@ evtls_client_free(struct evtls_client *cl)
 {
 	if (cl == NULL || --cl->refs > 0)
 		return;
+	evtls_ssl_roots_free(cl->roots);
 	tls_config_free(cl->config);
 	free(cl);
 }

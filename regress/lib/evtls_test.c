@@ -587,6 +587,57 @@ unknown_ca(void **state)
 	assert_non_null(strstr(sv.text, "does not know the CA"));
 }
 
+/* A client whose roots are read once, of these two. */
+static struct evtls_client *
+sharing(const struct tls_util_cert *a, const struct tls_util_cert *b)
+{
+	struct evtls_client	*c;
+	char			 pem[4096], err[200] = "";
+
+	snprintf(pem, sizeof(pem), "# roots\n%s\n%s", a->pem,
+	    b != NULL ? b->pem : "");
+	c = evtls_client_new(pem, NULL, err, sizeof(err));
+	assert_string_equal(err, "");
+	assert_int_equal(evtls_client_share(c, pem), 0);
+	assert_int_equal(evtls_client_share(c, pem), 0);
+	return (c);
+}
+
+static void
+shared_roots(void **state)
+{
+	struct evtls_client	*c;
+	int			 i;
+
+	for (i = 0; i < 3; i++) {
+		/* Whichever of them it is; for each connection anew. */
+		c = i == 0 ? sharing(ca, NULL) : i == 1 ?
+		    sharing(ca, other_ca) : sharing(other_ca, ca);
+		evtls_client_ref(c);
+		evtls_client_ref(c);
+		connect_sides(server(ec, NULL, NULL), c, "node.example", 0);
+		until_ready();
+		again(state);
+		connect_sides(server(rsa, NULL, NULL), c, "rsa.example", 0);
+		until_ready();
+		again(state);
+		refused(server(ec, NULL, NULL), c, "evil.example",
+		    "for another name than evil.example");
+		again(state);
+	}
+	refused(server(ec, NULL, NULL), sharing(other_ca, NULL),
+	    "node.example", "unknown CA");
+	again(state);
+	refused(server(expired, NULL, NULL), sharing(ca, other_ca),
+	    "expired.example", "expired on 20");
+	c = sharing(ca, NULL);
+	assert_int_equal(evtls_client_share(c, "rubbish"), 0);
+	evtls_client_free(c);
+	c = client(ca, NULL);
+	assert_int_equal(evtls_client_share(c, "rubbish"), -1);
+	evtls_client_free(c);
+}
+
 static void
 expired_certificate(void **state)
 {
@@ -1528,6 +1579,37 @@ close_does_not_reset(void **state)
 	assert_int_equal(cl.why, EVTLS_EOF);
 }
 
+/* But who sends on and on is not read on and on. */
+static void
+close_drains_a_little(void **state)
+{
+	static uint8_t	 buf[65536];
+	size_t		 sent = 0, got = 0;
+	ssize_t		 n;
+	int		 fds[2];
+
+	tcp_pair(fds);
+	sv.send = 1000;
+	sv.close_after = 1;
+	sv.c = evtls_accept(base, fds[1], NULL, &ops, &sv);
+	assert_non_null(sv.c);
+	evtls_want_output(sv.c);
+	while (!sv.closed) {
+		while (sent < 256 * 1024 * 1024 && (n = send(fds[0], buf,
+		    sizeof(buf), MSG_NOSIGNAL)) > 0)
+			sent += n;
+		if ((n = recv(fds[0], buf, sizeof(buf), 0)) > 0)
+			got += n;
+		event_base_loop(base, sv.sent == 0 ? EVLOOP_ONCE :
+		    EVLOOP_NONBLOCK);
+	}
+	assert_int_equal(sv.why, EVTLS_CLOSED);
+	assert_int_equal(got, 1000);
+	/* With all that the kernel keeps on both sides. */
+	assert_true(sent < 32 * 1024 * 1024);
+	close(fds[0]);
+}
+
 static void
 close_before_the_handshake(void **state)
 {
@@ -1579,37 +1661,6 @@ reset_is_told(void **state)
 {
 	struct linger	l = { 1, 0 };
 
-/* But who sends on and on is not read on and on. */
-static void
-close_drains_a_little(void **state)
-{
-	static uint8_t	 buf[65536];
-	size_t		 sent = 0, got = 0;
-	ssize_t		 n;
-	int		 fds[2];
-
-	tcp_pair(fds);
-	sv.send = 1000;
-	sv.close_after = 1;
-	sv.c = evtls_accept(base, fds[1], NULL, &ops, &sv);
-	assert_non_null(sv.c);
-	evtls_want_output(sv.c);
-	while (!sv.closed) {
-		while (sent < 256 * 1024 * 1024 && (n = send(fds[0], buf,
-		    sizeof(buf), MSG_NOSIGNAL)) > 0)
-			sent += n;
-		if ((n = recv(fds[0], buf, sizeof(buf), 0)) > 0)
-			got += n;
-		event_base_loop(base, sv.sent == 0 ? EVLOOP_ONCE :
-		    EVLOOP_NONBLOCK);
-	}
-	assert_int_equal(sv.why, EVTLS_CLOSED);
-	assert_int_equal(got, 1000);
-	/* With all that the kernel keeps on both sides. */
-	assert_true(sent < 32 * 1024 * 1024);
-	close(fds[0]);
-}
-
 	standard_sides(ec, 1);
 	until_ready();
 	setsockopt(evtls_fd(cl.c), SOL_SOCKET, SO_LINGER, &l, sizeof(l));
@@ -1651,6 +1702,39 @@ eof_waits_for_the_paused(void **state)
 	until_closed(&sv);
 	assert_int_equal(sv.got, 100000);
 	assert_int_equal(sv.why, EVTLS_EOF);
+}
+
+/* While what came before is not read. */
+static void
+ends_of_the_paused_can_be_told(void **state)
+{
+	struct linger	 l = { 1, 0 };
+	int		 i;
+
+	for (i = 0; i < 2; i++) {
+		connect_sides(NULL, NULL, NULL, 1);
+		until_ready();
+		evtls_pause(sv.c);
+		assert_true(evtls_paused(sv.c));
+		cl.send = 100000;
+		evtls_want_output(cl.c);
+		while (cl.sent < cl.send)
+			pass();
+		assert_false(evtls_ended(sv.c));
+		if (i == 0)
+			evtls_shutdown(cl.c);
+		else {
+			setsockopt(evtls_fd(cl.c), SOL_SOCKET, SO_LINGER, &l,
+			    sizeof(l));
+			evtls_free(cl.c);
+			cl.c = NULL;
+		}
+		while (!evtls_ended(sv.c))
+			idle(1);
+		assert_int_equal(evtls_broken(sv.c), i);
+		assert_int_equal(sv.got, 0);
+		again(state);
+	}
 }
 
 static void
@@ -1704,39 +1788,6 @@ free_in_input_plain(void **state)
 {
 	free_in(IN_INPUT, 0);
 }
-/* While what came before is not read. */
-static void
-ends_of_the_paused_can_be_told(void **state)
-{
-	struct linger	 l = { 1, 0 };
-	int		 i;
-
-	for (i = 0; i < 2; i++) {
-		connect_sides(NULL, NULL, NULL, 1);
-		until_ready();
-		evtls_pause(sv.c);
-		assert_true(evtls_paused(sv.c));
-		cl.send = 100000;
-		evtls_want_output(cl.c);
-		while (cl.sent < cl.send)
-			pass();
-		assert_false(evtls_ended(sv.c));
-		if (i == 0)
-			evtls_shutdown(cl.c);
-		else {
-			setsockopt(evtls_fd(cl.c), SOL_SOCKET, SO_LINGER, &l,
-			    sizeof(l));
-			evtls_free(cl.c);
-			cl.c = NULL;
-		}
-		while (!evtls_ended(sv.c))
-			idle(1);
-		assert_int_equal(evtls_broken(sv.c), i);
-		assert_int_equal(sv.got, 0);
-		again(state);
-	}
-}
-
 
 static void
 free_in_output_plain(void **state)
@@ -1907,6 +1958,7 @@ main(void)
 		CASE(wrong_pin),
 		CASE(wrong_name),
 		CASE(unknown_ca),
+		CASE(shared_roots),
 		CASE(expired_certificate),
 		CASE(future_certificate),
 		CASE(broken_signer),
@@ -1951,12 +2003,14 @@ main(void)
 		CASE(abort_shows),
 		CASE(left_and_more),
 		CASE(close_does_not_reset),
+		CASE(close_drains_a_little),
 		CASE(close_before_the_handshake),
 		CASE(close_is_bounded),
 		CASE(cut_is_not_eof),
 		CASE(reset_is_told),
 		CASE(plain_eof),
 		CASE(eof_waits_for_the_paused),
+		CASE(ends_of_the_paused_can_be_told),
 		CASE(free_in_ready),
 		CASE(free_in_input),
 		CASE(free_in_output),
@@ -1993,5 +2047,3 @@ main(void)
 	event_base_free(base);
 	return (r);
 }
-		CASE(close_drains_a_little),
-		CASE(ends_of_the_paused_can_be_told),
