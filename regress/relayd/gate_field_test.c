@@ -36,6 +36,7 @@
 #include <cmocka.h>
 
 #include "http_gate_internal.h"
+#include "http_site.h"
 
 #define HEAD	"GET / HTTP/1.1\r\nHost: pi.example.org\r\n"
 
