@@ -67,8 +67,6 @@ void		 door_http_eof(struct conn *);
 /* What has come can't be taken now, and no more of it is read. */
 void		 door_http_stall(struct conn *);
 void		 door_http_free(struct conn *);
-/* This process has a successor. */
-void		 door_http_drain(struct conn *);
 size_t		 door_http_memory(const struct conn *);
 
 #endif /* DOOR_HTTP_H */

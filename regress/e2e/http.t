@@ -232,7 +232,7 @@ del ended[:]
 # ---- processes that die ----
 
 kids0 = relay.children()
-v = Visit("/slow")
+v = Visit("/slow", extra=CLOSE)
 ok(v.until(MB), "a download")
 os.kill(kids0["router"], signal.SIGKILL)
 ok(wait_for(lambda: relay.children().get("router", kids0["router"]) !=
