@@ -354,6 +354,14 @@ add_field(struct text *t, const char *name, size_t namelen, const json_t *v)
 	return (ret);
 }
 
+/* What may be expected: the body is there already. */
+static int
+continues(const json_t *v)
+{
+	return (json_is_null(v) || (json_is_string(v) &&
+	    strcasecmp(json_string_value(v), "100-continue") == 0));
+}
+
 static int
 add_fields(struct text *t, const json_t *request, size_t len)
 {
@@ -361,7 +369,7 @@ add_fields(struct text *t, const json_t *request, size_t len)
 	const char	*name;
 	size_t		 was;
 	char		 buf[64];
-	int		 told = 0, drop;
+	int		 told = 0, expects = 0;
 
 	if (headers != NULL && !json_is_null(headers)) {
 		if (!json_is_object(headers))
@@ -373,13 +381,15 @@ add_fields(struct text *t, const json_t *request, size_t len)
 			if (!http_str_is_token(&s))
 				return (-1);
 			/* And so is a value. */
-			drop = dropped(name);
 			was = t->len;
 			if (add_field(t, name, s.len, v) == -1)
 				return (-1);
-			if (drop && !t->failed)
+			if (http_name_matches(&s, "expect") &&
+			    (expects++ > 0 || !continues(v)))
+				return (-1);
+			if (dropped(name) && !t->failed)
 				t->s[t->len = was] = '\0';
-			told |= http_name_matches(&s, "content-length") &&
+			told |= http_str_caseeq(&s, "content-length") &&
 			    !json_is_null(v);
 		}
 	}

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # tags: slow
 """Every case of http_cases.py, in one write, byte by byte and cut anywhere;
-with TLS and without; on one listener and crossing to another.
+with TLS and without; on one listener and crossing to another.  What can be
+said to the rpc door runs there, too.
 
 	HTTP_ONLY=13,23		only these groups
 	HTTP_SEED=N		the cuts of that run again"""
@@ -11,6 +12,8 @@ sys.path.insert(0, "regress/e2e")
 from http_site import *
 import asyncio
 import itertools
+import http.client
+import http_rpc
 import http_runner
 from http_cases import CASES
 
@@ -72,13 +75,29 @@ cases = [c for c in CASES if not only or c.group in only]
 ways = [(tls, cross) for tls in (False, True) for cross in (False, True)]
 door = http_runner.Relaid(relay.plain, relay.port, client_context(),
                           [nodes[0], nodes[1]], where)
+
+
+def pair(name):
+    """A token for a node, as a paired program has."""
+    code = json.loads(relay.ctl("pair", name, "--json").stdout)["code"]
+    h = http.client.HTTPConnection("127.0.0.1", relay.plain, timeout=30)
+    h.request("POST", "/api/pair", json.dumps({"code": code}))
+    return json.loads(h.getresponse().read())["token"]
+
+
+door.rpc = http_rpc.RpcDoor(door, {n: pair(n) for n in nodes.values()})
 began = time.monotonic()
-out = asyncio.run(http_runner.run_all(cases, door, backend, seed, ways))
+out = asyncio.run(http_runner.run_all(cases, door, backend, seed, ways,
+                                  more=(http_rpc.RpcRun, http_rpc.runs_of)))
 print("# %d runs of %d cases in %.0f s" % (
     sum(map(len, out.values())), len(out), time.monotonic() - began),
     flush=True)
 for case in cases:
     http_runner.report(case, out[case])
+by_rpc = sum(any(isinstance(r, http_rpc.RpcRun) for r in runs)
+             for runs in out.values())
+print("# %d of %d cases by the rpc door, too" % (by_rpc, len(out)))
+ok(only or by_rpc > 250, "most of them", by_rpc)
 strange = [c for c in backend.conns
            if len({m.get(b"x-forwarded-for") for m in c.parser.msgs}) > 1]
 ok(not strange, "no connection of the backend served two visitors",

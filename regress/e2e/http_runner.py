@@ -735,7 +735,7 @@ class Run:
                 len(got), got[:3], len(want)))
             return
         for g, w in zip(got, want):
-            a, b = request_key(g), request_key(w)
+            a, b = self.request_key(g), self.request_key(w)
             if a != b:
                 self.wrong.append("the backend saw\n    %r, wanted\n    %r" %
                                   (a, b))
@@ -825,9 +825,12 @@ class Relaid:
         if case.service:
             run.host = "%s--%s" % (case.service, run.host)
         if run.tls:
-            name = run.fill(case.sni).decode() if case.sni else run.host
-            await s.handshake(self.context, name)
+            await s.handshake(self.context, self.name(run))
         return s
+
+    def name(self, run):
+        sni = run.case.sni
+        return run.fill(sni).decode() if sni else run.host
 
 
 async def one_listener(sock):
@@ -892,8 +895,12 @@ def hex_addr(host, port):
                           port)
 
 
-async def run_all(cases, door, backend, seed, ways, at_once=32):
-    """Runs each case over each way; {case: [runs]}."""
+Run.request_key = staticmethod(request_key)
+
+
+async def run_all(cases, door, backend, seed, ways, at_once=32, more=None):
+    """Runs each case over each way; {case: [runs]}.  more: a class of other
+    runs, and what tells of a case which of them there are."""
     serving = asyncio.create_task(backend.loop())
     normal = ("127.%d.%d.%d" % (a, b, c) for a in range(10, 190)
               for b in range(1, 255) for c in range(1, 255))
@@ -912,6 +919,11 @@ async def run_all(cases, door, backend, seed, ways, at_once=32):
                 backend.runs[r.addr] = r
                 runs.append(r)
                 out.setdefault(case, []).append(r)
+        for how in more[1](case, seed) if more else ():
+            r = more[0](case, *how, next(normal), seed)
+            backend.runs[r.addr] = r
+            runs.append(r)
+            out.setdefault(case, []).append(r)
     # Neighbours in the table are alike: mixed, none waits for its likes.
     order = list(runs)
     random.Random(seed).shuffle(order)
@@ -933,8 +945,8 @@ async def run_all(cases, door, backend, seed, ways, at_once=32):
     for i, r in enumerate(list(runs)):
         if not r.wrong:
             continue
-        again = Run(r.case, r.cut, r.tls, r.cross,
-                    next(trusted if r.case.trusted else normal), seed)
+        again = type(r)(r.case, r.cut, r.tls, r.cross,
+                        next(trusted if r.case.trusted else normal), seed)
         print("# again, alone: %s (%s)" % (again, r.wrong[0]), flush=True)
         backend.runs[again.addr] = again
         await one(again)

@@ -393,6 +393,9 @@ async def client():
             eq((m["type"], m["id"], m["error"]),
                ("error", "", "unknown_message_type"), "%r" % (bad,))
         n = len(Backend.seen)
+        await c.send(headers={"a\0b": "c"})
+        eq((await c.get())["error"], "unknown_message_type",
+           "a NUL in a name")
         for bad in ({"path": "/a\r\nX: y"}, {"path": "/a\nb"},
                     {"path": "/a\0b"}, {"path": "/a#\r\nX: y"},
                     {"method": "GET\r\n"},

@@ -181,8 +181,14 @@ heads(void **state)
 	    "CON / HTTP/1.1\r\nHost: pi\r\n\r\n");
 	head("{\"method\":\"connect\"}", 0, NULL);
 	head("{\"headers\":{\"host\":[\"x\"]}}", 0, NULL);
-	head("{\"headers\":{\"Expect\":1,\"X-A\":\"b\",\"TE\":\"x\"}}", 0,
+	head("{\"headers\":{\"Expect\":\"100-Continue\",\"X-A\":\"b\","
+	    "\"TE\":1}}", 0,
 	    "GET / HTTP/1.1\r\nHost: pi\r\nX-A: b\r\n\r\n");
+	head("{\"headers\":{\"Expect\":\"a-cookie\"}}", 0, NULL);
+	head("{\"headers\":{\"Expect\":\"100-continue\",\"expect\":"
+	    "\"100-continue\"}}", 0, NULL);
+	head("{\"headers\":{\"Content_Length\":\"5\"}}", 3, "GET / HTTP/1.1\r\n"
+	    "Host: pi\r\nContent_Length: 5\r\nContent-Length: 3\r\n\r\n");
 	/* The parser judges these; nothing is added beside them. */
 	head("{\"headers\":{\"content-length\":\"5\"}}", 3,
 	    "GET / HTTP/1.1\r\nHost: pi\r\ncontent-length: 5\r\n\r\n");
