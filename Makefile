@@ -11,7 +11,7 @@ VERSION =	0.1.0
 VARIANT =
 OBJ =		obj$(addprefix -,$(VARIANT))
 JOBS =		2
-TEST_JOBS =	2
+TEST_JOBS =	3
 FUZZ_SECONDS =	60
 ONCE =
 DESTDIR =
@@ -217,8 +217,10 @@ SCRIPTS =	$(filter-out regress/e2e/%,$(wildcard regress/*/*.t)) \
 tagged =	$(shell grep -lw '^\# tags:.*$(1)' $(SCRIPTS) /dev/null)
 unit =		$(TEST_SRCS:%.c=obj-$(1)/%)
 scripts =	$(addprefix $(1)/,$(filter-out $(call tagged,$(2)),$(SCRIPTS)))
-PROVE =		MAKE='$(MAKE_COMMAND)' FUZZ_SECONDS=$(FUZZ_SECONDS) \
-		prove --timer -j$(TEST_JOBS) --exec 'sh regress/run.sh'
+PROVE_ENV =	MAKE='$(MAKE_COMMAND)' FUZZ_SECONDS=$(FUZZ_SECONDS)
+PROVE_CMD =	prove --timer --exec 'sh regress/run.sh'
+PROVE_STATE =	obj/prove.state
+PROVE =		$(PROVE_ENV) $(PROVE_CMD) -j$(TEST_JOBS)
 PARALLEL =	$(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 test: FUZZ_SECONDS = 4
@@ -227,11 +229,14 @@ test:
 	$(MAKE) test-build
 	$(MAKE) $(PARALLEL) VARIANT=asan tests
 	$(MAKE) $(PARALLEL) VARIANT=fault all
-	$(PROVE) obj/regress/lint.t obj/regress/fuzz.t \
+	rm -f $(PROVE_STATE)
+	$(PROVE) --statefile $(PROVE_STATE) --state=save \
+	    obj/regress/lint.t obj/regress/fuzz.t \
 	    $(addprefix obj/,$(call tagged,long)) \
 	    $(call unit,test) $(call unit,asan) \
 	    $(addprefix obj/,$(filter-out $(call tagged,long),$(SCRIPTS))) \
-	    $(call scripts,obj-asan,no-asan)
+	    $(call scripts,obj-asan,no-asan) || \
+	    $(PROVE_ENV) sh regress/again.sh $(PROVE_STATE) $(PROVE_CMD)
 
 test-build:
 	$(MAKE) $(PARALLEL) helpers

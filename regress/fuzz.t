@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs every fuzz target for FUZZ_SECONDS (4), from its committed corpus.
-# New inputs stay in obj-fuzz; what breaks a target lies there as crash-*.
+# New inputs stay in obj-fuzz; what breaks a target lies in obj-fuzz/crash and
+# is tried first the next time.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 seconds=${FUZZ_SECONDS:-4}
@@ -16,7 +17,6 @@ if ! command -v clang >/dev/null 2>&1; then
 	exit 0
 fi
 echo "1..$#"
-mkdir -p obj-fuzz/crash
 if ! "${MAKE:-make}" -k -j2 VARIANT=fuzz fuzzers >obj-fuzz/build.log 2>&1; then
 	sed 's/^/# /' obj-fuzz/build.log
 fi
@@ -27,15 +27,17 @@ for src in "$@"; do
 	count=$((count + 1))
 	kept=obj-fuzz/corpus/$name
 	log=obj-fuzz/$name.log
-	mkdir -p "$kept" "regress/fuzz/corpus/$name"
+	crash=obj-fuzz/crash/$name
+	mkdir -p "$kept" "$crash" "regress/fuzz/corpus/$name"
 	if "obj-fuzz/regress/fuzz/${name}_fuzz" -max_total_time="$seconds" \
 	    -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
-	    -artifact_prefix="obj-fuzz/crash/$name-" \
-	    "$kept" "regress/fuzz/corpus/$name" >"$log" 2>&1; then
+	    -artifact_prefix="$crash/" \
+	    "$kept" "$crash" "regress/fuzz/corpus/$name" >"$log" 2>&1; then
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
 		echo "ok $count - $name: $runs inputs in $seconds s"
 	else
-		tail -60 "$log" | sed 's/^/# /'
+		{ echo "not ok $count - $name"; tail -60 "$log"; } |
+		    sed 's/^/# /' >&2
 		echo "not ok $count - $name"
 	fi
 done

@@ -17,7 +17,9 @@ lint() {
 	elif said=$("$@" 2>&1); then
 		echo "ok $count - $tool"
 	else
-		echo "$said" | sed 's/^/# /'
+		# prove keeps what is on stdout to itself.
+		printf 'not ok %d - %s\n%s\n' "$count" "$tool" "$said" |
+		    sed 's/^/# /' >&2
 		echo "not ok $count - $tool"
 	fi
 }

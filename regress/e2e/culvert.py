@@ -39,8 +39,10 @@ def ok(cond, name, why=""):
     if not cond:
         _failed += 1
     print("%sok %d - %s" % ("" if cond else "not ", _n, name), flush=True)
-    if not cond and why:
-        for line in str(why).splitlines()[:40]:
+    if not cond:
+        # prove keeps what is on stdout to itself.
+        for line in ["not ok %d - %s" % (_n, name),
+                     *str(why).splitlines()[:40]]:
             print("# " + line, file=sys.stderr, flush=True)
     return bool(cond)
 

@@ -249,8 +249,13 @@ for port, pattern, name in (
 
 # iperf3: its control is TCP, on the same port
 for extra, name in ([], "there"), (["-R"], "and back"):
-    r = run(["iperf3", "-c", "127.0.0.1", "-p", str(liperf), "-u", "-b",
-             "8M", "-l", "1400", "-t", "2", "-J", *extra], timeout=90)
+    # Between two tests its server is not there for a moment.
+    for _ in range(20):
+        r = run(["iperf3", "-c", "127.0.0.1", "-p", str(liperf), "-u", "-b",
+                 "8M", "-l", "1400", "-t", "2", "-J", *extra], timeout=90)
+        if '"connected":\t[]' not in r.stdout:
+            break
+        time.sleep(0.1)
     try:
         j = json.loads(r.stdout)["end"]["sum"]
     except (ValueError, KeyError):

@@ -18,7 +18,8 @@ for t in lib/imsg lib/http lib/ws lib/mux lib/mux_splice lib/token lib/link \
 		echo "ok $n - $t"
 	else
 		echo "not ok $n - $t"
-		grep -v '^ok' "$log" | sed 's/^/# /' | head -n 40 >&2
+		{ echo "not ok $n - $t"; grep -v '^ok' "$log"; } |
+		    sed 's/^/# /' | head -n 40 >&2
 	fi
 done
 echo "1..$n"
