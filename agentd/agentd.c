@@ -120,9 +120,9 @@ main(int argc, char **argv)
 		opt.verbose = LOG_LEVEL_DEBUG;
 	verbose = verbose_min = opt.verbose;
 	log_setverbose(verbose);
-	/* proxy does that itself, for backends that want it: memory. */
-	if ((opt.child == NULL || strcmp(opt.child, "proxy") != 0) &&
-	    evtls_init() == -1)
+	/* The parent only signs, and proxy does that when a backend wants it. */
+	if ((opt.child != NULL && strcmp(opt.child, "tunnel") == 0 ?
+	    evtls_init() : evtls_crypto_init()) == -1)
 		fatalx("TLS can't be set up");
 	if (opt.child != NULL)
 		proc_child(&agentd_daemon, &opt);

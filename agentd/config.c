@@ -274,21 +274,16 @@ backend_override(struct agentd_conf *conf)
 static int
 backend_trust(struct backend_entry *b)
 {
-	struct evtls_client	*trust;
-	char			 err[256] = "TLS can't be set up";
-	char			 title[BACKEND_TITLE_MAX];
+	char	 err[256], title[BACKEND_TITLE_MAX];
 
 	if (b->backend.url.scheme != BACKEND_HTTPS || b->backend.unverified)
 		return (0);
-	if (evtls_init() == -1 || (trust = login_trust(b->ca, b->pin,
-	    &b->ca_pem, err, sizeof(err))) == NULL) {
+	if (login_roots(b->ca, b->pin, b->backend.pin, &b->ca_pem, err,
+	    sizeof(err)) == -1) {
 		log_warnx("%s: %s", backend_title(&b->backend, title), err);
 		return (-1);
 	}
-	evtls_client_free(trust);
-	if (b->pin != NULL)
-		b->backend.has_pin = evtls_pin_parse(b->pin,
-		    b->backend.pin) == 0;
+	b->backend.has_pin = b->pin != NULL;
 	return (0);
 }
 
@@ -334,7 +329,7 @@ config_load(struct agentd_conf *conf)
 	struct token	 token;
 	const char	*why;
 	char		*p, err[256] = "TLS can't be set up";
-	struct evtls_client *trust;
+	uint8_t		 pin[EVTLS_KEYID_LEN];
 	int		 i, tls = 0, bad = 0;
 
 	if (conf->nrelays == 0) {
@@ -396,12 +391,11 @@ config_load(struct agentd_conf *conf)
 	}
 	explicit_bzero(&token, sizeof(token));
 	if (tls && !bad) {
-		if (evtls_init() == -1 || (trust = login_trust(conf->ca,
-		    conf->pin, &conf->ca_pem, err, sizeof(err))) == NULL) {
+		if (login_roots(conf->ca, conf->pin, pin, &conf->ca_pem, err,
+		    sizeof(err)) == -1) {
 			log_warnx("%s", err);
 			bad = 1;
-		} else
-			evtls_client_free(trust);
+		}
 	}
 	return (bad ? -1 : 0);
 }

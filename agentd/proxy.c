@@ -217,7 +217,7 @@ proxy_recv_rule(struct proc_peer *peer, struct imsg *imsg)
 static int
 proxy_recv_end(struct proc_peer *peer, struct imsg *imsg)
 {
-	memcpy(rules, next_rules, sizeof(rules));
+	memcpy(rules, next_rules, next_nrules * sizeof(rules[0]));
 	nrules = next_nrules;
 	memcpy(relays, next_relays, sizeof(relays));
 	nrelays = next_nrelays;

@@ -103,6 +103,14 @@ struct evtls_signer {
  * OpenSSL's tables, the callbacks that find each SSL_CTX.  Returns 0 or -1.
  */
 int	evtls_init(void);
+/* For who only signs: a part of it, without the memory TLS takes. */
+int	evtls_crypto_init(void);
+
+/*
+ * evtls_ca_check: 0 if the text is certificates in PEM, one at least, or -1
+ * with what is wrong with it.
+ */
+int	evtls_ca_check(const char *, char *, size_t);
 
 /*
  * evtls_server_new: from n certificate chains in PEM (leaf first), the

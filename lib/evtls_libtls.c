@@ -68,13 +68,46 @@ static size_t		 ncontexts;
 static struct evtls	*conn;
 
 int
+evtls_crypto_init(void)
+{
+	/* No openssl.cnf: what we use doesn't depend on the machine. */
+	return (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
+	    OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) == 1 ? 0 : -1);
+}
+
+int
+evtls_ca_check(const char *pem, char *err, size_t size)
+{
+	BIO	*bio;
+	X509	*cert;
+	int	 n = 0;
+
+	if ((bio = BIO_new_mem_buf(pem, -1)) == NULL) {
+		snprintf(err, size, "no memory");
+		return (-1);
+	}
+	while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+		X509_free(cert);
+		n++;
+	}
+	BIO_free(bio);
+	if (n > 0 && ERR_GET_REASON(ERR_peek_last_error()) ==
+	    PEM_R_NO_START_LINE) {
+		ERR_clear_error();
+		return (0);
+	}
+	ERR_clear_error();
+	snprintf(err, size, n == 0 ? "there is no certificate in it" :
+	    "certificate %d in it can't be read", n + 1);
+	return (-1);
+}
+
+int
 evtls_ssl_init(void)
 {
 	if (ctx_index != -1)
 		return (0);
-	/* No openssl.cnf: what we use doesn't depend on the machine. */
-	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
-	    OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 ||
+	if (evtls_crypto_init() == -1 ||
 	    OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
 	    OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1 ||
 	    evtls_key_init() == -1)

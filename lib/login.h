@@ -19,6 +19,7 @@
 
 #include <stddef.h>
 
+#include "evtls.h"
 #include "relay_url.h"
 #include "token.h"
 
@@ -74,6 +75,14 @@ char	*login_token_file(const char *);
  * with the reason in the buffer.  Blocks, at most 20 s.
  */
 int	login_try(const struct login *, int, const char *, char *, size_t);
+
+/*
+ * login_roots: what login_trust is made of, looked at: the CA file, or without
+ * it and a pin the system's roots, as a malloced text, or NULL; and the pin's
+ * bytes, if it is not NULL.  Returns 0, or -1 with the reason in the buffer.
+ */
+int	login_roots(const char *, const char *, uint8_t[EVTLS_KEYID_LEN],
+	    char **, char *, size_t);
 
 /*
  * login_trust: who is believed to be the relay: the CA file and the pin, of

@@ -68,29 +68,58 @@ static const struct link_client_ops client_ops = {
 };
 static const struct link_ops link_ops = { try_up, NULL, NULL, try_down };
 
+static int
+roots_load(const char *ca, const char *pin, uint8_t keyid[EVTLS_KEYID_LEN],
+    char **pemp, char *err, size_t size)
+{
+	char	*pem = NULL;
+
+	if (pin != NULL && evtls_pin_parse(pin, keyid) == -1) {
+		snprintf(err, size, "pin %s: sha256: and 64 hex digits are "
+		    "wanted", pin);
+		return (-1);
+	}
+	if (ca != NULL && (pem = login_slurp(ca)) == NULL) {
+		snprintf(err, size, "ca %s can't be read", ca);
+		return (-1);
+	}
+	if (ca == NULL && pin == NULL &&
+	    (pem = evtls_system_ca()) == NULL) {
+		snprintf(err, size, "this system has no CA certificates: "
+		    "install ca-certificates, or give ca or pin");
+		return (-1);
+	}
+	*pemp = pem;
+	return (0);
+}
+
+int
+login_roots(const char *ca, const char *pin, uint8_t keyid[EVTLS_KEYID_LEN],
+    char **pemp, char *err, size_t size)
+{
+	char	 why[64];
+
+	if (roots_load(ca, pin, keyid, pemp, err, size) == -1)
+		return (-1);
+	if (*pemp == NULL || evtls_ca_check(*pemp, why, sizeof(why)) == 0)
+		return (0);
+	snprintf(err, size, "ca %s: %s", ca != NULL ? ca : "of this system",
+	    why);
+	free(*pemp);
+	*pemp = NULL;
+	return (-1);
+}
+
 struct evtls_client *
 login_trust(const char *ca, const char *pin, char **pemp, char *err,
     size_t size)
 {
 	uint8_t			 keyid[EVTLS_KEYID_LEN];
 	struct evtls_client	*client;
-	char			*pem = NULL;
+	char			*pem;
 
-	if (pin != NULL && evtls_pin_parse(pin, keyid) == -1) {
-		snprintf(err, size, "pin %s: sha256: and 64 hex digits are "
-		    "wanted", pin);
+	if (roots_load(ca, pin, keyid, &pem, err, size) == -1)
 		return (NULL);
-	}
-	if (ca != NULL && (pem = login_slurp(ca)) == NULL) {
-		snprintf(err, size, "ca %s can't be read", ca);
-		return (NULL);
-	}
-	if (ca == NULL && pin == NULL &&
-	    (pem = evtls_system_ca()) == NULL) {
-		snprintf(err, size, "this system has no CA certificates: "
-		    "install ca-certificates, or give ca or pin");
-		return (NULL);
-	}
 	client = evtls_client_new(pem, pin == NULL ? NULL : keyid, err, size);
 	if (client != NULL && pemp != NULL)
 		*pemp = pem;
