@@ -54,6 +54,7 @@ static void	password_key(const char *, char[32]);
 static void	password_next(evutil_socket_t, short, void *);
 static void	password_job(struct job *);
 static int	password_hash(const char *, const char *);
+static void	password_nobody(const char *, char[CTL_HASH_LEN]);
 
 static TAILQ_HEAD(, job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
 static size_t			 njobs;
@@ -161,6 +162,19 @@ password_hash(const char *password, const char *hash)
 }
 
 /*
+ * What a password is checked against that can't be right.  How long that takes
+ * is up to the hash, and they need not all be alike: so it is some user's, the
+ * same each time for the same address.
+ */
+static void
+password_nobody(const char *email, char hash[CTL_HASH_LEN])
+{
+	if (store_user_hash_any(auth_store, fnv(FNV_INIT, email,
+	    strlen(email)), hash) != STORE_OK)
+		strlcpy(hash, nobody, CTL_HASH_LEN);
+}
+
+/*
  * "No such user" and "no password" take as long as "wrong".  Others from its
  * network may have failed while this one was waiting.
  */
@@ -189,7 +203,9 @@ password_job(struct job *j)
 		return;
 	}
 	known = r == STORE_OK && hash[0] == '$';
-	right = password_hash(j->password, known ? hash : nobody) && known;
+	if (!known)
+		password_nobody(j->email, hash);
+	right = password_hash(j->password, hash) && known;
 	explicit_bzero(hash, sizeof(hash));
 	if (right)
 		throttle_passed(auth_throttle, sa, key, auth_mono());

@@ -177,6 +177,12 @@ enum store_result store_user_password(struct store *, const char *id,
 /* Its crypt(3) hash, a secret; "" if there is none. */
 enum store_result store_user_hash(struct store *, const char *id,
 		    char hash[CTL_HASH_LEN]);
+/*
+ * That of some user, always the same one for the same number as long as there
+ * are the same users; STORE_NONE: nobody has a password.
+ */
+enum store_result store_user_hash_any(struct store *, uint64_t,
+		    char hash[CTL_HASH_LEN]);
 enum store_result store_user_enable(struct store *, const char *id, int);
 /* With all its tokens and nodes. */
 enum store_result store_user_delete(struct store *, const char *id);

@@ -285,6 +285,26 @@ store_user_hash(struct store *s, const char *id, char hash[CTL_HASH_LEN])
 }
 
 enum store_result
+store_user_hash_any(struct store *s, uint64_t n, char hash[CTL_HASH_LEN])
+{
+	static const char	 sql[] =
+	    "SELECT password FROM users WHERE password LIKE '$%' ORDER BY id "
+	    "LIMIT 1 OFFSET ?1 % max(1, (SELECT count(*) FROM users "
+	    "WHERE password LIKE '$%'))";
+	enum store_result	 r;
+	sqlite3_stmt		*st;
+
+	hash[0] = '\0';
+	st = store_bind(s, sql, "i", (int64_t)(n >> 1));
+	if ((r = store_row(s, st)) != STORE_OK)
+		return (r);
+	if (store_text(st, 0, hash, CTL_HASH_LEN) == -1)
+		hash[0] = '\0';
+	store_done(st);
+	return (hash[0] == '\0' ? STORE_NONE : STORE_OK);
+}
+
+enum store_result
 store_user_enable(struct store *s, const char *id, int enabled)
 {
 	static const char	 sql[] =

@@ -229,6 +229,37 @@ what_is_wrong_is_not_told(void **state)
 	    "text LIKE '%guess%' OR text LIKE '%secret%'"), "0");
 }
 
+/* How long a hash takes depends on the hash. */
+static void
+nobody_has_a_hash_like_everybody(void **state)
+{
+	char	 got[CTL_HASH_LEN], again[CTL_HASH_LEN];
+	uint64_t n;
+	int	 mine = 0, yours = 0;
+
+	assert_int_equal(store_user_password(auth_store, you.id, "$6$yours"),
+	    STORE_OK);
+	for (n = 0; n < 64; n++) {
+		assert_int_equal(store_user_hash_any(auth_store,
+		    n * 0x123456789abcdefULL, got), STORE_OK);
+		assert_int_equal(store_user_hash_any(auth_store,
+		    n * 0x123456789abcdefULL, again), STORE_OK);
+		assert_string_equal(got, again);
+		mine += strcmp(got, hash) == 0;
+		yours += strcmp(got, "$6$yours") == 0;
+	}
+	assert_true(mine > 0 && yours > 0 && mine + yours == 64);
+	assert_int_equal(store_user_password(auth_store, you.id, NULL),
+	    STORE_OK);
+	assert_int_equal(store_user_hash_any(auth_store, UINT64_MAX, got),
+	    STORE_OK);
+	assert_string_equal(got, hash);
+	assert_int_equal(store_user_password(auth_store, fake_user.id, NULL),
+	    STORE_OK);
+	assert_int_equal(store_user_hash_any(auth_store, 1, got), STORE_NONE);
+	log_in("me@example.org", "", 1, 1, 401);
+}
+
 static void
 who_guesses_waits(void **state)
 {
@@ -715,6 +746,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		CASE(a_password_makes_a_session),
 		CASE(what_is_wrong_is_not_told),
+		CASE(nobody_has_a_hash_like_everybody),
 		CASE(who_guesses_waits),
 		CASE(the_line_is_short),
 		CASE(the_oldest_of_many_ends),
