@@ -41,7 +41,8 @@
  *	router_end.c		ending links and streams: revocations, kicks
  *	router_publish.c	published ports
  *	router_site.c		what host names lead to
- *	router_route.c		which link leads to a node: asks and tickets
+ *	router_route.c		which link leads to a node
+ *	router_ticket.c		what listeners are told of that: tickets
  *	router_stream.c		the list of streams
  *	router_stats.c		asking the listeners for figures
  *	router_figures.c	all there is to count, for listeners
@@ -252,22 +253,11 @@ int		 end_recv_grant_used(struct proc_peer *, struct imsg *);
 #define ROUTE_MS	5000	/* then an ask is answered, somehow */
 void		 routes_session_known(struct router_session *);
 void		 routes_session_gone(struct router_session *);
-/* No more streams from this session, or to it (node_unlive comes first). */
-void		 tickets_drop(struct router_session *);
-/* No more streams by this grant, unless auth says so once more. */
-void		 tickets_drop_grant(const char *);
-/*
- * Streams go to this node by another link now.  What is on its way to this
- * one still gets there.
- */
-void		 tickets_retire(struct router_session *);
 /* A node's link is live: who waits for one gets it. */
 void		 routes_node_up(const struct router_session *);
 /* For so many ms nodes without a link are taken for late, not offline. */
 void		 routes_patience(uint64_t);
 int		 routes_patient(void);
-/* The node whose link a ticket leads to; NULL if there is no such ticket. */
-struct router_session *ticket_node(uint64_t);
 void		 routes_auth_up(void);
 void		 routes_auth_down(void);
 int		 routes_expire(uint64_t);
@@ -277,6 +267,19 @@ int		 route_recv_answer(struct proc_peer *, struct imsg *);
 int		 route_recv_nodes(struct proc_peer *, struct imsg *);
 int		 route_recv_nodes_end(struct proc_peer *, struct imsg *);
 int		 route_recv_ticket_ok(struct proc_peer *, struct imsg *);
+
+/* router_ticket.c */
+/* No more streams from this session, or to it (node_unlive comes first). */
+void		 tickets_drop(struct router_session *);
+/* No more streams by this grant, unless auth says so once more. */
+void		 tickets_drop_grant(const char *);
+/*
+ * Streams go to this node by another link now.  What is on its way to this
+ * one still gets there.
+ */
+void		 tickets_retire(struct router_session *);
+/* The node whose link a ticket leads to; NULL if there is no such ticket. */
+struct router_session *ticket_node(uint64_t);
 
 /* router_publish.c */
 /* Tell the listeners of what is to be served.  1: there is more. */

@@ -17,8 +17,8 @@
 /*
  * Which link leads to a node.  A client's listener asks; auth says whether
  * that user may reach the node; the listener that has the node's link is given
- * a ticket, and the asker is told of it when that is in place.  A ticket is
- * for one client's session and one node's link, and dies with either.
+ * a ticket (router_ticket.c), and the asker is told of it when that is in
+ * place.
  */
 
 #include "compat.h"
@@ -31,67 +31,15 @@
 
 #include "log.h"
 #include "msg_list.h"
-#include "router.h"
+#include "router_route.h"
 
 #define ASKS_MAX	4096	/* that wait, per listener */
-#define RETIRE_MS	2000	/* for streams on their way to a node */
 
-struct router_ticket {
-	RB_ENTRY(router_ticket)		 by_id;
-	LIST_ENTRY(router_ticket)	 of_client;
-	LIST_ENTRY(router_ticket)	 of_node;
-	uint64_t			 id;
-	struct router_session		*client, *node;
-	int				 ok;	/* the node's listener has it */
-	struct grant			*grant;	/* NULL: the node is theirs */
-	struct router_asks		 asks;	/* that wait for that */
-	TAILQ_ENTRY(router_ticket)	 by_age;	/* once retired */
-	uint64_t			 retired_ms;	/* 0: it is not */
-};
-
-enum ask_what { ASK_ROUTE, ASK_NODES };
-
-/* A listener's question.  The table by id owns it. */
-struct router_ask {
-	RB_ENTRY(router_ask)		 by_id;
-	TAILQ_ENTRY(router_ask)		 by_age;
-	TAILQ_ENTRY(router_ask)		 of_session;
-	TAILQ_ENTRY(router_ask)		 of_ticket;
-	uint32_t			 id;		/* ours */
-	enum ask_what			 what;
-	struct router_session		*rs;		/* who wants to know */
-	uint32_t			 their_id;
-	uint64_t			 until_ms;
-	int				 sent;		/* auth has it */
-	int				 begun;		/* part is answered */
-	int				 late;		/* for a node that is
-							   to be back soon */
-	struct router_ticket		*ticket;	/* awaited, or NULL */
-	struct grant			*grant;		/* auth's word; NULL */
-	char				 node[CTL_NAME_LEN];	/* or the
-						   last that is known */
-	char				 node_id[USER_ID_LEN + 4];
-	uint32_t			 max, more;	/* of nodes */
-};
-
-static int	ticket_cmp(struct router_ticket *, struct router_ticket *);
 static int	ask_cmp(struct router_ask *, struct router_ask *);
-static struct router_ticket *ticket_find(uint64_t);
-static struct router_ticket *ticket_get(struct router_session *,
-		    struct router_session *, const struct grant *);
-static int	ticket_rests_on(const struct router_ticket *,
-		    const struct grant *);
-static void	ticket_drop(struct router_ticket *, int);
-static void	grant_tell(int, const struct grant *);
-static struct grant *grant_copy(const struct grant *);
-static void	ticket_limit(const struct router_session *, struct ticket *);
-static void	ticket_tell_drop(int, uint64_t);
 static int	ask_new(enum ask_what, struct router_session *, uint32_t,
 		    const char *, uint32_t);
 static struct router_ask *ask_find(uint32_t, enum ask_what, uint64_t);
 static void	ask_go(struct router_ask *);
-static void	ask_again(struct router_ask *);
-static void	ask_resolve(struct router_ask *);
 static void	ask_park(struct router_ask *);
 static void	ask_answer(struct router_ask *, uint32_t);
 static void	ask_free(struct router_ask *);
@@ -100,27 +48,16 @@ static void	ask_meter(const struct router_ask *, struct tally *,
 static void	route_refuse(struct proc_peer *, uint32_t,
 		    const struct route_ask *, uint32_t);
 
-RB_HEAD(router_ticket_table, router_ticket);
 RB_HEAD(router_ask_table, router_ask);
-RB_PROTOTYPE_STATIC(router_ticket_table, router_ticket, by_id, ticket_cmp)
 RB_PROTOTYPE_STATIC(router_ask_table, router_ask, by_id, ask_cmp)
 
-static struct router_ticket_table tickets = RB_INITIALIZER(&tickets);
 static struct router_ask_table	 asks = RB_INITIALIZER(&asks);
 static struct router_asks	 asks_by_age =
 				    TAILQ_HEAD_INITIALIZER(asks_by_age);
-static TAILQ_HEAD(, router_ticket) retired =
-				    TAILQ_HEAD_INITIALIZER(retired);
 static uint64_t			 patient_until;	/* ms */
 static uint32_t			 nasks[PROC_INSTANCES_MAX];
 static uint32_t			 next_ask;
 static uint32_t			 nlate;
-
-static int
-ticket_cmp(struct router_ticket *a, struct router_ticket *b)
-{
-	return (a->id < b->id ? -1 : a->id > b->id);
-}
 
 static int
 ask_cmp(struct router_ask *a, struct router_ask *b)
@@ -128,220 +65,7 @@ ask_cmp(struct router_ask *a, struct router_ask *b)
 	return (a->id < b->id ? -1 : a->id > b->id);
 }
 
-RB_GENERATE_STATIC(router_ticket_table, router_ticket, by_id, ticket_cmp)
 RB_GENERATE_STATIC(router_ask_table, router_ask, by_id, ask_cmp)
-
-/* ---- tickets ---- */
-
-static struct router_ticket *
-ticket_find(uint64_t id)
-{
-	struct router_ticket	 key;
-
-	key.id = id;
-	return (RB_FIND(router_ticket_table, &tickets, &key));
-}
-
-struct router_session *
-ticket_node(uint64_t id)
-{
-	struct router_ticket	*t = ticket_find(id);
-
-	return (t == NULL ? NULL : t->node);
-}
-
-static struct grant *
-grant_copy(const struct grant *g)
-{
-	struct grant	*copy;
-
-	if ((copy = malloc(sizeof(*copy))) == NULL)
-		fatal("grant");
-	*copy = *g;
-	return (copy);
-}
-
-/* What it gives, before what rests on it. */
-static void
-grant_tell(int listener, const struct grant *g)
-{
-	if (g != NULL)
-		(void)proc_send(router_listener(listener), IMSG_GRANT, 0, -1,
-		    g, sizeof(*g));
-}
-
-static int
-ticket_rests_on(const struct router_ticket *t, const struct grant *g)
-{
-	if (t->grant == NULL || g == NULL)
-		return (t->grant == g);
-	return (strcmp(t->grant->id, g->id) == 0 &&
-	    strcmp(t->grant->targets, g->targets) == 0 &&
-	    t->grant->scopes == g->scopes &&
-	    t->grant->expires_at == g->expires_at);
-}
-
-/*
- * Who did not come for all of the node gets no more of it, whatever becomes
- * of the listener that it came to.
- */
-static void
-ticket_limit(const struct router_session *client, struct ticket *msg)
-{
-	if (client->site != NULL)
-		site_limit(client->site, msg);
-	else if (client->publication != NULL)
-		publish_limit(client->publication, msg);
-	else if (client->s.door == DOOR_HTTP || client->s.door == DOOR_RPC)
-		msg->kind = MUX_KIND_HTTP;
-	if (client->own == NULL)
-		strlcpy(msg->email, client->s.email, sizeof(msg->email));
-}
-
-/* The ticket of this client for this link; a new one is on its way then. */
-static struct router_ticket *
-ticket_get(struct router_session *client, struct router_session *node,
-    const struct grant *grant)
-{
-	struct router_ticket	*t;
-	struct ticket		 msg;
-
-	LIST_FOREACH(t, &client->held, of_client) {
-		if (t->node != node || t->retired_ms != 0)
-			continue;
-		if (ticket_rests_on(t, grant))
-			return (t);
-		/* What auth said last holds. */
-		ticket_drop(t, 1);
-		break;
-	}
-	if ((t = calloc(1, sizeof(*t))) == NULL)
-		fatal("ticket");
-	do
-		arc4random_buf(&t->id, sizeof(t->id));
-	while (t->id == 0 ||
-	    RB_INSERT(router_ticket_table, &tickets, t) != NULL);
-	t->client = client;
-	t->node = node;
-	t->grant = grant == NULL ? NULL : grant_copy(grant);
-	TAILQ_INIT(&t->asks);
-	LIST_INSERT_HEAD(&client->held, t, of_client);
-	LIST_INSERT_HEAD(&node->to, t, of_node);
-	router_counts.tickets++;
-	memset(&msg, 0, sizeof(msg));
-	msg.ticket = t->id;
-	msg.from = client->s.listener;
-	msg.conn = node->s.conn;
-	msg.session = node->s.session;
-	ticket_limit(client, &msg);
-	if (grant != NULL)
-		strlcpy(msg.grant, grant->id, sizeof(msg.grant));
-	grant_tell(node->s.listener, grant);
-	(void)proc_send(router_listener(node->s.listener), IMSG_TICKET, 0, -1,
-	    &msg, sizeof(msg));
-	return (t);
-}
-
-static void
-ticket_tell_drop(int listener, uint64_t id)
-{
-	struct ticket_id	 msg = { .ticket = id };
-
-	(void)proc_send(router_listener(listener), IMSG_TICKET_DROP, 0, -1,
-	    &msg, sizeof(msg));
-}
-
-/* again: who waits for it has to be judged anew by auth. */
-static void
-ticket_drop(struct router_ticket *t, int again)
-{
-	struct router_asks	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
-	struct router_ask	*a;
-
-	ticket_tell_drop(t->node->s.listener, t->id);
-	if (t->client->s.listener != t->node->s.listener)
-		ticket_tell_drop(t->client->s.listener, t->id);
-	LIST_REMOVE(t, of_client);
-	LIST_REMOVE(t, of_node);
-	if (t->retired_ms != 0)
-		TAILQ_REMOVE(&retired, t, by_age);
-	RB_REMOVE(router_ticket_table, &tickets, t);
-	router_counts.tickets--;
-	TAILQ_CONCAT(&waiting, &t->asks, of_ticket);
-	free(t->grant);
-	free(t);
-	while ((a = TAILQ_FIRST(&waiting)) != NULL) {
-		TAILQ_REMOVE(&waiting, a, of_ticket);
-		a->ticket = NULL;
-		if (again) {
-			ask_again(a);
-			continue;
-		}
-		/* Perhaps the node has come back by another link. */
-		ask_resolve(a);
-	}
-}
-
-void
-tickets_drop(struct router_session *rs)
-{
-	struct router_ticket	*t, *tmp;
-
-	/* What those who wait get instead comes first in the lists. */
-	LIST_FOREACH_SAFE(t, &rs->held, of_client, tmp)
-		ticket_drop(t, 0);
-	LIST_FOREACH_SAFE(t, &rs->to, of_node, tmp)
-		ticket_drop(t, 0);
-}
-
-void
-tickets_drop_grant(const char *id)
-{
-	struct router_ticket	*t, *tmp;
-
-	RB_FOREACH_SAFE(t, router_ticket_table, &tickets, tmp) {
-		if (t->grant != NULL && strcmp(t->grant->id, id) == 0)
-			ticket_drop(t, 1);
-	}
-}
-
-/*
- * The client's listener forgets its route at once, and asks for another with
- * the next stream; the node's listener keeps the ticket for those streams
- * that it has yet to see.
- */
-void
-tickets_retire(struct router_session *node)
-{
-	struct router_ticket	*t, *tmp;
-
-	LIST_FOREACH_SAFE(t, &node->to, of_node, tmp) {
-		if (t->retired_ms != 0)
-			continue;
-		if (t->client->s.listener == node->s.listener ||
-		    !TAILQ_EMPTY(&t->asks)) {
-			ticket_drop(t, 0);
-			continue;
-		}
-		ticket_tell_drop(t->client->s.listener, t->id);
-		t->retired_ms = router_ms();
-		TAILQ_INSERT_TAIL(&retired, t, by_age);
-		router_wake();
-	}
-}
-
-static int
-tickets_expire(uint64_t now)
-{
-	struct router_ticket	*t;
-
-	while ((t = TAILQ_FIRST(&retired)) != NULL &&
-	    now - t->retired_ms >= RETIRE_MS)
-		ticket_drop(t, 0);
-	return (t != NULL);
-}
-
-/* ---- questions ---- */
 
 static int
 ask_new(enum ask_what what, struct router_session *rs, uint32_t their_id,
@@ -438,8 +162,7 @@ ask_go(struct router_ask *a)
 	    sizeof(ask)) == 0;
 }
 
-/* What auth has said may no longer be so. */
-static void
+void
 ask_again(struct router_ask *a)
 {
 	nlate -= a->late;
@@ -448,8 +171,7 @@ ask_again(struct router_ask *a)
 	ask_go(a);
 }
 
-/* Auth has nothing against it: is there a link, and a ticket for it? */
-static void
+void
 ask_resolve(struct router_ask *a)
 {
 	struct router_session	*node;
@@ -812,12 +534,6 @@ route_recv_nodes_end(struct proc_peer *peer, struct imsg *imsg)
 	strlcpy(a->node, end.after, sizeof(a->node));
 	ask_answer(a, end.code);
 	return (0);
-}
-
-size_t
-ticket_size(void)
-{
-	return (sizeof(struct router_ticket));
 }
 
 size_t
