@@ -41,7 +41,8 @@
 /*
  * The listener process: what its files share.
  *
- *	listener.c		accept, limits, connections
+ *	listener.c		messages, limits, what a new router is told
+ *	listener_accept.c	connections: accept, and room for them
  *	listener_request.c	requests -> doors, and their answers
  *	listener_conf.c		the configuration as the parent sends it
  *	listener_proxy.c	who is behind a trusted proxy
@@ -228,7 +229,6 @@ struct listener_counts {
 };
 
 /* listener.c */
-extern struct conn_table	 conns;
 extern struct relayd_limits	 limits;
 extern struct mux_budget	 budget;
 extern struct listener_counts	 counts;
@@ -236,7 +236,16 @@ extern struct nonce_key		 nonce_key;
 extern int			 listener_prefork;
 
 uint64_t	 listener_ms(void);		/* monotonic */
+void		 listener_set_limits(const struct relayd_limits *);
+/* A new router knows the ports: tell it of their streams. */
+void		 listener_announce_ports(void);
+
+/* listener_accept.c */
+extern struct conn_table	 conns;
+
 struct conn	*conn_find(uint32_t);
+/* What was decided for connections of a listener before us must not fit. */
+void		 listener_first_id(void);
 /* An id that no connection has, nor anything else that has a session. */
 uint32_t	 listener_new_id(void);
 const char	*conn_addr(const struct conn *);
@@ -254,13 +263,19 @@ void		 conn_moved(struct conn *);
 void		 conn_settled(struct conn *);
 /* The last that came, or moved, and has not logged in, or NULL. */
 struct conn	*listener_newest(void);
-void		 listener_set_limits(const struct relayd_limits *);
+/*
+ * Make what accepting takes; accept, if the parent has said so, or when it
+ * does.
+ */
+void		 accept_serve(void);
+void		 accept_begin(void);
+int		 accept_recv_serve(struct proc_peer *, struct imsg *);
+/* Accept on this socket of the configuration that is being taken in. */
 int		 listener_accept_on(int, const struct conf_listen *);
+/* Before a new configuration (0): none is kept; after (1): close the rest. */
 void		 listener_accept_sweep(int);
 /* There is no room for more: accept nothing for a moment. */
 void		 listener_accept_pause(void);
-/* A new router knows the ports: tell it of their streams. */
-void		 listener_announce_ports(void);
 
 /* listener_request.c */
 /* Of evtls_ops. */
