@@ -28,7 +28,9 @@
 /*
  * The parent: what its files share.
  *
- *	relayd.c	start, configuration, what each process gets
+ *	relayd.c	start, configuration, reload, what it is asked
+ *	parent_send.c	the configuration, to each process
+ *	parent_listener.c	which sockets and pipes each listener has
  *	listen.c	the sockets
  *	access_file.c	the access log
  *	upgrade.c	a new binary in the place of this one
@@ -44,15 +46,27 @@
 #define RELAYD_PROTOCOL	2
 #endif
 
+struct imsg;
+
 /* relayd.c */
 extern struct relayd_conf	*conf;
 extern int			 control_fd;
 extern uint8_t			 relayd_nonce_key[32];	/* of all listeners */
+extern uint32_t			 relayd_generation;	/* of conf */
+extern int			 relayd_verbose;	/* now */
+extern int64_t			 relayd_started;	/* s since 1970 */
 
+void	 relayd_up(void);
+
+/* parent_send.c: all that this process may have of conf. */
+void	 send_conf(struct proc_peer *);
+
+/* parent_listener.c */
 /* The sockets for the keys process and this listener, new ones. */
 void	 send_sign_socket(int);
-/* A link between these two listeners. */
+/* A link between these two listeners; and between this and all that are. */
 void	 send_listener_link(int, int);
+void	 send_listener_links(int);
 /* From now on others may have links to it. */
 void	 listener_joins(int);
 /* Which of the sockets is a listener's; -1: none yet, or no more. */
@@ -60,7 +74,7 @@ int	 listener_slot(int);
 void	 listener_slot_set(int, int);
 /* It is there, and may be told things: not if it is another binary's yet. */
 struct proc_peer *listener_peer(int);
-void	 relayd_up(void);
+int	 listener_recv_again(struct proc_peer *, struct imsg *);
 
 /* access_file.c */
 /*

@@ -23,18 +23,9 @@
 #include "compat.h"
 
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-
-#include <openssl/evp.h>
-
 #include <err.h>
-#include <errno.h>
-#include <grp.h>
 #include <imsg.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +33,6 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "clock.h"
 #include "listen.h"
 #include "listen_publish.h"
 #include "log.h"
@@ -63,35 +53,23 @@ static void	relayd_configure(struct proc_peer *);
 static void	relayd_reload(void);
 static void	relayd_down(void);
 static int	relayd_reconfigure(char *, size_t);
-static int	relayd_recv_again(struct proc_peer *, struct imsg *);
 static int	relayd_recv_keys(struct proc_peer *, struct imsg *);
 static int	relayd_recv_reload(struct proc_peer *, struct imsg *);
 static int	relayd_recv_log(struct proc_peer *, struct imsg *);
 static void	relayd_log_level(int);
 static int	relayd_recv_memory(struct proc_peer *, struct imsg *);
 static void	relayd_tell_memory(struct proc_peer *, uint32_t, int, int);
-static void	send_conf(struct proc_peer *);
-static void	send_listens(struct proc_peer *);
-static void	send_metrics(struct conf_begin *);
-static void	send_networks(struct proc_peer *, uint32_t,
-		    const struct networks *);
-static void	send_pem(struct proc_peer *, uint32_t, uint32_t,
-		    const struct certificate *, const char *);
-static void	send_listener_links(int);
 static void	send_control(struct proc_peer *);
 
 struct relayd_conf		*conf;
 int				 control_fd = -1;
 uint8_t				 relayd_nonce_key[32];
+uint32_t			 relayd_generation;
+int				 relayd_verbose;
+int64_t				 relayd_started;
 static char			*conffile;
-static int			 verbose;	/* now */
 static int			 verbose_min;	/* by -v */
-static uint32_t			 generation;
-static int64_t			 started;	/* s since 1970 */
 static int			 unsent;	/* keys has not taken it yet */
-/* Listeners that have got their configuration, for the links among them. */
-static int			 configured[PROC_INSTANCES_MAX];
-static int			 slots[PROC_INSTANCES_MAX];	/* + 1 */
 
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_RELOAD, PROC_ROUTER, sizeof(struct ctl_name),
@@ -115,7 +93,7 @@ static const struct proc_rule parent_rules[] = {
 	{ IMSG_SERVES, PROC_AUTH, sizeof(struct conf_end),
 	    upgrade_recv_serves, 0, 0 },
 	{ IMSG_LISTENER_AGAIN, PROC_LISTENER, sizeof(struct listener_link),
-	    relayd_recv_again, 0, 0 },
+	    listener_recv_again, 0, 0 },
 	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),
 	    relayd_recv_keys, 0, 0 },
 };
@@ -180,8 +158,8 @@ main(int argc, char **argv)
 	relayd_defs[PROC_ROUTER].nrules = router_nrules;
 	relayd_defs[PROC_LISTENER].nrules = listener_nrules;
 	check = parse_options(&opt);
-	verbose = verbose_min = opt.verbose;
-	log_setverbose(verbose);
+	relayd_verbose = verbose_min = opt.verbose;
+	log_setverbose(relayd_verbose);
 	if (evtls_init() == -1)
 		fatalx("TLS can't be set up");
 	if (opt.child != NULL)
@@ -197,7 +175,7 @@ main(int argc, char **argv)
 	if (relayd_open(&opt) == -1)
 		return (1);
 	open_files();
-	started = time(NULL);
+	relayd_started = time(NULL);
 	return (proc_parent(&relayd_daemon, &opt));
 }
 
@@ -296,8 +274,8 @@ relayd_open(struct proc_options *opt)
 	if (access_file_open(conf, &fd) == -1)
 		return (-1);
 	access_file_use(fd);
-	if (conf->log_level > verbose)
-		verbose = opt->verbose = conf->log_level;
+	if (conf->log_level > relayd_verbose)
+		relayd_verbose = opt->verbose = conf->log_level;
 	opt->log_dest = conf->log_dest;
 	opt->log_facility = conf->log_facility;
 	if (opt->resume == NULL)
@@ -372,7 +350,7 @@ relayd_configure(struct proc_peer *p)
 	case PROC_KEYS:
 		send_conf(p);
 		for (i = 0; i < PROC_INSTANCES_MAX; i++)
-			if (configured[i])
+			if (listener_peer(i) != NULL)
 				send_sign_socket(i);
 		break;
 	case PROC_LISTENER:
@@ -393,277 +371,10 @@ relayd_configure(struct proc_peer *p)
 	upgrade_configure(p);
 }
 
-/*
- * Which of the sockets is whose: of those that are not to drain each has its
- * own, whatever instances they are.
- */
-int
-listener_slot(int instance)
-{
-	int	 i, slot;
-
-	for (slot = 1; slots[instance] == 0 && slot <= conf->prefork; slot++) {
-		for (i = 0; i < PROC_INSTANCES_MAX; i++)
-			if (slots[i] == slot && !proc_is_old(PROC_LISTENER, i))
-				break;
-		if (i == PROC_INSTANCES_MAX)
-			slots[instance] = slot;
-	}
-	return (slots[instance] - 1);
-}
-
-struct proc_peer *
-listener_peer(int instance)
-{
-	return (configured[instance] ? proc_peer(PROC_LISTENER, instance) :
-	    NULL);
-}
-
-void
-listener_slot_set(int instance, int slot)
-{
-	slots[instance] = slot + 1;
-	if (slot == -1)
-		configured[instance] = 0;
-}
-
-static void
-send_conf(struct proc_peer *p)
-{
-	struct conf_begin	 begin;
-	struct conf_end		 end = { .generation = generation };
-	struct conf_name	 name;
-	struct conf_cert_end	 cert_end;
-	struct rpc_key		 key;
-	struct rpc_key_entry	*k;
-	struct certificate	*cert;
-	struct own_name		*n;
-	uint32_t		 i = 0;
-	int			 kind = proc_peer_kind(p);
-
-	memset(&begin, 0, sizeof(begin));
-	begin.limits = conf->limits;
-	begin.bandwidth = conf->bandwidth;
-	begin.rpc = conf->rpc;
-	if (kind == PROC_LISTENER)
-		begin.identity = conf->identity;
-	if (conf->domain != NULL)
-		strlcpy(begin.domain, conf->domain, sizeof(begin.domain));
-	if (kind == PROC_AUTH)
-		strlcpy(begin.state, conf->state, sizeof(begin.state));
-	strlcpy(begin.user, conf->user, sizeof(begin.user));
-	begin.prefork = conf->prefork;
-	begin.verbose = verbose;
-	begin.backups = conf->backups;
-	begin.started = started;
-	if (kind == PROC_LISTENER) {
-		memcpy(begin.nonce_key, relayd_nonce_key,
-		    sizeof(begin.nonce_key));
-		send_metrics(&begin);
-	}
-	proc_send(p, IMSG_CONF_BEGIN, 0, -1, &begin, sizeof(begin));
-	if (kind == PROC_LISTENER) {
-		send_listens(p);
-		send_networks(p, NETWORK_PROXY, &conf->proxies);
-		send_networks(p, NETWORK_MONITOR, &conf->monitors);
-		access_file_send(p);
-	}
-	TAILQ_FOREACH(cert, &conf->certs, entry) {
-		if (kind == PROC_LISTENER)
-			send_pem(p, IMSG_CONF_CERT, i, cert, cert->chain);
-		if (kind == PROC_KEYS)
-			send_pem(p, IMSG_CONF_KEY, i, cert, cert->key);
-		if (kind == PROC_LISTENER || kind == PROC_ROUTER) {
-			memset(&cert_end, 0, sizeof(cert_end));
-			cert_end.index = i;
-			cert_end.ends = cert->ends;
-			strlcpy(cert_end.name, cert->name,
-			    sizeof(cert_end.name));
-			proc_send(p, IMSG_CONF_CERT_END, 0, -1, &cert_end,
-			    sizeof(cert_end));
-		}
-		i++;
-	}
-	if (kind == PROC_ROUTER) {
-		TAILQ_FOREACH(k, &conf->rpc_keys, entry) {
-			memset(&key, 0, sizeof(key));
-			strlcpy(key.node, k->node, sizeof(key.node));
-			memcpy(key.hash, k->hash, sizeof(key.hash));
-			proc_send(p, IMSG_CONF_RPC_KEY, 0, -1, &key,
-			    sizeof(key));
-		}
-	}
-	if (kind == PROC_AUTH || kind == PROC_LISTENER) {
-		TAILQ_FOREACH(n, &conf->names, entry) {
-			memset(&name, 0, sizeof(name));
-			strlcpy(name.name, n->name, sizeof(name.name));
-			proc_send(p, IMSG_CONF_NAME, 0, -1, &name,
-			    sizeof(name));
-		}
-	}
-	if (kind == PROC_AUTH) {
-		for (i = 0; i < conf->publish.n; i++)
-			proc_send(p, IMSG_CONF_PUBLISH, 0, -1,
-			    &conf->publish.list[i],
-			    sizeof(conf->publish.list[i]));
-	}
-	proc_send(p, IMSG_CONF_END, 0, -1, &end, sizeof(end));
-}
-
-/* Listeners see a hash of the token for metrics, as of no other. */
-static void
-send_metrics(struct conf_begin *begin)
-{
-	unsigned int	 len = sizeof(begin->metrics_hash);
-
-	if (conf->metrics_token == NULL)
-		return;
-	if (EVP_Digest(conf->metrics_token, strlen(conf->metrics_token),
-	    begin->metrics_hash, &len, EVP_sha256(), NULL) != 1)
-		fatalx("SHA-256");
-	begin->has_metrics_token = 1;
-}
-
-static void
-send_networks(struct proc_peer *p, uint32_t what, const struct networks *list)
-{
-	struct conf_network	 msg;
-	struct network		*net;
-
-	TAILQ_FOREACH(net, list, entry) {
-		memset(&msg, 0, sizeof(msg));
-		msg.prefix = net->prefix;
-		msg.what = what;
-		msg.field = net->field;
-		proc_send(p, IMSG_CONF_NETWORK, 0, -1, &msg, sizeof(msg));
-	}
-}
-
-static void
-send_listens(struct proc_peer *p)
-{
-	struct conf_listen	 msg;
-	struct listen_addr	*l;
-	int			 fd, slot;
-
-	if ((slot = listener_slot(proc_peer_instance(p))) == -1)
-		fatalx("more listeners than sockets");
-	TAILQ_FOREACH(l, &conf->listens, entry) {
-		if (l->fds == NULL)	/* only rehearsing */
-			continue;
-		memset(&msg, 0, sizeof(msg));
-		msg.ss = l->ss;
-		msg.tls = l->tls;
-		msg.proxy = l->proxy;
-		if ((fd = dup(l->fds[slot])) == -1)
-			fatal("dup");
-		proc_send(p, IMSG_CONF_LISTEN, 0, fd, &msg, sizeof(msg));
-	}
-}
-
-static void
-send_pem(struct proc_peer *p, uint32_t type, uint32_t index,
-    const struct certificate *cert, const char *pem)
-{
-	static struct conf_chunk	 c;
-	size_t				 total = strlen(pem), off, n;
-
-	for (off = 0; off < total; off += n) {
-		n = total - off;
-		if (n > sizeof(c.data))
-			n = sizeof(c.data);
-		memset(&c, 0, sizeof(c));
-		memcpy(c.keyid, cert->keyid, sizeof(c.keyid));
-		c.index = index;
-		c.total = total;
-		c.len = n;
-		memcpy(c.data, pem + off, n);
-		proc_send(p, type, 0, -1, &c, sizeof(c));
-	}
-	explicit_bzero(&c, sizeof(c));
-}
-
-void
-send_sign_socket(int listener)
-{
-	struct sign_socket	 msg = { .listener = listener };
-	struct proc_peer	*k = proc_peer(PROC_KEYS, 0);
-	struct proc_peer	*l = proc_peer(PROC_LISTENER, listener);
-	int			 sv[2];
-
-	if (k == NULL || l == NULL)
-		return;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1)
-		fatal("socketpair");
-	proc_send(k, IMSG_SIGN_SOCKET, 0, sv[0], &msg, sizeof(msg));
-	proc_send(l, IMSG_SIGN_SOCKET, 0, sv[1], &msg, sizeof(msg));
-}
-
-/* One link between each two listeners, made when the second is there. */
-static void
-send_listener_links(int a)
-{
-	int	 b;
-
-	listener_joins(a);
-	for (b = 0; b < PROC_INSTANCES_MAX; b++)
-		if (b != a && configured[b])
-			send_listener_link(a, b);
-}
-
-void
-listener_joins(int instance)
-{
-	configured[instance] = 1;
-}
-
-void
-send_listener_link(int a, int b)
-{
-	struct listener_link	 msg;
-	struct proc_peer	*pa = proc_peer(PROC_LISTENER, a);
-	struct proc_peer	*pb = proc_peer(PROC_LISTENER, b);
-	int			 sv[2];
-
-	if (pa == NULL || pb == NULL)
-		return;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
-		fatal("socketpair");
-	memset(&msg, 0, sizeof(msg));
-	msg.peer = b;
-	msg.dialer = 1;
-	proc_send(pa, IMSG_LISTENER_LINK, 0, sv[0], &msg, sizeof(msg));
-	msg.peer = a;
-	msg.dialer = 0;
-	proc_send(pb, IMSG_LISTENER_LINK, 0, sv[1], &msg, sizeof(msg));
-}
-
-/* A link that one of the two ended, perhaps for want of memory. */
-static int
-relayd_recv_again(struct proc_peer *p, struct imsg *imsg)
-{
-	static uint64_t		 last[PROC_INSTANCES_MAX];
-	struct listener_link	 msg;
-	uint64_t		 now = clock_ms() / 1000;
-	int			 self = proc_peer_instance(p);
-
-	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 || msg.peer < 0 ||
-	    msg.peer >= PROC_INSTANCES_MAX || msg.peer == self)
-		return (-1);
-	/* It cuts off what the other had with it: not as often as one likes. */
-	if (p != proc_peer(PROC_LISTENER, self) || now == last[self])
-		return (0);
-	last[self] = now;
-	log_debug("link between listeners %d and %d: made again", self,
-	    msg.peer);
-	send_listener_link(self, msg.peer);
-	return (0);
-}
-
 static void
 send_control(struct proc_peer *p)
 {
-	struct conf_end	 end = { .generation = generation };
+	struct conf_end	 end = { .generation = relayd_generation };
 	int		 fd;
 
 	if (control_fd == -1)		/* only rehearsing */
@@ -724,7 +435,7 @@ relayd_reconfigure(char *why, size_t size)
 	access_file_use(access);
 	watch_start(conf);
 	relayd_log_level(conf->log_level);
-	generation++;
+	relayd_generation++;
 	/*
 	 * Keys first: the others get it when keys says that it has the new
 	 * ones (a keys that is just being started says so too).
@@ -744,7 +455,7 @@ relayd_recv_keys(struct proc_peer *p, struct imsg *imsg)
 
 	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
 		return (-1);
-	if (!unsent || end.generation != generation)
+	if (!unsent || end.generation != relayd_generation)
 		return (0);
 	unsent = 0;
 	if (proc_peer(PROC_AUTH, 0) != NULL)
@@ -791,8 +502,8 @@ relayd_recv_reload(struct proc_peer *p, struct imsg *imsg)
 static void
 relayd_log_level(int level)
 {
-	verbose = level > verbose_min ? level : verbose_min;
-	proc_log_level(verbose);
+	relayd_verbose = level > verbose_min ? level : verbose_min;
+	proc_log_level(relayd_verbose);
 }
 
 static int
@@ -807,14 +518,15 @@ relayd_recv_log(struct proc_peer *p, struct imsg *imsg)
 		return (-1);
 	memset(&end, 0, sizeof(end));
 	if (name.name[0] == '\0')
-		strlcpy(end.text, log_level_name(verbose), sizeof(end.text));
+		strlcpy(end.text, log_level_name(relayd_verbose),
+		    sizeof(end.text));
 	else if (log_level_parse(name.name, &level) == -1) {
 		end.code = CTL_CODE_INVALID;
 		strlcpy(end.text, "brief, verbose or debug",
 		    sizeof(end.text));
 	} else {
 		/* Beneath what -v says, too: somebody wants less now. */
-		verbose = level;
+		relayd_verbose = level;
 		proc_log_level(level);
 		strlcpy(end.text, log_level_name(level), sizeof(end.text));
 	}
