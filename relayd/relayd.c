@@ -23,6 +23,7 @@
 #include "compat.h"
 
 #include <sys/resource.h>
+
 #include <err.h>
 #include <imsg.h>
 #include <limits.h>
