@@ -308,7 +308,8 @@ door_http_output(struct conn *c, uint8_t *out, size_t cap)
 				visit_page(v, ev.status, ev.word, ev.text);
 				return ((ssize_t)off);
 			}
-			v->word = ev.word;
+			/* The status is the device's, and so is the word for
+			   what became of it: the log has "cut" for that. */
 			v->broken = 1;
 			if (off > 0)
 				return ((ssize_t)off);

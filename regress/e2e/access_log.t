@@ -101,13 +101,15 @@ eq((r["request"], r["status"], r["door"], r["error"]),
 
 
 def device(c):
-    """A web server; /401 is its own."""
+    """A web server; /401 is its own, and so is /403, half of it."""
     b = b""
     while b"\r\n\r\n" not in b:
         b += c.recv(65536)
-    st = b"401 No" if b"/401" in b else b"200 OK"
-    c.sendall(b"HTTP/1.1 %s\r\nContent-Length: 5\r\n"
-              b"Connection: close\r\n\r\nhello" % st)
+    st = b"401 No" if b"/401" in b else b"403 No" if b"/403" in b else \
+        b"200 OK"
+    c.sendall(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n"
+              b"Connection: close\r\n\r\nhello" % (
+                  st, 9 if b"/403" in b else 5))
 
 
 web = Target(device)
@@ -157,6 +159,9 @@ if shutil.which("curl"):
     st, r = site("/401", "127.0.6.2")
     eq((st, r["status"], r["error"]), ("401", "401", "-"),
        "what the device refuses is not what we do")
+    st, r = site("/403", "127.0.6.5")
+    eq((r["status"], r["error"]), ("403", "cut"),
+       "nor if it breaks off in the middle of that")
     relay.ctl("service", "set", "pi", "none", "http=public")
     st, r = site("/", "127.0.6.3", host="none--pi.localhost")
     eq((st, r["node"], r["error"] != "-"), ("502", "pi/none", True),
