@@ -315,6 +315,9 @@ trailer_read(struct http_body *b, const char *buf, size_t len,
 	/* Leave room for this line's CRLF, and for the last one. */
 	if (b->trailer + 4 < HTTP_TRAILER_MAX)
 		max = HTTP_TRAILER_MAX - b->trailer - 4;
+	/* A byte at a time must not cost a look at all the others. */
+	if (len <= max && memchr(buf, '\n', len) == NULL)
+		return (0);
 	n = http_parse_field(buf, len, max, &ev->field, &status);
 	if (n == 0)
 		return (0);
