@@ -92,6 +92,9 @@ prologue_input(struct http_backend *b, const uint8_t *buf, size_t len)
 	backend_untick(b);
 	if (b->ops != NULL)
 		b->ops->ready(b->arg, &b->prologue);
+	/* What is behind it is queued, and of that nobody tells. */
+	if (b->ops != NULL && (size_t)used - before < len)
+		b->ops->input(b->arg);
 	return ((size_t)used - before);
 }
 

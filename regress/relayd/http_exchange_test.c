@@ -289,6 +289,25 @@ request_as_the_backend_wants_it(void **state)
 	case_("no prologue", GET, &sc, "!502 device", 0);
 }
 
+/* A backend that speaks first, and links that gather what they carry. */
+static void
+answer_right_behind_the_prologue(void **state)
+{
+	static const char	 both[] = "\1\0" OK2;
+	struct http_backend	*b = NULL;
+
+	fake.script[0].prologue = both;
+	fake.script[0].prologuelen = sizeof(both) - 1;
+	assert_int_equal(fake_begin(&run, GET, strlen(GET), &b), 0);
+	fake_pump();
+	/* Who waits to be told is told. */
+	assert_int_not_equal(run.readable, 0);
+	b = fake_end(&run);
+	assert_string_equal(run.said, "200 length: ok END");
+	http_backend_free(b);
+	fake_pump();
+}
+
 static void
 bodies(void **state)
 {
@@ -569,6 +588,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(routes, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    request_as_the_backend_wants_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    answer_right_behind_the_prologue, setup, teardown),
 		cmocka_unit_test_setup_teardown(bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(expectations, setup,
 		    teardown),
