@@ -250,11 +250,15 @@ site_room(void)
 	return (0);
 }
 
-/* 0, or -1: not now.  A router that is away is asked when it is back. */
+/*
+ * 0, or -1: not now.  A router that is away is asked when it is back; one that
+ * has too much to read would never answer.
+ */
 static int
 site_ask(struct site_entry *e)
 {
-	struct site_ask	 ask;
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct site_ask		 ask;
 
 	if (e->asked)
 		return (0);
@@ -266,10 +270,11 @@ site_ask(struct site_entry *e)
 	do
 		e->id = ++last_ask;
 	while (e->id == 0);
+	if (proc_send(router, IMSG_SITE_ASK, e->id, -1, &ask,
+	    sizeof(ask)) == -1 && router != NULL)
+		return (-1);
 	e->asked = 1;
 	nasked++;
-	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_SITE_ASK, e->id, -1,
-	    &ask, sizeof(ask));
 	return (0);
 }
 
@@ -280,8 +285,8 @@ site_doubt(struct site_entry *e)
 	e->stale = 1;
 	if (!site_busy(e))
 		site_free(e);
-	else
-		(void)site_ask(e);
+	else if (site_ask(e) == -1)
+		site_again_later();
 }
 
 enum site_find

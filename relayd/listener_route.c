@@ -186,7 +186,11 @@ route_find(struct stream_owner *o, const char *node,
 	e->asked = 1;
 	SLIST_INSERT_HEAD(&o->routes, e, entry);
 	/* A router that is away is asked when it is back. */
-	(void)route_ask(o, node);
+	if (route_ask(o, node) == -1 && proc_peer(PROC_ROUTER, 0) != NULL) {
+		route_drop(e);
+		*code = MUX_CODE_LIMIT;
+		return (-1);
+	}
 	return (1);
 }
 
