@@ -421,4 +421,5 @@ door_rpc_router_gone(void)
 		}
 	}
 	rpc_nodes_router_gone();
+	rpc_pair_router_gone();
 }

@@ -38,7 +38,7 @@
 #define BODY_MAX	16384
 #define ANSWER_MS	10000
 #define TOKEN_BYTES	32
-#define OFFERS_MAX	8	/* on one link, not answered */
+#define OFFERS_MAX	8	/* on one link, not answered by router */
 
 /* Somebody who pairs; the connection owns it. */
 struct rpc_pairing {
@@ -313,8 +313,10 @@ rpc_pair_open(struct conn *c, struct mux_stream *s)
 	uint32_t	 n = 0;
 
 	TAILQ_FOREACH(o, &offerings, entry)
-		n += o->conn == c->id;
-	if (n >= OFFERS_MAX || (o = calloc(1, sizeof(*o))) == NULL) {
+		n += o->conn == c->id && !o->asked;
+	/* A node that asks and does not wait has asked all the same. */
+	if (n + c->noffers >= OFFERS_MAX ||
+	    (o = calloc(1, sizeof(*o))) == NULL) {
 		mux_reset(s, MUX_CODE_LIMIT, "too many codes at once");
 		return;
 	}
@@ -339,6 +341,7 @@ offering_input(struct mux_stream *s, void *arg, const uint8_t *buf,
 {
 	struct offering		*o = arg;
 	struct pair_offer	 msg;
+	struct conn		*c;
 
 	if (len > 0) {
 		if (o->asked || o->inlen + len > PAIRING_ASK_LEN) {
@@ -358,13 +361,16 @@ offering_input(struct mux_stream *s, void *arg, const uint8_t *buf,
 		return (0);
 	}
 	memcpy(o->hash, msg.hash, sizeof(o->hash));
-	o->asked = 1;
-	if (proc_send(proc_peer(PROC_ROUTER, 0), IMSG_PAIR_OFFER, o->conn, -1,
+	if ((c = conn_find(o->conn)) == NULL ||
+	    proc_send(proc_peer(PROC_ROUTER, 0), IMSG_PAIR_OFFER, o->conn, -1,
 	    &msg, sizeof(msg)) == -1) {
 		mux_reset(s, MUX_CODE_INTERNAL,
 		    "the relay is starting: try again");
 		offering_free(o);
+		return (0);
 	}
+	o->asked = 1;
+	c->noffers++;
 	return (0);
 }
 
@@ -400,6 +406,24 @@ offering_done(struct mux_stream *s, void *arg)
 	offering_free(arg);
 }
 
+/* What it was asked it will not answer. */
+void
+rpc_pair_router_gone(void)
+{
+	struct offering	*o, *tmp;
+	struct conn	*c;
+
+	RB_FOREACH(c, conn_table, &conns)
+		c->noffers = 0;
+	TAILQ_FOREACH_SAFE(o, &offerings, entry, tmp) {
+		if (!o->asked || o->outlen > 0)
+			continue;
+		mux_reset(o->stream, MUX_CODE_INTERNAL,
+		    "the relay is starting: try again");
+		offering_free(o);
+	}
+}
+
 int
 rpc_pair_recv_offered(struct proc_peer *peer, struct imsg *imsg)
 {
@@ -417,6 +441,8 @@ rpc_pair_recv_offered(struct proc_peer *peer, struct imsg *imsg)
 		rpc_node_offered(c->rpc->node, &msg);
 		return (0);
 	}
+	if (c != NULL && c->noffers > 0)
+		c->noffers--;
 	TAILQ_FOREACH(o, &offerings, entry) {
 		if (o->conn == conn && o->asked && o->outlen == 0 &&
 		    memcmp(o->hash, msg.hash, sizeof(o->hash)) == 0)

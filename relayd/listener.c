@@ -294,8 +294,11 @@ listener_announce_ports(void)
 void
 listener_congested(struct proc_peer *peer, int high)
 {
-	if (proc_peer_kind(peer) == PROC_ROUTER && !high)
-		listener_announce();
+	if (proc_peer_kind(peer) != PROC_ROUTER || high)
+		return;
+	records_go_on();
+	listener_announce();
+	links_go_on();
 }
 
 void
@@ -311,5 +314,7 @@ listener_peer_down(struct proc_peer *peer)
 		told.ports = 0;
 		door_api_router_gone();
 		door_rpc_router_gone();
+		records_router_gone();
+		links_go_on();
 	}
 }

@@ -217,6 +217,8 @@ struct conn {
 	char			*software;
 	struct stream_owner	 owner;		/* of those it opened */
 	uint32_t		 nanswers;	/* of the api door, not done */
+	uint32_t		 noffers;	/* of codes, that router has */
+	int			 held;		/* by link_hold */
 };
 RB_HEAD(conn_table, conn);
 RB_PROTOTYPE(conn_table, conn, by_id, conn_cmp)
@@ -350,6 +352,8 @@ uint64_t	 peers_lost(void);
 int	 link_recv_listener(struct proc_peer *, struct imsg *);
 int	 link_recv_kill(struct proc_peer *, struct imsg *);
 int	 links_announce(uint32_t *);
+/* Router has caught up, or is gone: those that were held are read again. */
+void	 links_go_on(void);
 /* Say goodbye on every link; how many there are. */
 int	 links_end(void);
 
@@ -432,6 +436,13 @@ void	 record_new(struct stream_record *, struct stream_owner *,
 void	 record_up(struct stream_record *);
 void	 record_down(struct stream_record *, uint16_t, const char *);
 void	 record_end(struct stream_record *);
+/*
+ * records_behind: router is told of streams more slowly than they come and
+ * go: there is to be no other one now.  records_go_on: it can be told more.
+ */
+int	 records_behind(void);
+void	 records_go_on(void);
+void	 records_router_gone(void);
 /* The first with an id above this, or NULL. */
 struct stream_record *record_after(uint64_t);
 /*
@@ -553,6 +564,7 @@ void	 rpc_pair_forget(struct conn *);
 void	 rpc_pair_open(struct conn *, struct mux_stream *);
 int	 rpc_pair_recv(struct proc_peer *, struct imsg *);
 int	 rpc_pair_recv_offered(struct proc_peer *, struct imsg *);
+void	 rpc_pair_router_gone(void);
 
 /* rpc_relay.c: of another listener's client. */
 void	 rpc_relay(struct mux_stream *, const struct mux_open *);

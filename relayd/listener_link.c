@@ -54,6 +54,7 @@ struct peer {
 
 static struct peer	 peers[PROC_INSTANCES_MAX];
 static struct mux_hello	 hello;
+static uint32_t		 nheld;
 
 static void	conn_link_up(struct link *, void *, const struct mux_hello *);
 static void	conn_link_open(struct link *, void *, struct mux_stream *,
@@ -120,6 +121,40 @@ conn_link(struct conn *c)
 	return (0);
 }
 
+/*
+ * Router has more to do than it can: who gives it even more is not read from
+ * until it has caught up.
+ */
+static void
+link_hold(struct conn *c)
+{
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+
+	if (c->held || router == NULL ||
+	    proc_queued(router) <= PROC_QUEUE_HIGH)
+		return;
+	c->held = 1;
+	nheld++;
+	evtls_pause(link_conn(c->link));
+}
+
+void
+links_go_on(void)
+{
+	struct conn	*c;
+
+	if (nheld == 0)
+		return;
+	RB_FOREACH(c, conn_table, &conns) {
+		if (!c->held)
+			continue;
+		c->held = 0;
+		if (c->link != NULL && link_conn(c->link) != NULL)
+			evtls_resume(link_conn(c->link));
+	}
+	nheld = 0;
+}
+
 static void
 link_tell_up(const struct conn *c)
 {
@@ -154,6 +189,7 @@ conn_link_open(struct link *link, void *arg, struct mux_stream *s,
 {
 	struct conn	*c = arg;
 
+	link_hold(c);
 	if (c->door == DOOR_NODE && open->kind == MUX_KIND_API &&
 	    strcmp(open->host, "pair") == 0)
 		rpc_pair_open(c, s);

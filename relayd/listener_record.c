@@ -26,6 +26,7 @@
 #include <event2/event.h>
 #include <imsg.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,6 +34,20 @@
 #include "log.h"
 
 #define TELL_S		5	/* router hears of bytes so often */
+#define BEHIND		(2 * PROC_QUEUE_HIGH)	/* queued to router: the rest
+						   of its pipe is others' */
+
+/*
+ * What router is told of streams it is told in any case, and in this order:
+ * here it waits while the pipe holds enough of it.  Each stream on record is
+ * good for two of these, and there are no new ones meanwhile.
+ */
+struct record_message {
+	STAILQ_ENTRY(record_message)	 entry;
+	uint32_t			 type;
+	size_t				 len;
+	uint8_t				 data[];
+};
 
 static int
 record_cmp(struct stream_record *a, struct stream_record *b)
@@ -44,12 +59,14 @@ static RB_HEAD(record_table, stream_record) records =
     RB_INITIALIZER(&records);
 RB_GENERATE_STATIC(record_table, stream_record, by_id, record_cmp)
 
+static void	record_send(uint32_t, const void *, size_t);
 static void	record_bytes(struct stream_record *);
 static void	records_tell(evutil_socket_t, short, void *);
 static void	records_tell_later(void);
 
 static uint64_t		 last_id;
 static struct event	*teller;
+static STAILQ_HEAD(, record_message) behind = STAILQ_HEAD_INITIALIZER(behind);
 
 void
 record_new(struct stream_record *r, struct stream_owner *o,
@@ -78,6 +95,60 @@ record_end(struct stream_record *r)
 	RB_REMOVE(record_table, &records, r);
 }
 
+/* ---- to router ---- */
+
+/* One that is away hears of all there is when it is back. */
+static void
+record_send(uint32_t type, const void *data, size_t len)
+{
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct record_message	*m;
+
+	if (router == NULL)
+		return;
+	if (STAILQ_EMPTY(&behind) && proc_queued(router) <= BEHIND) {
+		(void)proc_send(router, type, 0, -1, data, len);
+		return;
+	}
+	if ((m = malloc(sizeof(*m) + len)) == NULL)
+		return;
+	m->type = type;
+	m->len = len;
+	memcpy(m->data, data, len);
+	STAILQ_INSERT_TAIL(&behind, m, entry);
+}
+
+int
+records_behind(void)
+{
+	return (!STAILQ_EMPTY(&behind));
+}
+
+void
+records_go_on(void)
+{
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct record_message	*m;
+
+	while ((m = STAILQ_FIRST(&behind)) != NULL &&
+	    proc_queued(router) <= PROC_QUEUE_HIGH) {
+		STAILQ_REMOVE_HEAD(&behind, entry);
+		(void)proc_send(router, m->type, 0, -1, m->data, m->len);
+		free(m);
+	}
+}
+
+void
+records_router_gone(void)
+{
+	struct record_message	*m;
+
+	while ((m = STAILQ_FIRST(&behind)) != NULL) {
+		STAILQ_REMOVE_HEAD(&behind, entry);
+		free(m);
+	}
+}
+
 void
 record_up(struct stream_record *r)
 {
@@ -93,8 +164,7 @@ record_up(struct stream_record *r)
 	r->ops->describe(r, &up);
 	r->told = 1;
 	records_tell_later();
-	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_STREAM_UP, 0, -1, &up,
-	    sizeof(up));
+	record_send(IMSG_STREAM_UP, &up, sizeof(up));
 }
 
 void
@@ -108,8 +178,7 @@ record_down(struct stream_record *r, uint16_t code, const char *text)
 	down.code = code;
 	if (text != NULL)
 		strlcpy(down.text, text, sizeof(down.text));
-	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_STREAM_DOWN, 0, -1,
-	    &down, sizeof(down));
+	record_send(IMSG_STREAM_DOWN, &down, sizeof(down));
 }
 
 /* How many bytes it has carried, if that is news. */
@@ -121,7 +190,7 @@ record_bytes(struct stream_record *r)
 	memset(&b, 0, sizeof(b));
 	b.id = r->id;
 	r->ops->bytes(r, &b.in, &b.out);
-	if ((b.in == r->in && b.out == r->out) ||
+	if ((b.in == r->in && b.out == r->out) || records_behind() ||
 	    proc_send(proc_peer(PROC_ROUTER, 0), IMSG_STREAM_BYTES, 0, -1, &b,
 	    sizeof(b)) == -1)
 		return;

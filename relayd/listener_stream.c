@@ -125,6 +125,10 @@ stream_new(struct conn *c, struct mux_stream *s, const struct mux_open *open)
 	struct client_stream	*cs;
 	size_t			 i;
 
+	if (records_behind()) {
+		mux_reset(s, MUX_CODE_LIMIT, "the relay is busy");
+		return;
+	}
 	if ((cs = calloc(1, sizeof(*cs))) == NULL ||
 	    (cs->host = strdup(open->host)) == NULL) {
 		free(cs);

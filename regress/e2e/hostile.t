@@ -357,6 +357,69 @@ except OSError:
 t.close()
 eq(refused, 12, "of 20 questions at once 12 are refused")
 
+# ---- more than router can be told at once ----
+
+
+def pong(t):
+    """All before it has been looked at; what came of that, frame by frame."""
+    t.sendall(F(b"there?", op=9))
+    buf, out = b"", []
+    t.settimeout(60)
+    while True:
+        b = t.recv(65536)
+        if not b:
+            raise SystemExit("the link has ended: %r" % buf[:40])
+        buf, off = buf + b, 0
+        while len(buf) - off >= 2 and buf[off + 1] < 126 and \
+                len(buf) - off >= 2 + buf[off + 1]:
+            op, f = buf[off] & 15, buf[off + 2:off + 2 + buf[off + 1]]
+            off += 2 + buf[off + 1]
+            if op == 10:
+                return out
+            out.append(f)
+        buf = buf[off:]
+
+
+router = relay.children()["router"]
+links = [upgrade()[0] for _ in range(4)]
+for t in links:
+    t.sendall(F(HELLO))
+    pong(t)
+was = relay.stat("streams_total")
+os.kill(router, signal.SIGSTOP)
+for t in links:
+    t.sendall(b"".join(F(open_(1 + 2 * i, node=b"nowhere"))
+                       for i in range(4096)))
+    pong(t)
+os.kill(router, signal.SIGCONT)
+ok(wait_for(lambda: relay.stat("streams_total") >= was + 4 * 4096, 30, 0.2),
+   "of streams that end all at once each is on record",
+   (was, relay.stat("streams_total")))
+ok(wait_for(lambda: relay.stat("streams") == 1, 30, 0.2),
+   "and each has ended there", relay.stat("streams"))
+for t in links:
+    t.close()
+alive_stream("very many streams")
+
+
+def offer(i):
+    return F(mux(1, i, struct.pack(">BBHI", 6, 0, 0, 0) + b"\x04pair\0")) + \
+        F(mux(3, i, b"\x01" + os.urandom(32) + bytes(4), 1))
+
+
+t, head = upgrade(relay.token("node"), b"/api/nodes/ws",
+                  b"Culvert-Node: offers\r\n")
+t.sendall(F(HELLO))
+pong(t)
+os.kill(router, signal.SIGSTOP)
+t.sendall(b"".join(offer(i) + F(mux(5, i, b"\0\x01"))
+                   for i in range(1, 41, 2)) + offer(41))
+f = pong(t)
+os.kill(router, signal.SIGCONT)
+ok([x for x in f if x[:1] == b"\x05" and x[7:10] == b"\x29\0\x08"],
+   "a node that offers codes and takes them back has offered them", f)
+t.close()
+
 # ---- out of descriptors: accept pauses, nothing spins ----
 
 
