@@ -523,6 +523,36 @@ health_is_told(void **state)
 	assert_int_equal(h.pairs, 1);
 }
 
+static void
+sessions_end(void **state)
+{
+	struct rpc_session	 s;
+	struct health		 h;
+	uint64_t		 n;
+
+	memset(&h, 0, sizeof(h));
+	memset(&s, 0, sizeof(s));
+	strlcpy(s.node, "n10", sizeof(s.node));
+	hash(s.token, 'T');
+	s.expires_at = time(NULL) + 2;
+	assert_int_equal(fake_say(L, 0, IMSG_RPC_SESSION, 0, &s, sizeof(s)),
+	    0);
+	while (fake_took(L, 1, IMSG_HEALTH, NULL, &h, sizeof(h)))
+		;
+	n = h.sessions;
+	fake_run(3200);
+	assert_true(fake_took(L, 1, IMSG_HEALTH, NULL, &h, sizeof(h)));
+	assert_int_equal(h.sessions, n - 1);
+	/* One that has ended is none, nor one that never does. */
+	s.expires_at = time(NULL);
+	assert_int_equal(fake_say(L, 0, IMSG_RPC_SESSION, 0, &s, sizeof(s)),
+	    0);
+	s.expires_at = time(NULL) + RPC_SESSION_MAX + 60;
+	assert_int_equal(fake_say(L, 0, IMSG_RPC_SESSION, 0, &s, sizeof(s)),
+	    0);
+	assert_false(fake_took(L, 1, IMSG_HEALTH, NULL, NULL, 0));
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -543,6 +573,7 @@ main(void)
 		TEST(a_new_router_is_told),
 		TEST(what_makes_no_sense_is_refused),
 		TEST(health_is_told),
+		TEST(sessions_end),
 	};
 
 	fake_start();
