@@ -171,7 +171,7 @@ struct rpc_slots {
 	char			 node_id[USER_ID_LEN + 4];
 	uint32_t		 what;		/* enum rpc_slots_what */
 	uint32_t		 n;
-	uint32_t		 live;		/* of router: it may be connected */
+	uint32_t		 live;		/* of router: it may be there */
 };
 
 #endif /* MSG_RPC_H */

@@ -130,8 +130,9 @@ rpc_nodes_conf_end(void)
 		was = RB_FIND(rkey_tree, &keys_next, &key);
 		if (router_rpc.nodes == RPC_NODES_ANY && k == NULL)
 			continue;
-		if (router_rpc.nodes != RPC_NODES_OFF && k != NULL && was != NULL &&
-		    memcmp(k->k.hash, was->k.hash, sizeof(k->k.hash)) == 0)
+		if (router_rpc.nodes != RPC_NODES_OFF && k != NULL &&
+		    was != NULL && memcmp(k->k.hash, was->k.hash,
+		    sizeof(k->k.hash)) == 0)
 			continue;
 		log_info("rpc node %s: it may not come any more", r->n.node);
 		(void)proc_send(router_listener(r->n.listener),

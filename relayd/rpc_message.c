@@ -225,9 +225,12 @@ rpc_body(const json_t *request, size_t max, int cut, uint8_t **body,
 	} else if (v != NULL && !json_is_null(v) && !cut)
 		return (-1);
 	copy = cut ? malloc(n + 4) : NULL;
-	if ((cut && copy == NULL) || (*body = malloc(BASE64_BYTES(n) + 4)) == NULL) {
+	*body = malloc(BASE64_BYTES(n) + 4);
+	if (*body == NULL || (cut && copy == NULL)) {
 		*error = "relay_error";
 		free(copy);
+		free(*body);
+		*body = NULL;
 		return (-1);
 	}
 	if (cut) {
