@@ -359,6 +359,10 @@ int
 ticket_open(const struct ticket *t, const struct mux_open *open,
     struct mux_open *out)
 {
+	/* What goes to a backend has been through the gate. */
+	if (t->kind == 0 && (open->kind == MUX_KIND_HTTP ||
+	    open->kind == MUX_KIND_TLS))
+		return (-1);
 	if ((t->kind != 0 && t->kind != open->kind) || (t->exact &&
 	    (strcmp(t->host, open->host) != 0 || open->port < t->port_min ||
 	    open->port > t->port_max)))

@@ -102,8 +102,9 @@ struct ticket {
 	char			 email[CTL_EMAIL_LEN];	/* whose streams they
 						   are; "": nobody logged in */
 	char			 grant[USER_ID_LEN + 4];	/* or "" */
-	/* What it is for: streams of this kind, 0: of any; and if exact is
-	   set, to this host, and one of these ports. */
+	/* What it is for: streams of this kind, 0: whatever a client's link
+	   may ask for; and if exact is set, to this host, and one of these
+	   ports. */
 	uint32_t		 kind;		/* enum mux_kind */
 	uint32_t		 exact;
 	uint16_t		 port_min, port_max;
