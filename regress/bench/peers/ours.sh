@@ -1,68 +1,26 @@
 # shellcheck shell=bash
 # shellcheck source=/dev/null
 # relayd + agentd + accessctl forward: two TLS legs, three programs.
-# PEERS_DIR: where our programs are (make's obj/); PREFORK: listeners.
 . "${PEERS_LIB:?}/lib.sh"
+. "${0%/*}/../ours.sh"
 
 describe() {
-	echo "relayd + agentd + accessctl forward at $(git -C "${0%/*}" rev-parse --short HEAD), WSS on both legs, mux, prefork ${PREFORK:-1}"
-}
-
-ctl() {
-	CULVERT_SOCKET="$RUN/relayd.sock" "$PEERS_DIR/accessctl" "$@"
+	echo "relayd + agentd + accessctl forward at $(ours_commit), WSS on both legs, mux, prefork ${PREFORK:-1}"
 }
 
 start() {
 	export XDG_CONFIG_HOME="$RUN/home"
-	top=$(cd "${0%/*}/../../.." && pwd)
-	chmod 755 "$RUN" "$(dirname "$RUN")"
-	mkdir -m 700 "$RUN/state"
-	for u in _culvert _culvertkey _culvertdb _culvertrt _culvertag \
-	    _culvertpx; do
-		id "$u" >/dev/null 2>&1 || sh "$top/etc/adduser.sh" "$u"
-	done
-	chown _culvertdb "$RUN/state"
-	cp "$TLS/key.pem" "$RUN/key.pem"
-	chmod 600 "$RUN/key.pem"
-	cat >"$RUN/relayd.conf" <<EOT
-domain "localhost"
-state "$RUN/state"
-control "$RUN/relayd.sock"
-prefork ${PREFORK:-1}
-certificate "$TLS/chain.pem" key "$RUN/key.pem"
-listen on 127.0.0.1 port $(p 2) tls
-EOT
-	spawn server "$PEERS_DIR/relayd" -d -f "$RUN/relayd.conf"
-	wait_port "$(p 2)"
-	until ctl stats >/dev/null 2>&1; do sleep 0.05; done
-	ctl user add bench@example.org --no-password
-	(umask 077
-	ctl token create --user bench@example.org --scope node >"$RUN/node.token"
-	ctl token create --user bench@example.org --scope connect \
-	    >"$RUN/client.token")
-	cat >"$RUN/agentd.conf" <<EOT
-relay "wss://localhost:$(p 2)"
-name "n1"
-token file "$RUN/node.token"
-ca "$TLS/ca.pem"
-control "$RUN/agentd.sock"
-EOT
-	spawn agent "$PEERS_DIR/agentd" -d -f "$RUN/agentd.conf"
+	ours_relay
+	ours_token connect
+	ours_agent
 	"$PEERS_DIR/accessctl" login --relay "wss://localhost:$(p 2)" \
-	    --ca "$TLS/ca.pem" --from-file "$RUN/client.token"
+	    --ca "$TLS/ca.pem" --from-file "$RUN/connect.token"
 	spawn client "$PEERS_DIR/accessctl" forward \
 	    -L "127.0.0.1:$(p 0):n1:127.0.0.1:$TARGET" \
 	    -L "127.0.0.1:$(p 1):n1:127.0.0.1:$WEB"
 	wait_port "$(p 0)"
 	endpoint tcp "tcp://127.0.0.1:$(p 0)"
 	endpoint http "http://127.0.0.1:$(p 1)/"
-}
-
-# One process that makes N links: only the relay is measured.
-agents() {
-	spawn idle "$PEERS_DIR/regress/e2e/agents" "wss://localhost:$(p 2)" \
-	    "$TLS/ca.pem" "$RUN/node.token" idle "$1"
-	until grep -qx "up $1" "$RUN/idle.log"; do sleep 0.2; done
 }
 
 main "$@"
