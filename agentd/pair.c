@@ -16,8 +16,7 @@
 
 
 /*
- * agentd pair: make a code, and have the agentd that runs here offer it to
- * its relay.  It learns no more of it than the relay does: its hash.
+ * agentd pair: have the agentd that runs here offer a code to its relay.
  */
 
 #include "compat.h"
@@ -25,16 +24,12 @@
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agentd.h"
-#include "conflex.h"
 #include "control_ask.h"
-#include "ctl.h"
 #include "log.h"
-#include "paircode.h"
-#include "pairshow.h"
+#include "pairask.h"
 
 /* As agentd(8) says. */
 enum pair_exit {
@@ -57,60 +52,17 @@ usage(void)
 	return (PAIR_EXIT_USAGE);
 }
 
-static void
-pairing_record(const void *rec, void *arg)
-{
-	memcpy(arg, rec, sizeof(struct ctl_pairing));
-}
-
-static int
-pair(uint32_t ttl, int json, int qr)
-{
-	char			 code[PAIRCODE_LEN + 1];
-	struct ctl_pairing	 pairing;
-	struct ctl_pair		 req;
-	struct ctl_end		 end;
-	struct pairshow		 show;
-
-	memset(&req, 0, sizeof(req));
-	memset(&pairing, 0, sizeof(pairing));
-	req.ttl = ttl;
-	paircode_make(code);
-	if (paircode_hash(code, strlen(code), req.hash) != 0) {
-		log_warnx("no SHA-256 in libcrypto");
-		return (PAIR_EXIT_REFUSED);
-	}
-	if (control_ask(CTL_PAIR, &req, sizeof(req), CTL_PAIRING,
-	    sizeof(pairing), pairing_record, &pairing, &end) == -1)
-		return (PAIR_EXIT_REFUSED);
-	pairing.node[sizeof(pairing.node) - 1] = '\0';
-	pairing.url[sizeof(pairing.url) - 1] = '\0';
-	show.code = code;
-	show.node = pairing.node;
-	show.url = pairing.url;
-	show.expires_at = pairing.expires_at;
-	if (json)
-		pairshow_json(&show, stdout);
-	else
-		pairshow_print(&show, qr, stdout);
-	explicit_bzero(code, sizeof(code));
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		log_warn("standard output");
-		return (PAIR_EXIT_REFUSED);
-	}
-	return (PAIR_EXIT_OK);
-}
-
 int
 agentd_pair(int argc, char **argv)
 {
 	const char	*file = NULL, *named = NULL;
 	char		 path[SOCKET_MAX];
-	uint64_t	 ms = 0;
+	struct ctl_pair	 req;
 	int		 ch, json = 0, qr = 1;
 
 	log_init("agentd", LOG_STYLE_COMMAND, 0);
 	setlocale(LC_CTYPE, "");
+	memset(&req, 0, sizeof(req));
 	while ((ch = getopt_long(argc, argv, "f:js:t:", options, NULL)) !=
 	    -1) {
 		switch (ch) {
@@ -127,12 +79,8 @@ agentd_pair(int argc, char **argv)
 			named = optarg;
 			break;
 		case 't':
-			if (conflex_time(optarg, &ms) == -1 || ms < 1000 ||
-			    ms > 86400000) {
-				log_warnx("--ttl %s: a time like 90s or 5m",
-				    optarg);
+			if (pairask_ttl(optarg, &req.ttl) == -1)
 				return (PAIR_EXIT_USAGE);
-			}
 			break;
 		default:
 			return (usage());
@@ -143,5 +91,6 @@ agentd_pair(int argc, char **argv)
 	if (agentd_socket(file, named, path, sizeof(path)) == -1)
 		return (PAIR_EXIT_REFUSED);
 	control_to(&control_agentd, path);
-	return (pair(ms / 1000, json, qr));
+	return (pairask(&req, json, qr) == -1 ? PAIR_EXIT_REFUSED :
+	    PAIR_EXIT_OK);
 }
