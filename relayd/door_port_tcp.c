@@ -58,25 +58,15 @@ port_accept(evutil_socket_t lfd, short what, void *arg)
 	struct port_listen	*l = arg;
 	struct port_entry	*e = l->port;
 	struct sockaddr_storage	 ss;
-	socklen_t		 len;
 	int			 fd, i;
 
 	for (i = 0; i < ACCEPT_BATCH && e->known; i++) {
-		memset(&ss, 0, sizeof(ss));
-		len = sizeof(ss);
-		fd = accept4(lfd, (struct sockaddr *)&ss, &len,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1) {
-			if (errno == EMFILE || errno == ENFILE ||
-			    errno == ENOBUFS || errno == ENOMEM) {
-				log_warn("accept: pausing");
-				listener_accept_pause();
-			} else if (errno == EINVAL)
-				/* Closed by the parent, which tells us. */
+		if ((fd = listener_accept_one(lfd, &ss)) == -1) {
+			/* Closed by the parent, which tells us. */
+			if (errno == EINVAL)
 				event_del(l->ev);
 			return;
 		}
-		counts.accepted++;
 		visitor_come(l, fd, &ss);
 	}
 }

@@ -276,6 +276,11 @@ int		 accept_recv_serve(struct proc_peer *, struct imsg *);
 int		 listener_accept_on(int, const struct conf_listen *);
 /* Before a new configuration (0): none is kept; after (1): close the rest. */
 void		 listener_accept_sweep(int);
+/*
+ * Take one from this socket: its descriptor, and who it is; or -1 with errno
+ * if there is none, or no room, when all accepting pauses.
+ */
+int		 listener_accept_one(int, struct sockaddr_storage *);
 /* There is no room for more: accept nothing for a moment. */
 void		 listener_accept_pause(void);
 

@@ -317,12 +317,34 @@ listener_may_log(uint64_t *last)
 	return (1);
 }
 
+int
+listener_accept_one(int lfd, struct sockaddr_storage *ss)
+{
+	socklen_t	 len = sizeof(*ss);
+	int		 fd, error;
+
+	memset(ss, 0, sizeof(*ss));
+	fd = accept4(lfd, (struct sockaddr *)ss, &len,
+	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1) {
+		counts.accepted++;
+		return (fd);
+	}
+	error = errno;
+	if (error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	    error == ENOMEM) {
+		log_warn("accept: pausing");
+		listener_accept_pause();
+	}
+	errno = error;
+	return (-1);
+}
+
 static void
 listener_accept(evutil_socket_t lfd, short what, void *arg)
 {
 	struct accept_socket	*s = arg;
 	struct sockaddr_storage	 ss;
-	socklen_t		 len;
 	static uint64_t		 said;
 	int			 fd, i, room;
 
@@ -334,19 +356,8 @@ listener_accept(evutil_socket_t lfd, short what, void *arg)
 			listener_accept_pause();
 			return;
 		}
-		memset(&ss, 0, sizeof(ss));
-		len = sizeof(ss);
-		fd = accept4(lfd, (struct sockaddr *)&ss, &len,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1) {
-			if (errno == EMFILE || errno == ENFILE ||
-			    errno == ENOBUFS || errno == ENOMEM) {
-				log_warn("accept: pausing");
-				listener_accept_pause();
-			}
+		if ((fd = listener_accept_one(lfd, &ss)) == -1)
 			return;
-		}
-		counts.accepted++;
 		if ((room = listener_room(&ss)) == 1) {
 			conn_new(fd, s, &ss);
 			continue;
