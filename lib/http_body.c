@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "hex.h"
 #include "http.h"
 #include "http_body.h"
 
@@ -48,7 +49,6 @@ enum {
 };
 
 static void	body_fail(struct http_body *, int, const char *);
-static int	hex_digit(char);
 static int	is_space(char);
 static int	is_class(char, int (*)(const struct http_str *));
 static int	item_end(char);
@@ -120,18 +120,6 @@ http_body_init(struct http_body *b, const struct http_framing *framing,
 			body_fail(b, 400, "the body has no length");
 		break;
 	}
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
 }
 
 static int
@@ -213,7 +201,7 @@ extension_step(int state, char c)
 static void
 size_step(struct http_body *b, char c)
 {
-	int	 digit = hex_digit(c);
+	int	 digit = hex_value(c);
 
 	if (b->state <= SIZE && digit != -1) {
 		if (b->state == SIZE_FIRST)

@@ -19,22 +19,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hex.h"
 #include "http_form.h"
 
-static int	hex(char);
 static int	form_decode(const char *, size_t, char *, size_t);
-
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
-}
 
 static int
 form_decode(const char *s, size_t len, char *buf, size_t size)
@@ -47,8 +35,8 @@ form_decode(const char *s, size_t len, char *buf, size_t size)
 		if (c == '+')
 			c = ' ';
 		else if (c == '%') {
-			if (len - i < 3 || (hi = hex(s[i + 1])) == -1 ||
-			    (lo = hex(s[i + 2])) == -1)
+			if (len - i < 3 || (hi = hex_value(s[i + 1])) == -1 ||
+			    (lo = hex_value(s[i + 2])) == -1)
 				return (-1);
 			c = hi << 4 | lo;
 			i += 2;

@@ -27,6 +27,7 @@
 
 #include "access_log.h"
 #include "addr.h"
+#include "hex.h"
 
 /* Bytes of a field, as it came. */
 #define METHOD_MAX	32
@@ -107,16 +108,6 @@ cut(const char *s, size_t len, size_t max, int *more)
 
 /* ---- secrets ---- */
 
-/* A hex digit's value, or -1. */
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	c |= 0x20;
-	return (c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1);
-}
-
 /* The name of a parameter, which may be written with escapes. */
 static int
 is_secret(const char *s, size_t len)
@@ -131,9 +122,9 @@ is_secret(const char *s, size_t len)
 		if (n >= sizeof(name) - 1)
 			return (0);
 		name[n++] = s[i];
-		if (s[i] == '%' && i + 2 < len && hex(s[i + 1]) != -1 &&
-		    hex(s[i + 2]) != -1) {
-			name[n - 1] = hex(s[i + 1]) << 4 | hex(s[i + 2]);
+		if (s[i] == '%' && i + 2 < len && hex_value(s[i + 1]) != -1 &&
+		    hex_value(s[i + 2]) != -1) {
+			name[n - 1] = hex_value(s[i + 1]) << 4 | hex_value(s[i + 2]);
 			i += 2;
 		}
 	}

@@ -61,7 +61,6 @@ static void	visitor_end(struct visitor *, const char *);
 static int	visitor_room(void);
 static int	visitor_ask(struct visitor *, const struct conn *,
 		    const struct site *, const struct credential *);
-static int	ask_bearer(const struct http_str *, struct login *);
 static int	ask_basic(const struct http_str *, struct login_password *);
 static void	visitor_deny(struct visitor *, const struct login_denied *);
 static void	visitor_go_on(struct visitor *);
@@ -329,25 +328,6 @@ visitors_tick(evutil_socket_t fd, short what, void *arg)
 
 /* ---- asking ---- */
 
-static int
-ask_bearer(const struct http_str *s, struct login *req)
-{
-	char		 text[TOKEN_LEN + 1];
-	struct token	 token;
-	const char	*why;
-	int		 ret = -1;
-
-	if (http_str_copy(s, text, sizeof(text)) == 0 &&
-	    token_parse(text, &token, &why) == 0) {
-		strlcpy(req->token_id, token.id, sizeof(req->token_id));
-		memcpy(req->seed, token.seed, sizeof(req->seed));
-		ret = 0;
-	}
-	explicit_bzero(text, sizeof(text));
-	explicit_bzero(&token, sizeof(token));
-	return (ret);
-}
-
 /* RFC 7617: the address has no colon, the password may. */
 static int
 ask_basic(const struct http_str *s, struct login_password *req)
@@ -385,15 +365,14 @@ visitor_ask(struct visitor *v, const struct conn *c, const struct site *site,
 	memset(&req, 0, sizeof(req));
 	memset(&pw, 0, sizeof(pw));
 	req.door = DOOR_HTTP;
-	req.method = cred->kind == CREDENTIAL_BEARER ? LOGIN_BEARER :
-	    LOGIN_SECRET;
+	req.method = LOGIN_SECRET;
 	req.peer = pw.peer = c->peer;
 	strlcpy(req.host, site->host, sizeof(req.host));
 	strlcpy(pw.host, site->host, sizeof(pw.host));
 	if (cred->kind == CREDENTIAL_BASIC)
 		ret = ask_basic(&cred->value, &pw);
 	else if (cred->kind == CREDENTIAL_BEARER)
-		ret = ask_bearer(&cred->value, &req);
+		ret = login_bearer(&cred->value, &req);
 	else {
 		web_hash(&cred->value, req.seed);
 		ret = 0;

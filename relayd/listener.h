@@ -615,6 +615,8 @@ void	 login_request(struct conn *, const struct http_head *,
  * asked or refused; or -1: that is no token of ours.
  */
 int	 login_bearer_request(struct conn *, const struct http_head *);
+/* A token as a log-in has it.  0, or -1: that is none of ours. */
+int	 login_bearer(const struct http_str *, struct login *);
 /* The credentials behind an authentication scheme; 1 if it is that one. */
 int	 login_scheme(const struct http_str *, const char *,
 	    struct http_str *);

@@ -46,7 +46,6 @@ static int	login_host(const struct http_head *, char *, size_t);
 static uint32_t	login_who(const struct conn *);
 static int	login_signature(struct conn *, const struct http_str *,
 		    struct login *);
-static int	login_bearer(const struct http_str *, struct login *);
 static void	login_nonce(struct conn *, const struct http_head *);
 static void	login_answer(struct conn *, int, const char *, uint32_t);
 
@@ -152,7 +151,7 @@ login_signature(struct conn *c, const struct http_str *params,
 	    nonce.len) == -1);
 }
 
-static int
+int
 login_bearer(const struct http_str *s, struct login *req)
 {
 	char		 text[TOKEN_LEN + 1];
