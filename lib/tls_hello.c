@@ -169,8 +169,9 @@ hello_extension(struct tls_hello *h)
 		hello_next(h, PART_EXT, h->extension);
 }
 
+/* One of those before the extensions. */
 static void
-hello_part_end(struct tls_hello *h)
+hello_beginning_end(struct tls_hello *h)
 {
 	uint32_t	 n = h->number;
 
@@ -231,6 +232,16 @@ hello_part_end(struct tls_hello *h)
 		else
 			hello_next(h, PART_EXT_TYPE, 0);
 		break;
+	}
+}
+
+/* One of an extension, or of what is in it. */
+static void
+hello_inner_end(struct tls_hello *h)
+{
+	uint32_t	 n = h->number;
+
+	switch (h->part) {
 	case PART_EXT_TYPE:
 		hello_next(h, PART_EXT_LEN, 0);
 		h->number = n;
@@ -284,6 +295,15 @@ hello_part_end(struct tls_hello *h)
 			hello_end(h);
 		break;
 	}
+}
+
+static void
+hello_part_end(struct tls_hello *h)
+{
+	if (h->part < PART_EXT_TYPE)
+		hello_beginning_end(h);
+	else
+		hello_inner_end(h);
 }
 
 /* A byte of the message. */
