@@ -120,7 +120,7 @@ main(int argc, char **argv)
 		opt.verbose = LOG_LEVEL_DEBUG;
 	verbose = verbose_min = opt.verbose;
 	log_setverbose(verbose);
-	/* The parent only signs, and proxy does that when a backend wants it. */
+	/* The parent only signs; proxy does when a backend wants it. */
 	if ((opt.child != NULL && strcmp(opt.child, "tunnel") == 0 ?
 	    evtls_init() : evtls_crypto_init()) == -1)
 		fatalx("TLS can't be set up");

@@ -17,6 +17,7 @@ if ! command -v clang >/dev/null 2>&1; then
 	exit 0
 fi
 echo "1..$#"
+mkdir -p obj-fuzz
 if ! "${MAKE:-make}" -k -j2 VARIANT=fuzz fuzzers >obj-fuzz/build.log 2>&1; then
 	sed 's/^/# /' obj-fuzz/build.log
 fi

@@ -124,7 +124,8 @@ is_secret(const char *s, size_t len)
 		name[n++] = s[i];
 		if (s[i] == '%' && i + 2 < len && hex_value(s[i + 1]) != -1 &&
 		    hex_value(s[i + 2]) != -1) {
-			name[n - 1] = hex_value(s[i + 1]) << 4 | hex_value(s[i + 2]);
+			name[n - 1] = hex_value(s[i + 1]) << 4 |
+			    hex_value(s[i + 2]);
 			i += 2;
 		}
 	}

@@ -151,8 +151,8 @@ backend_open(struct http_backend *b, const struct route *route)
 		backend_over(b, MUX_CODE_DENIED, why);
 		return;
 	}
-	b->stream = mux_open_metered(link_mux(link), &open, &backend_stream_ops, b,
-	    record_flow(&b->record, WAY_IN));
+	b->stream = mux_open_metered(link_mux(link), &open,
+	    &backend_stream_ops, b, record_flow(&b->record, WAY_IN));
 	if (b->stream == NULL) {
 		backend_over(b, MUX_CODE_LIMIT,
 		    "too many streams to this device");

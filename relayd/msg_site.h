@@ -38,7 +38,7 @@
  * STREAM_UP under the new one.
  */
 #define SITE_SERVICE_LEN	CTL_NAME_LEN	/* a label; "": default */
-#define SITE_SEP		"--"		/* in the name of no service or node */
+#define SITE_SEP		"--"		/* in no label */
 
 struct site_ask {
 	char			 host[DOMAIN_LEN];	/* lower case, no port,

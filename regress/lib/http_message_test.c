@@ -573,7 +573,8 @@ fields_set(void **state)
 	    "x_forwarded-host: c\r\nVIA: 1.0 x\r\nForwarded: for=1\r\n"
 	    "X-Culvert-User: root\r\nx_culvert_: y\r\nX-Culvert: z\r\n"
 	    "X.Culvert.User: root\r\nAuth_User: root\r\n"
-	    "Content.Length: 9\r\n\r\n", 0, &rw, GET "x-forwarded-for: 1\r\nX-Forwarded-Proto: http\r\n"
+	    "Content.Length: 9\r\n\r\n", 0, &rw,
+	    GET "x-forwarded-for: 1\r\nX-Forwarded-Proto: http\r\n"
 	    "VIA: 1.0 x\r\nX-Culvert: z\r\nX-Forwarded-For: ::1\r\n"
 	    "X-Forwarded-Host: a\r\nVia: 1.1 culvert\r\n"
 	    "Auth_User: me\r\n\r\n");

@@ -178,7 +178,8 @@ others_stay(void **state)
 	static const char *const	 others[] = {
 		"culverts=x", "xculvert=x", "culvert-=x", "culvert_visit=x",
 		"culvert-visits=x", "__Host-culverts=x", "__Host-=x",
-		"__Secure-culvert=x", "__Host-__Host-culvert=x", "Host-culvert=x",
+		"__Secure-culvert=x", "__Host-__Host-culvert=x",
+		"Host-culvert=x",
 		"a=culvert", "a=culvert=x", "a=b,culvert=x", "culvert",
 		"=culvert", "", "a=b;;c=d; ", "  a  =  b  ;c", "a=\"b\"; a=c"
 	};
