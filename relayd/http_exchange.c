@@ -146,12 +146,13 @@ request_kind(struct exchange *ex, const struct http_head *head)
 		ex->once = method_is(head, bodiless);
 }
 
-char *
-trailer_list(const struct http_head *head)
+int
+trailer_list(const struct http_head *head, char **list)
 {
 	const struct http_str	*v = http_field(head, "trailer");
 
-	return (v == NULL ? NULL : strndup(v->s, v->len));
+	*list = v == NULL ? NULL : strndup(v->s, v->len);
+	return (v != NULL && *list == NULL ? -1 : 0);
 }
 
 int
@@ -211,8 +212,9 @@ exchange_new(const struct exchange_config *cfg, int *status)
 	ex->asked.upgrade = http_upgrade(cfg->head, &protocol);
 	if (ex->framing.kind == HTTP_BODY_LENGTH)
 		ex->left = ex->framing.length;
-	if (ex->framing.kind == HTTP_BODY_CHUNKED)
-		ex->announced = trailer_list(cfg->head);
+	if (ex->framing.kind == HTTP_BODY_CHUNKED &&
+	    trailer_list(cfg->head, &ex->announced) == -1)
+		goto fail;
 	request_kind(ex, cfg->head);
 	/* Without a body there is nothing to hold back. */
 	ex->held = !ex->ended && http_expect(cfg->head) == 1;
@@ -562,9 +564,13 @@ exchange_trailer(struct exchange *ex, const struct http_field *f)
 	    !trailer_announced(ex->announced, &f->name))
 		return;
 	/* "0\r\n", this one, and the end. */
-	if (ex->taillen + n > HTTP_TRAILER_MAX ||
-	    (p = realloc(ex->tail, ex->taillen + n + 5)) == NULL)
+	if (ex->taillen + n > HTTP_TRAILER_MAX)
 		return;
+	if ((p = realloc(ex->tail, ex->taillen + n + 5)) == NULL) {
+		exchange_fail(ex, 503, MUX_CODE_LIMIT, "limit", "no memory");
+		ex->ops->readable(ex->arg);
+		return;
+	}
 	ex->tail = p;
 	if (ex->taillen == 0) {
 		memcpy(p, "0\r\n", 3);

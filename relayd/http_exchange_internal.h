@@ -96,9 +96,10 @@ void		 exchange_fail(struct exchange *, int, uint16_t, const char *,
 void		 exchange_unhold(struct exchange *);
 /* Its backend has closed before any of the response: 0 if it is sent again. */
 int		 exchange_retry(struct exchange *);
-/* Whether a list names the field; a copy of the list, NULL: none. */
+/* Whether a list names the field; a copy of the list (NULL: none), 0, or -1
+   without memory. */
 int		 trailer_announced(const char *, const struct http_str *);
-char		*trailer_list(const struct http_head *);
+int		 trailer_list(const struct http_head *, char **);
 /* What the response has in memory; forget it. */
 void		 response_clear(struct exchange *);
 

@@ -285,6 +285,11 @@ head_begin(struct exchange *ex, struct http_head *head,
 		    "the end of the answer is in doubt");
 		return (1);
 	}
+	if (ev->framing.kind == HTTP_BODY_CHUNKED && head->status >= 200 &&
+	    trailer_list(head, &ex->said) == -1) {
+		exchange_fail(ex, 503, MUX_CODE_LIMIT, "limit", "no memory");
+		return (1);
+	}
 	ev->what = EXCHANGE_HEAD;
 	ev->head = head;
 	if (head->status == 101) {
@@ -302,8 +307,6 @@ head_begin(struct exchange *ex, struct http_head *head,
 	    ev->framing.kind != HTTP_BODY_CLOSE &&
 	    !(ev->framing.kind == HTTP_BODY_NONE && head_names_body(head)) &&
 	    !http_field_has_token(head, "connection", "close");
-	if (ev->framing.kind == HTTP_BODY_CHUNKED)
-		ex->said = trailer_list(head);
 	http_body_init(&ex->in, &ev->framing, HTTP_RESPONSE, UINT64_MAX);
 	ex->state = EXCHANGE_IN_BODY;
 	return (0);

@@ -74,6 +74,7 @@ struct fake {
 	int			 wait;	/* it answers later */
 	uint64_t		 now;	/* ms */
 	int			 frames;	/* fake_pump may pass; or -1 */
+	int		 may_end;	/* the link, for want of memory */
 };
 
 extern struct fake	 fake;
