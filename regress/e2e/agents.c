@@ -23,15 +23,18 @@
  * changes (at most ten times a second), and "moved N" when relays that go
  * away have been left for others.  Each answers a stream by echoing.
  *
- *	agents [-c ms] [-p ms] URL CA-FILE|- TOKEN-FILE PREFIX COUNT
+ *	agents [-c ms] [-j n] [-p ms] URL CA-FILE|- TOKEN-FILE PREFIX COUNT
  *
  *	-c	end each link after up to so long and make it again at once;
  *		prints "made N", the links made until now
+ *	-j	log in so many at a time: devices have a processor each, these
+ *		share one, and all at once would all be slow
  *	-p	the time between pings
  */
 
 #include "compat.h"
 
+#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -41,6 +44,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +60,7 @@
 #include "relay_url.h"
 
 struct agent {
+	TAILQ_ENTRY(agent)	 entry;		/* of those that wait */
 	char			 name[64];
 	struct backoff		 backoff;
 	struct event		*timer;
@@ -74,9 +79,13 @@ static struct token		 token;
 static struct mux_budget	 budget = { .limit = 1UL << 32 };
 static unsigned int		 up, told, moved, moved_told, made, made_told;
 static unsigned int		 churn_ms, ping_ms;
+static unsigned int		 trying, trying_max = UINT_MAX;
+static TAILQ_HEAD(, agent)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 
 static void	agent_try(evutil_socket_t, short, void *);
 static void	agent_connected(evutil_socket_t, short, void *);
+static void	agent_connect(struct agent *);
+static void	agent_tried(void);
 static void	agent_again(struct agent *);
 static void	agent_churn(struct agent *);
 
@@ -196,6 +205,7 @@ client_done(struct link_client *lc, void *arg, struct link *l)
 
 	a->next = l;
 	backoff_reset(&a->backoff);
+	agent_tried();
 }
 
 static void
@@ -204,6 +214,7 @@ client_fail(struct link_client *lc, void *arg, enum link_fail f, int retry,
 {
 	log_debug("%s: %s", ((struct agent *)arg)->name, text);
 	agent_again(arg);
+	agent_tried();
 }
 
 static const struct link_client_ops client_ops = { client_sign, client_done,
@@ -237,10 +248,34 @@ agent_try(evutil_socket_t fd, short what, void *arg)
 		link_close(a->link, WS_CLOSE_NORMAL, "churn");
 		return;
 	}
+	if (trying < trying_max)
+		agent_connect(a);
+	else
+		TAILQ_INSERT_TAIL(&waiting, a, entry);
+}
+
+/* One of them has come to an end, whichever. */
+static void
+agent_tried(void)
+{
+	struct agent	*a;
+
+	trying--;
+	if ((a = TAILQ_FIRST(&waiting)) != NULL && trying < trying_max) {
+		TAILQ_REMOVE(&waiting, a, entry);
+		agent_connect(a);
+	}
+}
+
+static void
+agent_connect(struct agent *a)
+{
+	trying++;
 	a->fd = socket(relay.ss_family, SOCK_STREAM | SOCK_NONBLOCK |
 	    SOCK_CLOEXEC, 0);
 	if (a->fd == -1) {
 		agent_again(a);
+		agent_tried();
 		return;
 	}
 	if (connect(a->fd, (struct sockaddr *)&relay,
@@ -248,6 +283,7 @@ agent_try(evutil_socket_t fd, short what, void *arg)
 	    errno != EINPROGRESS) {
 		close(a->fd);
 		agent_again(a);
+		agent_tried();
 		return;
 	}
 	event_assign(a->connecting, base, a->fd, EV_WRITE, agent_connected,
@@ -267,6 +303,7 @@ agent_connected(evutil_socket_t fd, short what, void *arg)
 	    error != 0) {
 		close(fd);
 		agent_again(a);
+		agent_tried();
 		return;
 	}
 	memset(&cfg, 0, sizeof(cfg));
@@ -289,8 +326,10 @@ agent_connected(evutil_socket_t fd, short what, void *arg)
 	cfg.link.process_budget = &budget;
 	cfg.link.hello = &a->hello;
 	cfg.link.ping_ms = ping_ms;
-	if (link_client_new(&cfg) == NULL)
+	if (link_client_new(&cfg) == NULL) {
 		agent_again(a);
+		agent_tried();
+	}
 }
 
 static void
@@ -316,19 +355,19 @@ tell(evutil_socket_t fd, short what, void *arg)
 __dead static void
 usage(void)
 {
-	errx(2, "usage: agents [-c ms] [-p ms] url ca-file token-file prefix "
-	    "count");
+	errx(2, "usage: agents [-c ms] [-j n] [-p ms] url ca-file token-file "
+	    "prefix count");
 }
 
 static unsigned int
-milliseconds(const char *text)
+number(const char *text)
 {
 	const char	*why;
-	unsigned int	 ms = strtonum(text, 1, 3600000, &why);
+	unsigned int	 n = strtonum(text, 1, 3600000, &why);
 
 	if (why != NULL)
 		errx(2, "%s: %s", text, why);
-	return (ms);
+	return (n);
 }
 
 int
@@ -342,11 +381,13 @@ main(int argc, char **argv)
 	long		 i, n;
 	int		 ch;
 
-	while ((ch = getopt(argc, argv, "c:p:")) != -1) {
+	while ((ch = getopt(argc, argv, "c:j:p:")) != -1) {
 		if (ch == 'c')
-			churn_ms = milliseconds(optarg);
+			churn_ms = number(optarg);
+		else if (ch == 'j')
+			trying_max = number(optarg);
 		else if (ch == 'p')
-			ping_ms = milliseconds(optarg);
+			ping_ms = number(optarg);
 		else
 			usage();
 	}
