@@ -29,6 +29,7 @@
 #include <crypt.h>
 #include <event2/event.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,16 +148,21 @@ password_next(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(timer, &tv);
 }
 
-/* 1 if it is that password. */
+/* 1 if it is that password; -1: no memory to find out. */
 static int
 password_hash(const char *password, const char *hash)
 {
 	const char	*out;
 	int		 right;
 
+	errno = 0;
 	out = crypt_r(password, hash, data);
-	right = out != NULL && out[0] == '$' && strlen(out) == strlen(hash) &&
-	    CRYPTO_memcmp(out, hash, strlen(hash)) == 0;
+	if ((out == NULL || out[0] == '*') && errno == ENOMEM)
+		right = -1;
+	else
+		right = out != NULL && out[0] == '$' &&
+		    strlen(out) == strlen(hash) &&
+		    CRYPTO_memcmp(out, hash, strlen(hash)) == 0;
 	explicit_bzero(data, sizeof(*data));
 	return (right);
 }
@@ -205,8 +211,13 @@ password_job(struct job *j)
 	known = r == STORE_OK && hash[0] == '$';
 	if (!known)
 		password_nobody(j->email, hash);
-	right = password_hash(j->password, hash) && known;
+	right = password_hash(j->password, hash);
 	explicit_bzero(hash, sizeof(hash));
+	if (right == -1) {
+		j->done(j->arg, PASSWORD_LATER, NULL, 0);
+		return;
+	}
+	right = right && known;
 	if (right)
 		throttle_passed(auth_throttle, sa, key, auth_mono());
 	else

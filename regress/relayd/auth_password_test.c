@@ -31,6 +31,7 @@
 #include <netinet/in.h>
 
 #include <crypt.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +52,7 @@ char	*__wrap_crypt_r(const char *, const char *, struct crypt_data *);
 static struct {
 	int	 yescrypt, bcrypt12, others;
 } hashed;
-static int	 nhashed;
+static int	 nhashed, no_memory;
 
 static enum auth_password	 came;
 static int			 answers;
@@ -62,6 +63,11 @@ __wrap_crypt_r(const char *key, const char *setting, struct crypt_data *data)
 	const char	*end = strrchr(setting, '$');
 
 	nhashed++;
+	if (no_memory) {
+		errno = ENOMEM;
+		strlcpy(data->output, "*0", sizeof(data->output));
+		return (data->output);
+	}
 	if (strncmp(setting, "$y$j9T$", 7) == 0)
 		hashed.yescrypt++;
 	else if (strncmp(setting, "$2b$12$", 7) == 0)
@@ -150,6 +156,21 @@ one_is_hashed_for_all(void **state)
 	}
 }
 
+/* Then nobody is wrong, nor right. */
+static void
+without_memory_nobody_is_told_a_thing(void **state)
+{
+	int	 i;
+
+	no_memory = 1;
+	for (i = 0; i < 100; i++) {
+		assert_int_equal(guess(1, "yes@example.org", "right"), 0);
+		assert_int_equal(came, PASSWORD_LATER);
+	}
+	no_memory = 0;
+	assert_int_equal(guess(1, "yes@example.org", "right"), 1);
+}
+
 static void
 one_source_reaches_few_hashes(void **state)
 {
@@ -186,6 +207,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		CASE(one_is_hashed_for_all),
+		CASE(without_memory_nobody_is_told_a_thing),
 		CASE(one_source_reaches_few_hashes),
 		CASE(many_sources_reach_few_hashes),
 	};
