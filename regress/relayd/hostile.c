@@ -32,6 +32,17 @@
 
 #include "../lib/flood.h"
 #include "hostile.h"
+#include "msg.h"
+#include "msg_audit.h"
+#include "msg_conf.h"
+#include "msg_link.h"
+#include "msg_list.h"
+#include "msg_login.h"
+#include "msg_meter.h"
+#include "msg_publish.h"
+#include "msg_rpc.h"
+#include "msg_site.h"
+#include "msg_stats.h"
 #include "parent.h"
 #include "proc_internal.h"
 

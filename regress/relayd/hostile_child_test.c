@@ -51,6 +51,8 @@
 
 #include "../lib/flood.h"
 #include "hostile.h"
+#include "msg.h"
+#include "msg_conf.h"
 
 #define MESSAGES	60000
 

@@ -24,6 +24,7 @@
  * link: lib/http_message.c lib/http_body.c lib/http_chunk.c
  * link: lib/http.c lib/http_field.c lib/http_host.c lib/addr.c
  * link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
+ * link: lib/mux_credit.c lib/mux_input.c
  * link: lib/mux_queue.c lib/meter.c lib/mux_dgram.c lib/mux_frame.c
  * link: lib/log.c lib/log_limit.c regress/lib/nth_alloc.c
  * libs: libevent
