@@ -151,7 +151,7 @@ invalid(struct conn *c, const char *type, const char *where, const char *text,
 	    json_pack("[s,s]", "body", where), "msg", text, "input",
 	    input == NULL ? json_null() : input);
 	if (o != NULL)
-		body = json_dumps(o, JSON_COMPACT);
+		body = rpc_json(o, JSON_COMPACT);
 	json_decref(o);
 	rpc_pair_forget(c);
 	conn_respond(c, 422, "application/json", NULL, body == NULL ?
@@ -253,7 +253,7 @@ pair_paired(struct conn *c, const struct pair_answer *a)
 	    "token", c->pairing->token, "expires_at",
 	    (json_int_t)a->expires_at);
 	if (o != NULL)
-		body = json_dumps(o, JSON_COMPACT);
+		body = rpc_json(o, JSON_COMPACT);
 	json_decref(o);
 	if (body == NULL)
 		rpc_detail(c, 503, "try again", NULL);

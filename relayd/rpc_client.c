@@ -252,7 +252,7 @@ client_error(struct rpc_client *cl, const char *id, const char *error)
 	o = json_pack("{s:s, s:o, s:s}", "type", "error", "id",
 	    json_string_nocheck(id), "error", error);
 	if (o != NULL)
-		text = json_dumps(o, JSON_COMPACT);
+		text = rpc_json(o, JSON_COMPACT);
 	json_decref(o);
 	rpc_ws_say(cl->ws, text);
 	free(text);

@@ -91,6 +91,22 @@ text_str(struct text *t, const char *s)
 /* ---- messages ---- */
 
 char *
+rpc_json(const json_t *v, size_t flags)
+{
+	size_t	 n = json_dumpb(v, NULL, 0, flags);
+	char	*s;
+
+	if (n == 0 || (s = malloc(n + 1)) == NULL)
+		return (NULL);
+	if (json_dumpb(v, s, n, flags) != n) {
+		free(s);
+		return (NULL);
+	}
+	s[n] = '\0';
+	return (s);
+}
+
+char *
 rpc_text(const json_t *v)
 {
 	char	 buf[64];
@@ -108,15 +124,15 @@ rpc_text(const json_t *v)
 	case JSON_REAL:
 		if (json_real_value(v) == 0.0)
 			return (strdup(""));
-		return (json_dumps(v, DUMP | JSON_ENCODE_ANY));
+		return (rpc_json(v, DUMP | JSON_ENCODE_ANY));
 	case JSON_TRUE:
 		return (strdup("True"));
 	case JSON_ARRAY:
 		return (json_array_size(v) == 0 ? strdup("") :
-		    json_dumps(v, DUMP));
+		    rpc_json(v, DUMP));
 	case JSON_OBJECT:
 		return (json_object_size(v) == 0 ? strdup("") :
-		    json_dumps(v, DUMP));
+		    rpc_json(v, DUMP));
 	default:
 		return (strdup(""));
 	}
@@ -340,7 +356,7 @@ add_field(struct text *t, const char *name, size_t namelen, const json_t *v)
 			return (-1);
 		value = json_is_false(v) ? strdup("False") :
 		    json_is_true(v) ? strdup("True") :
-		    json_dumps(v, DUMP | JSON_ENCODE_ANY);
+		    rpc_json(v, DUMP | JSON_ENCODE_ANY);
 		if (value == NULL)
 			return (-1);
 		s.s = value;
@@ -554,7 +570,7 @@ rpc_response(const char *id, const struct http_head *head,
 	    (json_array_size(cookies) > 1 &&
 	    json_object_set(o, "set_cookies", cookies) == -1))
 		goto done;
-	out = json_dumps(o, DUMP);
+	out = rpc_json(o, DUMP);
 	if (out != NULL)
 		*outlen = strlen(out);
 done:
@@ -575,7 +591,7 @@ rpc_error(const char *id, const char *error)
 	if ((o = json_pack("{s:s, s:o, s:s}", "type", "http_response", "id",
 	    json_string_nocheck(id), "error", error)) == NULL)
 		return (NULL);
-	out = json_dumps(o, DUMP);
+	out = rpc_json(o, DUMP);
 	json_decref(o);
 	return (out);
 }
@@ -601,7 +617,7 @@ rpc_with_id(json_t *o, const char *id, size_t *len)
 	char	*out;
 
 	if (json_object_set_new_nocheck(o, "id", json_string_nocheck(id)) ==
-	    -1 || (out = json_dumps(o, DUMP)) == NULL)
+	    -1 || (out = rpc_json(o, DUMP)) == NULL)
 		return (NULL);
 	*len = strlen(out);
 	return (out);

@@ -68,6 +68,12 @@ void	 rpc_message_free(struct rpc_message *);
 char	*rpc_text(const json_t *);
 
 /*
+ * rpc_json: a value as text, malloced, NULL without memory.  jansson's own
+ * json_dumps() may leave out a key then, and say nothing.
+ */
+char	*rpc_json(const json_t *, size_t);
+
+/*
  * rpc_body: the body of a request, malloced (never NULL then).  Too long a
  * one is refused, or cut if the third argument says so: then base64 is read
  * as leniently as that.  0, or -1 with what the client is told.

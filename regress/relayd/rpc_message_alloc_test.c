@@ -113,7 +113,7 @@ lenient_body(void)
 	size_t			 len;
 	int			 ret = -1;
 
-	if (rpc_message_parse("{\"body_b64\":\"YW Jj\\nZA\"}", 24, &m) ==
+	if (rpc_message_parse("{\"body_b64\":\"YW Jj\\nZA==\"}", 26, &m) ==
 	    -1 || m.object == NULL)
 		goto done;
 	if (rpc_body(m.object, 9, 1, &body, &len, &why) == -1)
@@ -132,16 +132,16 @@ response(void)
 {
 	static const char	 want[] = "{\"type\":\"http_response\",\"id\":"
 	    "\"7\",\"status\":200,\"headers\":{\"X-A\":\"1\","
-	    "\"Set-Cookie\":\"a=b, c=d\",\"X-L\":\"caf\xc3\xa9\"},"
-	    "\"body_b64\":\"YWJj\"}";
+	    "\"Set-Cookie\":\"c=d\",\"X-L\":\"caf\xc3\xa9\"},"
+	    "\"body_b64\":\"YWJj\",\"set_cookies\":[\"a=b\",\"c=d\"]}";
 	size_t			 len;
 	char			*out;
 
 	if ((out = rpc_response("7", &head, (const uint8_t *)"abc", 3,
 	    &len)) == NULL)
 		return (-1);
-	assert_int_equal(len, sizeof(want) - 1);
 	assert_string_equal(out, want);
+	assert_int_equal(len, sizeof(want) - 1);
 	free(out);
 	if ((out = rpc_error("a", "timeout")) == NULL)
 		return (-1);
