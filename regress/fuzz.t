@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every fuzz target for FUZZ_SECONDS (4), from its committed corpus.
+# Runs every fuzz target for FUZZ_SECONDS (4), from its committed corpus; with
+# inputs of at most so many bytes where it says "max_len: 128".
 # New inputs stay in obj-fuzz; what breaks a target lies in obj-fuzz/crash and
 # is tried first the next time.
 set -u
@@ -29,9 +30,10 @@ for src in "$@"; do
 	kept=obj-fuzz/corpus/$name
 	log=obj-fuzz/$name.log
 	crash=obj-fuzz/crash/$name
+	max=$(sed -n 's/^ \* max_len: *//p' "$src")
 	mkdir -p "$kept" "$crash" "regress/fuzz/corpus/$name"
 	if "obj-fuzz/regress/fuzz/${name}_fuzz" -max_total_time="$seconds" \
-	    -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+	    ${max:+"-max_len=$max"} -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
 	    -artifact_prefix="$crash/" \
 	    "$kept" "$crash" "regress/fuzz/corpus/$name" >"$log" 2>&1; then
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

@@ -117,9 +117,9 @@ class Socket:
 
 
 class Doors:
-    """Nodes pi and pa of the relay, and who visits them."""
+    """Nodes of the relay, pi first, and who visits them."""
 
-    def __init__(self, relay, obj=OBJ):
+    def __init__(self, relay, obj=OBJ, names=("pi", "pa")):
         self.relay, self.said = relay, {}
         relay.ctl("user", "add", EMAIL, "--password-stdin",
                   input=PASSWORD + "\n")
@@ -127,7 +127,7 @@ class Doors:
         self.context.check_hostname = False
         self.tls = Device("tls", make_cert("device", "DNS:" + APP))
         self.agents = {}
-        for name in ("pi", "pa"):
+        for name in names:
             d = {x: Device(x) for x in (name, "own-" + name,
                                         "bare-" + name)}
             self.agents[name] = Agent(relay, name, extra="".join(

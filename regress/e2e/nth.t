@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, "regress/e2e")
 import culvert
 from fault import *
+from doors import *
 
 if not os.path.exists(FAULT_OBJ + "/relayd"):
     skip_all("needs \"make VARIANT=fault\"")
@@ -38,9 +39,15 @@ class World:
 
     def __init__(self):
         self.n = 0
-        self.relay = Relay(prefork=2, obj=FAULT_OBJ)
-        self.relay.user_add()
-        self.agent = Agent(self.relay, obj=FAULT_OBJ)
+        make_cert("relay", "DNS:localhost,DNS:%s,DNS:*.%s" % (DOMAIN,
+                                                              DOMAIN))
+        self.relay = Relay(prefork=2, obj=FAULT_OBJ, domain=DOMAIN,
+                           extra=CONF.split("\n", 1)[1])
+        self.doors = Doors(self.relay, FAULT_OBJ, ("pi",))
+        self.agent = self.doors.agents["pi"]
+        wait_for(lambda: self.doors.ask("pi." + DOMAIN, "/length/5")[0] ==
+                 200, 30)
+        self.cookie, self.token = self.doors.enter(), self.doors.pair()
         self.env = login(self.relay)
         self.target = Target(echo)
         self.mark()
@@ -74,6 +81,7 @@ class World:
         st, err = self.stream()
         if st in ("hangs", "wrong"):
             note(what, "a stream is " + st)
+        self.visits(what)
         email = "u%d@example.org" % self.n
         done_ = {}
         for i, args in enumerate((
@@ -91,6 +99,23 @@ class World:
                 added = r.returncode == 0
             elif i == 5 and added and "no such" in r.stderr + r.stdout:
                 note(what, "an added user is not there")
+
+    def visits(self, what):
+        d = self.doors
+        for name, f in (("a page", lambda: d.public("pi", 20000)),
+                        ("a private page", lambda: d.private(self.cookie)),
+                        ("a stranger", d.stranger),
+                        ("a password", d.basic),
+                        ("a program", lambda: d.rpc(self.token)),
+                        ("TLS", lambda: d.through(20000))):
+            try:
+                f()
+            except Wrong as e:
+                note(what, "%s: %s" % (name, e))
+            except TimeoutError:
+                note(what, name + " hangs")
+            except CUT:
+                pass
 
     def well(self):
         """A few streams, as each may come by another listener."""

@@ -24,6 +24,11 @@
  * What was decoded is encoded and decoded again.
  */
 
+/*
+ * Each input is cut at each of its bytes, so short ones are many more.
+ * max_len: 128
+ */
+
 #include "compat.h"
 
 #include <sys/types.h>

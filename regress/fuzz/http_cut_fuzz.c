@@ -26,6 +26,11 @@
  * each byte, it is the same requests with the same bodies, and the same end.
  */
 
+/*
+ * Each input is cut at each of its bytes, so short ones are many more.
+ * max_len: 160
+ */
+
 #include "compat.h"
 
 #include <sys/types.h>

@@ -32,6 +32,11 @@
  * the same, and the connection is kept or not.
  */
 
+/*
+ * Each input is cut at each of its bytes, so short ones are many more.
+ * max_len: 128
+ */
+
 #include "compat.h"
 
 #include <stdint.h>

@@ -23,6 +23,11 @@
  * consumed before them must be the same.
  */
 
+/*
+ * Each input is cut at each of its bytes, so short ones are many more.
+ * max_len: 128
+ */
+
 #include "compat.h"
 
 #include <sys/types.h>
