@@ -31,6 +31,7 @@
 #include "http_form.h"
 #include "http_gate_internal.h"
 #include "http_page.h"
+#include "http_path.h"
 #include "msg_site.h"
 #include "textbuf.h"
 
@@ -345,14 +346,25 @@ gate_own(struct conn *c, const struct http_head *head,
     const struct site *site)
 {
 	const size_t	 len = strlen(GATE_PATH);
-	struct http_str	 path = head->path;
+	struct http_str	 path, query;
 	int		 get;
 
-	if (path.len < len || memcmp(path.s, GATE_PATH, len) != 0)
+	if (http_origin(head, &path, &query) == -1)
 		return (GATE_PASS);
+	switch (http_path_below(&path, GATE_PATH)) {
+	case 0:
+		return (GATE_PASS);
+	case -1:
+		/* The backend's for one who reads it, the gate's for another. */
+		http_page(c, head, site, 400, "bad-path",
+		    "this path can be read in two ways", NULL);
+		return (GATE_ANSWERED);
+	}
 	path.s += len;
 	path.len -= len;
 	get = http_str_eq(&head->method, "GET");
+	if (head->path.len == 0)
+		path.len = 0;		/* no browser says it in absolute-form */
 	if (http_str_eq(&path, "enter") && get) {
 		if (c->gate == NULL || c->gate->enter == NULL ||
 		    !c->gate->enter->answered)

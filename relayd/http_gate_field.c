@@ -33,6 +33,7 @@
 #include "base64.h"
 #include "http_cookie.h"
 #include "http_gate_internal.h"
+#include "http_path.h"
 #include "msg_site.h"
 
 #define HOST_PREFIX	"__Host-"
@@ -367,12 +368,12 @@ auth_ours(const struct http_str *value, const struct site *site)
 void
 gate_target(const struct http_head *head, struct http_str *target)
 {
-	static const char	 own[] = GATE_PATH;
+	struct http_str	 path, query;
 
 	*target = head->target;
-	if (head->path.len >= strlen(own) &&
-	    memcmp(head->path.s, own, strlen(own)) == 0)
-		*target = head->path;
+	if (http_origin(head, &path, &query) == 0 &&
+	    http_path_below(&path, GATE_PATH) != 0)
+		*target = path;
 }
 
 size_t

@@ -194,6 +194,14 @@ c("-b", "x=y; __Host-culvert-visit=%s; z=\"1 2\"" %
 got = {k.lower(): v for k, v in json.loads(c.body)["fields"]}
 eq(got.get("cookie"), 'x=y; z="1 2"', "the device's own cookies are kept")
 
+for path_ in ("/%2eculvert/enter", "//.culvert/logout", "/x/../.culvert/x"):
+    c("--path-as-is", url("pi.culvert.test", path_))
+    ok(c.status == 400 and c.field("culvert-error") == "bad-path",
+       path_ + " is neither the gate's nor the device's", (c.fields, c.body))
+c("--request-target", "http://pi.culvert.test:%d/.culvert/logout" % PORT,
+  url("pi.culvert.test", "/"))
+eq(c.status, 404, "nor is the gate's by its whole URL")
+
 # ---- the next site needs no password ----
 b("-L", *HTML, url("pa.culvert.test", "/other"))
 eq((b.status, b.url), (200, url("pa.culvert.test", "/other")),

@@ -19,7 +19,7 @@
  * in whatever way they are written; and what it may not set.
  *
  * link: relayd/http_gate_field.c lib/http_cookie.c lib/base64.c
- * link: lib/http_message.c lib/http.c lib/http_field.c lib/http_host.c
+ * link: lib/http_path.c lib/http_message.c lib/http.c lib/http_field.c lib/http_host.c
  * libs: libcrypto
  */
 
@@ -270,6 +270,34 @@ who_visits_is_ours_to_say(void **state)
 	    "Remote-User: x\r\n");
 }
 
+static void
+secrets_are_not_written_down(void **state)
+{
+	static const char *const	 targets[][2] = {
+		{ "/a?b=c", "/a?b=c" }, { "/.culvert?b=c", "/.culvert?b=c" },
+		{ "/.culvert/enter?secret", "/.culvert/enter" },
+		{ "/%2eculvert/enter?secret", "/%2eculvert/enter" },
+		{ "//.CULVERT/enter?secret", "//.CULVERT/enter" },
+		{ "http://pi.example.org/.culvert/enter?secret",
+		    "/.culvert/enter" },
+		{ "http://pi.example.org/a?b", "http://pi.example.org/a?b" }
+	};
+	struct http_head		 head;
+	struct http_str			 target;
+	char				 text[300];
+	size_t				 i;
+	int				 status;
+
+	for (i = 0; i < nitems(targets); i++) {
+		snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\n"
+		    "Host: pi.example.org\r\n\r\n", targets[i][0]);
+		assert_true(http_parse_request_in(text, strlen(text),
+		    &http_request_limits, &head, &status) > 0);
+		gate_target(&head, &target);
+		assert_true(http_str_eq(&target, targets[i][1]));
+	}
+}
+
 static int
 may_set(const char *value)
 {
@@ -319,6 +347,7 @@ main(void)
 		cmocka_unit_test_setup(others_stay, setup),
 		cmocka_unit_test_setup(credentials_of_ours_go, setup),
 		cmocka_unit_test_setup(who_visits_is_ours_to_say, setup),
+		cmocka_unit_test_setup(secrets_are_not_written_down, setup),
 		cmocka_unit_test_setup(set_cookie, setup),
 	};
 
