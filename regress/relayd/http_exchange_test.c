@@ -467,12 +467,26 @@ retries(void **state)
 	again(put, 0, "!502 reset", 1);
 }
 
+/* What the node has to say comes, while the relay's waits. */
+static void
+node_says(void)
+{
+	static uint8_t	 buf[MUX_FRAME_MAX];
+	size_t		 n;
+
+	n = mux_output(fake.node, buf, sizeof(buf), 0);
+	assert_true(n > 0);
+	assert_int_equal(mux_input(fake.relay, buf, n, 0), 0);
+	mux_input_end(fake.relay);
+}
+
 static void
 reuse(void **state)
 {
 	static const char	 post[] = "POST /2 HTTP/1.1\r\nHost: pi\r\n"
 	    "Content-Length: 1\r\n\r\nx";
 	struct http_backend	*b = NULL;
+	size_t			 seen;
 	int			 i;
 
 	fake.script[0].step[0].after = "\r\n\r\n";
@@ -504,10 +518,22 @@ reuse(void **state)
 	assert_non_null(b = fake_end(&run));
 	assert_string_equal(run.said, "200 length: ok END");
 	assert_int_equal(fake.nstreams, 3);
+	/* The same, when the next request is about to leave. */
+	fake.script[3] = fake.script[0];
+	fake.script[2].step[1].after = NULL;
+	fake.script[2].step[1].say = OK2;
+	seen = fake.stream[2].seenlen;
+	assert_int_equal(fake_begin(&run, GET, strlen(GET), &b), 0);
+	mux_ready(fake.stream[2].s);
+	node_says();
+	assert_non_null(b = fake_end(&run));
+	assert_string_equal(run.said, "200 length: ok END");
+	assert_int_equal(fake.nstreams, 4);
+	assert_int_equal(fake.stream[2].seenlen, seen);
 	/* Another site now. */
 	fake_site_ends();
 	fake_pump();
-	assert_int_equal(fake.stream[2].reset, 1);
+	assert_int_equal(fake.stream[3].reset, 1);
 	http_backend_free(b);
 }
 
