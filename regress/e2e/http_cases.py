@@ -365,7 +365,10 @@ for name, a in (("a body by length", OK),
          answer=[[a, Sleep(0.1), POISON], [OK]], get=[a, OK],
          check=other_conn)
 case(10, "surplus bytes behind a body", req(), answer=[OK + b"surplus"],
-     get=[OK], check=other_conn)
+     get=[OK], cuts=("whole",), check=other_conn)
+case(10, "and some that come while all is quiet",
+     [req(), Whole(), Sleep(0.3), req(b"/second")],
+     answer=[[OK, Sleep(0.1), b"s"], [OK]], get=[OK, OK], check=other_conn)
 
 # ---- 11. obs-fold ----
 

@@ -947,7 +947,8 @@ async def run_all(cases, door, backend, seed, ways, at_once=32, more=None):
             continue
         again = type(r)(r.case, r.cut, r.tls, r.cross,
                         next(trusted if r.case.trusted else normal), seed)
-        print("# again, alone: %s (%s)" % (again, r.wrong[0]), flush=True)
+        print("# again, alone: %s, %s (%s)" % (r.case, again, r.wrong[0]),
+              flush=True)
         backend.runs[again.addr] = again
         await one(again)
         runs[i] = out[r.case][out[r.case].index(r)] = again
