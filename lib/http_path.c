@@ -18,23 +18,12 @@
 
 #include <string.h>
 
+#include "hex.h"
 #include "http_path.h"
 
-static int	hex(char);
 static int	path_next(struct http_str *);
 static int	segment_is(const struct http_str *, const char *, size_t);
 static int	reads_below(const struct http_str *, const char *, size_t);
-
-static int
-hex(char c)
-{
-	const char	*digits = "0123456789abcdef", *p;
-
-	if (c >= 'A' && c <= 'F')
-		c |= 0x20;
-	p = c == '\0' ? NULL : strchr(digits, c);
-	return (p == NULL ? -1 : (int)(p - digits));
-}
 
 /* The next character, an escape undone; -1 at the end. */
 static int
@@ -45,8 +34,8 @@ path_next(struct http_str *s)
 	if (s->len == 0)
 		return (-1);
 	c = (unsigned char)s->s[0];
-	if (c == '%' && s->len >= 3 && (hi = hex(s->s[1])) != -1 &&
-	    (lo = hex(s->s[2])) != -1) {
+	if (c == '%' && s->len >= 3 && (hi = hex_value(s->s[1])) != -1 &&
+	    (lo = hex_value(s->s[2])) != -1) {
 		c = hi << 4 | lo;
 		s->s += 2;
 		s->len -= 2;
