@@ -237,13 +237,16 @@ visit_end(struct http_visit *v, char *buf)
 	return (n);
 }
 
-/* The response is complete; the request may not be. */
+/*
+ * The response is complete; the request may not be.  When all of it has come
+ * the next one can, though a device that answered early had no use for it.
+ */
 static void
 visit_finish(struct http_visit *v)
 {
 	struct conn	*c = v->conn;
 
-	if (v->other || !v->came || !exchange_sent(v->ex)) {
+	if (v->other || !v->came) {
 		v->keep = 0;
 		exchange_free(v->ex);
 	} else

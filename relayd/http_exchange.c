@@ -614,12 +614,6 @@ exchange_hurry(struct exchange *ex)
 }
 
 int
-exchange_sent(const struct exchange *ex)
-{
-	return (ex->sent);
-}
-
-int
 exchange_upgraded(const struct exchange *ex)
 {
 	return (ex->state == EXCHANGE_IN_OTHER);

@@ -138,8 +138,6 @@ size_t		 exchange_room(struct exchange *);
 void		 exchange_read(struct exchange *, size_t,
 		    struct exchange_event *);
 
-/* Whether all of the request has been sent; whether any of it has. */
-int		 exchange_sent(const struct exchange *);
 /* A 101 was read: what follows is not HTTP. */
 int		 exchange_upgraded(const struct exchange *);
 

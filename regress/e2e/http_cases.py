@@ -721,6 +721,10 @@ case(23, "a 413 instead",
      [chunked(EXPECT, body=b""), Whole()], see=[], early=True, partial=True,
      fate=None, answer=[ans(b"no", status=b"413 Too Large")],
      get=[ans(b"no", status=b"413 Too Large")])
+case(23, "an answer that had no use for the body, and the next request",
+     post(b"hello", EXPECT) + req(), see=[req()], early=True, partial=True,
+     answer=[ans(b"no"), ans(b"next")], get=[ans(b"no"), ans(b"next")],
+     methods=[b"POST", b"GET"], cuts=("whole",))
 case(23, "a backend that never says 100: the body comes after a while",
      [post(b"hello", EXPECT)[:-5], Sleep(0.2), b"hello"],
      answer=[ans(b"ok")])
