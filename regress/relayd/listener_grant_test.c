@@ -428,7 +428,7 @@ a_grant_lasts_while_something_names_it(void **state)
 static void
 announcing_goes_on_where_it_stopped(void **state)
 {
-	char	 from[USER_ID_LEN + 4] = "", id[8];
+	char	 from[USER_ID_LEN + 4] = "", id[16];
 	int	 i;
 
 	for (i = 0; i < STREAMS; i++) {
