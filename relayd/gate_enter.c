@@ -355,7 +355,7 @@ gate_own(struct conn *c, const struct http_head *head,
 	case 0:
 		return (GATE_PASS);
 	case -1:
-		/* The backend's for one who reads it, the gate's for another. */
+		/* The backend's for one reader, the gate's for another. */
 		http_page(c, head, site, 400, "bad-path",
 		    "this path can be read in two ways", NULL);
 		return (GATE_ANSWERED);
@@ -364,7 +364,7 @@ gate_own(struct conn *c, const struct http_head *head,
 	path.len -= len;
 	get = http_str_eq(&head->method, "GET");
 	if (head->path.len == 0)
-		path.len = 0;		/* no browser says it in absolute-form */
+		path.len = 0;	/* no browser says it in absolute-form */
 	if (http_str_eq(&path, "enter") && get) {
 		if (c->gate == NULL || c->gate->enter == NULL ||
 		    !c->gate->enter->answered)

@@ -342,7 +342,7 @@ static void
 what_comes_before_the_stream_waits(void **state)
 {
 	static const struct mux_open	 open = { .kind = MUX_KIND_UDP };
-	char				 text[8];
+	char				 text[16];
 	int				 a = client(1), i;
 
 	later = 1;

@@ -19,7 +19,8 @@
  * in whatever way they are written; and what it may not set.
  *
  * link: relayd/http_gate_field.c lib/http_cookie.c lib/base64.c
- * link: lib/http_path.c lib/http_message.c lib/http.c lib/http_field.c lib/http_host.c
+ * link: lib/http_path.c lib/http_message.c lib/http.c lib/http_field.c
+ * link: lib/http_host.c
  * libs: libcrypto
  */
 
