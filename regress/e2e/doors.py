@@ -85,7 +85,10 @@ class Socket:
                    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n" % (
                        path, DOMAIN)).encode())
         self.f = s.makefile("rb")
-        self.status = int(self.f.readline().split()[1])
+        line = self.f.readline()
+        if not line.endswith(b"\r\n"):
+            raise EOFError
+        self.status = int(line.split()[1])
         while self.f.readline().strip():
             pass
 

@@ -75,7 +75,7 @@ class Pump:
                 self.n += len(b)
                 time.sleep(0.002)
             self.c.p.stdin.close()
-        except OSError:
+        except (OSError, ValueError):       # it is gone, or closed
             pass
 
     def read(self):
