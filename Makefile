@@ -311,11 +311,10 @@ deb:
 SBIN =		$(DESTDIR)$(PREFIX)/sbin
 BIN =		$(DESTDIR)$(PREFIX)/bin
 MAN =		$(DESTDIR)$(MANDIR)
-SHARE =		$(DESTDIR)$(PREFIX)/share/culvert
-EXAMPLES =	$(SHARE)/examples
+SHARE =		$(DESTDIR)$(PREFIX)/share
+EXAMPLES =	$(SHARE)/culvert/examples
 MANUALS =	$(wildcard man/*.[1578])
 EXAMPLE_SRCS =	$(wildcard etc/examples/*)
-SHARE =		$(DESTDIR)$(PREFIX)/share
 COMPLETIONS =	bash-completion/completions/accessctl \
 		zsh/site-functions/_accessctl \
 		fish/vendor_completions.d/accessctl.fish
@@ -386,7 +385,7 @@ uninstall:
 	rm -f $(COMPLETIONS:%=$(SHARE)/%) \
 	    $(SERVICES:%=$(DESTDIR)$(PREFIX)/lib/%) \
 	    $(foreach r,$(RC_SRCS),$(RC)/$(notdir $(basename $(r))))
-	rm -rf $(DESTDIR)$(PREFIX)/share/culvert
+	rm -rf $(SHARE)/culvert
 	@echo 'kept: $(SYSCONFDIR), $(STATEDIR) and the users $(USERS)'
 
 clean:

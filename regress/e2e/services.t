@@ -23,6 +23,10 @@ if not ok(installed.returncode == 0, "make install",
     done()
 prefix = root + "/usr/local"
 lib = prefix + "/lib"
+named = open(TOP + "/man/relayd.conf.5").read()
+ok("/usr/local/share/culvert/examples/" in named and os.path.isfile(
+    prefix + "/share/culvert/examples/relayd.conf"),
+   "the examples are where relayd.conf(5) says")
 
 for daemon in ("relayd", "agentd"):
     unit = "%s/systemd/system/culvert-%s.service" % (lib, daemon)
@@ -85,6 +89,10 @@ for system, shell in (("OpenBSD", "ksh"), ("FreeBSD", "sh")):
                  "SC2317,SC2086", script])
         ok(c.returncode == 0 and os.access(script, os.X_OK),
            "%s: rc script of %s" % (system, daemon), c.stdout)
+    r = run([MAKE, "-C", TOP, "uninstall", "OS=" + system, "DESTDIR=" + dest])
+    left = [f for _, _, files in os.walk(dest) for f in files]
+    ok(r.returncode == 0 and left == [],
+       "%s: make uninstall leaves no file" % system, left)
 
 rotate = write("logrotate", open(TOP + "/etc/logrotate/culvert").read(),
                0o644)
