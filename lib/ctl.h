@@ -44,7 +44,6 @@
 #define CTL_SPEC_LEN	96			/* "192.0.2.1:80-89/tcp" */
 #define CTL_TARGET_LEN	352			/* "pi:192.168.1.5:80" */
 #define CTL_FROM_LEN	768			/* "192.0.2.0/24,..." */
-#define CTL_VERSION	1
 
 /* Token scopes, a bit each; their names in this order. */
 #define SCOPE_NODE	0x01

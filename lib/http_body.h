@@ -17,8 +17,6 @@
 #ifndef HTTP_BODY_H
 #define HTTP_BODY_H
 
-#include <sys/types.h>
-
 #include <stddef.h>
 #include <stdint.h>
 
@@ -137,12 +135,5 @@ int	http_trailer_allowed(const struct http_str *);
 #define HTTP_CHUNK_FRONT	8
 #define HTTP_CHUNK_BACK		7
 size_t	http_chunk(char *, size_t, int);
-
-/*
- * http_chunk_end: write the end of a chunked body with trailer fields into a
- * buffer of that size; those that are not allowed are left out.  Returns its
- * length, or -1 if it does not fit or a name or value holds what it must not.
- */
-ssize_t	http_chunk_end(char *, size_t, const struct http_field *, size_t);
 
 #endif /* HTTP_BODY_H */

@@ -16,15 +16,10 @@
 
 #include "compat.h"
 
-#include <sys/types.h>
-
 #include <stddef.h>
 #include <string.h>
 
-#include "http.h"
 #include "http_body.h"
-
-static void	end_add(char *, size_t, size_t *, const char *, size_t);
 
 size_t
 http_chunk(char *buf, size_t n, int last)
@@ -50,37 +45,4 @@ http_chunk(char *buf, size_t n, int last)
 	buf[HTTP_CHUNK_FRONT - 1] = '\n';
 	memcpy(buf + HTTP_CHUNK_FRONT + n, end, endlen);
 	return (HTTP_CHUNK_FRONT + n + endlen);
-}
-
-/* What does not fit counts, but is not written. */
-static void
-end_add(char *buf, size_t size, size_t *len, const char *s, size_t n)
-{
-	if (n > 0 && *len <= size && n <= size - *len)
-		memcpy(buf + *len, s, n);
-	*len += n;
-}
-
-ssize_t
-http_chunk_end(char *buf, size_t size, const struct http_field *fields,
-    size_t n)
-{
-	const struct http_field	*f;
-	size_t			 len = 0, i;
-
-	end_add(buf, size, &len, "0\r\n", 3);
-	for (i = 0; i < n; i++) {
-		f = &fields[i];
-		if (!http_str_is_token(&f->name) ||
-		    !http_str_is_text(&f->value))
-			return (-1);
-		if (!http_trailer_allowed(&f->name))
-			continue;
-		end_add(buf, size, &len, f->name.s, f->name.len);
-		end_add(buf, size, &len, ": ", 2);
-		end_add(buf, size, &len, f->value.s, f->value.len);
-		end_add(buf, size, &len, "\r\n", 2);
-	}
-	end_add(buf, size, &len, "\r\n", 2);
-	return (len <= size ? (ssize_t)len : -1);
 }

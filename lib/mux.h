@@ -327,10 +327,9 @@ void		 mux_dgram_lost(const struct mux_stream *, uint64_t *,
 
 /* Whether it carries datagrams. */
 int		 mux_stream_dgram(const struct mux_stream *);
-struct mux	*mux_stream_mux(const struct mux_stream *);
-void		*mux_stream_arg(const struct mux_stream *);
+/* Its number on the link; bytes received and sent. */
 uint32_t	 mux_stream_id(const struct mux_stream *);
-uint64_t	 mux_stream_in(const struct mux_stream *);  /* bytes received */
-uint64_t	 mux_stream_out(const struct mux_stream *);  /* bytes sent */
+uint64_t	 mux_stream_in(const struct mux_stream *);
+uint64_t	 mux_stream_out(const struct mux_stream *);
 
 #endif /* MUX_H */

@@ -199,18 +199,6 @@ mux_stream_dgram(const struct mux_stream *s)
 	return (s->dgram != NULL);
 }
 
-struct mux *
-mux_stream_mux(const struct mux_stream *s)
-{
-	return (s->mux);
-}
-
-void *
-mux_stream_arg(const struct mux_stream *s)
-{
-	return (s->arg);
-}
-
 uint32_t
 mux_stream_id(const struct mux_stream *s)
 {

@@ -295,9 +295,6 @@ int		 proc_usage_memory(int kind, int instance,
  */
 int		 proc_send(struct proc_peer *, uint32_t type, uint32_t id,
 		    int fd, const void *, size_t);
-/* The same to every instance of a kind; counts those that got it. */
-int		 proc_send_all(int kind, uint32_t type, uint32_t id,
-		    const void *, size_t);
 /* Stop and go on reading from a peer: XOFF and XON. */
 void		 proc_xoff(struct proc_peer *);
 void		 proc_xon(struct proc_peer *);

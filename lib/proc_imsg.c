@@ -482,19 +482,6 @@ fail:
 	return (-1);
 }
 
-int
-proc_send_all(int kind, uint32_t type, uint32_t id, const void *data,
-    size_t len)
-{
-	int	 i, sent = 0;
-
-	for (i = 0; i < PROC_INSTANCES_MAX; i++)
-		if (proc_send(proc_peer(kind, i), type, id, -1, data,
-		    len) == 0)
-			sent++;
-	return (sent);
-}
-
 size_t
 proc_queued(const struct proc_peer *p)
 {

@@ -31,9 +31,8 @@
 
 #include "compat.h"
 
-#include <sys/types.h>
-
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,19 +160,23 @@ again(const struct result *r)
 	};
 	static struct result	 second;
 	static char		 s[2 * INPUT_MAX + 64];
-	size_t			 n = 0, i;
-	ssize_t			 end;
+	size_t			 n = 0, i, end;
 
 	if (r->len > 0) {
 		memcpy(s + HTTP_CHUNK_FRONT, r->data, r->len);
 		n = http_chunk(s, r->len, 0);
 	}
-	end = http_chunk_end(s + n, sizeof(s) - n, r->fields, r->nfields);
-	must(end > 0);
+	end = n;
+	n += snprintf(s + n, sizeof(s) - n, "0\r\n");
+	for (i = 0; i < r->nfields; i++)
+		n += snprintf(s + n, sizeof(s) - n, "%.*s: %.*s\r\n",
+		    (int)r->fields[i].name.len, r->fields[i].name.s,
+		    (int)r->fields[i].value.len, r->fields[i].value.s);
+	n += snprintf(s + n, sizeof(s) - n, "\r\n");
+	must(n < sizeof(s));
 	/* The white space that we add may be too much. */
-	if (end - 3 > HTTP_TRAILER_MAX)
+	if (n - end - 3 > HTTP_TRAILER_MAX)
 		return;
-	n += (size_t)end;
 	decode(&second, &chunked, HTTP_REQUEST, UINT64_MAX,
 	    (const uint8_t *)s, n, n, 0);
 	must(second.end == HTTP_BODY_END && second.taken == n);
