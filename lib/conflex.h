@@ -22,9 +22,10 @@
 
 /*
  * The words of a configuration file: what the grammars of relayd.conf and
- * agentd.conf have in common.  Comments run from # to the end of the line,
- * a backslash at its end joins lines, "quoted strings" may hold anything,
- * $name stands for a macro, and files include others.
+ * agentd.conf have in common (conflex.c), and what words may stand for
+ * (conflex_value.c).  Comments run from # to the end of the line, a backslash
+ * at its end joins lines, "quoted strings" may hold anything, $name stands
+ * for a macro, and files include others.
  *
  * Every file ends with a newline token, whether it has one or not.  What
  * can't be a word is reported, once a line: the rest of the line is skipped.
@@ -61,6 +62,7 @@ int	conflex_include(const char *);
  * of errors.
  */
 void	conflex_close(void);
+/* The next token; at the end, and after too many errors, CONFLEX_EOF. */
 void	conflex_next(struct conflex_token *);
 
 /*
@@ -75,7 +77,6 @@ struct conflex_keyword {
 	const char	*name;
 	int		 token;
 };
-
 int	conflex_lex(const struct conflex_keyword *, size_t, int, int, char **);
 void	conflex_syntax(const struct conflex_keyword *, size_t);
 

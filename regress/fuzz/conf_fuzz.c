@@ -20,7 +20,8 @@
  * whether they are read as values, too.
  */
 
-/* link: lib/conflex.c lib/addr.c lib/log_sink.c lib/publish.c lib/rate.c
+/* link: lib/conflex.c lib/conflex_value.c lib/addr.c lib/log_sink.c
+ * lib/publish.c lib/rate.c
  * lib/http.c lib/http_host.c lib/http_field.c relayd/parse.y
  * relayd/config*.c */
 /* libs: libevent libtls libcrypto */

@@ -20,7 +20,7 @@
  */
 
 /* link: regress/lib/nth_alloc.c regress/lib/parse_nth.c lib/conflex.c
- * lib/log.c lib/log_limit.c lib/log_sink.c */
+ * lib/conflex_value.c lib/log.c lib/log_limit.c lib/log_sink.c */
 /* flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup */
 
