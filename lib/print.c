@@ -29,8 +29,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <wchar.h>
-#include <wctype.h>
 
 #include "ctl.h"
 #include "log.h"
@@ -55,7 +53,6 @@ struct table {
 	int			*widths;
 };
 
-static void	cell_clean(const char *, char *, size_t, int *);
 static void	cell_format(const struct field *, const void *, char *,
 		    size_t);
 static json_t	*cell_json(const struct field *, const void *);
@@ -112,112 +109,6 @@ scopes_format(uint32_t scopes, char *buf, size_t size)
 			strlcat(buf, ",", size);
 		strlcat(buf, names[i], size);
 	}
-}
-
-void
-print_bytes(uint64_t n, char *buf, size_t size)
-{
-	static const char	 units[] = "BKMGTPE";
-	size_t			 unit = 0;
-	uint64_t		 part = 0;
-
-	while (n >= 1024 && units[unit + 1] != '\0') {
-		part = n % 1024;
-		n /= 1024;
-		unit++;
-	}
-	if (unit == 0)
-		snprintf(buf, size, "%llu", (unsigned long long)n);
-	else if (n < 10)
-		snprintf(buf, size, "%llu.%u%c", (unsigned long long)n,
-		    (unsigned int)(part * 10 / 1024), units[unit]);
-	else
-		snprintf(buf, size, "%llu%c", (unsigned long long)n,
-		    units[unit]);
-}
-
-void
-print_age(int64_t s, char *buf, size_t size)
-{
-	long long	 n = s < 0 ? 0 : s;
-
-	if (n < 60)
-		snprintf(buf, size, "%llds", n);
-	else if (n < 3600)
-		snprintf(buf, size, "%lldm%llds", n / 60, n % 60);
-	else if (n < 86400)
-		snprintf(buf, size, "%lldh%lldm", n / 3600, n % 3600 / 60);
-	else
-		snprintf(buf, size, "%lldd%lldh", n / 86400,
-		    n % 86400 / 3600);
-}
-
-void
-print_time(int64_t t, char *buf, size_t size)
-{
-	struct tm	 tm;
-	time_t		 when = t;
-
-	if (localtime_r(&when, &tm) == NULL ||
-	    strftime(buf, size, "%Y-%m-%d %H:%M", &tm) == 0)
-		strlcpy(buf, "?", size);
-}
-
-void
-print_time_json(int64_t t, char *buf, size_t size)
-{
-	struct tm	 tm;
-	time_t		 when = t;
-
-	if (gmtime_r(&when, &tm) == NULL ||
-	    strftime(buf, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		strlcpy(buf, "?", size);
-}
-
-/*
- * Text as a terminal may show it: what does not print in this locale is
- * escaped.  Where it would not fit it is cut.
- */
-static void
-cell_clean(const char *s, char *buf, size_t size, int *width)
-{
-	mbstate_t	 mbs;
-	wchar_t		 wc;
-	size_t		 n, off = 0, left = strlen(s);
-
-	memset(&mbs, 0, sizeof(mbs));
-	*width = 0;
-	while (left > 0) {
-		n = mbrtowc(&wc, s, left, &mbs);
-		if (n == (size_t)-1 || n == (size_t)-2 || n == 0 ||
-		    !iswprint(wc) || wcwidth(wc) < 1) {
-			memset(&mbs, 0, sizeof(mbs));
-			if (off + 5 > size)
-				break;
-			snprintf(buf + off, size - off, "\\%03o",
-			    (unsigned char)*s);
-			off += 4;
-			*width += 4;
-			n = 1;
-		} else {
-			if (off + n + 1 > size)
-				break;
-			memcpy(buf + off, s, n);
-			off += n;
-			*width += wcwidth(wc);
-		}
-		s += n;
-		left -= n;
-	}
-	buf[off] = '\0';
-}
-
-void
-print_clean(const char *s, char *buf, size_t size)
-{
-	int	 width;
-
-	cell_clean(s, buf, size, &width);
 }
 
 /* One value for people, cut to the buffer. */
@@ -291,36 +182,6 @@ cell_format(const struct field *f, const void *rec, char *buf, size_t size)
 }
 
 /* ---- JSON ---- */
-
-char *
-print_utf8(const char *s)
-{
-	static const char	 replacement[] = "\xef\xbf\xbd";
-	size_t			 i, n, len = strlen(s), off = 0;
-	json_t			*probe = NULL;
-	char			*out;
-
-	if ((out = calloc(3, len + 1)) == NULL)
-		return (NULL);
-	for (i = 0; i < len; i += n) {
-		/* As far as the library agrees that it is a character. */
-		for (n = 1; n <= 4 && i + n <= len; n++) {
-			if ((probe = json_stringn(s + i, n)) != NULL)
-				break;
-		}
-		if (probe != NULL) {
-			memcpy(out + off, s + i, n);
-			off += n;
-			json_decref(probe);
-			probe = NULL;
-		} else {
-			n = 1;
-			memcpy(out + off, replacement, 3);
-			off += 3;
-		}
-	}
-	return (out);
-}
 
 static json_t *
 text_json(const char *s)
@@ -507,7 +368,7 @@ table_add(struct table *t, const void *rec)
 		if (t->fields[i].title == NULL)
 			continue;
 		cell_format(&t->fields[i], rec, raw, sizeof(raw));
-		cell_clean(raw, cell, sizeof(cell), &width);
+		width = print_clean(raw, cell, sizeof(cell));
 		if ((row->cells[i] = strdup(cell)) == NULL)
 			fatal("list");
 		if (width > t->widths[i])
@@ -542,7 +403,7 @@ table_line(const struct table *t, char *const *cells)
 		if (t->fields[i].title == NULL)
 			continue;
 		cell = cells == NULL ? t->fields[i].title : cells[i];
-		cell_clean(cell, clean, sizeof(clean), &width);
+		width = print_clean(cell, clean, sizeof(clean));
 		pad = width < t->widths[i] ? t->widths[i] - width : 0;
 		if (right_aligned(t->fields[i].type))
 			fprintf(t->out, "%*s%s", pad, "", cell);

@@ -72,12 +72,20 @@ void		 table_free(struct table *);
 
 /*
  * For lists without an end: a record as JSON on one line, without the
- * newline; and text as a terminal may show it, cut to the buffer.
+ * newline.  Whether it could be written, ferror says.
  */
 void	print_record(const struct field *, size_t, const void *, FILE *);
-void	print_clean(const char *, char *, size_t);
 
-/* For people: "1.5M", "3d4h", "2026-01-31 12:00"; JSON: ISO 8601, UTC. */
+/*
+ * One value (print_value.c), cut to the buffer.  Text as a terminal may show
+ * it: what does not print in this locale is escaped; returns how many columns
+ * it takes.
+ */
+int	print_clean(const char *, char *, size_t);
+/*
+ * For people: bytes, "1.5M"; seconds, "3d4h"; seconds since 1970, "2026-01-31
+ * 12:00" here.  In JSON these are ISO 8601, UTC.
+ */
 void	print_bytes(uint64_t, char *, size_t);
 void	print_age(int64_t, char *, size_t);
 void	print_time(int64_t, char *, size_t);

@@ -17,7 +17,7 @@
 /*
  * Lists: aligned for people, strict JSON for programs.
  *
- * link: lib/print.c lib/mux_frame.c lib/log.c
+ * link: lib/print.c lib/print_value.c lib/mux_frame.c lib/log.c
  * libs: jansson
  */
 
