@@ -14,7 +14,6 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-
 #ifndef SANDBOX_INTERNAL_H
 #define SANDBOX_INTERNAL_H
 
@@ -32,17 +31,38 @@
 #define SANDBOX_MAY_STORE	0x040	/* SQLite, in its folder */
 #define SANDBOX_MAY_PAIR	0x080	/* socketpair */
 #define SANDBOX_MAY_TTY		0x100
+#define SANDBOX_MAY_PARENT	0x200	/* what starts and keeps the others */
 #define SANDBOX_MAY_PLACE	0x400	/* name files that are open */
 #define SANDBOX_MAY_APPEND	0x800	/* write to files it was handed */
-#define SANDBOX_MAY_PARENT	0x200	/* what starts and keeps the others */
 
+/* System calls by what they are for; those of a parent first. */
+enum sandbox_list {
+	CALLS_BASE,			/* what every process does */
+	CALLS_LOOK,			/* at files */
+	CALLS_STORE,			/* SQLite, beyond looking */
+	CALLS_ACCEPT,
+	CALLS_ASK,
+	CALLS_DIAL,
+	CALLS_THREAD,
+	CALLS_PARENT,			/* and children until they serve */
+	CALLS_OF_PARENT,		/* all above */
+	CALLS_FILES = CALLS_OF_PARENT,	/* refused where none may be opened */
+	CALLS_PLACE,			/* a file that was opened before */
+	CALLS_LISTS
+};
+
+/*
+ * The calls of a list, and how many; one that this machine does not have is
+ * negative.
+ */
+const int	*sandbox_list(enum sandbox_list, size_t *n);
 /* The filter; 0, or -1 with errno. */
-int	 sandbox_filter(unsigned int may);
+int		 sandbox_filter(unsigned int may);
 /*
  * Landlock; 0, also where the kernel has none or an old one, which *missing
  * then tells; or -1 with errno.
  */
-int	 sandbox_landlock(unsigned int may, const struct sandbox_path *, size_t,
-	    const char **missing);
+int		 sandbox_landlock(unsigned int may,
+		    const struct sandbox_path *, size_t, const char **missing);
 
 #endif /* SANDBOX_INTERNAL_H */

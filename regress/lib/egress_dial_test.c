@@ -22,7 +22,8 @@
  * link: lib/egress_helper.c lib/egress.c lib/dial.c lib/resolve.c
  * link: lib/relay_url.c lib/http.c lib/http_host.c lib/http_field.c
  * link: lib/base64.c lib/addr.c lib/log.c lib/sandbox_linux.c
- * link: lib/sandbox_seccomp_linux.c lib/sandbox_landlock_linux.c
+ * link: lib/sandbox_calls_linux.c lib/sandbox_landlock_linux.c
+ * link: lib/sandbox_seccomp_linux.c
  * libs: libevent libseccomp pthread
  * flags: -Wl,--wrap=getaddrinfo
  */

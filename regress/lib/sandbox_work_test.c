@@ -20,7 +20,8 @@
  */
 
 /* link: regress/lib/sandbox_util.c lib/sandbox_linux.c
- *     lib/sandbox_landlock_linux.c lib/sandbox_seccomp_linux.c */
+ *     lib/sandbox_calls_linux.c lib/sandbox_landlock_linux.c
+ *     lib/sandbox_seccomp_linux.c */
 /* libs: libseccomp sqlite3 pthread -lresolv */
 
 #include "compat.h"
