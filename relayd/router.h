@@ -41,6 +41,7 @@
  *	router_end.c		ending links and streams: revocations, kicks
  *	router_publish.c	published ports
  *	router_site.c		what host names lead to
+ *	router_site_wait.c	asking auth about that
  *	router_route.c		which link leads to a node
  *	router_ticket.c		what listeners are told of that: tickets
  *	router_stream.c		the list of streams
@@ -298,7 +299,7 @@ int		 publish_recv_publication(struct proc_peer *, struct imsg *);
 int		 publish_recv_publications(struct proc_peer *, struct imsg *);
 int		 publish_recv_published(struct proc_peer *, struct imsg *);
 
-/* router_site.c */
+/* router_site.c, router_site_wait.c */
 /* Ask auth, again and in time.  1: there is more to wait for. */
 int		 sites_tick(uint64_t);
 void		 sites_auth_up(void);
