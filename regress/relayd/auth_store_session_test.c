@@ -14,13 +14,11 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: relayd/auth_store*.c relayd/auth_upgrade.c relayd/month.c
- *	libculvert.a sql.c */
+/* link: regress/relayd/auth_store_rows.c relayd/auth_store*.c
+ *	relayd/auth_upgrade.c relayd/month.c libculvert.a sql.c */
 /* libs: sqlite3 */
 
 #include "compat.h"
-
-#include <sys/stat.h>
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,69 +27,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "auth_sqlite.h"
+#include "auth_store_rows.h"
 #include "msg_login.h"
 
-static char		 dir[64];
-static struct store	*store;
 static struct store_user me, you;
 static struct store_node pi;
-
-static void
-add_user(struct store_user *u, const char *email)
-{
-	memset(u, 0, sizeof(*u));
-	store_uuid(u->id);
-	strlcpy(u->email, email, sizeof(u->email));
-	strlcpy(u->username, "somebody", sizeof(u->username));
-	u->enabled = 1;
-	u->created_at = 1000;
-	assert_int_equal(store_user_add(store, u, NULL), STORE_OK);
-}
 
 static int
 setup(void **state)
 {
 	struct store_token	 t;
 
-	strlcpy(dir, "/tmp/auth_store_session.XXXXXX", sizeof(dir));
-	if (mkdtemp(dir) == NULL || chdir(dir) == -1)
+	if (rows_setup(state) == -1)
 		return (-1);
-	umask(077);
-	store = store_new("culvert.db", "/here/culvert.db");
-	assert_non_null(store);
-	assert_int_equal(store_open(store), STORE_OK);
-	add_user(&me, "me@example.org");
-	add_user(&you, "you@example.org");
-	memset(&t, 0, sizeof(t));
-	store_uuid(t.id);
-	strlcpy(t.token_id, "abcdefghij12", sizeof(t.token_id));
-	strlcpy(t.user_id, me.id, sizeof(t.user_id));
-	assert_int_equal(store_token_add(store, &t), STORE_OK);
-	memset(&pi, 0, sizeof(pi));
-	store_uuid(pi.id);
-	strlcpy(pi.name, "pi", sizeof(pi.name));
-	strlcpy(pi.user_id, me.id, sizeof(pi.user_id));
-	strlcpy(pi.token, t.id, sizeof(pi.token));
-	assert_int_equal(store_node_add(store, &pi), STORE_OK);
+	rows_fill(&me, &t, &pi);
+	rows_user(&you, "you@example.org");
+	assert_int_equal(store_user_add(store, &you, NULL), STORE_OK);
 	return (0);
-}
-
-static int
-teardown(void **state)
-{
-	char	 cmd[128];
-
-	store_free(store);
-	store = NULL;
-	if (chdir("/") == -1)
-		return (-1);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return (system(cmd) == 0 ? 0 : -1);
 }
 
 static void
@@ -314,7 +269,7 @@ odd_rows_of_others_let_nobody_in(void **state)
 	}
 }
 
-#define CASE(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f)	cmocka_unit_test_setup_teardown(f, setup, rows_teardown)
 
 int
 main(void)
