@@ -322,16 +322,16 @@ name_from_host(struct agentd_conf *conf)
 	config_string(&conf->name, host);
 }
 
-int
-config_load(struct agentd_conf *conf)
+/* Of the URLs and the ways there; *tls: one of them has a certificate. */
+static int
+relays_load(struct agentd_conf *conf, int *tls)
 {
-	struct egress_conf out = { conf->proxy, conf->helper };
-	struct token	 token;
-	const char	*why;
-	char		*p, err[256] = "TLS can't be set up";
-	uint8_t		 pin[EVTLS_KEYID_LEN];
-	int		 i, tls = 0, bad = 0;
+	struct egress_conf	 out = { conf->proxy, conf->helper };
+	const char		*why;
+	char			 err[256];
+	int			 i, bad = 0;
 
+	*tls = 0;
 	if (conf->nrelays == 0) {
 		log_warnx("no relay is known: agentd login --relay "
 		    "wss://relay.example.org, or a line \"relay\"");
@@ -358,18 +358,56 @@ config_load(struct agentd_conf *conf)
 			log_warnx("%s", err);
 			bad = 1;
 		}
-		tls |= conf->urls[i].tls;
+		*tls |= conf->urls[i].tls;
 	}
+	return (bad ? -1 : 0);
+}
+
+static int
+name_load(struct agentd_conf *conf)
+{
+	char	*p;
+
 	if (conf->name == NULL)
 		name_from_host(conf);
 	for (p = conf->name; p != NULL && *p != '\0'; p++)
 		*p = tolower((unsigned char)*p);
-	if (conf->name == NULL || !backend_name_valid(conf->name)) {
-		log_warnx("name %s: a node's name is of a-z, 0-9 and single "
-		    "hyphens inside, at most %d characters",
-		    conf->name == NULL ? "" : conf->name, MUX_NODE_MAX);
-		bad = 1;
+	if (conf->name != NULL && backend_name_valid(conf->name))
+		return (0);
+	log_warnx("name %s: a node's name is of a-z, 0-9 and single hyphens "
+	    "inside, at most %d characters", conf->name == NULL ? "" :
+	    conf->name, MUX_NODE_MAX);
+	return (-1);
+}
+
+static int
+token_check(const struct agentd_conf *conf)
+{
+	struct token	 token;
+	const char	*why;
+	int		 ret;
+
+	if (conf->token == NULL) {
+		log_warnx("no token: agentd login asks for one; accessctl "
+		    "token create --scope node makes one");
+		return (-1);
 	}
+	if ((ret = token_parse(conf->token, &token, &why)) == -1)
+		log_warnx("token: %s", why);
+	explicit_bzero(&token, sizeof(token));
+	return (ret);
+}
+
+/* All that is wrong is told, not only the first. */
+int
+config_load(struct agentd_conf *conf)
+{
+	char	 err[256] = "TLS can't be set up";
+	uint8_t	 pin[EVTLS_KEYID_LEN];
+	int	 tls, bad;
+
+	bad = relays_load(conf, &tls) == -1;
+	bad |= name_load(conf) == -1;
 	if (conf->helper != NULL && access(conf->helper, X_OK) == -1) {
 		log_warn("proxy helper %s", conf->helper);
 		bad = 1;
@@ -379,23 +417,12 @@ config_load(struct agentd_conf *conf)
 		    conf->control, SOCKET_MAX - 1);
 		bad = 1;
 	}
-	if (backends_load(conf) == -1)
+	bad |= backends_load(conf) == -1;
+	bad |= token_check(conf) == -1;
+	if (tls && !bad && login_roots(conf->ca, conf->pin, pin,
+	    &conf->ca_pem, err, sizeof(err)) == -1) {
+		log_warnx("%s", err);
 		bad = 1;
-	if (conf->token == NULL) {
-		log_warnx("no token: agentd login asks for one; accessctl "
-		    "token create --scope node makes one");
-		bad = 1;
-	} else if (token_parse(conf->token, &token, &why) == -1) {
-		log_warnx("token: %s", why);
-		bad = 1;
-	}
-	explicit_bzero(&token, sizeof(token));
-	if (tls && !bad) {
-		if (login_roots(conf->ca, conf->pin, pin, &conf->ca_pem, err,
-		    sizeof(err)) == -1) {
-			log_warnx("%s", err);
-			bad = 1;
-		}
 	}
 	return (bad ? -1 : 0);
 }

@@ -36,6 +36,11 @@
 
 __dead static void	usage(void);
 static void	secret_arg(char **, char *);
+static void	file_arg(char **, const char *);
+static void	long_arg(int, char *);
+static int	login_apply(struct agentd_conf *);
+static void	environment_apply(struct agentd_conf *);
+static int	flags_apply(struct agentd_conf *);
 
 /* What the command line says; it beats the environment and the files. */
 static struct {
@@ -110,6 +115,61 @@ secret_arg(char **where, char *arg)
 	memset(arg, 'x', strlen(arg));
 }
 
+/* The daemon runs in "/". */
+static void
+file_arg(char **where, const char *arg)
+{
+	char	 path[PATH_MAX];
+
+	config_string(where, realpath(arg, path) != NULL ? path : arg);
+}
+
+/* Options of one letter are in options_parse. */
+static void
+long_arg(int opt, char *arg)
+{
+	switch (opt) {
+	case OPT_RELAY:
+		config_string(&flags.relay, arg);
+		break;
+	case OPT_NAME:
+		config_string(&flags.name, arg);
+		break;
+	case OPT_TOKEN:
+		secret_arg(&flags.token, arg);
+		break;
+	case OPT_TOKEN_FILE:
+		file_arg(&flags.token_file, arg);
+		break;
+	case OPT_CA:
+		file_arg(&flags.ca, arg);
+		break;
+	case OPT_PIN:
+		config_string(&flags.pin, arg);
+		break;
+	case OPT_PROXY:
+		if (strchr(arg, '@') != NULL)
+			secret_arg(&flags.proxy, arg);
+		else
+			config_string(&flags.proxy, arg);
+		break;
+	case OPT_HELPER:
+		config_string(&flags.helper, arg);
+		break;
+	case OPT_CONTROL:
+		config_string(&flags.control, arg);
+		break;
+	case OPT_BACKEND:
+		config_string(&flags.backend, arg);
+		break;
+	case OPT_PLAINTEXT:
+		flags.plaintext = 1;
+		break;
+	default:
+		usage();
+	}
+}
+
 int
 options_parse(int argc, char **argv, struct proc_options *opt)
 {
@@ -133,7 +193,7 @@ options_parse(int argc, char **argv, struct proc_options *opt)
 				usage();
 			break;
 		case 'f':
-			config_string(&conffile, optarg);
+			file_arg(&conffile, optarg);
 			conffile_given = 1;
 			break;
 		case 'n':
@@ -152,44 +212,9 @@ options_parse(int argc, char **argv, struct proc_options *opt)
 		case 'x':
 			opt->child = strdup(optarg);
 			break;
-		case OPT_RELAY:
-			config_string(&flags.relay, optarg);
-			break;
-		case OPT_NAME:
-			config_string(&flags.name, optarg);
-			break;
-		case OPT_TOKEN:
-			secret_arg(&flags.token, optarg);
-			break;
-		case OPT_TOKEN_FILE:
-			config_string(&flags.token_file, optarg);
-			break;
-		case OPT_CA:
-			config_string(&flags.ca, optarg);
-			break;
-		case OPT_PIN:
-			config_string(&flags.pin, optarg);
-			break;
-		case OPT_PROXY:
-			if (strchr(optarg, '@') != NULL)
-				secret_arg(&flags.proxy, optarg);
-			else
-				config_string(&flags.proxy, optarg);
-			break;
-		case OPT_HELPER:
-			config_string(&flags.helper, optarg);
-			break;
-		case OPT_CONTROL:
-			config_string(&flags.control, optarg);
-			break;
-		case OPT_BACKEND:
-			config_string(&flags.backend, optarg);
-			break;
-		case OPT_PLAINTEXT:
-			flags.plaintext = 1;
-			break;
 		default:
-			usage();
+			long_arg(ch, optarg);
+			break;
 		}
 	}
 	if (optind != argc)
@@ -200,57 +225,64 @@ options_parse(int argc, char **argv, struct proc_options *opt)
 void
 options_environment(void)
 {
-	char	 path[PATH_MAX];
-
 	if (conffile == NULL)
-		config_string(&conffile, AGENTD_CONF);
-	/* The daemon runs in "/". */
-	if (realpath(conffile, path) != NULL)
-		config_string(&conffile, path);
+		file_arg(&conffile, AGENTD_CONF);
 	from_environment = config_new();
 	config_environment(from_environment);
 	config_scrub_environment();
 	egress_keep_environment();
 }
 
-struct agentd_conf *
-options_load(void)
+/* What agentd login has kept.  0, or -1. */
+static int
+login_apply(struct agentd_conf *c)
 {
-	struct agentd_conf	*c = config_new();
-	struct login		 login;
-	char			 path[PATH_MAX];
+	struct login	 login;
+	char		 path[PATH_MAX];
 
 	if (login_path("agentd", geteuid() == 0 ? CULVERT_SYSCONFDIR : NULL,
 	    path, sizeof(path)) == -1)
-		goto fail;
+		return (-1);
 	switch (login_read(path, &login)) {
 	case 0:
-		if (login.relay != NULL)
-			config_relay(c, login.relay);
-		config_string(&c->name, login.name);
-		config_string(&c->token, login.token);
-		config_string(&c->ca, login.ca);
-		config_string(&c->pin, login.pin);
-		if (login.helper != NULL)
-			config_helper(c, login.helper);
-		if (login.proxy != NULL)
-			config_proxy(c, login.proxy);
-		login_clear(&login);
 		break;
 	case -1:
-		goto fail;
+		return (-1);
+	default:
+		return (0);
 	}
-	if ((conffile_given || access(conffile, F_OK) == 0) &&
-	    parse_config(conffile, c) == -1)
-		goto fail;
-	if (from_environment->nrelays > 0)
-		config_relay(c, from_environment->relays[0]);
-	config_string(&c->control, from_environment->control);
-	config_string(&c->backend, from_environment->backend);
-	config_string(&c->name, from_environment->name);
-	config_string(&c->token, from_environment->token);
-	if (from_environment->ping_ms != 0)
-		c->ping_ms = from_environment->ping_ms;
+	if (login.relay != NULL)
+		config_relay(c, login.relay);
+	config_string(&c->name, login.name);
+	config_string(&c->token, login.token);
+	config_string(&c->ca, login.ca);
+	config_string(&c->pin, login.pin);
+	if (login.helper != NULL)
+		config_helper(c, login.helper);
+	if (login.proxy != NULL)
+		config_proxy(c, login.proxy);
+	login_clear(&login);
+	return (0);
+}
+
+static void
+environment_apply(struct agentd_conf *c)
+{
+	const struct agentd_conf	*env = from_environment;
+
+	if (env->nrelays > 0)
+		config_relay(c, env->relays[0]);
+	config_string(&c->control, env->control);
+	config_string(&c->backend, env->backend);
+	config_string(&c->name, env->name);
+	config_string(&c->token, env->token);
+	if (env->ping_ms != 0)
+		c->ping_ms = env->ping_ms;
+}
+
+static int
+flags_apply(struct agentd_conf *c)
+{
 	if (flags.relay != NULL)
 		config_relay(c, flags.relay);
 	config_string(&c->name, flags.name);
@@ -265,11 +297,26 @@ options_load(void)
 	if (flags.token_file != NULL) {
 		free(c->token);
 		if ((c->token = login_token_file(flags.token_file)) == NULL)
-			goto fail;
+			return (-1);
 	}
 	config_string(&c->token, flags.token);
 	c->plaintext |= flags.plaintext;
-	if (config_load(c) == -1)
+	return (0);
+}
+
+/* Each beats those before: the login, the file, the environment, flags. */
+struct agentd_conf *
+options_load(void)
+{
+	struct agentd_conf	*c = config_new();
+
+	if (login_apply(c) == -1)
+		goto fail;
+	if ((conffile_given || access(conffile, F_OK) == 0) &&
+	    parse_config(conffile, c) == -1)
+		goto fail;
+	environment_apply(c);
+	if (flags_apply(c) == -1 || config_load(c) == -1)
 		goto fail;
 	return (c);
  fail:

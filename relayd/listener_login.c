@@ -335,12 +335,36 @@ login_recv_denied(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+/* It is a link from now on. */
+static void
+login_upgrade(struct conn *c)
+{
+	int	 len;
+
+	if ((len = asprintf(&c->out, "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: "
+	    MUX_PROTOCOL "\r\n\r\n", c->ws_accept)) == -1) {
+		c->out = NULL;
+		free(c->session);
+		c->session = NULL;
+		conn_free(c);
+		return;
+	}
+	owner_begin(&c->owner, c->session->session, c->id);
+	c->outlen = len;
+	c->outoff = 0;
+	c->state = CONN_UPGRADE;
+	access_status(c, 101, 0);
+	conn_settled(c);
+	evtls_want_output(c->tls);
+}
+
 int
 login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct session	 s;
 	struct conn	*c;
-	int		 len;
 
 	if (imsg_get_data(imsg, &s, sizeof(s)) == -1 || s.session == 0 ||
 	    !DOOR_LOGS_IN(s.door) ||
@@ -363,43 +387,17 @@ login_recv_session(struct proc_peer *peer, struct imsg *imsg)
 		return (0);
 	}
 	access_user(c, s.email, s.node);
-	if (s.door == DOOR_API) {
-		if ((c->session = malloc(sizeof(s))) == NULL) {
-			conn_free(c);
-			return (0);
-		}
-		*c->session = s;
-		door_api_session(c);
-		return (0);
-	}
-	if (s.door == DOOR_RPC) {
-		if ((c->session = malloc(sizeof(s))) == NULL) {
-			conn_free(c);
-			return (0);
-		}
-		*c->session = s;
-		door_rpc_session(c);
-		return (0);
-	}
-	if ((c->session = malloc(sizeof(s))) == NULL ||
-	    (len = asprintf(&c->out, "HTTP/1.1 101 Switching Protocols\r\n"
-	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-	    "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: "
-	    MUX_PROTOCOL "\r\n\r\n", c->ws_accept)) == -1) {
-		c->out = NULL;
-		free(c->session);
-		c->session = NULL;
+	if ((c->session = malloc(sizeof(s))) == NULL) {
 		conn_free(c);
 		return (0);
 	}
 	*c->session = s;
-	owner_begin(&c->owner, s.session, c->id);
-	c->outlen = len;
-	c->outoff = 0;
-	c->state = CONN_UPGRADE;
-	access_status(c, 101, 0);
-	conn_settled(c);
-	evtls_want_output(c->tls);
+	if (s.door == DOOR_API)
+		door_api_session(c);
+	else if (s.door == DOOR_RPC)
+		door_rpc_session(c);
+	else
+		login_upgrade(c);
 	return (0);
 }
 

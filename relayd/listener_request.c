@@ -251,12 +251,70 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 	return (0);
 }
 
+/* What no door takes, whatever it is for.  Whether that was answered. */
+static int
+conn_refused(struct conn *c, const struct http_head *head,
+    struct http_framing *body)
+{
+	const char	*why, *fields = NULL;
+	int		 status;
+
+	if (http_request_framing(head, body, &status) == -1)
+		why = "the end of the request is in doubt";
+	else if ((status = proxy_request(c, head)) == 429) {
+		why = "too many connections from your address";
+		fields = "Retry-After: 10\r\n";
+	} else if (status != 0)
+		why = "the proxy's Forwarded field can't be understood";
+	else if (http_str_eq(&head->method, "CONNECT")) {
+		status = 405;
+		why = "this is no proxy";
+		fields = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, "
+		    "PATCH\r\n";
+	} else
+		return (0);
+	c->keepalive = 0;
+	conn_error(c, head, status, why, fields);
+	return (1);
+}
+
+/* To the door of its path. */
+static void
+conn_door(struct conn *c, const struct http_head *head,
+    const struct http_framing *body)
+{
+	if (http_str_eq(&head->path, LINK_PATH_NODE)) {
+		counts.requests[DOOR_NODE]++;
+		access_door(c, "node");
+		door_node_request(c, head);
+	} else if (http_str_eq(&head->path, LINK_PATH_ACCESS)) {
+		counts.requests[DOOR_ACCESS]++;
+		access_door(c, "access");
+		door_tcp_request(c, head);
+	} else if (door_rpc_request(c, head, body) == 0) {
+		counts.requests[DOOR_RPC]++;
+		access_door(c, "rpc");
+	} else if (door_login_request(c, head, body) == 0) {
+		counts.requests[DOOR_HTTP]++;
+		access_door(c, "login");
+	} else if (door_api_request(c, head) == 0) {
+		counts.requests[DOOR_API]++;
+		access_door(c, "api");
+	} else {
+		counts.requests[0]++;
+		if (http_accepts_html(head))
+			conn_error(c, head, 404, "there is nothing here",
+			    NULL);
+		else
+			rpc_detail(c, 404, "Not Found", NULL);
+	}
+}
+
 /* 0, or -1: it comes again, when what it has to wait for is known. */
 static int
 conn_request(struct conn *c, const struct http_head *head, size_t len)
 {
 	struct http_framing	 body;
-	int			 status;
 
 	c->keepalive = head->minor == 1 &&
 	    !http_field_has_token(head, "connection", "close");
@@ -266,26 +324,8 @@ conn_request(struct conn *c, const struct http_head *head, size_t len)
 	c->door = 0;
 	c->challenged = 0;
 	access_begin(c, head);
-	if (http_request_framing(head, &body, &status) == -1) {
-		c->keepalive = 0;
-		conn_error(c, head, status,
-		    "the end of the request is in doubt", NULL);
+	if (conn_refused(c, head, &body))
 		return (0);
-	}
-	if ((status = proxy_request(c, head)) != 0) {
-		c->keepalive = 0;
-		conn_error(c, head, status, status == 429 ?
-		    "too many connections from your address" :
-		    "the proxy's Forwarded field can't be understood",
-		    status == 429 ? "Retry-After: 10\r\n" : NULL);
-		return (0);
-	}
-	if (http_str_eq(&head->method, "CONNECT")) {
-		c->keepalive = 0;
-		conn_error(c, head, 405, "this is no proxy", "Allow: GET, "
-		    "HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n");
-		return (0);
-	}
 	switch (door_http_request(c, head, len, &body)) {
 	case DOOR_HTTP_LATER:
 		access_forget(c);
@@ -300,31 +340,7 @@ conn_request(struct conn *c, const struct http_head *head, size_t len)
 	evtls_pause(c->tls);
 	if (body.kind == HTTP_BODY_CHUNKED || body.length > 0)
 		c->keepalive = 0;	/* it is not read */
-	if (http_str_eq(&head->path, LINK_PATH_NODE)) {
-		counts.requests[DOOR_NODE]++;
-		access_door(c, "node");
-		door_node_request(c, head);
-	} else if (http_str_eq(&head->path, LINK_PATH_ACCESS)) {
-		counts.requests[DOOR_ACCESS]++;
-		access_door(c, "access");
-		door_tcp_request(c, head);
-	} else if (door_rpc_request(c, head, &body) == 0) {
-		counts.requests[DOOR_RPC]++;
-		access_door(c, "rpc");
-	} else if (door_login_request(c, head, &body) == 0) {
-		counts.requests[DOOR_HTTP]++;
-		access_door(c, "login");
-	} else if (door_api_request(c, head) == 0) {
-		counts.requests[DOOR_API]++;
-		access_door(c, "api");
-	} else {
-		counts.requests[0]++;
-		if (http_accepts_html(head))
-			conn_error(c, head, 404, "there is nothing here",
-			    NULL);
-		else
-			rpc_detail(c, 404, "Not Found", NULL);
-	}
+	conn_door(c, head, &body);
 	if (c->state != CONN_BODY &&
 	    (body.kind == HTTP_BODY_CHUNKED || body.length > 0))
 		c->keepalive = 0;
