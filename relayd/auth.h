@@ -253,6 +253,17 @@ int	 auth_admin_error(const struct auth_request *, uint32_t, const char *,
 	    ...) __attribute__((__format__ (printf, 3, 4)));
 /* The same for what the store has said, if it was neither OK nor NONE. */
 int	 auth_admin_store(const struct auth_request *);
+/*
+ * The user with this email address, the node of this name; or both, where
+ * "" asks for none and gives zeros.  0, or -1 when there is none or the store
+ * can't say, and that was answered.
+ */
+int	 auth_admin_user_find(const struct auth_request *, const char *,
+	    struct store_user *);
+int	 auth_admin_node_find(const struct auth_request *, const char *,
+	    struct store_node *);
+int	 auth_admin_pair_find(const struct auth_request *, const char *email,
+	    const char *node, struct store_user *, struct store_node *);
 /* Done in the store; what rests on it is to end before the answer goes. */
 int	 auth_admin_revoke(const struct auth_request *, uint32_t what,
 	    const char *id, const char *why, const char *text);

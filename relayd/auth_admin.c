@@ -33,8 +33,6 @@
 #include "log.h"
 
 static int	admin_garbled(uint32_t);
-static int	admin_user_of(const struct auth_request *, const char *,
-		    struct store_user *);
 static int	admin_user_add(const struct auth_request *, struct ctl_user *);
 static int	admin_user_passwd(const struct auth_request *,
 		    const struct ctl_user *);
@@ -89,6 +87,51 @@ auth_admin_store(const struct auth_request *req)
 }
 
 int
+auth_admin_user_find(const struct auth_request *req, const char *email,
+    struct store_user *u)
+{
+	switch (store_user_find(auth_store, email, u)) {
+	case STORE_OK:
+		return (0);
+	case STORE_NONE:
+		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
+		    "no user %s: accessctl user list shows them", email);
+		return (-1);
+	default:
+		(void)auth_admin_store(req);
+		return (-1);
+	}
+}
+
+int
+auth_admin_node_find(const struct auth_request *req, const char *name,
+    struct store_node *n)
+{
+	switch (store_node_find(auth_store, name, n)) {
+	case STORE_OK:
+		return (0);
+	case STORE_NONE:
+		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
+		    "no node %s: accessctl node list shows them", name);
+		return (-1);
+	default:
+		(void)auth_admin_store(req);
+		return (-1);
+	}
+}
+
+int
+auth_admin_pair_find(const struct auth_request *req, const char *email,
+    const char *node, struct store_user *u, struct store_node *n)
+{
+	memset(u, 0, sizeof(*u));
+	memset(n, 0, sizeof(*n));
+	if (email[0] != '\0' && auth_admin_user_find(req, email, u) == -1)
+		return (-1);
+	return (node[0] == '\0' ? 0 : auth_admin_node_find(req, node, n));
+}
+
+int
 auth_admin_revoke(const struct auth_request *req, uint32_t what,
     const char *id, const char *why, const char *text)
 {
@@ -107,24 +150,6 @@ admin_garbled(uint32_t client)
 }
 
 /* ---- users ---- */
-
-/* 0, or -1 when there is none and that was answered. */
-static int
-admin_user_of(const struct auth_request *req, const char *email,
-    struct store_user *u)
-{
-	switch (store_user_find(auth_store, email, u)) {
-	case STORE_OK:
-		return (0);
-	case STORE_NONE:
-		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no user %s: accessctl user list shows them", email);
-		return (-1);
-	default:
-		(void)auth_admin_store(req);
-		return (-1);
-	}
-}
 
 static int
 admin_user_add(const struct auth_request *req, struct ctl_user *c)
@@ -171,7 +196,7 @@ admin_user_passwd(const struct auth_request *req, const struct ctl_user *c)
 	if (c->hash[0] != '\0' && !name_hash_ok(c->hash))
 		return (auth_admin_error(req, CTL_CODE_INVALID,
 		    "the password is no crypt(3) hash"));
-	if (admin_user_of(req, c->email, &u) == -1)
+	if (auth_admin_user_find(req, c->email, &u) == -1)
 		return (0);
 	/* Who came in by the old one is out before there is a new one. */
 	if (store_session_remove_of(auth_store, u.id, NULL, SESSION_WEB,
@@ -187,7 +212,7 @@ admin_user_enable(const struct auth_request *req, const char *email, int on)
 {
 	struct store_user	 u;
 
-	if (admin_user_of(req, email, &u) == -1)
+	if (auth_admin_user_find(req, email, &u) == -1)
 		return (0);
 	if (store_user_enable(auth_store, u.id, on) != STORE_OK)
 		return (auth_admin_store(req));
@@ -205,7 +230,7 @@ admin_user_delete(const struct auth_request *req, const char *email)
 {
 	struct store_user	 u;
 
-	if (admin_user_of(req, email, &u) == -1)
+	if (auth_admin_user_find(req, email, &u) == -1)
 		return (0);
 	if (store_user_delete(auth_store, u.id) != STORE_OK)
 		return (auth_admin_store(req));
@@ -247,7 +272,7 @@ admin_list(const struct auth_request *req, enum auth_list kind,
 {
 	struct store_user	 u = { .id = "" };
 
-	if (email[0] != '\0' && admin_user_of(req, email, &u) == -1)
+	if (email[0] != '\0' && auth_admin_user_find(req, email, &u) == -1)
 		return (0);
 	if (auth_list_start(kind, req->client, 0, u.id, "") == -1)
 		return (auth_admin_error(req, CTL_CODE_INTERNAL,

@@ -29,9 +29,6 @@
 
 #define PAGE	16
 
-static int	session_of(const struct auth_request *,
-		    const struct ctl_session *, struct store_user *,
-		    struct store_node *);
 static int	session_leads(const struct store_session *,
 		    const struct store_node *);
 static int	session_visits(const struct store_node *, int *);
@@ -55,34 +52,6 @@ auth_admin_session(const struct store_session *e, struct ctl_session *c)
 	c->created_at = e->created_at;
 	c->expires_at = e->expires_at;
 	c->last_used_at = e->last_used_at;
-}
-
-/* 0, or -1 when there is no such user or node and that was answered. */
-static int
-session_of(const struct auth_request *req, const struct ctl_session *c,
-    struct store_user *u, struct store_node *n)
-{
-	enum store_result	 r = STORE_OK;
-
-	memset(u, 0, sizeof(*u));
-	memset(n, 0, sizeof(*n));
-	if (c->email[0] != '\0' &&
-	    (r = store_user_find(auth_store, c->email, u)) == STORE_NONE) {
-		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no user %s: accessctl user list shows them", c->email);
-		return (-1);
-	}
-	if (r == STORE_OK && c->node[0] != '\0' &&
-	    (r = store_node_find(auth_store, c->node, n)) == STORE_NONE) {
-		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no node %s: accessctl node list shows them", c->node);
-		return (-1);
-	}
-	if (r != STORE_OK) {
-		(void)auth_admin_store(req);
-		return (-1);
-	}
-	return (0);
 }
 
 /* Whether a browser's session is for a site of this node. */
@@ -140,7 +109,7 @@ session_revoke(const struct auth_request *req, const struct ctl_session *c)
 	char			 text[64];
 	int			 count = 1;
 
-	if (session_of(req, c, &u, &n) == -1)
+	if (auth_admin_pair_find(req, c->email, c->node, &u, &n) == -1)
 		return (0);
 	if (c->id[0] != '\0')
 		r = store_session_remove(auth_store, c->id);
@@ -186,7 +155,7 @@ auth_recv_ctl_session(struct proc_peer *peer, struct imsg *imsg)
 	name_lower(c.email);
 	name_lower(c.node);
 	if (imsg_get_type(imsg) == CTL_SESSION_LIST) {
-		if (session_of(&req, &c, &u, &n) == 0 &&
+		if (auth_admin_pair_find(&req, c.email, c.node, &u, &n) == 0 &&
 		    auth_list_start(AUTH_LIST_SESSIONS, req.client, 0, u.id,
 		    n.id) == -1)
 			return (auth_admin_error(&req, CTL_CODE_INTERNAL,

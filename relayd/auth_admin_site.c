@@ -30,8 +30,6 @@
 
 #include "auth.h"
 
-static int	site_node(const struct auth_request *, const char *,
-		    struct store_node *);
 static int	site_set(const struct auth_request *, const struct ctl_site *);
 static int	site_remove(const struct auth_request *,
 		    const struct ctl_site *);
@@ -42,27 +40,6 @@ static int	domain_request(const struct auth_request *,
 static int	domain_add(const struct auth_request *,
 		    const struct ctl_domain *);
 static int	domain_remove(const struct auth_request *, const char *);
-
-/*
- * The node whose sites are to change, if who asks may change them: that is
- * whoever is let in at the control socket.  1, or 0 when it was answered.
- */
-static int
-site_node(const struct auth_request *req, const char *name,
-    struct store_node *n)
-{
-	switch (store_node_find(auth_store, name, n)) {
-	case STORE_OK:
-		return (1);
-	case STORE_NONE:
-		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no node %s: accessctl node list shows them", name);
-		return (0);
-	default:
-		(void)auth_admin_store(req);
-		return (0);
-	}
-}
 
 /* ---- services ---- */
 
@@ -79,7 +56,7 @@ site_set(const struct auth_request *req, const struct ctl_site *c)
 	if (c->service[0] != '\0' && !name_service_ok(c->service))
 		return (auth_admin_error(req, CTL_CODE_INVALID, "%s",
 		    NAME_SERVICE_RULE));
-	if (!site_node(req, c->node, &n))
+	if (auth_admin_node_find(req, c->node, &n) == -1)
 		return (0);
 	if (store_service_set(auth_store, n.id, c->service, c->access) !=
 	    STORE_OK)
@@ -101,7 +78,7 @@ site_remove(const struct auth_request *req, const struct ctl_site *c)
 {
 	struct store_node	 n;
 
-	if (!site_node(req, c->node, &n))
+	if (auth_admin_node_find(req, c->node, &n) == -1)
 		return (0);
 	switch (c->service[0] == '\0' ? STORE_NONE :
 	    store_service_remove(auth_store, n.id, c->service)) {
@@ -122,7 +99,7 @@ site_list(const struct auth_request *req, const struct ctl_site *c)
 {
 	struct store_node	 n = { .id = "" };
 
-	if (c->node[0] != '\0' && !site_node(req, c->node, &n))
+	if (c->node[0] != '\0' && auth_admin_node_find(req, c->node, &n) == -1)
 		return (0);
 	if (auth_list_start(AUTH_LIST_SITES, req->client, 0, "", n.id) == -1)
 		return (auth_admin_error(req, CTL_CODE_INTERNAL,
@@ -209,7 +186,8 @@ domain_add(const struct auth_request *req, const struct ctl_domain *c)
 	struct store_node	 n;
 	const char		*text = "";
 
-	if (!domain_request(req, c) || !site_node(req, c->node, &n))
+	if (!domain_request(req, c) ||
+	    auth_admin_node_find(req, c->node, &n) == -1)
 		return (0);
 	memset(&d, 0, sizeof(d));
 	strlcpy(d.name, c->name, sizeof(d.name));
@@ -249,7 +227,8 @@ domain_remove(const struct auth_request *req, const char *name)
 	found = store_domain_find(auth_store, name, &d);
 	if (found != STORE_OK && found != STORE_NONE)
 		return (auth_admin_store(req));
-	if (found == STORE_OK && !site_node(req, d.site.node, &n))
+	if (found == STORE_OK &&
+	    auth_admin_node_find(req, d.site.node, &n) == -1)
 		return (0);
 	r = store_domain_remove(auth_store, name);
 	if (r == STORE_NONE)

@@ -32,8 +32,6 @@ static int	token_request_ok(const struct auth_request *,
 		    const struct ctl_token *);
 static int	admin_token_create(const struct auth_request *,
 		    const struct ctl_token *);
-static int	admin_node_of(const struct auth_request *, const char *,
-		    struct store_node *);
 static int	admin_node_rename(const struct auth_request *, const char *,
 		    const char *);
 
@@ -72,16 +70,11 @@ admin_token_create(const struct auth_request *req, const struct ctl_token *c)
 {
 	struct store_user	 u;
 	struct store_token	 t;
-	enum store_result	 r;
 
 	if (!token_request_ok(req, c))
 		return (0);
-	r = store_user_find(auth_store, c->email, &u);
-	if (r == STORE_NONE)
-		return (auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no user %s: accessctl user list shows them", c->email));
-	if (r != STORE_OK)
-		return (auth_admin_store(req));
+	if (auth_admin_user_find(req, c->email, &u) == -1)
+		return (0);
 	if (!u.enabled)
 		return (auth_admin_error(req, CTL_CODE_DENIED,
 		    "user %s is disabled", c->email));
@@ -162,24 +155,6 @@ auth_admin_node(const struct store_node *n, struct ctl_node *c)
 	auth_limit_figures(METER_NODE, n->id, &c->rate, &c->quota, &c->used);
 }
 
-/* 0, or -1 when there is none and that was answered. */
-static int
-admin_node_of(const struct auth_request *req, const char *name,
-    struct store_node *n)
-{
-	switch (store_node_find(auth_store, name, n)) {
-	case STORE_OK:
-		return (0);
-	case STORE_NONE:
-		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no node %s: accessctl node list shows them", name);
-		return (-1);
-	default:
-		(void)auth_admin_store(req);
-		return (-1);
-	}
-}
-
 int
 auth_admin_node_show(const struct auth_request *req, const char *name)
 {
@@ -188,7 +163,7 @@ auth_admin_node_show(const struct auth_request *req, const char *name)
 	struct ctl_node		 c;
 	struct ctl_end		 end;
 
-	if (admin_node_of(req, name, &n) == -1)
+	if (auth_admin_node_find(req, name, &n) == -1)
 		return (0);
 	auth_admin_node(&n, &c);
 	auth_admin_node_http(&c);
@@ -203,7 +178,7 @@ auth_admin_node_remove(const struct auth_request *req, const char *name)
 {
 	struct store_node	 n;
 
-	if (admin_node_of(req, name, &n) == -1)
+	if (auth_admin_node_find(req, name, &n) == -1)
 		return (0);
 	if (store_node_remove(auth_store, n.id) != STORE_OK)
 		return (auth_admin_store(req));
@@ -223,7 +198,7 @@ admin_node_rename(const struct auth_request *req, const char *from,
 	if (!name_label_ok(to))
 		return (auth_admin_error(req, CTL_CODE_INVALID, "%s",
 		    NAME_LABEL_RULE));
-	if (admin_node_of(req, from, &n) == -1)
+	if (auth_admin_node_find(req, from, &n) == -1)
 		return (0);
 	if (strcmp(from, to) == 0)
 		return (auth_admin_error(req, CTL_CODE_INVALID,

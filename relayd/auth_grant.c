@@ -37,9 +37,6 @@
 static int	grant_over(int64_t);
 static int	grant_holds(const struct store_grant *);
 static int	grant_check(const struct auth_request *, struct ctl_grant *);
-static int	grant_pair(const struct auth_request *,
-		    const struct ctl_grant *, struct store_user *,
-		    struct store_node *);
 static void	grant_audit(const struct store_grant *, int);
 static int	grant_set(const struct auth_request *, struct ctl_grant *,
 		    const char *);
@@ -121,36 +118,6 @@ grant_check(const struct auth_request *req, struct ctl_grant *c)
 	return (0);
 }
 
-/* 0, or -1 when there is no such user or node and that was answered. */
-static int
-grant_pair(const struct auth_request *req, const struct ctl_grant *c,
-    struct store_user *u, struct store_node *n)
-{
-	enum store_result	 r;
-
-	memset(u, 0, sizeof(*u));
-	memset(n, 0, sizeof(*n));
-	r = c->email[0] == '\0' ? STORE_OK :
-	    store_user_find(auth_store, c->email, u);
-	if (r == STORE_NONE) {
-		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no user %s: accessctl user list shows them", c->email);
-		return (-1);
-	}
-	if (r == STORE_OK && c->node[0] != '\0')
-		r = store_node_find(auth_store, c->node, n);
-	if (r == STORE_NONE) {
-		(void)auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no node %s: accessctl node list shows them", c->node);
-		return (-1);
-	}
-	if (r != STORE_OK) {
-		(void)auth_admin_store(req);
-		return (-1);
-	}
-	return (0);
-}
-
 static void
 grant_audit(const struct store_grant *g, int replaced)
 {
@@ -193,7 +160,8 @@ grant_set(const struct auth_request *req, struct ctl_grant *c, const char *by)
 	struct store_node	 n;
 	enum store_result	 r;
 
-	if (!grant_check(req, c) || grant_pair(req, c, &u, &n) == -1)
+	if (!grant_check(req, c) ||
+	    auth_admin_pair_find(req, c->email, c->node, &u, &n) == -1)
 		return (0);
 	if (strcmp(n.user_id, u.id) == 0)
 		return (auth_admin_error(req, CTL_CODE_INVALID,
@@ -232,7 +200,7 @@ grant_revoke(const struct auth_request *req, const struct ctl_grant *c)
 	struct store_node	 n;
 	enum store_result	 found, r;
 
-	if (grant_pair(req, c, &u, &n) == -1)
+	if (auth_admin_pair_find(req, c->email, c->node, &u, &n) == -1)
 		return (0);
 	found = store_grant_find(auth_store, u.id, n.id, &g);
 	if (found != STORE_OK && found != STORE_NONE)
@@ -258,7 +226,7 @@ grant_list(const struct auth_request *req, const struct ctl_grant *c)
 	struct store_user	 u;
 	struct store_node	 n;
 
-	if (grant_pair(req, c, &u, &n) == -1)
+	if (auth_admin_pair_find(req, c->email, c->node, &u, &n) == -1)
 		return (0);
 	if (auth_list_start(AUTH_LIST_GRANTS, req->client, 0, u.id, n.id) ==
 	    -1)

@@ -260,19 +260,14 @@ publish_add(const struct auth_request *req, const struct ctl_publish *c)
 	struct store_node	 n;
 	struct store_user	 u;
 	struct publication	 p;
-	enum store_result	 r;
 	struct try		*t;
 	char			 text[CTL_SPEC_LEN];
 
 	if (!publish_request(req, c, &p, &target))
 		return (0);
-	r = store_node_find(auth_store, target.node, &n);
-	if (r == STORE_NONE)
-		return (auth_admin_error(req, CTL_CODE_NOT_FOUND,
-		    "no node %s: accessctl node list shows them",
-		    target.node));
-	if (r != STORE_OK ||
-	    (r = store_user_find(auth_store, n.email, &u)) != STORE_OK)
+	if (auth_admin_node_find(req, target.node, &n) == -1)
+		return (0);
+	if (store_user_find(auth_store, n.email, &u) != STORE_OK)
 		return (auth_admin_store(req));
 	if (!u.enabled)
 		return (auth_admin_error(req, CTL_CODE_DENIED,
