@@ -20,11 +20,11 @@
 
 #include "compat.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "addr.h"
 #include "forward_spec.h"
+#include "publish.h"
 #include "target_spec.h"
 
 #define SPEC_MAX	640
@@ -34,7 +34,6 @@ static const char	 looks[] = "it looks like 8080:node:80, "
 			    "/run/x.sock:node:/run/y.sock";
 
 static char	*field(char **, const char **);
-static int	 node_name(const char *, char[MUX_NODE_MAX + 1]);
 static int	 local_parse(char **, struct forward_spec *, const char **);
 
 /* What is before the next colon that is not in brackets, which go; or NULL. */
@@ -60,23 +59,6 @@ field(char **s, const char **why)
 	*end++ = '\0';
 	*s = end;
 	return (start);
-}
-
-/* The relay knows exactly; this is against slips like host for node. */
-static int
-node_name(const char *s, char node[MUX_NODE_MAX + 1])
-{
-	size_t	 i, len = strlen(s);
-
-	if (len == 0 || len > MUX_NODE_MAX)
-		return (-1);
-	for (i = 0; i < len; i++) {
-		if (!isalnum((unsigned char)s[i]) && s[i] != '-')
-			return (-1);
-		node[i] = tolower((unsigned char)s[i]);
-	}
-	node[len] = '\0';
-	return (0);
 }
 
 /* A path, or a port, which an address may precede. */
@@ -126,7 +108,7 @@ forward_spec_parse(const char *arg, struct forward_spec *spec,
 	if (local_parse(&s, spec, why) == -1 ||
 	    (node = field(&s, why)) == NULL)
 		return (-1);
-	if (node_name(node, spec->node) == -1) {
+	if (publish_node_parse(node, strlen(node), spec->node) == -1) {
 		*why = "no node can have that name";
 		return (-1);
 	}

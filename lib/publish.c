@@ -32,7 +32,6 @@
 static int	is_wildcard(const struct sockaddr_storage *);
 static int	same_addr(const struct sockaddr_storage *,
 		    const struct sockaddr_storage *);
-static int	node_parse(const char *, size_t, char [MUX_NODE_MAX + 1]);
 
 static int
 is_wildcard(const struct sockaddr_storage *ss)
@@ -137,9 +136,8 @@ publish_spec_parse(const char *s, struct publish_spec *spec, const char **why)
 	return (0);
 }
 
-/* The relay knows exactly; this is against slips like host for node. */
-static int
-node_parse(const char *s, size_t len, char node[MUX_NODE_MAX + 1])
+int
+publish_node_parse(const char *s, size_t len, char node[MUX_NODE_MAX + 1])
 {
 	size_t	 i;
 
@@ -167,7 +165,7 @@ publish_target_parse(const char *s, struct publish_target *t,
 		*why = "it looks like node:port or node:host:port";
 		return (-1);
 	}
-	if (node_parse(s, first - s, t->node) == -1) {
+	if (publish_node_parse(s, first - s, t->node) == -1) {
 		*why = "no node can have that name";
 		return (-1);
 	}

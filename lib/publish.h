@@ -70,8 +70,13 @@ struct publish_rules {
  *
  * publish_spec_parse: without an address it is 0.0.0.0 (as "*"), without a
  * protocol tcp.  publish_target_parse: without a host it is 127.0.0.1; a
- * name is left for the node to resolve.
+ * name is left for the node to resolve.  publish_node_parse: so many bytes
+ * that may be a node's name, in small letters; the relay knows exactly, this
+ * is against slips like host for node.  publish_ports_parse: one, or two with
+ * a "-" between them.
  */
+int		 publish_node_parse(const char *, size_t,
+		    char [MUX_NODE_MAX + 1]);
 int		 publish_ports_parse(const char *, uint16_t *, uint16_t *);
 int		 publish_spec_parse(const char *, struct publish_spec *,
 		    const char **);

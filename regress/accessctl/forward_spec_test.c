@@ -18,6 +18,7 @@
  * What the option -L says.
  *
  * link: accessctl/forward_spec.c accessctl/target_spec.c lib/addr.c
+ * link: lib/publish.c
  */
 
 #include "compat.h"

@@ -21,9 +21,8 @@
  */
 
 /* link: lib/conflex.c lib/conflex_value.c lib/addr.c lib/log_sink.c
- * lib/publish.c lib/rate.c
- * lib/http.c lib/http_host.c lib/http_field.c relayd/parse.y
- * relayd/config*.c */
+ * lib/publish.c lib/rate.c lib/http.c lib/http_host.c lib/http_field.c
+ * relayd/parse.y relayd/config*.c */
 /* libs: libevent libtls libcrypto */
 
 #include "compat.h"
