@@ -195,6 +195,7 @@ int	relay_option(struct relay_options *, int, char *);
  * another status (logged).
  */
 enum exit_status relay_complete(struct relay_options *, const char *);
+/* Free all of it; secrets are zeroed. */
 void	relay_options_clear(struct relay_options *);
 
 /* ---- link.c ---- */
@@ -233,6 +234,7 @@ const char	*relay_link_name(const struct relay_link *);
  * so many ms; down() follows, perhaps at once.
  */
 void		 relay_link_close(struct relay_link *, unsigned int);
+/* At once, no callback; takes NULL. */
 void		 relay_link_free(struct relay_link *);
 
 /* ---- outcome.c: pure ---- */
@@ -255,7 +257,12 @@ void	stdio_restore(void);
 /* 1 if whoever read this output is gone, 0 if not, -1 if it is closed. */
 int	stdio_reader_gone(int);
 
-/* ---- commands ---- */
+/*
+ * ---- commands ----
+ *
+ * Those of the table in accessctl.c, with their own arguments: argv[0] is the
+ * command's last word.  They return an enum exit_status.
+ */
 
 int	cmd_user_add(int, char **);
 int	cmd_user_list(int, char **);

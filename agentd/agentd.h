@@ -283,6 +283,7 @@ void	unix_connect_backend(struct proc_peer *, uint32_t,
 extern const struct proc_rule	 tunnel_rules[], proxy_rules[];
 extern const size_t		 tunnel_nrules, proxy_nrules;
 
+/* What struct proc_def (proc.h) has of each process, and when it is called. */
 void	tunnel_start(void);
 void	tunnel_serve(void);
 void	tunnel_stop(void);

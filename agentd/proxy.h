@@ -30,6 +30,9 @@
  *	proxy_reach.c	one connection to a backend
  *	proxy_bridge.c	between tunnel and a backend that speaks TLS
  *	proxy_health.c	whether they are up
+ *
+ * Functions with recv in their names are handlers of messages, as struct
+ * proc_rule has them; the table in proxy.c says of which.
  */
 
 #define CONNECT_TIMEOUT_MS	15000

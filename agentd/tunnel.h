@@ -30,6 +30,9 @@
  *	tunnel_link.c	streams: asked for by the relay, connected by proxy
  *	tunnel_pair.c	codes that are offered to the relay
  *	tunnel_status.c	what is asked at the control socket
+ *
+ * Functions with recv in their names are handlers of messages, as struct
+ * proc_rule has them; the table in tunnel.c says of which.
  */
 
 struct control;

@@ -73,11 +73,13 @@ const char	*addr_format_host(const struct sockaddr *, char [ADDR_STRLEN]);
 /* 127.0.0.0/8 or ::1; not the unspecified address. */
 int		 addr_is_loopback(const struct sockaddr *);
 
+/* What it counts as. */
 void		 addr_key(const struct sockaddr *, struct addr_key *);
 
 /*
  * "192.168.0.0/16", "fd00::/8", or one address; bits behind the prefix are
- * cleared.  0, or -1.  A prefix of one family never matches the other.
+ * cleared.  0, or -1.  Whether it covers an address: 1 or 0; a prefix of one
+ * family never covers the other.
  */
 int		 addr_prefix_parse(const char *, struct addr_prefix *);
 int		 addr_prefix_match(const struct addr_prefix *,

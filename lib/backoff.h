@@ -26,6 +26,7 @@ struct backoff {
 	unsigned int	 ceiling_ms;
 };
 
+/* From and up to so many ms. */
 void		 backoff_init(struct backoff *, unsigned int, unsigned int);
 /* The next delay, ms. */
 unsigned int	 backoff_next(struct backoff *);

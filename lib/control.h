@@ -127,7 +127,7 @@ void		 control_send_fd(struct control *, uint32_t, const void *,
 size_t		 control_queued(uint32_t *);
 /* May more of a list be sent now? */
 int		 control_room(const struct control *);
-/* The end of a request. */
+/* The end of a request; with no more to say than a code and its text. */
 void		 control_end(struct control *, const struct ctl_end *);
 void		 control_done(struct control *, enum ctl_code, const char *);
 /* Wait for this now, at most so many milliseconds (0: as any request). */

@@ -64,6 +64,7 @@ void		 dgramstream_end(struct dgramstream *);
 /* Reset the stream, close the descriptors; closed() is called. */
 void		 dgramstream_kill(struct dgramstream *, uint16_t,
 		    const char *);
+/* Its stream, which is the dgramstream's. */
 struct mux_stream *dgramstream_stream(struct dgramstream *);
 /* Bytes read from the source and written to the sink; in closed(), too. */
 void		 dgramstream_bytes(const struct dgramstream *, uint64_t *,

@@ -143,10 +143,14 @@ struct evtls_client	*evtls_client_new(const char *,
 struct evtls_client	*evtls_client_any(char *, size_t);
 int			 evtls_client_share(struct evtls_client *,
 			    const char *);
+/* Connections that have it keep it; takes NULL. */
 void			 evtls_client_free(struct evtls_client *);
 /* The system's CA file, read whole; malloced PEM or NULL. */
 char			*evtls_system_ca(void);
-/* "sha256:" and 64 hex digits, or base64, as a key id.  0 or -1. */
+/*
+ * "sha256:" and 64 hex digits, or base64, as a key id.  0 or -1.  And back,
+ * in the first of these.
+ */
 int			 evtls_pin_parse(const char *,
 			    uint8_t[EVTLS_KEYID_LEN]);
 void			 evtls_pin_format(const uint8_t[EVTLS_KEYID_LEN],
@@ -227,9 +231,12 @@ int		 evtls_broken(const struct evtls *);
  * been read: for one that is paused.  0 where the system does not tell.
  */
 int		 evtls_ended(const struct evtls *);
+/* The owner has paused it. */
 int		 evtls_paused(const struct evtls *);
 
+/* Its descriptor, which stays its own. */
 int		 evtls_fd(const struct evtls *);
+/* 1, or 0: it is in the clear. */
 int		 evtls_is_tls(const struct evtls *);
 /* The name the client asked for by SNI, or NULL. */
 const char	*evtls_servername(const struct evtls *);

@@ -146,18 +146,22 @@ void			 evtls_forget(struct evtls *);
 int			 evtls_gone(const struct evtls *);
 /* The owner takes no input: it paused, or has left. */
 int			 evtls_stopped(const struct evtls *);
+/* Wait for it, without a limit in time; read when there is input. */
 void			 evtls_add_event(struct event *);
 void			 evtls_start_reading(struct evtls *);
+/* Look at what is late in so many ms, instead of when it was to. */
 void			 evtls_set_timer(struct evtls *, unsigned int);
 
 /* evtls_input.c */
 
+/* The event's callback. */
 void			 evtls_on_read(int, short, void *);
 /* The first step: plain is ready as it is, a TLS client says hello. */
 void			 evtls_begin(struct evtls *);
 
 /* evtls_output.c */
 
+/* The event's callback. */
 void			 evtls_on_write(int, short, void *);
 /* Send what was sealed in this pass.  Returns whether all is sent. */
 int			 evtls_flush(struct evtls *);
@@ -169,8 +173,10 @@ struct evtls_bufs	*evtls_bufs(void);
 /* Forget what is kept and keep this (which may be a tail of it). 0 or -1. */
 int			 evtls_kept_set(struct evtls_kept *, const uint8_t *,
 			    size_t);
+/* Behind what is kept.  0 or -1. */
 int			 evtls_kept_add(struct evtls_kept *, const uint8_t *,
 			    size_t);
+/* So much of it is done with; where the rest lies. */
 void			 evtls_kept_drain(struct evtls_kept *, size_t);
 const uint8_t		*evtls_kept_data(const struct evtls_kept *);
 
@@ -186,6 +192,7 @@ enum evtls_io {
 /* Make c->tls, from c->server or c->client.  0 or -1. */
 int			 evtls_tls_accept(struct evtls *);
 int			 evtls_tls_connect(struct evtls *, const char *);
+/* With its references to server and client; takes one that has none. */
 void			 evtls_tls_free(struct evtls *);
 enum evtls_io		 evtls_tls_handshake(struct evtls *);
 /* Reads from c->src, at most one record; the length is stored. */
@@ -194,7 +201,9 @@ enum evtls_io		 evtls_tls_read(struct evtls *, uint8_t *, size_t,
 /* Seals all of it into wire_out. */
 enum evtls_io		 evtls_tls_write(struct evtls *, const uint8_t *,
 			    size_t);
+/* RFC 8446, 6.1. */
 void			 evtls_tls_close_notify(struct evtls *);
+/* One more connection has it; the _free functions give it back. */
 void			 evtls_server_ref(struct evtls_server *);
 void			 evtls_client_ref(struct evtls_client *);
 /* Why it failed, for a person; replaces c->text. */
@@ -203,6 +212,7 @@ void			 evtls_set_text(struct evtls *, const char *, ...)
 
 /* evtls_libtls.c */
 
+/* Once, before the sandbox.  0 or -1. */
 int			 evtls_ssl_init(void);
 /*
  * tls_configure() for a server whose keys are elsewhere.  The signer must
@@ -232,6 +242,7 @@ void			 evtls_ssl_explain(struct evtls *, const char *);
 
 /* evtls_libtls_key.c */
 
+/* Once, before any other.  0 or -1. */
 int			 evtls_key_init(void);
 /*
  * A key for the certificate that asks the signer, who must outlive it; free
@@ -239,6 +250,7 @@ int			 evtls_key_init(void);
  */
 struct evp_pkey_st	*evtls_key_new(struct x509_st *,
 			    const struct evtls_signer *, const char **);
+/* The SHA-256 of its public key (SubjectPublicKeyInfo).  0 or -1. */
 int			 evtls_key_id(struct x509_st *,
 			    uint8_t[EVTLS_KEYID_LEN]);
 /* How many certificates there are in a PEM; -1 if one of them is broken. */

@@ -95,6 +95,7 @@ void		 fdstream_guard(struct fdstream *, void (*)(struct fdstream *,
 void		 fdstream_release(struct fdstream *);
 /* Reset the stream, close the descriptors; closed() is called. */
 void		 fdstream_kill(struct fdstream *, uint16_t, const char *);
+/* Its stream, which is the fdstream's. */
 struct mux_stream *fdstream_stream(struct fdstream *);
 /* What it takes besides its stream, bytes. */
 size_t		 fdstream_memory(const struct fdstream *);

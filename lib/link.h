@@ -90,6 +90,7 @@ int		 link_retire(struct link *, const char *);
 /* At once, no callback of the link's; takes NULL.  Safe in any of them. */
 void		 link_free(struct link *);
 
+/* Both are the link's, and end with it. */
 struct mux	*link_mux(struct link *);
 struct evtls	*link_conn(struct link *);
 uint32_t	 link_rtt(const struct link *);		/* us; 0: unknown */

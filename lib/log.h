@@ -49,6 +49,7 @@ enum log_level {
  * and enum log_level.
  */
 void	log_init(const char *, enum log_style, int);
+/* An enum log_level. */
 void	log_setverbose(int);
 int	log_getverbose(void);
 /* "brief", "verbose", "debug"; and back: 0, or -1. */

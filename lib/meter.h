@@ -90,6 +90,7 @@ struct meter_flow {
 	void			*arg;
 };
 
+/* wake: meter_run is to be called, soon. */
 void	 meters_init(struct meters *, void (*)(void *), void *);
 /*
  * Serve the flows that wait.  Returns after how many us to call again, 0 when

@@ -244,6 +244,7 @@ int		 mux_output_run(struct mux *, uint8_t *, size_t cap, size_t gap,
 
 /* The round-trip time of the link as measured, us. */
 void		 mux_set_rtt(struct mux *, uint32_t);
+/* What it has carried and holds. */
 void		 mux_get_stats(const struct mux *, struct mux_stats *);
 /* As long as there are streams to look at; with all of them, and itself. */
 void		 mux_memory(const struct mux *, struct mux_memory *);
@@ -280,15 +281,16 @@ struct mux_stream *mux_open_metered(struct mux *, const struct mux_open *,
  * of this flow (meter.h) allow; its window is no larger than that takes.
  * mux_pace: the owner is asked for data no faster than that.  Datagrams over
  * the limit are lost (mux_dgram_lost), those that come and those that the
- * owner sends.  The flow is
- * new and lives until the stream has ended or NULL takes its place; what the
- * peer had been granted before is its own, unless it is early data.
+ * owner sends.  The flow is new and lives until the stream has ended or NULL
+ * takes its place; what the peer had been granted before is its own, unless
+ * it is early data.
  */
 void		 mux_meter(struct mux_stream *, struct meter_flow *);
 void		 mux_pace(struct mux_stream *, struct meter_flow *);
 /* Take over a stream: one that the peer opened, or another owner's. */
 void		 mux_stream_own(struct mux_stream *,
 		    const struct mux_stream_ops *, void *);
+/* The far end is connected: send ACCEPT. */
 void		 mux_accept(struct mux_stream *);
 /* There may be something for pull now. */
 void		 mux_ready(struct mux_stream *);

@@ -197,14 +197,21 @@ struct mux {
 };
 
 /* mux.c */
+/*
+ * Around each call that may call back: what ends within is freed when the
+ * outermost leaves.
+ */
 void	 mux_enter(struct mux *);
 void	 mux_leave(struct mux *);
 /* Free what is dead, unless a call is still on the stack. */
 void	 mux_reap(struct mux *);
+/* The link is to end for this, a static text.  -1. */
 int	 mux_fail(struct mux *, const char *);
 
 /* mux_output.c */
+/* There is something to send. */
 void	 mux_want(struct mux *);
+/* It has something to send and may; or not any more. */
 void	 mux_ring_add(struct mux *, struct mux_stream *);
 /* It has sent so many bytes. */
 void	 mux_ring_sent(struct mux *, struct mux_stream *, size_t);
@@ -213,6 +220,7 @@ void	 mux_ring_again(struct mux *, struct mux_stream *);
 void	 mux_ring_remove(struct mux *, struct mux_stream *);
 
 /* mux_table.c: streams by id. */
+/* NULL: there is none.  mux_table_add: 0, or -1 without memory. */
 struct mux_stream *mux_table_find(const struct mux *, uint32_t);
 int	 mux_table_add(struct mux *, struct mux_stream *);
 void	 mux_table_remove(struct mux *, struct mux_stream *);
@@ -228,13 +236,17 @@ void	 mux_stream_kill(struct mux_stream *);
 void	 mux_stream_abort(struct mux_stream *, uint16_t, const char *);
 /* Into the ring if it has something and may send. */
 void	 mux_stream_arm(struct mux_stream *);
+/* Control frames it is to send, OWE_*. */
 void	 mux_stream_owe(struct mux_stream *, uint8_t);
+/* If both sides have said all, it has ended. */
 void	 mux_stream_check_done(struct mux_stream *);
 /* More allowance to send; -1: beyond all reason. */
 int	 mux_stream_allow(struct mux_stream *, uint32_t);
 /* The peer will send no more. */
 void	 mux_stream_fin(struct mux_stream *);
+/* RESET came of a target: 0 if what is queued goes first, else -1. */
 int	 mux_stream_break(struct mux_stream *, uint16_t, const char *);
+/* It has ended, or broke: tell the owner which. */
 void	 mux_stream_over(struct mux_stream *);
 
 /* mux_input.c */
@@ -272,6 +284,7 @@ uint32_t mux_stream_grant_more(struct mux_stream *);
 struct mux_dgram *mux_dgram_new(void);		/* NULL: no memory */
 void	 mux_dgram_clear(struct mux_dgram *);
 void	 mux_dgram_free(struct mux_dgram *);
+/* As mux_stream_data, of a datagram. */
 int	 mux_dgram_data(struct mux_stream *, const uint8_t *, size_t, int);
 /* The next frame of a stream that is out of the ring; 0: there is none. */
 size_t	 mux_dgram_output(struct mux *, struct mux_stream *, uint8_t *);

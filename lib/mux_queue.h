@@ -49,6 +49,7 @@ int	 mux_queue_peek(const struct mux_queue *, struct iovec *, int);
 size_t	 mux_queue_drain(struct mux_queue *, size_t);
 /* Copy, and drop what was copied. */
 size_t	 mux_queue_read(struct mux_queue *, uint8_t *, size_t);
+/* Drop all. */
 void	 mux_queue_clear(struct mux_queue *);
 /* Bytes of the blocks that hold it, and of the spare ones of the process. */
 size_t	 mux_queue_held(const struct mux_queue *);

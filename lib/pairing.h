@@ -35,11 +35,15 @@
 #define PAIRING_ASK_LEN		37
 #define PAIRING_ANSWER_MAX	(1 + 8 + 1 + 255)
 
+/* What the node says: its hash, and seconds. */
 void	pairing_ask_put(uint8_t[PAIRING_ASK_LEN], const uint8_t[32],
 	    uint32_t);
 /* 0, or -1: it is none. */
 int	pairing_ask_get(const uint8_t *, size_t, uint8_t[32], uint32_t *);
-/* Returns its length.  A longer URL is left out. */
+/*
+ * What the relay says: result, end, URL.  Returns its length; a longer URL is
+ * left out.  pairing_answer_get: as pairing_ask_get.
+ */
 size_t	pairing_answer_put(uint8_t[PAIRING_ANSWER_MAX], uint8_t, int64_t,
 	    const char *);
 int	pairing_answer_get(const uint8_t *, size_t, uint8_t *, int64_t *,

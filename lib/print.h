@@ -58,12 +58,13 @@ struct table;
 
 /*
  * table_new: a list of records that n fields describe (they must live as
- * long), as a table or in JSON.  table_one: not a list, but one thing.  NULL
+ * long), as a table or, if it says so, in JSON.  table_one: not a list, but one thing.  NULL
  * without memory.  Nothing is printed before table_end, so a list that
  * breaks off is not mistaken for a whole one.
  */
 struct table	*table_new(const struct field *, size_t, int, FILE *);
 struct table	*table_one(const struct field *, size_t, int, FILE *);
+/* Copies what is shown of it. */
 void		 table_add(struct table *, const void *);
 /* Print and free; 0, or -1 (logged) if it could not be written. */
 int		 table_end(struct table *);

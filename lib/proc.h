@@ -64,6 +64,11 @@ struct proc_peer;		/* a pipe to another process */
 struct state;
 struct state_line;
 
+/*
+ * A message that is taken, and from whom.  Its handler is called when sender,
+ * length and descriptor are as said here, and returns 0, or -1 for values that
+ * can't be: the peer who sent them is at fault.
+ */
 struct proc_rule {
 	uint32_t	 type;
 	int		 from;		/* kind of the sender */
@@ -200,6 +205,7 @@ void		 proc_child(const struct proc_daemon *,
  * goes wrong, the end of this process included, leads back to it.
  */
 int		 proc_upgrade(char *const *argv, char *, size_t);
+/* It has begun, and neither happened yet. */
 int		 proc_upgrading(void);
 int		 proc_resume(const struct proc_daemon *,
 		    const struct proc_options *);
@@ -222,12 +228,14 @@ int		 proc_old_count(int kind);
 struct proc_peer *proc_old_peer(int kind);	/* one of them, or NULL */
 /* Whether these messages mean the same to it. */
 int		 proc_old_understands(int kind, int instance);
+/* Ask all old ones of a kind to drain, spreading that over so long. */
 void		 proc_old_drain(int kind, uint32_t spread_ms);
 void		 proc_old_stop(int kind, int instance);	/* -1: all */
 void		 proc_old_join(int kind);
 
 /* The event base of this process (made before start()/configure()). */
 struct event_base *proc_base(void);
+/* Which of its kind this process is. */
 int		 proc_instance(void);
 /* End in order: the parent ends all, a child itself. */
 void		 proc_quit(int status);
@@ -237,6 +245,7 @@ void		 proc_quit(int status);
  */
 void		 proc_linger(int ms);
 
+/* In a child that drains: nothing here needs its place any more. */
 void		 proc_quiet(void);
 
 /*

@@ -32,7 +32,10 @@
 
 /*
  * The auth process: who may log in, what rests on whom, the store and the
- * audit log.  Handlers are named in the table in auth.c.
+ * audit log.
+ *
+ * Functions with recv in their names are handlers of messages, as struct
+ * proc_rule has them; the table in auth.c says of which.
  */
 
 #define AUTH_CLOCK_SLACK	60	/* s that a token outlives its end */
@@ -66,6 +69,7 @@ void	 auth_trouble(const char *what);
 int	 auth_session_new(struct session *);
 /* NULL if there is none. */
 const struct session *auth_session_find(uint64_t);
+/* It has ended; one that there is not is left alone. */
 void	 auth_session_forget(uint64_t);
 /* What all of them take, bytes, and how many they are. */
 size_t	 auth_session_memory(size_t *);
@@ -97,6 +101,7 @@ int	 auth_recv_take(struct proc_peer *, struct imsg *);
 
 /* ---- auth_login.c ---- */
 
+/* Before the sandbox: what is compared with where there is no token. */
 int	 auth_login_init(void);
 void	 auth_login_conf(const struct relayd_limits *);
 int	 auth_recv_login(struct proc_peer *, struct imsg *);
@@ -125,6 +130,7 @@ uint32_t auth_visit(const char *host, const char *user_id, const char *nodes,
 
 enum auth_password { PASSWORD_RIGHT, PASSWORD_WRONG, PASSWORD_LATER };
 
+/* Likewise, where there is no user.  0 or -1. */
 int	 auth_password_init(void);
 /*
  * Is this the password of this user?  done is called later, once, with the
@@ -156,6 +162,7 @@ void	 auth_web_sweep(void);
 
 /* ---- auth_pair.c: what pairing codes buy ---- */
 
+/* How many there may be, and how long they last. */
 void	 auth_pair_conf(const struct relayd_rpc *);
 int	 auth_recv_pair_buy(struct proc_peer *, struct imsg *);
 /* Router knows how many sessions there are; from now on, and at once. */

@@ -59,6 +59,9 @@
  *	http_*.c		sites: what they are, and how they are asked
  *	door_*.c		one protocol of clients each (door_port.h: what
  *				those of published ports share)
+ *
+ * Functions with recv in their names are handlers of messages, as struct
+ * proc_rule has them; the table in listener.c says of which.
  */
 
 struct access_own;

@@ -54,6 +54,7 @@ void	memory_line(struct ctl_memory *, uint32_t kind, int process,
 void	memory_things(struct proc_peer *, uint32_t id, int process,
 	    int instance, const char *what, uint64_t count, uint64_t bytes);
 
+/* What struct proc_def (proc.h) has of each process, and when it is called. */
 void	keys_start(void);
 void	keys_serve(void);
 void	auth_start(void);

@@ -60,6 +60,9 @@
  *	control_req.c	what is asked at the control socket
  *	control_audit.c		the audit log, read at the control socket
  *	control_memory.c	what memory the processes take
+ *
+ * Functions with recv in their names are handlers of messages, as struct
+ * proc_rule has them; the table in router.c says of which.
  */
 
 struct imsg;
