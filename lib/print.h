@@ -58,9 +58,9 @@ struct table;
 
 /*
  * table_new: a list of records that n fields describe (they must live as
- * long), as a table or, if it says so, in JSON.  table_one: not a list, but one thing.  NULL
- * without memory.  Nothing is printed before table_end, so a list that
- * breaks off is not mistaken for a whole one.
+ * long), as a table or, if it says so, in JSON.  table_one: not a list, but
+ * one thing.  NULL without memory.  Nothing is printed before table_end, so a
+ * list that breaks off is not mistaken for a whole one.
  */
 struct table	*table_new(const struct field *, size_t, int, FILE *);
 struct table	*table_one(const struct field *, size_t, int, FILE *);
