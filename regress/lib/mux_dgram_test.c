@@ -180,13 +180,6 @@ expect(const void *p, size_t n, int flags)
 	assert_memory_equal(t.p, p, n);
 }
 
-static void
-assert_error(const char *text)
-{
-	assert_string_equal(mux_error(t.m), text);
-	peer_free(&t);
-}
-
 /* The oldest that waits, as one piece. */
 static ssize_t
 waiting(uint8_t *buf)
@@ -293,7 +286,7 @@ one_byte_too_long(void **state)
 	for (i = 0; i < 3; i++)
 		assert_int_equal(data(MUX_PART, big, MUX_DATA_MAX), 0);
 	assert_int_equal(data(0, big, MUX_DATA_MAX), -1);
-	assert_error("datagram too long");
+	peer_error(&t, "datagram too long");
 }
 
 static void
@@ -301,17 +294,17 @@ bad_parts(void **state)
 {
 	ours(1);
 	assert_int_equal(data(MUX_PART, "", 0), -1);
-	assert_error("empty part of a datagram");
+	peer_error(&t, "empty part of a datagram");
 	ours(1);
 	assert_int_equal(data(MUX_PART | MUX_FIN, "x", 1), -1);
-	assert_error("empty part of a datagram");
+	peer_error(&t, "empty part of a datagram");
 	ours(0);
 	assert_int_equal(data(0, "x", 1), -1);
-	assert_error("data before accept");
+	peer_error(&t, "data before accept");
 	ours(1);
 	assert_int_equal(data(MUX_FIN, "", 0), 0);
 	assert_int_equal(data(0, "x", 1), -1);
-	assert_error("data after fin");
+	peer_error(&t, "data after fin");
 }
 
 static void
@@ -320,7 +313,7 @@ bytes_have_no_parts(void **state)
 	peer_up(&t, 0);
 	assert_int_equal(peer_open(&t, 1, 1000), 0);
 	assert_int_equal(data(MUX_PART, "x", 1), -1);
-	assert_error("part of no datagram");
+	peer_error(&t, "part of no datagram");
 }
 
 /* ---- Queues ------------------------------------------------------------- */
@@ -695,7 +688,7 @@ scarce_memory(void **state)
 	for (i = 0; i < 4; i++)
 		assert_int_equal(data(MUX_PART, big, MUX_DATA_MAX - 3), 0);
 	assert_int_equal(data(0, big, 4), -1);
-	assert_error("datagram too long");
+	peer_error(&t, "datagram too long");
 }
 
 static void

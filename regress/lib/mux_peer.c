@@ -368,3 +368,37 @@ peer_flush(struct peer *t)
 	while (peer_next(t) != 0)
 		continue;
 }
+
+void
+peer_error(struct peer *p, const char *text)
+{
+	assert_string_equal(mux_error(p->m), text);
+	peer_free(p);
+}
+
+struct seen *
+peer_ours(struct peer *p, uint32_t credit)
+{
+	struct seen	*st;
+	uint32_t	 id;
+
+	assert_non_null(st = peer_stream(p));
+	id = mux_stream_id(st->s);
+	peer_expect(p, MUX_OPEN, id);
+	assert_int_equal(peer_credit(p, MUX_ACCEPT, id, credit), 0);
+	assert_int_equal(st->accepted, 1);
+	return (st);
+}
+
+struct seen *
+peer_theirs(struct peer *p, uint32_t id, uint32_t credit)
+{
+	struct seen	*st;
+
+	assert_int_equal(peer_open(p, id, credit), 0);
+	st = &p->st[p->nst - 1];
+	mux_accept(st->s);
+	assert_int_equal(peer_expect(p, MUX_ACCEPT, id),
+	    MUX_CREDIT_INITIAL - MUX_CREDIT_EARLY);
+	return (st);
+}

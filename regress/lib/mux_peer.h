@@ -85,6 +85,8 @@ void	 peer_hello(struct peer *);		/* ours, to be sent */
 int	 peer_send_hello(struct peer *, uint32_t);
 /* Ends it, and checks that nothing is reserved any more. */
 void	 peer_free(struct peer *);
+/* The same of one that has failed with this. */
+void	 peer_error(struct peer *, const char *);
 
 /* A frame from the peer; as mux_input. */
 int	 peer_frame(struct peer *, uint8_t, uint8_t, uint32_t, const void *,
@@ -96,6 +98,10 @@ int	 peer_reset(struct peer *, uint32_t, uint16_t, const char *);
 
 /* Open one of ours. */
 struct seen *peer_stream(struct peer *);
+/* One of ours, open and accepted with that much credit more. */
+struct seen *peer_ours(struct peer *, uint32_t);
+/* One of the peer's, accepted, and its allowance if it matters. */
+struct seen *peer_theirs(struct peer *, uint32_t, uint32_t);
 /* It has so much to send, and then perhaps FIN. */
 void	 peer_give(struct seen *, size_t, int);
 

@@ -1,0 +1,424 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/* link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
+ * lib/mux_credit.c lib/mux_input.c lib/mux_queue.c lib/meter.c
+ * lib/mux_dgram.c lib/mux_frame.c regress/lib/mux_peer.c */
+
+/*
+ * Credit both ways: early, by halves, and windows that grow and shrink.
+ */
+
+#include "compat.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "mux_internal.h"
+#include "mux_peer.h"
+
+static struct peer	 t;
+
+static void
+early_credit_comes_with_hello(void **state)
+{
+	struct seen	*st;
+
+	peer_init(&t, 1);
+	peer_start(&t);
+	peer_hello(&t);
+	peer_expect(&t, MUX_CONTROL, 0);
+	st = peer_stream(&t);
+	peer_give(st, 100, 0);
+	peer_expect(&t, MUX_OPEN, 1);
+	peer_quiet(&t);
+	assert_int_equal(peer_send_hello(&t, 10), 0);
+	peer_expect_data(&t, 1, 10, 0);
+	peer_quiet(&t);
+	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 20), 0);
+	assert_int_equal(st->accepted, 1);
+	peer_expect_data(&t, 1, 20, 0);
+	assert_int_equal(peer_credit(&t, MUX_CREDIT, 1, 5), 0);
+	peer_expect_data(&t, 1, 5, 0);
+	peer_quiet(&t);
+	/* Streams from now on have it at once, behind their OPEN. */
+	st = peer_stream(&t);
+	peer_give(st, 100, 0);
+	peer_expect(&t, MUX_OPEN, 3);
+	peer_expect_data(&t, 3, 10, 0);
+	peer_free(&t);
+}
+
+static void
+early_data_waits_for_hello_of_ours(void **state)
+{
+	peer_init(&t, 0);
+	peer_start(&t);
+	assert_int_equal(peer_send_hello(&t, 0), 0);
+	assert_int_equal(peer_open(&t, 1, 0), 0);
+	peer_hello(&t);
+	peer_expect(&t, MUX_CONTROL, 0);
+	assert_int_equal(peer_data(&t, 1, 16384, 0), 0);
+	assert_int_equal(t.st[0].in, 16384);
+	peer_free(&t);
+	/* The peer can't know of credit that has not left. */
+	peer_init(&t, 0);
+	peer_start(&t);
+	assert_int_equal(peer_send_hello(&t, 0), 0);
+	peer_hello(&t);
+	assert_int_equal(peer_open(&t, 1, 0), 0);
+	assert_int_equal(peer_data(&t, 1, 1, 0), -1);
+	peer_error(&t, "credit exceeded");
+}
+
+static void
+open_tells_our_window(void **state)
+{
+	struct mux_open	 o;
+
+	peer_up(&t, 1);
+	peer_stream(&t);
+	peer_expect(&t, MUX_OPEN, 1);
+	assert_int_equal(mux_open_get(t.p, t.n, &o), 0);
+	assert_int_equal(o.credit, MUX_CREDIT_INITIAL);
+	assert_string_equal(o.host, "localhost");
+	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
+static void
+peer_beyond_its_allowance(void **state)
+{
+	size_t		 left;
+
+	/* Early, before accept. */
+	peer_up(&t, 0);
+	t.next.take = 0;
+	assert_int_equal(peer_open(&t, 1, 0), 0);
+	for (left = MUX_CREDIT_EARLY; left > 0; left -= MUX_DATA_MAX)
+		assert_int_equal(peer_data(&t, 1, MUX_DATA_MAX, 0), 0);
+	assert_int_equal(peer_data(&t, 1, 0, 1), 0);
+	assert_int_equal(mux_queued(t.st[0].s), MUX_CREDIT_EARLY);
+	assert_int_equal(peer_open(&t, 3, 0), 0);
+	for (left = MUX_CREDIT_EARLY; left > 0; left -= MUX_DATA_MAX)
+		assert_int_equal(peer_data(&t, 3, MUX_DATA_MAX, 0), 0);
+	assert_int_equal(peer_data(&t, 3, 1, 0), -1);
+	peer_error(&t, "credit exceeded");
+	/* The whole window. */
+	peer_up(&t, 0);
+	t.next.take = 0;
+	peer_theirs(&t, 1, 0);
+	for (left = MUX_CREDIT_INITIAL; left > 0; left -= MUX_DATA_MAX)
+		assert_int_equal(peer_data(&t, 1, MUX_DATA_MAX, 0), 0);
+	peer_quiet(&t);
+	assert_int_equal(peer_data(&t, 1, 1, 0), -1);
+	peer_error(&t, "credit exceeded");
+}
+
+static void
+credit_overflow(void **state)
+{
+	peer_up(&t, 1);
+	peer_ours(&t, MUX_CREDIT_MAX);
+	assert_int_equal(peer_credit(&t, MUX_CREDIT, 1,
+	    MUX_CREDIT_MAX - MUX_CREDIT_EARLY), 0);
+	assert_int_equal(peer_credit(&t, MUX_CREDIT, 1, 1), -1);
+	peer_error(&t, "credit overflow");
+	peer_up(&t, 1);
+	peer_ours(&t, 100);
+	assert_int_equal(peer_credit(&t, MUX_CREDIT, 1, UINT32_MAX), -1);
+	peer_error(&t, "credit overflow");
+	peer_up(&t, 0);
+	assert_int_equal(peer_open(&t, 1, 2 * MUX_CREDIT_MAX + 1), -1);
+	peer_error(&t, "malformed open");
+}
+
+static void
+credit_returns_by_halves(void **state)
+{
+	struct seen	*st;
+	size_t		 sent;
+	int		 credits = 0;
+
+	peer_up(&t, 0);
+	st = peer_theirs(&t, 1, 0);
+	st->take = 1000;
+	t.now = 1000000000;
+	for (sent = 0; sent < 10 * MUX_CREDIT_INITIAL; sent += 16000) {
+		t.now += 1000000;		/* slow */
+		assert_int_equal(peer_data(&t, 1, 16000, 0), 0);
+		assert_int_equal(mux_queued(st->s), 15000);
+		mux_drain(st->s, 5000);
+		mux_drain(st->s, 99999);
+		while (peer_next(&t) != 0) {
+			assert_int_equal(t.head.type, MUX_CREDIT);
+			credits++;
+		}
+	}
+	assert_in_range(credits, 18, 20);
+	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
+/*
+ * The peer sends and we take, until credit comes back; returns what it may
+ * send then.
+ */
+static uint32_t
+fill_and_drain(struct seen *st, uint32_t credit)
+{
+	uint32_t	 id = mux_stream_id(st->s), got;
+	size_t		 n;
+
+	for (;;) {
+		assert_true(credit > 0);
+		n = credit < MUX_DATA_MAX ? credit : MUX_DATA_MAX;
+		assert_int_equal(peer_data(&t, id, n, 0), 0);
+		credit -= n;
+		if (peer_next(&t) == 0)
+			continue;
+		assert_int_equal(t.head.type, MUX_CREDIT);
+		assert_int_equal(mux_credit_get(t.p, t.n, &got), 0);
+		peer_quiet(&t);
+		return (credit + got);
+	}
+}
+
+/* The same until half of a window was taken. */
+static uint32_t
+half_a_window(struct seen *st, uint32_t credit, size_t window)
+{
+	size_t		 n;
+
+	for (n = 0; n < window / 2; n += MUX_CREDIT_QUANTUM)
+		credit = fill_and_drain(st, credit);
+	return (credit);
+}
+
+static void
+window_grows_with_a_quick_reader(void **state)
+{
+	struct seen	*st;
+	uint32_t	 credit;
+	int		 rounds = 0;
+
+	peer_up(&t, 0);
+	mux_set_rtt(t.m, 100000);
+	t.now = 1000000000;
+	st = peer_theirs(&t, 1, 0);
+	credit = MUX_CREDIT_INITIAL;
+	while (t.budget.used < MUX_CREDIT_MAX && rounds < 100) {
+		t.now += 100000;	/* half a window in a trip */
+		credit = half_a_window(st, credit, t.budget.used);
+		rounds++;
+	}
+	assert_in_range(rounds, 7, 13);
+	/* and then slower than the link: it stays, half full at most */
+	t.now += 1000000;
+	fill_and_drain(st, credit);
+	assert_int_equal(t.budget.used, MUX_CREDIT_MAX);
+	peer_free(&t);
+}
+
+static void
+window_does_not_grow_slowly_or_late(void **state)
+{
+	struct seen	*st;
+	uint32_t	 credit = MUX_CREDIT_INITIAL;
+	int		 i;
+
+	peer_up(&t, 0);
+	mux_set_rtt(t.m, 100000);
+	t.now = 1000000000;
+	st = peer_theirs(&t, 1, 0);
+	for (i = 0; i < 100; i++) {
+		t.now += 125001;
+		credit = fill_and_drain(st, credit);
+		assert_int_equal(credit, MUX_CREDIT_INITIAL);
+		assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
+	}
+	peer_free(&t);
+}
+
+static void
+window_does_not_grow_in_one_burst(void **state)
+{
+	struct seen	*st;
+	uint32_t	 credit = MUX_CREDIT_INITIAL;
+	int		 i;
+
+	/* What a socket takes that nobody reads at its other end. */
+	peer_up(&t, 0);
+	t.now = 1000000000;
+	st = peer_theirs(&t, 1, 0);
+	for (i = 0; i < 6 * 8; i++) {
+		t.now += 900;
+		credit = fill_and_drain(st, credit);
+		assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
+	}
+	for (; i < 6 * 16; i++) {
+		t.now += 900;
+		credit = fill_and_drain(st, credit);
+	}
+	assert_int_equal(t.budget.used, 2 * MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
+static void
+window_does_not_grow_before_a_slow_reader(void **state)
+{
+	struct seen	*st;
+	size_t		 n;
+
+	/* Time stands still, but the queue stays long. */
+	peer_up(&t, 0);
+	t.next.take = 0;
+	st = peer_theirs(&t, 1, 0);
+	for (n = 0; n < MUX_CREDIT_INITIAL; n += MUX_DATA_MAX)
+		assert_int_equal(peer_data(&t, 1, MUX_DATA_MAX, 0), 0);
+	for (n = 0; n < 100; n++) {
+		peer_quiet(&t);
+		mux_drain(st->s, MUX_CREDIT_INITIAL / 2);
+		assert_int_equal(peer_expect(&t, MUX_CREDIT, 1),
+		    MUX_CREDIT_INITIAL / 2);
+		while (mux_queued(st->s) < MUX_CREDIT_INITIAL)
+			assert_int_equal(peer_data(&t, 1, MUX_DATA_MAX, 0),
+			    0);
+	}
+	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
+static void
+window_does_not_grow_without_budget(void **state)
+{
+	struct seen	*st;
+
+	peer_init(&t, 0);
+	t.cfg.link_budget = 2 * MUX_CREDIT_INITIAL;
+	peer_start(&t);
+	peer_hello(&t);
+	peer_flush(&t);
+	assert_int_equal(peer_send_hello(&t, 0), 0);
+	st = peer_theirs(&t, 1, 0);
+	assert_int_equal(fill_and_drain(st, MUX_CREDIT_INITIAL),
+	    MUX_CREDIT_INITIAL);
+	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
+static void
+window_shrinks_before_a_slow_reader(void **state)
+{
+	struct seen	*st;
+	uint32_t	 credit = MUX_CREDIT_INITIAL, more;
+	int		 i;
+
+	peer_up(&t, 0);
+	st = peer_theirs(&t, 1, 0);
+	mux_set_rtt(t.m, 100000);
+	for (i = 0; i < 3; i++) {
+		t.now += 100000;
+		credit = half_a_window(st, credit, t.budget.used);
+	}
+	mux_set_rtt(t.m, 10000);
+	assert_int_equal(t.budget.used, 8 * MUX_CREDIT_INITIAL);
+	st->take = 0;
+	for (i = 0; i < 40; i++) {
+		/* all that was granted comes at once */
+		for (; credit > MUX_DATA_MAX; credit -= MUX_DATA_MAX)
+			assert_int_equal(peer_data(&t, 1, MUX_DATA_MAX, 0),
+			    0);
+		if (credit > 0)
+			assert_int_equal(peer_data(&t, 1, credit, 0), 0);
+		credit = 0;
+		assert_true(mux_queued(st->s) <= t.budget.used);
+		t.now += 1000000;
+		mux_drain(st->s, 100000);
+		if (peer_next(&t) == MUX_CREDIT)
+			mux_credit_get(t.p, t.n, &credit);
+	}
+	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL);
+	assert_true(mux_queued(st->s) <= MUX_CREDIT_INITIAL);
+	/* and it can grow again */
+	st->take = SIZE_MAX;
+	mux_drain(st->s, SIZE_MAX);
+	while (peer_next(&t) == MUX_CREDIT) {
+		mux_credit_get(t.p, t.n, &more);
+		credit += more;
+	}
+	for (i = 0; i < 4; i++) {
+		t.now += 10000;
+		credit = fill_and_drain(st, credit);
+		t.now += 10000;
+		credit = fill_and_drain(st, credit);
+		t.now += 10000;
+		credit = fill_and_drain(st, credit);
+	}
+	assert_true(t.budget.used >= 2 * MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
+static void
+credit_before_accept(void **state)
+{
+	struct seen	*st;
+
+	peer_up(&t, 0);
+	assert_int_equal(peer_open(&t, 1, 1000), 0);
+	st = &t.st[0];
+	peer_give(st, 10, 0);
+	assert_int_equal(peer_data(&t, 1, 16384, 0), 0);
+	peer_quiet(&t);		/* no data before ACCEPT */
+	assert_int_equal(peer_data(&t, 1, 16384, 0), 0);
+	t.now += 5000;
+	assert_int_equal(peer_expect(&t, MUX_CREDIT, 1), 32768);
+	peer_quiet(&t);
+	mux_accept(st->s);
+	mux_accept(st->s);
+	assert_int_equal(peer_expect(&t, MUX_ACCEPT, 1),
+	    MUX_CREDIT_INITIAL - MUX_CREDIT_EARLY);
+	peer_expect_data(&t, 1, 10, 0);
+	peer_quiet(&t);
+	peer_free(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(early_credit_comes_with_hello),
+		cmocka_unit_test(early_data_waits_for_hello_of_ours),
+		cmocka_unit_test(open_tells_our_window),
+		cmocka_unit_test(peer_beyond_its_allowance),
+		cmocka_unit_test(credit_overflow),
+		cmocka_unit_test(credit_returns_by_halves),
+		cmocka_unit_test(window_grows_with_a_quick_reader),
+		cmocka_unit_test(window_does_not_grow_slowly_or_late),
+		cmocka_unit_test(window_does_not_grow_in_one_burst),
+		cmocka_unit_test(window_does_not_grow_before_a_slow_reader),
+		cmocka_unit_test(window_does_not_grow_without_budget),
+		cmocka_unit_test(window_shrinks_before_a_slow_reader),
+		cmocka_unit_test(credit_before_accept),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return (cmocka_run_group_tests_name("mux_credit", tests, NULL, NULL));
+}
