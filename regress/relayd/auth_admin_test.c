@@ -15,7 +15,8 @@
  */
 
 
-/* link: regress/relayd/auth_fake.c relayd/auth_*.c relayd/month.c
+/* link: regress/relayd/auth_fake.c regress/relayd/hand.c
+ *	relayd/auth_*.c relayd/month.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 
@@ -118,19 +119,6 @@ assert_ok(void)
 	return (end);
 }
 
-static void
-assert_error(uint32_t code, const char *part)
-{
-	const struct ctl_end	*end;
-
-	assert_int_equal(fake_nsent, 1);
-	end = fake_one(PROC_ROUTER, CTL_ERROR, sizeof(*end));
-	assert_int_equal(fake_sent[0].id, CLIENT);
-	if (end->code != code || strstr(end->text, part) == NULL)
-		fail_msg("%u: %s, not %u: %s", end->code, end->text, code,
-		    part);
-}
-
 /* The revocation that was sent; router's answer to it. */
 static void
 revoked(uint32_t what, const char *id, uint32_t links)
@@ -203,7 +191,8 @@ users_are_added_in_lower_case(void **state)
 	assert_int_equal(u.has_password, 1);
 	assert_int_equal(u.created_at, fake_wall);
 	ask_user(CTL_USER_ADD, "you@EXAMPLE.org", "", 0);
-	assert_error(CTL_CODE_EXISTS, "there is a user you@example.org");
+	fake_refused(CLIENT, CTL_CODE_EXISTS,
+	    "there is a user you@example.org");
 }
 
 static void
@@ -223,13 +212,13 @@ what_is_no_email_or_hash_is_refused(void **state)
 
 	for (i = 0; i < nitems(bad); i++) {
 		ask_user(CTL_USER_ADD, bad[i], "", 0);
-		assert_error(CTL_CODE_INVALID, "is no email address");
+		fake_refused(CLIENT, CTL_CODE_INVALID, "is no email address");
 	}
 	for (i = 0; i < nitems(hashes); i++) {
 		ask_user(CTL_USER_ADD, "you@example.org", hashes[i], 0);
-		assert_error(CTL_CODE_INVALID, "crypt(3)");
+		fake_refused(CLIENT, CTL_CODE_INVALID, "crypt(3)");
 		ask_user(CTL_USER_PASSWD, "me@example.org", hashes[i], 0);
-		assert_error(CTL_CODE_INVALID, "crypt(3)");
+		fake_refused(CLIENT, CTL_CODE_INVALID, "crypt(3)");
 	}
 	ask_user(CTL_USER_ADD, "a.b+c@xn--bcher-kva.example", "", 0);
 	assert_ok();
@@ -283,8 +272,8 @@ a_new_password_ends_what_came_by_the_old(void **state)
 	assert_string_equal(fake_sql_get("SELECT password IS NULL FROM "
 	    "users"), "1");
 	ask_user(CTL_USER_PASSWD, "you@example.org", "$y$j9T$salt$hash", 0);
-	assert_error(CTL_CODE_NOT_FOUND, "no user you@example.org: accessctl "
-	    "user list shows them");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND,
+	    "no user you@example.org: accessctl " "user list shows them");
 }
 
 static void
@@ -311,7 +300,7 @@ disabling_answers_when_all_has_ended(void **state)
 	assert_ok();
 	assert_string_equal(fake_sql_get("SELECT enabled FROM users"), "1");
 	ask_name(CTL_USER_DISABLE, "you@example.org");
-	assert_error(CTL_CODE_NOT_FOUND, "no user you@example.org");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no user you@example.org");
 }
 
 static void
@@ -365,7 +354,7 @@ deleting_a_user_takes_all_it_has(void **state)
 	    "+ (SELECT count(*) FROM pat_tokens) + (SELECT count(*) FROM "
 	    "nodes)"), "0");
 	ask_name(CTL_USER_DELETE, "me@example.org");
-	assert_error(CTL_CODE_NOT_FOUND, "no user me@example.org");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no user me@example.org");
 }
 
 static void
@@ -381,7 +370,8 @@ revoking_a_token_ends_its_sessions(void **state)
 	assert_ok();
 	assert_int_equal(fake_count(CTL_TOKEN), 0);
 	ask_name(CTL_TOKEN_REVOKE, fake_token.id);
-	assert_error(CTL_CODE_NOT_FOUND, "accessctl token list shows them");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND,
+	    "accessctl token list shows them");
 }
 
 /* ---- tokens ---- */
@@ -415,9 +405,9 @@ tokens_are_created_and_listed(void **state)
 	assert_ok();
 	assert_int_equal(fake_count(CTL_TOKEN), 2);
 	ask_name(CTL_TOKEN_LIST, "who@example.org");
-	assert_error(CTL_CODE_NOT_FOUND, "no user who@example.org");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no user who@example.org");
 	ask_token(&c);
-	assert_error(CTL_CODE_EXISTS, "there is a token");
+	fake_refused(CLIENT, CTL_CODE_EXISTS, "there is a token");
 }
 
 static void
@@ -430,7 +420,7 @@ tokens_that_make_no_sense_are_refused(void **state)
 	c = good;							\
 	change;								\
 	ask_token(&c);							\
-	assert_error(code, part);					\
+	fake_refused(CLIENT, code, part); \
 } while (0)
 	REFUSED(c.token_id[0] = '\0', CTL_CODE_INVALID, "no id");
 	REFUSED(c.token_id[3] = 'A', CTL_CODE_INVALID, "no id");
@@ -457,7 +447,7 @@ tokens_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(store_user_enable(auth_store, fake_user.id, 0),
 	    STORE_OK);
 	ask_token(&good);
-	assert_error(CTL_CODE_DENIED, "is disabled");
+	fake_refused(CLIENT, CTL_CODE_DENIED, "is disabled");
 	assert_string_equal(fake_sql_get("SELECT count(*) FROM pat_tokens"),
 	    "1");
 	assert_int_equal(store_user_enable(auth_store, fake_user.id, 1),
@@ -494,8 +484,8 @@ nodes_are_listed_and_shown(void **state)
 	assert_int_equal(n->created_at, fake_wall);
 	assert_int_equal(n->online, 0);
 	ask_name(CTL_NODE_SHOW, "n99");
-	assert_error(CTL_CODE_NOT_FOUND, "no node n99: accessctl node list "
-	    "shows them");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND,
+	    "no node n99: accessctl node list " "shows them");
 }
 
 static void
@@ -506,13 +496,13 @@ renaming_a_node_ends_its_link_and_says_what_to_change(void **state)
 
 	assert_int_equal(store_node_find(auth_store, "pi", &n), STORE_OK);
 	ask_rename("pi", "p--i");
-	assert_error(CTL_CODE_INVALID, "a node name is");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "a node name is");
 	ask_rename("pi", "po");
-	assert_error(CTL_CODE_EXISTS, "there is a node po");
+	fake_refused(CLIENT, CTL_CODE_EXISTS, "there is a node po");
 	ask_rename("pi", "pi");
-	assert_error(CTL_CODE_INVALID, "already");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "already");
 	ask_rename("pa", "pu");
-	assert_error(CTL_CODE_NOT_FOUND, "no node pa");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no node pa");
 	ask_rename("pi", "Pu");
 	assert_null(auth_session_find(pi));
 	assert_non_null(auth_session_find(po));
@@ -534,7 +524,7 @@ removing_a_node_ends_its_link(void **state)
 	revoked(REVOKE_NODE, n.id, 1);
 	assert_non_null(strstr(assert_ok()->text, "revoke its token"));
 	ask_name(CTL_NODE_REMOVE, "pi");
-	assert_error(CTL_CODE_NOT_FOUND, "no node pi");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no node pi");
 }
 
 /* ---- trouble ---- */
@@ -554,17 +544,17 @@ without_a_store_each_request_says_why(void **state)
 	assert_int_equal(store_open(auth_store), STORE_DOWN);
 	for (i = 0; i < nitems(types); i++) {
 		ask_name(types[i], "x@example.org");
-		assert_error(CTL_CODE_STORE, "database /x/culvert.db");
+		fake_refused(CLIENT, CTL_CODE_STORE, "database /x/culvert.db");
 	}
 	ask_user(CTL_USER_ADD, "you@example.org", "", 0);
-	assert_error(CTL_CODE_STORE, "database /x/culvert.db");
+	fake_refused(CLIENT, CTL_CODE_STORE, "database /x/culvert.db");
 	ask_user(CTL_USER_PASSWD, "me@example.org", "", 0);
-	assert_error(CTL_CODE_STORE, "database /x/culvert.db");
+	fake_refused(CLIENT, CTL_CODE_STORE, "database /x/culvert.db");
 	token_request(&t, "me@example.org");
 	ask_token(&t);
-	assert_error(CTL_CODE_STORE, "database /x/culvert.db");
+	fake_refused(CLIENT, CTL_CODE_STORE, "database /x/culvert.db");
 	ask_rename("pi", "po");
-	assert_error(CTL_CODE_STORE, "database /x/culvert.db");
+	fake_refused(CLIENT, CTL_CODE_STORE, "database /x/culvert.db");
 	assert_true(fake_trouble > 0);
 	fake_store_open();
 }
@@ -580,18 +570,18 @@ garbled_requests_are_answered(void **state)
 	memset(&n, 'a', sizeof(n));
 	assert_int_equal(ask(auth_recv_ctl_name, CTL_USER_LIST, &n,
 	    sizeof(n)), 0);
-	assert_error(CTL_CODE_INVALID, "garbled");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "garbled");
 	memset(&u, 'a', sizeof(u));
 	assert_int_equal(ask(auth_recv_ctl_user, CTL_USER_ADD, &u,
 	    sizeof(u)), 0);
-	assert_error(CTL_CODE_INVALID, "garbled");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "garbled");
 	memset(&t, 'a', sizeof(t));
 	ask_token(&t);
-	assert_error(CTL_CODE_INVALID, "garbled");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "garbled");
 	memset(&r, 'a', sizeof(r));
 	assert_int_equal(ask(auth_recv_ctl_rename, CTL_NODE_RENAME, &r,
 	    sizeof(r)), 0);
-	assert_error(CTL_CODE_INVALID, "garbled");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "garbled");
 	/* Router checks lengths, so this is not the client's doing. */
 	assert_int_equal(ask(auth_recv_ctl_name, CTL_USER_LIST, &n,
 	    sizeof(n) - 1), -1);

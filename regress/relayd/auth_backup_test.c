@@ -16,7 +16,8 @@
 
 /* Copies of the store: for accessctl, and each day. */
 
-/* link: regress/relayd/auth_fake.c relayd/auth_*.c relayd/month.c
+/* link: regress/relayd/auth_fake.c regress/relayd/hand.c
+ *	relayd/auth_*.c relayd/month.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 

@@ -33,6 +33,7 @@
 #include <sqlite3.h>
 
 #include "auth_fake.h"
+#include "hand.h"
 
 struct proc_peer {
 	int	 kind;
@@ -206,22 +207,8 @@ int
 fake_recv(int (*handler)(struct proc_peer *, struct imsg *), int kind,
     int instance, uint32_t type, uint32_t id, const void *data, size_t len)
 {
-	struct imsg	 imsg;
-	uint8_t		*copy;
-	int		 ret;
-
-	assert_non_null(copy = malloc(len));
-	memcpy(copy, data, len);
-	memset(&imsg, 0, sizeof(imsg));
-	imsg.hdr.type = type;
-	imsg.hdr.peerid = id;
-	imsg.hdr.len = len + IMSG_HEADER_SIZE;
-	imsg.fd = -1;
-	ibuf_from_buffer(&imsg.body, copy, len);
-	ret = handler(kind == PROC_ROUTER ? &peer_router :
-	    &peer_listeners[instance], &imsg);
-	free(copy);
-	return (ret);
+	return (hand(handler, kind == PROC_ROUTER ? &peer_router :
+	    &peer_listeners[instance], type, id, data, len));
 }
 
 void
@@ -346,4 +333,17 @@ fake_teardown(void **state)
 		return (-1);
 	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	return (system(cmd) == 0 ? 0 : -1);
+}
+
+void
+fake_refused(uint32_t client, uint32_t code, const char *part)
+{
+	const struct ctl_end	*end;
+
+	assert_int_equal(fake_nsent, 1);
+	end = fake_one(PROC_ROUTER, CTL_ERROR, sizeof(*end));
+	assert_int_equal(fake_sent[0].id, client);
+	if (end->code != code || strstr(end->text, part) == NULL)
+		fail_msg("%u: %s, not %u: %s", end->code, end->text, code,
+		    part);
 }

@@ -68,6 +68,8 @@ void		 fake_forget(void);
 void		 fake_run(void);
 /* The only message of this type sent since, to be of this length. */
 const void	*fake_one(int kind, uint32_t type, size_t len);
+/* An administrator's request was refused, and nothing else happened. */
+void		 fake_refused(uint32_t client, uint32_t code, const char *part);
 size_t		 fake_count(uint32_t type);
 /* Another token of a user; its secret is t's. */
 void		 fake_token_add(struct token *, const struct store_user *,

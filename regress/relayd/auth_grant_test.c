@@ -14,7 +14,8 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: regress/relayd/auth_fake.c relayd/auth_*.c relayd/month.c
+/* link: regress/relayd/auth_fake.c regress/relayd/hand.c
+ *	relayd/auth_*.c relayd/month.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 
@@ -76,19 +77,6 @@ ask(uint32_t type, const struct ctl_grant *c)
 	fake_forget();
 	assert_int_equal(fake_recv(auth_recv_ctl_grant, PROC_ROUTER, 0, type,
 	    CLIENT, c, sizeof(*c)), 0);
-}
-
-static void
-assert_error(uint32_t code, const char *part)
-{
-	const struct ctl_end	*end;
-
-	assert_int_equal(fake_nsent, 1);
-	end = fake_one(PROC_ROUTER, CTL_ERROR, sizeof(*end));
-	assert_int_equal(fake_sent[0].id, CLIENT);
-	if (end->code != code || strstr(end->text, part) == NULL)
-		fail_msg("%u: %s, not %u: %s", end->code, end->text, code,
-		    part);
 }
 
 /* Grant it, with these targets and this end. */
@@ -247,45 +235,46 @@ what_is_no_grant_is_refused(void **state)
 	request(&c);
 	c.scopes = 0;
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_INVALID, "needs a scope");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "needs a scope");
 	c.scopes = SCOPE_CONNECT | SCOPE_ADMIN;
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_INVALID, "connect, http and ssh");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "connect, http and ssh");
 	request(&c);
 	c.expires_at = fake_wall;
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_INVALID, "in the past");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "in the past");
 	c.expires_at = -1;
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_INVALID, "in the past");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "in the past");
 	request(&c);
 	strlcpy(c.targets, "127.0.0.1", sizeof(c.targets));
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_INVALID, "the grant's targets: ");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "the grant's targets: ");
 	request(&c);
 	strlcpy(c.node, "po", sizeof(c.node));
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_NOT_FOUND, "no node po");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no node po");
 	request(&c);
 	strlcpy(c.email, "x@example.org", sizeof(c.email));
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_NOT_FOUND, "no user x@example.org");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no user x@example.org");
 	request(&c);
 	strlcpy(c.email, "me@example.org", sizeof(c.email));
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_INVALID, "own");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "own");
 	request(&c);
 	c.node[0] = '\0';
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_INVALID, "to a node");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "to a node");
 	ask(CTL_GRANT_REVOKE, &c);
-	assert_error(CTL_CODE_INVALID, "to a node");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "to a node");
 	request(&c);
 	ask(CTL_GRANT_REVOKE, &c);
-	assert_error(CTL_CODE_NOT_FOUND, "you@example.org has no grant to pi");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND,
+	    "you@example.org has no grant to pi");
 	memset(&c, 'a', sizeof(c));
 	ask(CTL_GRANT_SET, &c);
-	assert_error(CTL_CODE_INVALID, "garbled");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "garbled");
 	assert_string_equal(fake_sql_get("SELECT count(*) FROM grants"), "0");
 }
 
@@ -390,7 +379,7 @@ grants_are_listed(void **state)
 	assert_int_equal(fake_count(CTL_GRANT), 1);
 	strlcpy(c.node, "po", sizeof(c.node));
 	ask(CTL_GRANT_LIST, &c);
-	assert_error(CTL_CODE_NOT_FOUND, "no node po");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no node po");
 }
 
 /* The entry of the only node that this session may reach. */

@@ -15,7 +15,8 @@
  */
 
 
-/* link: regress/relayd/auth_fake.c relayd/auth_*.c relayd/month.c
+/* link: regress/relayd/auth_fake.c regress/relayd/hand.c
+ *	relayd/auth_*.c relayd/month.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 

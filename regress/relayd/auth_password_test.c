@@ -19,7 +19,8 @@
  * whether there is such a user or not.
  */
 
-/* link: regress/relayd/auth_fake.c relayd/auth_[a-z]*.c relayd/month.c
+/* link: regress/relayd/auth_fake.c regress/relayd/hand.c
+ *	relayd/auth_[a-z]*.c relayd/month.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 /* flags: -Wl,--wrap=crypt_r */

@@ -14,7 +14,8 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: regress/relayd/auth_fake.c relayd/auth_*.c relayd/month.c
+/* link: regress/relayd/auth_fake.c regress/relayd/hand.c
+ *	relayd/auth_*.c relayd/month.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 
@@ -149,19 +150,6 @@ ask_domain(uint32_t type, const char *name, const char *to,
 	fake_forget();
 	assert_int_equal(fake_recv(auth_recv_ctl_domain, PROC_ROUTER, 0,
 	    type, CLIENT, &c, sizeof(c)), 0);
-}
-
-static void
-refused(uint32_t code, const char *part)
-{
-	const struct ctl_end	*end;
-
-	assert_int_equal(fake_nsent, 1);
-	end = fake_one(PROC_ROUTER, CTL_ERROR, sizeof(*end));
-	assert_int_equal(fake_sent[0].id, CLIENT);
-	if (end->code != code || strstr(end->text, part) == NULL)
-		fail_msg("%u: %s, not %u: %s", end->code, end->text, code,
-		    part);
 }
 
 /* It is not answered before router has ended what there was. */
@@ -391,28 +379,28 @@ odd_settings_are_refused(void **state)
 	struct ctl_site	 c;
 
 	ask_set(CTL_SITE_SET, "pi", "", 0);
-	refused(CTL_CODE_INVALID, "private, public or basic");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "private, public or basic");
 	ask_set(CTL_SITE_SET, "pi", "", SITE_BASIC + 1);
-	refused(CTL_CODE_INVALID, "private, public or basic");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "private, public or basic");
 	ask_set(CTL_SITE_SET, "pi", "a--b", SITE_PUBLIC);
-	refused(CTL_CODE_INVALID, "a service name");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "a service name");
 	ask_set(CTL_SITE_SET, "nope", "", SITE_PUBLIC);
-	refused(CTL_CODE_NOT_FOUND, "no node nope");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no node nope");
 	ask_set(CTL_SITE_REMOVE, "pi", "x", 0);
-	refused(CTL_CODE_NOT_FOUND, "nothing is set");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "nothing is set");
 	/* What a node is goes with it alone. */
 	ask_set(CTL_SITE_SET, "pi", "", SITE_PUBLIC);
 	revoked("");
 	ask_set(CTL_SITE_REMOVE, "pi", "", 0);
-	refused(CTL_CODE_NOT_FOUND, "nothing is set");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "nothing is set");
 	memset(&c, 'a', sizeof(c));
 	fake_forget();
 	assert_int_equal(fake_recv(auth_recv_ctl_site, PROC_ROUTER, 0,
 	    CTL_SITE_SET, CLIENT, &c, sizeof(c)), 0);
-	refused(CTL_CODE_INVALID, "garbled");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "garbled");
 	fake_store_close();
 	ask_set(CTL_SITE_SET, "pi", "", SITE_PUBLIC);
-	refused(CTL_CODE_STORE, "");
+	fake_refused(CLIENT, CTL_CODE_STORE, "");
 }
 
 static void
@@ -426,12 +414,12 @@ domains_are_added_and_removed(void **state)
 	assert_int_equal(fake_count(CTL_OK), 1);
 	leads_to("app.example.com", "pi", "x", SITE_PRIVATE);
 	ask_domain(CTL_DOMAIN_ADD, "app.example.com", "pi", "");
-	refused(CTL_CODE_EXISTS, "leads to pi:x already");
+	fake_refused(CLIENT, CTL_CODE_EXISTS, "leads to pi:x already");
 	ask_domain(CTL_DOMAIN_REMOVE, "APP.example.com", "", "");
 	revoked("");
 	leads_nowhere("app.example.com");
 	ask_domain(CTL_DOMAIN_REMOVE, "app.example.com", "", "");
-	refused(CTL_CODE_NOT_FOUND, "no domain app.example.com");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no domain app.example.com");
 }
 
 static void
@@ -452,21 +440,22 @@ odd_domains_are_refused(void **state)
 
 	for (i = 0; i < nitems(bad); i++) {
 		ask_domain(CTL_DOMAIN_ADD, bad[i], "pi", "");
-		refused(CTL_CODE_INVALID, "not the full name of a host");
+		fake_refused(CLIENT, CTL_CODE_INVALID,
+		    "not the full name of a host");
 	}
 	for (i = 0; i < nitems(own); i++) {
 		ask_domain(CTL_DOMAIN_ADD, own[i], "pi", "");
-		refused(CTL_CODE_INVALID, "of this relay");
+		fake_refused(CLIENT, CTL_CODE_INVALID, "of this relay");
 	}
 	ask_domain(CTL_DOMAIN_ADD, "app.example.com", "nope", "");
-	refused(CTL_CODE_NOT_FOUND, "no node nope");
+	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no node nope");
 	ask_domain(CTL_DOMAIN_ADD, "app.example.com", "pi", "-");
-	refused(CTL_CODE_INVALID, "a service name");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "a service name");
 	memset(&c, 'a', sizeof(c));
 	fake_forget();
 	assert_int_equal(fake_recv(auth_recv_ctl_domain, PROC_ROUTER, 0,
 	    CTL_DOMAIN_ADD, CLIENT, &c, sizeof(c)), 0);
-	refused(CTL_CODE_INVALID, "garbled");
+	fake_refused(CLIENT, CTL_CODE_INVALID, "garbled");
 }
 
 static void

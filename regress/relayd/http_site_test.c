@@ -17,6 +17,7 @@
 /*
  * What a listener remembers of sites: answers, doubts, and who rests on them.
  *
+ * link: regress/relayd/hand.c
  * link: relayd/http_site.c lib/log.c lib/log_limit.c
  * link: imsg/imsg.c imsg/ibuf.c
  * libs: libevent
@@ -38,6 +39,7 @@
 #include <cmocka.h>
 
 #include "door_pass.h"
+#include "hand.h"
 #include "http_backend.h"
 #include "http_site.h"
 #include "listener.h"
@@ -143,20 +145,7 @@ static int
 say(int (*handler)(struct proc_peer *, struct imsg *), uint32_t id,
     const void *data, size_t len)
 {
-	struct imsg	 imsg;
-	uint8_t		*copy;
-	int		 ret;
-
-	assert_non_null(copy = malloc(len));
-	memcpy(copy, data, len);
-	memset(&imsg, 0, sizeof(imsg));
-	imsg.hdr.peerid = id;
-	imsg.hdr.len = len + IMSG_HEADER_SIZE;
-	imsg.fd = -1;
-	ibuf_from_buffer(&imsg.body, copy, len);
-	ret = handler(&router, &imsg);
-	free(copy);
-	return (ret);
+	return (hand(handler, &router, 0, id, data, len));
 }
 
 static int

@@ -17,6 +17,7 @@
 /*
  * Grants at a listener: what they cover, and that what rests on them ends.
  *
+ * link: regress/relayd/hand.c
  * link: relayd/listener_grant.c lib/target.c lib/addr.c lib/log.c
  * lib/log_limit.c imsg/imsg.c imsg/imsgbuf.c imsg/ibuf.c
  */
@@ -36,6 +37,7 @@
 
 #include <cmocka.h>
 
+#include "hand.h"
 #include "listener.h"
 
 #define STREAMS	8
@@ -105,21 +107,7 @@ static int
 say(int (*handler)(struct proc_peer *, struct imsg *), uint32_t type,
     uint32_t id, const void *data, size_t len)
 {
-	struct imsg	 imsg;
-	uint8_t		*copy;
-	int		 ret;
-
-	assert_non_null(copy = malloc(len));
-	memcpy(copy, data, len);
-	memset(&imsg, 0, sizeof(imsg));
-	imsg.hdr.type = type;
-	imsg.hdr.peerid = id;
-	imsg.hdr.len = len + IMSG_HEADER_SIZE;
-	imsg.fd = -1;
-	ibuf_from_buffer(&imsg.body, copy, len);
-	ret = handler(&router, &imsg);
-	free(copy);
-	return (ret);
+	return (hand(handler, &router, type, id, data, len));
 }
 
 static void

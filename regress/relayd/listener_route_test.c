@@ -18,6 +18,7 @@
  * Tickets at the listener that has the node's link: who may use one, and what
  * for.
  *
+ * link: regress/relayd/hand.c
  * link: relayd/listener_route.c imsg/imsg.c imsg/ibuf.c lib/log.c
  * lib/log_limit.c
  * libs: libevent
@@ -37,6 +38,7 @@
 
 #include <cmocka.h>
 
+#include "hand.h"
 #include "listener.h"
 
 struct proc_peer {
@@ -116,20 +118,7 @@ static int
 say(int (*handler)(struct proc_peer *, struct imsg *), uint32_t type,
     const void *data, size_t len)
 {
-	struct imsg	 imsg;
-	uint8_t		*copy;
-	int		 ret;
-
-	assert_non_null(copy = malloc(len));
-	memcpy(copy, data, len);
-	memset(&imsg, 0, sizeof(imsg));
-	imsg.hdr.type = type;
-	imsg.hdr.len = len + IMSG_HEADER_SIZE;
-	imsg.fd = -1;
-	ibuf_from_buffer(&imsg.body, copy, len);
-	ret = handler(&router, &imsg);
-	free(copy);
-	return (ret);
+	return (hand(handler, &router, type, 0, data, len));
 }
 
 static int
