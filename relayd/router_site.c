@@ -71,7 +71,7 @@ RB_GENERATE_STATIC(router_site_table, router_site, by_host, site_cmp)
 /* ---- sites with a session ---- */
 
 struct router_site *
-site_find(int listener, const struct site_ask *ask)
+sites_find(int listener, const struct site_ask *ask)
 {
 	struct router_site	 key;
 
@@ -344,7 +344,7 @@ sites_recv_answer(struct proc_peer *peer, struct imsg *imsg)
 		return (0);
 	}
 	/* What can't be read now has not changed. */
-	if ((site = site_find(w->listener, &w->ask)) != NULL &&
+	if ((site = sites_find(w->listener, &w->ask)) != NULL &&
 	    s.code != MUX_CODE_INTERNAL && !site_holds(site, &s)) {
 		site_over(site, w->job == 0);
 		site = NULL;

@@ -49,7 +49,7 @@ struct site_wait {
 
 /* router_site.c */
 /* What a session is there for; or NULL. */
-struct router_site *site_find(int, const struct site_ask *);
+struct router_site *sites_find(int, const struct site_ask *);
 /*
  * Ask whether the sites of this node ("": of any) are still so, on behalf of
  * a job or of none (0); how many questions that is.

@@ -108,7 +108,7 @@ wait_free(struct site_wait *w)
 	if (!w->sent) {
 		TAILQ_REMOVE(&unsent, w, unsent);
 		if (w->ours &&
-		    (site = site_find(w->listener, &w->ask)) != NULL)
+		    (site = sites_find(w->listener, &w->ask)) != NULL)
 			site->look = 0;
 	}
 	if (!w->ours)
@@ -157,7 +157,7 @@ site_waits_send(void)
 		TAILQ_REMOVE(&unsent, w, unsent);
 		w->sent = 1;
 		if (w->ours &&
-		    (site = site_find(w->listener, &w->ask)) != NULL)
+		    (site = sites_find(w->listener, &w->ask)) != NULL)
 			site->look = 0;
 	}
 	return (!TAILQ_EMPTY(&unsent));
