@@ -39,7 +39,8 @@
  *	rpc_node.c	nodes of the other make that are linked here
  *	rpc_relay.c	those of another listener
  *	rpc_keep.c	what is remembered for a new router
- *	rpc_ws.c	WebSockets; rpc_message.c: what is said on them
+ *	rpc_ws.c	WebSockets; rpc_message.c, rpc_answer.c: what is
+ *			said on them
  */
 
 struct http_backend;

@@ -33,6 +33,8 @@
 
 #define RPC_ID_MAX	4096	/* bytes of a request's id */
 #define RPC_REAL_DIGITS	17
+/* How it is written again. */
+#define RPC_DUMP	(JSON_COMPACT | JSON_REAL_PRECISION(RPC_REAL_DIGITS))
 
 /* What was wrong, as the client is told. */
 #define RPC_BAD_REQUEST		"bad_request"

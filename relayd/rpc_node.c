@@ -320,8 +320,7 @@ node_response(struct rpc_node_link *n, struct rpc_message *m)
 	RB_REMOVE(asked_tree, &n->asked, a);
 	n->nasked--;
 	a->node = NULL;
-	if ((a->out = rpc_json(m->object, JSON_COMPACT |
-	    JSON_REAL_PRECISION(RPC_REAL_DIGITS))) == NULL) {
+	if ((a->out = rpc_json(m->object, RPC_DUMP)) == NULL) {
 		rpc_asked_fail(a, "relay_error");
 		return;
 	}

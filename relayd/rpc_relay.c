@@ -62,8 +62,7 @@ rpc_ask_there(struct rpc_asked *a, const struct rpc_node *at, json_t *object)
 
 	if (link == NULL)
 		return ("node_not_connected");
-	if ((text = rpc_json(object, JSON_COMPACT |
-	    JSON_REAL_PRECISION(RPC_REAL_DIGITS))) == NULL)
+	if ((text = rpc_json(object, RPC_DUMP)) == NULL)
 		return ("relay_error");
 	len = strlen(text);
 	if ((a->out = malloc(1 + n + len)) == NULL) {

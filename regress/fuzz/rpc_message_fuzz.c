@@ -15,7 +15,8 @@
  */
 
 
-/* link: relayd/rpc_message.c lib/base64.c lib/ws.c lib/http*.c */
+/* link: relayd/rpc_message.c relayd/rpc_answer.c lib/base64.c lib/ws.c
+ * lib/http*.c */
 /* libs: jansson libcrypto */
 
 /*

@@ -19,8 +19,8 @@
  * those of jansson too.  What comes of it is whole or nothing.
  */
 
-/* link: relayd/rpc_message.c lib/base64.c lib/ws.c lib/http*.c
- * regress/lib/nth_alloc.c */
+/* link: relayd/rpc_message.c relayd/rpc_answer.c lib/base64.c lib/ws.c
+ * lib/http*.c regress/lib/nth_alloc.c */
 /* libs: jansson libcrypto */
 /* flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup,--wrap=asprintf */
