@@ -70,6 +70,8 @@ static const char *const not_in_trailers[] = {
 	/* routing, and who asks */
 	"host", "forwarded", "x-forwarded*", "x-real-ip", "via", "origin",
 	"referer", "x-http-method*", "x-original-*", "x-rewrite-url",
+	/* what we say ourselves */
+	"culvert-*", "x-culvert-*",
 	/* authentication, state */
 	"authorization", "authentication-info", "www-authenticate",
 	"cookie*", "set-cookie*", "sec-*", "access-control-*", "x-csrf*",

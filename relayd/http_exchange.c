@@ -146,32 +146,6 @@ request_kind(struct exchange *ex, const struct http_head *head)
 		ex->once = method_is(head, bodiless);
 }
 
-int
-trailer_list(const struct http_head *head, char **list)
-{
-	const struct http_str	*v = http_field(head, "trailer");
-
-	*list = v == NULL ? NULL : strndup(v->s, v->len);
-	return (v != NULL && *list == NULL ? -1 : 0);
-}
-
-int
-trailer_announced(const char *list, const struct http_str *name)
-{
-	struct http_str	 rest, one;
-
-	if (list == NULL)
-		return (0);
-	rest.s = list;
-	rest.len = strlen(list);
-	while (http_list_next(&rest, &one)) {
-		if (one.len == name->len &&
-		    strncasecmp(one.s, name->s, one.len) == 0)
-			return (1);
-	}
-	return (0);
-}
-
 /* ---- its life ---- */
 
 /* The one that is left from before, if it will do, or a new one. */
@@ -212,9 +186,6 @@ exchange_new(const struct exchange_config *cfg, int *status)
 	ex->asked.upgrade = http_upgrade(cfg->head, &protocol);
 	if (ex->framing.kind == HTTP_BODY_LENGTH)
 		ex->left = ex->framing.length;
-	if (ex->framing.kind == HTTP_BODY_CHUNKED &&
-	    trailer_list(cfg->head, &ex->announced) == -1)
-		goto fail;
 	request_kind(ex, cfg->head);
 	/* Without a body there is nothing to hold back. */
 	ex->held = !ex->ended && http_expect(cfg->head) == 1;
@@ -229,6 +200,9 @@ exchange_new(const struct exchange_config *cfg, int *status)
 			    cfg->nforwarded * sizeof(*set));
 		rw.set = set;
 		rw.nset = cfg->nset + cfg->nforwarded;
+		if (ex->framing.kind == HTTP_BODY_CHUNKED &&
+		    trailer_list(cfg->head, &rw, &ex->announced) == -1)
+			goto fail;
 		n = head_write(cfg->head, &rw, &ex->head);
 	}
 	if (n < 0) {
@@ -550,42 +524,6 @@ exchange_write(struct exchange *ex, const char *buf, size_t len)
 	if (!ex->held)
 		exchange_push(ex);
 	return (n);
-}
-
-void
-exchange_trailer(struct exchange *ex, const struct http_field *f)
-{
-	size_t	 n = f->name.len + f->value.len + 4;
-	char	*p;
-
-	if (ex->ended || ex->state >= EXCHANGE_IN_END ||
-	    !http_str_is_token(&f->name) || !http_str_is_text(&f->value) ||
-	    !http_trailer_allowed(&f->name) ||
-	    !trailer_announced(ex->announced, &f->name))
-		return;
-	/* "0\r\n", this one, and the end. */
-	if (ex->taillen + n > HTTP_TRAILER_MAX)
-		return;
-	if ((p = realloc(ex->tail, ex->taillen + n + 5)) == NULL) {
-		exchange_fail(ex, 503, MUX_CODE_LIMIT, "limit", "no memory");
-		ex->ops->readable(ex->arg);
-		return;
-	}
-	ex->tail = p;
-	if (ex->taillen == 0) {
-		memcpy(p, "0\r\n", 3);
-		ex->taillen = 5;
-	}
-	p += ex->taillen - 2;
-	memcpy(p, f->name.s, f->name.len);
-	p += f->name.len;
-	memcpy(p, ": ", 2);
-	p += 2;
-	if (f->value.len > 0)
-		memcpy(p, f->value.s, f->value.len);
-	p += f->value.len;
-	memcpy(p, "\r\n\r\n", 4);
-	ex->taillen += n;
 }
 
 void

@@ -23,8 +23,8 @@
 #include "mux_queue.h"
 
 /*
- * Between http_exchange.c (its life, and the request) and http_response.c
- * (the response).
+ * Between http_exchange.c (its life, and the request), http_trailer.c and
+ * http_response.c (the response).
  */
 
 enum exchange_state {
@@ -96,10 +96,12 @@ void		 exchange_fail(struct exchange *, int, uint16_t, const char *,
 void		 exchange_unhold(struct exchange *);
 /* Its backend has closed before any of the response: 0 if it is sent again. */
 int		 exchange_retry(struct exchange *);
-/* Whether a list names the field; a copy of the list (NULL: none), 0, or -1
-   without memory. */
+/* Whether a list names the field. */
 int		 trailer_announced(const char *, const struct http_str *);
-int		 trailer_list(const struct http_head *, char **);
+/* Which the Trailer field names (NULL: there is none), but for those that a
+   rewrite, if not NULL, drops from the head.  0, or -1 without memory. */
+int		 trailer_list(const struct http_head *,
+		    const struct http_rewrite *, char **);
 /* What the response has in memory; forget it. */
 void		 response_clear(struct exchange *);
 

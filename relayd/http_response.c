@@ -286,7 +286,7 @@ head_begin(struct exchange *ex, struct http_head *head,
 		return (1);
 	}
 	if (ev->framing.kind == HTTP_BODY_CHUNKED && head->status >= 200 &&
-	    trailer_list(head, &ex->said) == -1) {
+	    trailer_list(head, NULL, &ex->said) == -1) {
 		exchange_fail(ex, 503, MUX_CODE_LIMIT, "limit", "no memory");
 		return (1);
 	}

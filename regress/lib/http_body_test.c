@@ -317,7 +317,8 @@ trailers_kept_and_dropped(void **state)
 	    "Trailer", "X-Forwarded-For", "X_Forwarded_For", "Forwarded",
 	    "Via", "If-Match", "Content-Encoding", "Content-Type",
 	    "Content-Range", "Expect", "Location", "Cache-Control", "Range",
-	    "WWW-Authenticate", "Proxy", "Sec-WebSocket-Accept" };
+	    "WWW-Authenticate", "Proxy", "Sec-WebSocket-Accept",
+	    "X-Culvert-User", "x_culvert_name", "Culvert-Error" };
 	char	 s[128], want[32];
 	size_t	 i;
 

@@ -566,7 +566,8 @@ fake_begin(struct fake_run *r, const char *text, size_t len,
 	static struct http_head		 head;
 	static struct sockaddr_storage	 client;
 	const struct http_set		 forwarded[] = {
-		{ "Forwarded", "for=192.0.2.1", HTTP_SET_REPLACE }
+		{ "Forwarded", "for=192.0.2.1", HTTP_SET_REPLACE },
+		{ "Remote-User", NULL, HTTP_SET_REPLACE }
 	};
 	struct exchange_config		 cfg;
 	struct http_framing		 framing;

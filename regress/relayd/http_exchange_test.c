@@ -17,7 +17,8 @@
 /*
  * Exchanges: whole, and cut at every byte, both ways.
  *
- * link: relayd/http_exchange.c relayd/http_response.c relayd/http_backend.c
+ * link: relayd/http_exchange.c relayd/http_trailer.c relayd/http_response.c
+ * link: relayd/http_backend.c
  * link: relayd/http_backend_open.c relayd/http_backend_stream.c
  * link: regress/relayd/exchange_fake.c lib/http_prologue.c
  * link: lib/http_message.c lib/http_body.c lib/http_chunk.c
@@ -327,6 +328,15 @@ bodies(void **state)
 	    "Trailer: x-a\r\nTransfer-Encoding: chunked\r\n\r\n"
 	    "3;ext\r\nabc\r\n2\r\nde\r\n0\r\nX-A: b\r\nX-B: c\r\n\r\n", &sc,
 	    "200 length: ok END", 1);
+	/* What is ours to say in the head nobody says behind the body. */
+	case_("of ours", "POST / HTTP/1.1\r\nHost: pi\r\nTrailer: Remote-User,"
+	    "x-a, remote_user, X-Culvert-User\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+	    "Remote-User: root\r\nremote_user: root\r\n"
+	    "X-Culvert-User: root\r\nX-A: b\r\n\r\n", &sc,
+	    "200 length: ok END", 1);
+	assert_null(memmem(fake.stream[0].seen, fake.stream[0].seenlen,
+	    "root", 4));
 	/* Nobody has read all of it. */
 	memset(&sc, 0, sizeof(sc));
 	sc.step[0].after = "\r\n\r\n";
