@@ -58,6 +58,9 @@ struct rpc_call {
 	size_t			 answerlen;
 	uint8_t			*data;		/* its body */
 	size_t			 datalen, datasize;
+	size_t			 max;		/* of that, whatever is
+						   configured meanwhile... */
+	int			 cut;		/* ...and what is over */
 	int			 status;
 	int			 minor;
 	uint64_t		 begun_us, head_us;
@@ -109,6 +112,8 @@ rpc_call_new(struct rpc_request *r, const json_t *object, uint8_t *body,
 	call->request = r;
 	call->body = body;
 	call->len = len;
+	call->max = rpc_conf.body_max;
+	call->cut = rpc_conf.body_cut;
 	call->wait.go = call_site;
 	call->begun_us = link_now();
 	request_id(call->id);
@@ -343,18 +348,18 @@ call_head(struct rpc_call *call, const struct exchange_event *ev)
 static int
 call_data(struct rpc_call *call, const struct http_str *s)
 {
-	size_t	 room = rpc_conf.body_max - call->datalen, size, n = s->len;
+	size_t	 room = call->max - call->datalen, size, n = s->len;
 	uint8_t	*data;
 
 	if (n > room) {
-		if (!rpc_conf.body_cut)
+		if (!call->cut)
 			return (-1);
 		n = room;
 	}
 	if (call->datalen + n > call->datasize) {
 		size = (call->datalen + n) * 2;
-		if (size > rpc_conf.body_max)
-			size = rpc_conf.body_max;
+		if (size > call->max)
+			size = call->max;
 		if ((data = realloc(call->data, size)) == NULL)
 			return (-1);
 		call->data = data;
@@ -436,8 +441,7 @@ call_read(struct rpc_call *call)
 				return;
 			}
 			if (ev.framing.kind == HTTP_BODY_LENGTH &&
-			    ev.framing.length > rpc_conf.body_max &&
-			    !rpc_conf.body_cut) {
+			    ev.framing.length > call->max && !call->cut) {
 				call_fail(call, "response_too_large");
 				return;
 			}
