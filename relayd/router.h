@@ -421,7 +421,7 @@ enum pair_code	 pair_offer_admin(const char *, const uint8_t *, uint32_t,
 		    struct pair_offered *);
 /* These links are gone, and the codes that came by them. */
 void		 pair_session_gone(const struct router_session *);
-void		 pair_rpc_gone(int, uint32_t);
+void		 pair_rpc_gone(const char *, int, uint32_t);
 /* Has a node of the other make offered this code, or any? */
 int		 pair_rpc_knows(const char *, const uint8_t *);
 int		 pair_rpc_any(const char *);

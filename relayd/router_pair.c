@@ -41,9 +41,10 @@
 #define JOB_MS		5000		/* so long */
 #define TICK_S		1
 
-/* A code that can be used.  The tree owns it. */
+/* A code that can be used.  The trees own it. */
 struct offer {
 	RB_ENTRY(offer)	 by_hash;
+	RB_ENTRY(offer)	 by_node;
 	uint8_t		 hash[RPC_HASH_LEN];
 	char		 node[RPC_NODE_LEN];	/* node_key */
 	uint64_t	 session;	/* of its link; 0: of the other make */
@@ -67,16 +68,20 @@ struct job {
 };
 
 RB_HEAD(offer_tree, offer);
+RB_HEAD(offer_nodes, offer);
 
 static int	offer_cmp(struct offer *, struct offer *);
+static int	offer_node_cmp(struct offer *, struct offer *);
 static struct offer *offer_find(const uint8_t *);
 static void	offer_free(struct offer *);
 static void	pair_tick(evutil_socket_t, short, void *);
 static void	pair_answer(int, uint32_t, const struct pair_answer *);
 
 RB_PROTOTYPE_STATIC(offer_tree, offer, by_hash, offer_cmp)
+RB_PROTOTYPE_STATIC(offer_nodes, offer, by_node, offer_node_cmp)
 
 static struct offer_tree	 offers = RB_INITIALIZER(&offers);
+static struct offer_nodes	 offer_nodes = RB_INITIALIZER(&offer_nodes);
 static uint32_t			 noffers;
 static TAILQ_HEAD(, job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
 static uint32_t			 njobs, last_job;
@@ -88,7 +93,16 @@ offer_cmp(struct offer *a, struct offer *b)
 	return (memcmp(a->hash, b->hash, sizeof(a->hash)));
 }
 
+static int
+offer_node_cmp(struct offer *a, struct offer *b)
+{
+	int	 n;
+
+	return ((n = strcmp(a->node, b->node)) != 0 ? n : offer_cmp(a, b));
+}
+
 RB_GENERATE_STATIC(offer_tree, offer, by_hash, offer_cmp)
+RB_GENERATE_STATIC(offer_nodes, offer, by_node, offer_node_cmp)
 
 /* Nodes of the two kinds can have the same name. */
 void
@@ -118,6 +132,7 @@ offer_free(struct offer *o)
 	(void)proc_send(router_listener(o->listener), IMSG_PAIR_GONE, o->conn,
 	    -1, &gone, sizeof(gone));
 	RB_REMOVE(offer_tree, &offers, o);
+	RB_REMOVE(offer_nodes, &offer_nodes, o);
 	noffers--;
 	free(o);
 	health_changed();
@@ -129,14 +144,34 @@ pair_count(void)
 	return (noffers);
 }
 
+static struct offer *
+offer_first(const char *node)
+{
+	struct offer	 key, *o;
+
+	memset(key.hash, 0, sizeof(key.hash));
+	strlcpy(key.node, node, sizeof(key.node));
+	o = RB_NFIND(offer_nodes, &offer_nodes, &key);
+	return (o != NULL && strcmp(o->node, node) == 0 ? o : NULL);
+}
+
+static struct offer *
+offer_next(struct offer *o)
+{
+	struct offer	*next = RB_NEXT(offer_nodes, &offer_nodes, o);
+
+	return (next != NULL && strcmp(next->node, o->node) == 0 ? next :
+	    NULL);
+}
+
 static uint32_t
 offers_of(const char *node)
 {
 	struct offer	*o;
 	uint32_t	 n = 0;
 
-	RB_FOREACH(o, offer_tree, &offers)
-		n += strcmp(o->node, node) == 0;
+	for (o = offer_first(node); o != NULL; o = offer_next(o))
+		n++;
 	return (n);
 }
 
@@ -167,10 +202,11 @@ offer_add(const struct offer *new, uint32_t ttl, int64_t expires_at,
 		return (PAIR_FULL);
 	else {
 		memcpy(o->hash, new->hash, sizeof(o->hash));
+		strlcpy(o->node, new->node, sizeof(o->node));
 		RB_INSERT(offer_tree, &offers, o);
+		RB_INSERT(offer_nodes, &offer_nodes, o);
 		noffers++;
 	}
-	strlcpy(o->node, new->node, sizeof(o->node));
 	o->session = new->session;
 	o->listener = new->listener;
 	o->conn = new->conn;
@@ -279,11 +315,12 @@ void
 pair_session_gone(const struct router_session *gone)
 {
 	struct router_session	*rs;
-	struct offer		*o, *tmp;
+	struct offer		*o, *next;
 
 	if (gone->s.door != DOOR_NODE)
 		return;
-	RB_FOREACH_SAFE(o, offer_tree, &offers, tmp) {
+	for (o = offer_first(gone->s.node_id); o != NULL; o = next) {
+		next = offer_next(o);
 		if (o->session != gone->s.session)
 			continue;
 		if (o->any_link && (rs = node_find(o->node)) != NULL &&
@@ -298,11 +335,14 @@ pair_session_gone(const struct router_session *gone)
 }
 
 void
-pair_rpc_gone(int listener, uint32_t conn)
+pair_rpc_gone(const char *name, int listener, uint32_t conn)
 {
-	struct offer	*o, *tmp;
+	struct offer	*o, *next;
+	char		 node[RPC_NODE_LEN];
 
-	RB_FOREACH_SAFE(o, offer_tree, &offers, tmp) {
+	pair_rpc_key(name, node);
+	for (o = offer_first(node); o != NULL; o = next) {
+		next = offer_next(o);
 		if (o->session == 0 && o->listener == listener &&
 		    o->conn == conn)
 			offer_free(o);
@@ -328,9 +368,7 @@ pair_rpc_any(const char *name)
 	char	 node[RPC_NODE_LEN];
 
 	pair_rpc_key(name, node);
-	if (offers_of(node) > 0)
-		return (1);
-	return (pair_used_any(node));
+	return (offer_first(node) != NULL || pair_used_any(node));
 }
 
 int

@@ -93,8 +93,11 @@ pair_used_add(const struct pair_used *new)
 	struct used	 key, *u, *oldest = NULL;
 	uint32_t	 n = 0;
 
-	memset(&key, 0, sizeof(key));
-	strlcpy(key.u.node, new->node, sizeof(key.u.node));
+	/* Several listeners say the same: no other makes room for that. */
+	key.u = *new;
+	if (RB_FIND(used_tree, &used_codes, &key) != NULL)
+		return;
+	memset(key.u.hash, 0, sizeof(key.u.hash));
 	for (u = RB_NFIND(used_tree, &used_codes, &key);
 	    u != NULL && strcmp(u->u.node, new->node) == 0;
 	    u = RB_NEXT(used_tree, &used_codes, u)) {
@@ -109,10 +112,7 @@ pair_used_add(const struct pair_used *new)
 	if ((u = calloc(1, sizeof(*u))) == NULL)
 		fatal("pair");
 	u->u = *new;
-	if (RB_INSERT(used_tree, &used_codes, u) != NULL) {
-		free(u);
-		return;
-	}
+	RB_INSERT(used_tree, &used_codes, u);
 	TAILQ_INSERT_TAIL(&used_list, u, entry);
 	nused++;
 }

@@ -39,21 +39,27 @@
 /* Who was paired. */
 struct rsession {
 	RB_ENTRY(rsession) by_token;
+	RB_ENTRY(rsession) by_node;	/* and then those that end first */
 	struct rpc_session s;
 };
 
 RB_HEAD(rsession_tree, rsession);
+RB_HEAD(rsession_nodes, rsession);
 
 static int	rsession_cmp(struct rsession *, struct rsession *);
+static int	rsession_node_cmp(struct rsession *, struct rsession *);
 static void	rsession_free(struct rsession *);
 static void	rpc_tick(evutil_socket_t, short, void *);
 static void	rpc_arm(void);
 
 RB_PROTOTYPE_STATIC(rsession_tree, rsession, by_token, rsession_cmp)
+RB_PROTOTYPE_STATIC(rsession_nodes, rsession, by_node, rsession_node_cmp)
 
 struct relayd_rpc		 router_rpc;
 
 static struct rsession_tree	 rsessions = RB_INITIALIZER(&rsessions);
+static struct rsession_nodes	 rsession_nodes =
+				    RB_INITIALIZER(&rsession_nodes);
 static uint32_t			 nrsessions;
 static uint64_t			 stored;	/* sessions, says auth */
 static struct event		*timer;
@@ -64,7 +70,20 @@ rsession_cmp(struct rsession *a, struct rsession *b)
 	return (memcmp(a->s.token, b->s.token, sizeof(a->s.token)));
 }
 
+static int
+rsession_node_cmp(struct rsession *a, struct rsession *b)
+{
+	int	 n;
+
+	if ((n = strcmp(a->s.node, b->s.node)) != 0)
+		return (n);
+	if (a->s.expires_at != b->s.expires_at)
+		return (a->s.expires_at < b->s.expires_at ? -1 : 1);
+	return (rsession_cmp(a, b));
+}
+
 RB_GENERATE_STATIC(rsession_tree, rsession, by_token, rsession_cmp)
+RB_GENERATE_STATIC(rsession_nodes, rsession, by_node, rsession_node_cmp)
 
 /* ---- configuration ---- */
 
@@ -115,6 +134,7 @@ static void
 rsession_free(struct rsession *s)
 {
 	RB_REMOVE(rsession_tree, &rsessions, s);
+	RB_REMOVE(rsession_nodes, &rsession_nodes, s);
 	nrsessions--;
 	free(s);
 }
@@ -122,26 +142,27 @@ rsession_free(struct rsession *s)
 static int
 rsession_add(const struct rpc_session *new)
 {
-	struct rsession	*s, *oldest = NULL;
+	struct rsession	 key, *s, *oldest;
 	uint32_t	 n = 0;
 
-	RB_FOREACH(s, rsession_tree, &rsessions) {
-		if (strcmp(s->s.node, new->node) != 0)
-			continue;
+	/* Several listeners say the same: no other makes room for that. */
+	key.s = *new;
+	if (RB_FIND(rsession_tree, &rsessions, &key) != NULL)
+		return (0);
+	memset(key.s.token, 0, sizeof(key.s.token));
+	key.s.expires_at = 0;
+	oldest = RB_NFIND(rsession_nodes, &rsession_nodes, &key);
+	for (s = oldest; s != NULL && strcmp(s->s.node, new->node) == 0;
+	    s = RB_NEXT(rsession_nodes, &rsession_nodes, s))
 		n++;
-		if (oldest == NULL || s->s.expires_at < oldest->s.expires_at)
-			oldest = s;
-	}
 	if (n >= SESSIONS_NODE_MAX)
 		rsession_free(oldest);
 	if (nrsessions >= SESSIONS_MAX ||
 	    (s = calloc(1, sizeof(*s))) == NULL)
 		return (-1);
 	s->s = *new;
-	if (RB_INSERT(rsession_tree, &rsessions, s) != NULL) {
-		free(s);
-		return (0);
-	}
+	RB_INSERT(rsession_tree, &rsessions, s);
+	RB_INSERT(rsession_nodes, &rsession_nodes, s);
 	nrsessions++;
 	rpc_arm();
 	health_changed();

@@ -265,7 +265,7 @@ rnode_free(struct rnode *r)
 	RB_REMOVE(rnode_tree, &rnodes, r);
 	nrnodes--;
 	free(r);
-	pair_rpc_gone(n.listener, n.conn);
+	pair_rpc_gone(n.node, n.listener, n.conn);
 	if (!n.live)
 		return;
 	nlive--;

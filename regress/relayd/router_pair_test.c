@@ -553,6 +553,59 @@ sessions_end(void **state)
 	assert_false(fake_took(L, 1, IMSG_HEALTH, NULL, NULL, 0));
 }
 
+/* After a death of router's each listener says what it knows. */
+static void
+said_again_takes_no_room(void **state)
+{
+	struct pair_used	 u;
+	struct rpc_session	 s;
+	struct health		 h;
+	uint64_t		 n;
+	int			 i, again;
+
+	memset(&u, 0, sizeof(u));
+	memset(&s, 0, sizeof(s));
+	memset(&h, 0, sizeof(h));
+	strlcpy(u.node, "rpc:n11", sizeof(u.node));
+	strlcpy(s.node, "n11", sizeof(s.node));
+	for (again = 0; again < 2; again++) {
+		/* The one that would make room is not among those. */
+		for (i = again; i < 256; i++) {
+			u.hash[0] = i;
+			u.at = time(NULL) - 256 + i;
+			assert_int_equal(fake_say(L, again, IMSG_PAIR_USED, 0,
+			    &u, sizeof(u)), 0);
+		}
+		for (i = again; i < 1024; i++) {
+			s.token[0] = i % 256;
+			s.token[1] = i / 256;
+			s.expires_at = time(NULL) + 600 + i;
+			assert_int_equal(fake_say(L, again, IMSG_RPC_SESSION,
+			    0, &s, sizeof(s)), 0);
+		}
+		while (fake_took(L, 1, IMSG_HEALTH, NULL, &h, sizeof(h)))
+			;
+		if (again == 0)
+			n = h.sessions;
+	}
+	fake_run(1200);		/* when they are counted */
+	while (fake_took(L, 1, IMSG_HEALTH, NULL, &h, sizeof(h)))
+		;
+	assert_int_equal(h.sessions, n);
+	for (i = 0; i < 256; i++) {
+		u.hash[0] = i;
+		assert_true(pair_used_find("rpc:n11", u.hash));
+	}
+	/* Another one does, of the one that ends first. */
+	s.token[2] = 1;
+	s.expires_at = time(NULL) + 60;
+	assert_int_equal(fake_say(L, 0, IMSG_RPC_SESSION, 0, &s, sizeof(s)),
+	    0);
+	while (fake_took(L, 1, IMSG_HEALTH, NULL, &h, sizeof(h)))
+		;
+	assert_int_equal(h.sessions, n);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -574,6 +627,7 @@ main(void)
 		TEST(what_makes_no_sense_is_refused),
 		TEST(health_is_told),
 		TEST(sessions_end),
+		TEST(said_again_takes_no_room),
 	};
 
 	fake_start();
