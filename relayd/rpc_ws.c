@@ -36,6 +36,7 @@
 struct rpc_out {
 	STAILQ_ENTRY(rpc_out)	 entry;
 	size_t			 len, off;
+	int			 said;		/* by rpc_ws_say */
 	uint8_t			 data[];
 };
 
@@ -51,7 +52,7 @@ struct rpc_ws {
 	uint8_t			*in;		/* as far as it has come */
 	size_t			 inlen, insize;
 	STAILQ_HEAD(, rpc_out)	 out;
-	size_t			 queued;
+	size_t			 queued, said;	/* of which so much */
 	uint8_t			 pong[WS_CONTROL_MAX];
 	uint8_t			 ponglen;
 	unsigned int		 pong_due : 1,
@@ -83,6 +84,7 @@ static void	rpc_control(struct rpc_ws *, const struct ws_event *);
 static void	rpc_destroy(struct rpc_ws *);
 static void	rpc_over(struct rpc_ws *, const char *);
 static void	rpc_gathered(struct rpc_ws *);
+static size_t	rpc_unread(const struct rpc_ws *);
 
 static const struct evtls_ops conn_ops = {
 	rpc_ready, rpc_input, rpc_output, rpc_closed, NULL, NULL
@@ -386,8 +388,18 @@ rpc_ws_queued(const struct rpc_ws *r)
 	return (r->queued);
 }
 
-void
-rpc_ws_send(struct rpc_ws *r, const char *text, size_t len)
+/*
+ * What it was sent because it asks without end.  One that is patient may well
+ * take requests later; what was said to its own messages it should read.
+ */
+static size_t
+rpc_unread(const struct rpc_ws *r)
+{
+	return (r->patient ? r->said : r->queued);
+}
+
+static void
+rpc_put(struct rpc_ws *r, const char *text, size_t len, int said)
 {
 	uint8_t		 head[WS_HEAD_MAX];
 	struct rpc_out	*o = NULL;
@@ -404,13 +416,16 @@ rpc_ws_send(struct rpc_ws *r, const char *text, size_t len)
 	memcpy(o->data + n, text, len);
 	o->len = n + len;
 	o->off = 0;
+	o->said = said;
 	if (STAILQ_EMPTY(&r->out))
 		r->moved = listener_ms();
 	STAILQ_INSERT_TAIL(&r->out, o, entry);
 	r->queued += o->len;
+	if (said)
+		r->said += o->len;
 	rpc_held += o->len;
 	/* Who does not take its answers asks no more. */
-	if (r->queued > HIGH_MARK && !r->full && !r->patient) {
+	if (rpc_unread(r) > HIGH_MARK && !r->full) {
 		r->full = 1;
 		evtls_pause(r->conn);
 	}
@@ -418,9 +433,15 @@ rpc_ws_send(struct rpc_ws *r, const char *text, size_t len)
 }
 
 void
+rpc_ws_send(struct rpc_ws *r, const char *text, size_t len)
+{
+	rpc_put(r, text, len, 0);
+}
+
+void
 rpc_ws_say(struct rpc_ws *r, const char *text)
 {
-	rpc_ws_send(r, text, text == NULL ? 0 : strlen(text));
+	rpc_put(r, text, text == NULL ? 0 : strlen(text), 1);
 }
 
 static size_t
@@ -479,6 +500,8 @@ rpc_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
 		r->queued -= n;
 		if (o->off == o->len) {
 			STAILQ_REMOVE_HEAD(&r->out, entry);
+			if (o->said)
+				r->said -= o->len;
 			free(o);
 		}
 	}
@@ -487,7 +510,7 @@ rpc_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
 		r->moved = listener_ms();
 	if (r->closing && STAILQ_EMPTY(&r->out))
 		off += output_close(r, buf + off);
-	if (r->full && r->queued < RPC_WS_LOW) {
+	if (r->full && rpc_unread(r) < RPC_WS_LOW) {
 		r->full = 0;
 		r->heard = listener_ms();
 		if (!r->held_back)

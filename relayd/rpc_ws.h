@@ -66,10 +66,14 @@ struct rpc_ws	*rpc_ws_new(struct evtls *, unsigned int,
 void		 rpc_ws_limit(struct rpc_ws *, size_t);
 /*
  * Its peer takes what it is sent only when it has answered: go on reading
- * from it, and wait as long as for a sign of life.
+ * from it, unless what was said to it is too much, and wait as long as for a
+ * sign of life.
  */
 void		 rpc_ws_patient(struct rpc_ws *);
-/* Send a message, which is copied.  NULL: no memory for it, it ends. */
+/*
+ * Send a message, which is copied.  NULL: no memory for it, it ends.
+ * rpc_ws_say: one that is said to a message of the peer's.
+ */
 void		 rpc_ws_send(struct rpc_ws *, const char *, size_t);
 void		 rpc_ws_say(struct rpc_ws *, const char *);
 /* What is still to be sent, bytes. */
