@@ -174,8 +174,12 @@ asked_done(struct mux_stream *s, void *arg)
 	char			*text;
 
 	a->stream = NULL;
-	if (rpc_message_parse(a->in, a->inlen, &m) == -1 ||
-	    m.object == NULL) {
+	if (rpc_message_parse(a->in, a->inlen, &m) == -1) {
+		rpc_asked_fail(a, "relay_error");
+		return;
+	}
+	if (m.object == NULL) {
+		rpc_message_free(&m);
 		rpc_asked_fail(a, "relay_error");
 		return;
 	}
