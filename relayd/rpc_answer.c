@@ -189,6 +189,7 @@ rpc_with_id(json_t *o, const char *id, size_t *len)
 {
 	char	*out;
 
+	*len = 0;
 	if (json_object_set_new_nocheck(o, "id", json_string_nocheck(id)) ==
 	    -1 || (out = rpc_json(o, RPC_DUMP)) == NULL)
 		return (NULL);

@@ -292,7 +292,7 @@ client_message(void *arg, const char *text, size_t len)
 		client_proxy(cl, &m, len);
 		break;
 	default:
-		client_error(cl, strlen(m.id) > RPC_ID_MAX ? "" : m.id,
+		client_error(cl, m.bad_id ? "" : m.id,
 		    "unknown_message_type");
 		break;
 	}
@@ -455,7 +455,7 @@ client_proxy(struct rpc_client *cl, struct rpc_message *m, size_t len)
 {
 	struct rpc_request	*r;
 
-	if (strlen(m->id) > RPC_ID_MAX) {
+	if (m->bad_id) {
 		client_refuse(cl, "", RPC_BAD_REQUEST);
 		return;
 	}

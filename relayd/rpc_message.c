@@ -137,7 +137,7 @@ rpc_text(const json_t *v)
 int
 rpc_message_parse(const char *text, size_t len, struct rpc_message *m)
 {
-	const char	*type;
+	const json_t	*v;
 	json_error_t	 error;
 	size_t		 i;
 
@@ -150,17 +150,20 @@ rpc_message_parse(const char *text, size_t len, struct rpc_message *m)
 	}
 	if (m->object == NULL)
 		return ((m->id = strdup("")) == NULL ? -1 : 0);
-	if ((type = json_string_value(json_object_get(m->object, "type"))) !=
-	    NULL) {
-		for (i = 0; i < nitems(types); i++) {
-			if (strcmp(types[i].name, type) == 0)
-				m->type = types[i].type;
-		}
+	v = json_object_get(m->object, "type");
+	for (i = 0; json_is_string(v) && i < nitems(types); i++) {
+		if (strlen(types[i].name) == json_string_length(v) &&
+		    strcmp(types[i].name, json_string_value(v)) == 0)
+			m->type = types[i].type;
 	}
-	if ((m->id = rpc_text(json_object_get(m->object, "id"))) == NULL) {
+	v = json_object_get(m->object, "id");
+	if ((m->id = rpc_text(v)) == NULL) {
 		rpc_message_free(m);
 		return (-1);
 	}
+	/* With a NUL in it there is more of it than that. */
+	m->bad_id = strlen(m->id) > RPC_ID_MAX || (json_is_string(v) &&
+	    json_string_length(v) != strlen(m->id));
 	return (0);
 }
 

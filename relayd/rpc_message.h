@@ -55,6 +55,7 @@ struct rpc_message {
 	enum rpc_type	 type;
 	json_t		*object;	/* NULL: it was none */
 	char		*id;		/* as a string; "": none */
+	int		 bad_id;	/* it can't be said again */
 };
 
 /* rpc_message_parse: 0; or -1 without memory.  rpc_message_free: what of it

@@ -75,6 +75,9 @@ types_and_ids(void **state)
 		    RPC_HTTP_RESPONSE },
 		{ "{\"id\":9}", "9", RPC_UNKNOWN },
 		{ "{\"type\":7,\"id\":\"9\"}", "9", RPC_UNKNOWN },
+		{ "{\"type\":\"ping\\u0000\"}", "", RPC_UNKNOWN },
+		{ "{\"type\":\"ping\\u0000\",\"id\":\"1\"}", "1",
+		    RPC_UNKNOWN },
 		{ "{\"type\":\"ping\",\"type\":\"ping\"}", "", RPC_UNKNOWN },
 		{ "{\"type\":\"ping\"} x", "", RPC_UNKNOWN },
 		{ "[]", "", RPC_UNKNOWN },
@@ -87,7 +90,25 @@ types_and_ids(void **state)
 		parse(cases[i].text);
 		assert_int_equal(m.type, cases[i].type);
 		assert_string_equal(m.id, cases[i].id);
+		assert_false(m.bad_id);
 	}
+}
+
+static void
+ids_that_can_not_be_said_again(void **state)
+{
+	char	 text[RPC_ID_MAX + 64];
+
+	parse("{\"type\":\"http_proxy\",\"id\":\"a\\u0000b\"}");
+	assert_true(m.bad_id);
+	snprintf(text, sizeof(text), "{\"type\":\"http_proxy\",\"id\":\""
+	    "%0*d\"}", RPC_ID_MAX, 1);
+	parse(text);
+	assert_false(m.bad_id);
+	snprintf(text, sizeof(text), "{\"type\":\"http_proxy\",\"id\":\""
+	    "%0*d\"}", RPC_ID_MAX + 1, 1);
+	parse(text);
+	assert_true(m.bad_id);
 }
 
 static void
@@ -285,6 +306,8 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_teardown(types_and_ids, teardown),
+		cmocka_unit_test_teardown(ids_that_can_not_be_said_again,
+		    teardown),
 		cmocka_unit_test_teardown(bodies, teardown),
 		cmocka_unit_test_teardown(heads, teardown),
 		cmocka_unit_test_teardown(lines_do_not_break, teardown),
