@@ -143,6 +143,8 @@ struct rpc_call	*rpc_call_new(struct rpc_request *, const json_t *, uint8_t *,
 		    size_t, const char **);
 void	 rpc_call_free(struct rpc_call *);
 void	 rpc_call_go_on(struct rpc_call *);
+/* Its time is over: it is about to be freed. */
+void	 rpc_call_late(struct rpc_call *);
 
 /* ---- rpc_node.c ---- */
 

@@ -62,7 +62,7 @@ struct rpc_call {
 						   configured meanwhile... */
 	int			 cut;		/* ...and what is over */
 	int			 status;
-	int			 minor;
+	int			 logged;
 	uint64_t		 begun_us, head_us;
 };
 
@@ -71,30 +71,37 @@ static void	call_site_end(struct site_use *, const char *);
 static void	call_start(struct rpc_call *);
 static const char *call_exchange(struct rpc_call *, const struct site *);
 static void	call_fail(struct rpc_call *, const char *);
+static int	error_status(const char *);
 static void	call_soon(evutil_socket_t, short, void *);
 static void	call_write(struct rpc_call *);
 static void	call_read(struct rpc_call *);
-static void	call_log(struct rpc_call *, const char *);
+static void	call_log(struct rpc_call *, const char *, int);
 static void	on_readable(void *);
 static void	on_writable(void *);
 
 static const struct exchange_ops exchange_ops = { on_readable, on_writable };
 
-/* Some of the words are those of the connectors of the other make. */
+/*
+ * Some of the words are those of the connectors of the other make; and the
+ * status that a site's visitor would get, for the access log.
+ */
 static const struct {
 	const char	*word, *error;
+	int		 status;
 } errors[] = {
-	{ "offline", "node_not_connected" },
-	{ "gone", "node_disconnected" },
-	{ "ended", "node_disconnected" },
-	{ "refused", "http_proxy_failed:ClientConnectorError" },
-	{ "unreachable", "http_proxy_failed:ClientConnectorError" },
-	{ "reset", "http_proxy_failed:ServerDisconnectedError" },
-	{ "incomplete", "http_proxy_failed:ClientPayloadError" },
-	{ "bad-response", "http_proxy_failed:ClientResponseError" },
-	{ "timeout", "http_proxy_failed:TimeoutError" },
-	{ "no-service", "http_proxy_failed:NoBackend" },
-	{ "denied", "http_proxy_failed:Denied" },
+	{ "offline", "node_not_connected", 503 },
+	{ "gone", "node_disconnected", 503 },
+	{ "ended", "node_disconnected", 503 },
+	{ "refused", "http_proxy_failed:ClientConnectorError", 502 },
+	{ "unreachable", "http_proxy_failed:ClientConnectorError", 502 },
+	{ "reset", "http_proxy_failed:ServerDisconnectedError", 502 },
+	{ "incomplete", "http_proxy_failed:ClientPayloadError", 502 },
+	{ "bad-response", "http_proxy_failed:ClientResponseError", 502 },
+	{ "timeout", "http_proxy_failed:TimeoutError", 504 },
+	{ "no-service", "http_proxy_failed:NoBackend", 404 },
+	{ "denied", "http_proxy_failed:Denied", 502 },
+	{ "", RPC_BAD_REQUEST, 400 },
+	{ "", "response_too_large", 502 },
 };
 
 struct rpc_call *
@@ -142,6 +149,8 @@ rpc_call_free(struct rpc_call *call)
 {
 	if (call == NULL)
 		return;
+	/* Nobody waits for it any more. */
+	call_log(call, "", 1);
 	site_unwait(&call->wait);
 	site_release(&call->site);
 	exchange_free(call->ex);
@@ -154,12 +163,34 @@ rpc_call_free(struct rpc_call *call)
 	free(call);
 }
 
+static int
+error_status(const char *error)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(errors); i++) {
+		if (strcmp(errors[i].error, error) == 0)
+			return (errors[i].status);
+	}
+	return (503);
+}
+
 /* The end, if not a good one: the request is gone, and so are we. */
 static void
 call_fail(struct rpc_call *call, const char *error)
 {
-	call_log(call, error);
+	if (call->status == 0)
+		call->status = error_status(error);
+	call_log(call, error, 1);
 	rpc_fail(call->request, error);
+}
+
+void
+rpc_call_late(struct rpc_call *call)
+{
+	if (call->status == 0)
+		call->status = 504;
+	call_log(call, "timeout", 1);
 }
 
 /* ---- to the backend ---- */
@@ -404,7 +435,7 @@ call_answer(struct rpc_call *call)
 		call_fail(call, "response_too_large");
 		return;
 	}
-	call_log(call, "");
+	call_log(call, "", 0);
 	rpc_answer(r, text, len);
 }
 
@@ -466,8 +497,9 @@ call_read(struct rpc_call *call)
 
 /* ---- the access log ---- */
 
+/* Once, whatever comes of it. */
 static void
-call_log(struct rpc_call *call, const char *error)
+call_log(struct rpc_call *call, const char *error, int cut)
 {
 	static struct http_head	 head;
 	struct conn		*c = rpc_client_conn(call->request->client);
@@ -475,6 +507,9 @@ call_log(struct rpc_call *call, const char *error)
 	struct access_line	 l;
 	int			 status;
 
+	if (call->logged || call->text == NULL)
+		return;
+	call->logged = 1;
 	if (!access_log_on() || c->session == NULL ||
 	    http_parse_request_in(call->text, call->textlen,
 	    &http_request_limits, &head, &status) <= 0)
@@ -491,10 +526,12 @@ call_log(struct rpc_call *call, const char *error)
 	l.target = head.target;
 	if ((s = http_field(&head, "user-agent")) != NULL)
 		l.agent = *s;
+	if ((s = http_field(&head, "referer")) != NULL)
+		l.referer = *s;
 	l.minor = 1;
 	l.tls = rpc_client_tls(call->request->client);
 	l.status = call->status;
-	l.cut = error[0] != '\0';
+	l.cut = cut;
 	l.in = call->len;
 	l.out = call->datalen;
 	l.head_us = call->head_us == 0 ? 0 : call->head_us - call->begun_us;

@@ -369,7 +369,11 @@ request_free(struct rpc_request *r)
 static void
 request_timeout(evutil_socket_t fd, short what, void *arg)
 {
-	rpc_fail(arg, "timeout");
+	struct rpc_request	*r = arg;
+
+	if (r->call != NULL)
+		rpc_call_late(r->call);
+	rpc_fail(r, "timeout");
 }
 
 void
