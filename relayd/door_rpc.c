@@ -55,7 +55,9 @@ door_rpc_conf(const struct relayd_rpc *rpc, const char *domain)
 {
 	strlcpy(rpc_domain, domain, sizeof(rpc_domain));
 	rpc_conf = *rpc;
-	rpc_held_max = rpc->memory;
+	/* A message as it comes in, its body, and its answer. */
+	rpc_share_conf(rpc->memory, 2 * (size_t)(rpc->message_max +
+	    rpc->body_max) + RPC_ANSWER_BYTES);
 }
 
 /* ---- answers ---- */

@@ -25,6 +25,7 @@
 #include "listener.h"
 #include "msg_rpc.h"
 #include "rpc_message.h"
+#include "rpc_share.h"
 #include "rpc_ws.h"
 #include "settings.h"
 
@@ -39,6 +40,7 @@
  *	rpc_node.c	nodes of the other make that are linked here
  *	rpc_relay.c	those of another listener
  *	rpc_keep.c	what is remembered for a new router
+ *	rpc_share.c	who has how much memory
  *	rpc_ws.c	WebSockets; rpc_message.c, rpc_answer.c: what is
  *			said on them
  */
@@ -61,6 +63,9 @@ struct rpc {
 };
 
 extern struct relayd_rpc	 rpc_conf;
+
+/* What an answer can be, and what is made of it: text, and the fields. */
+#define RPC_ANSWER_BYTES	(rpc_conf.body_max / 3 * 4 + 128 * 1024)
 extern char			 rpc_domain[DOMAIN_LEN];
 
 /* ---- rpc_client.c ---- */

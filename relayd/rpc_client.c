@@ -37,7 +37,6 @@
 #define CLIENT_DEAD_MS	60000
 #define CLIENT_HELD	(1024 * 1024)	/* of requests: then it waits */
 #define CLIENT_ANSWERS	(2 * 1024 * 1024)	/* that are being made */
-#define ANSWER_EXTRA	(128 * 1024)	/* beside its body */
 #define AGAIN_MS	50
 
 struct rpc_client {
@@ -46,6 +45,7 @@ struct rpc_client {
 	char			 node[RPC_NODE_LEN];	/* of the other make,
 							   or "" */
 	struct rpc_load		*load;		/* of a node of ours */
+	struct rpc_share	*share;
 	struct visitor		*visitor;	/* likewise */
 	struct http_backend	*idle;		/* or NULL */
 	int			 tls;
@@ -97,10 +97,11 @@ rpc_client_begin(struct conn *c)
 	cl->expire = evtimer_new(proc_base(), client_expire, cl);
 	cl->again = evtimer_new(proc_base(), client_again, cl);
 	if (cl->expire == NULL || cl->again == NULL ||
+	    (cl->share = rpc_share_of(c)) == NULL ||
 	    (c->session != NULL && (cl->load == NULL ||
 	    (cl->visitor = visitor_of_session(c->session)) == NULL)) ||
-	    (cl->ws = rpc_ws_new(c->tls, CLIENT_DEAD_MS, &client_ops, cl)) ==
-	    NULL) {
+	    (cl->ws = rpc_ws_new(c->tls, CLIENT_DEAD_MS, &client_ops, cl,
+	    cl->share)) == NULL) {
 		rpc_client_free(cl);
 		return (-1);
 	}
@@ -128,6 +129,7 @@ rpc_client_free(struct rpc_client *cl)
 	http_backend_free(cl->idle);
 	visitor_unref(cl->visitor);
 	rpc_load_unref(cl->load);
+	rpc_share_unref(cl->share);
 	if (cl->expire != NULL)
 		event_free(cl->expire);
 	if (cl->again != NULL)
@@ -357,7 +359,7 @@ request_free(struct rpc_request *r)
 	event_free(r->timer);
 	cl->held -= r->held;
 	cl->collecting -= r->collects;
-	rpc_release(r->held + r->collects);
+	rpc_release(cl->share, r->held + r->collects);
 	if (r->collects > 0)
 		event_active(cl->again, EV_TIMEOUT, 0);
 	if (cl->held < CLIENT_HELD)
@@ -404,7 +406,7 @@ rpc_collect(struct rpc_request *r)
 {
 	struct rpc_client	*cl = r->client;
 	struct timeval		 tv = { 0, AGAIN_MS * 1000 };
-	size_t			 n = rpc_conf.body_max / 3 * 4 + ANSWER_EXTRA;
+	size_t			 n = RPC_ANSWER_BYTES;
 	size_t			 max = CLIENT_ANSWERS;
 
 	if (r->collects > 0)
@@ -415,7 +417,7 @@ rpc_collect(struct rpc_request *r)
 		max = n + RPC_WS_LOW;
 	if (cl->collecting + rpc_ws_queued(cl->ws) + n > max)
 		return (-1);
-	if (rpc_hold(n) == -1) {
+	if (rpc_hold(cl->share, n) == -1) {
 		/* Others have it: nobody tells us. */
 		if (!evtimer_pending(cl->again, NULL))
 			evtimer_add(cl->again, &tv);
@@ -433,10 +435,10 @@ request_hold(struct rpc_request *r, size_t n)
 {
 	struct rpc_client	*cl = r->client;
 
-	rpc_release(r->held);
+	rpc_release(cl->share, r->held);
 	cl->held -= r->held;
 	r->held = 0;
-	if (rpc_hold(n) == -1)
+	if (rpc_hold(cl->share, n) == -1)
 		return (-1);
 	r->held = n;
 	cl->held += n;

@@ -76,8 +76,11 @@ rpc_node_begin(struct conn *c)
 	addr_key((const struct sockaddr *)&c->peer, &n->n.from);
 	strlcpy(n->n.addr, conn_addr(c), sizeof(n->n.addr));
 	n->n.since = time(NULL);
-	n->ws = rpc_ws_new(c->tls, NODE_DEAD_MS, &node_ops, n);
+	if ((n->share = rpc_share_of(c)) != NULL)
+		n->ws = rpc_ws_new(c->tls, NODE_DEAD_MS, &node_ops, n,
+		    n->share);
 	if (n->ws == NULL) {
+		rpc_share_unref(n->share);
 		free(n);
 		return (-1);
 	}
@@ -101,6 +104,7 @@ rpc_node_free(struct rpc_node_link *n)
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_RPC_NODE_DOWN, 0, -1,
 	    &n->n, sizeof(n->n));
 	rpc_ws_free(n->ws);
+	rpc_share_unref(n->share);
 	free(n);
 }
 
@@ -325,7 +329,7 @@ node_response(struct rpc_node_link *n, struct rpc_message *m)
 		return;
 	}
 	a->outlen = strlen(a->out);
-	rpc_held += a->outlen;
+	rpc_take(NULL, a->outlen);
 	mux_ready(a->stream);
 }
 
@@ -374,11 +378,11 @@ rpc_node_send(struct rpc_node_link *n, struct rpc_asked *a, json_t *object)
 	    (unsigned long long)++last_uid);
 	if ((text = rpc_with_id(object, a->uid, &len)) == NULL)
 		return ("relay_error");
-	if (rpc_hold(len) == -1) {
+	if (rpc_hold(n->share, len) == -1) {
 		free(text);
 		return ("relay_error");
 	}
-	rpc_release(len);
+	rpc_release(n->share, len);
 	a->node = n;
 	RB_INSERT(asked_tree, &n->asked, a);
 	n->nasked++;
@@ -407,8 +411,8 @@ rpc_asked_destroy(struct rpc_asked *a)
 		a->node->nasked--;
 	}
 	if (a->out != NULL)
-		rpc_release(a->outlen);
-	rpc_release(a->insize);
+		rpc_release(NULL, a->outlen);
+	rpc_release(NULL, a->insize);
 	free(a->out);
 	free(a->in);
 	free(a);

@@ -29,6 +29,7 @@
 struct rpc_node_link {
 	struct conn		*c;
 	struct rpc_ws		*ws;
+	struct rpc_share	*share;
 	struct rpc_node		 n;
 	RB_HEAD(asked_tree, rpc_asked) asked;
 	uint32_t		 nasked;

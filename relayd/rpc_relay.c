@@ -74,7 +74,7 @@ rpc_ask_there(struct rpc_asked *a, const struct rpc_node *at, json_t *object)
 	memcpy(a->out + 1 + n, text, len);
 	free(text);
 	a->outlen = 1 + n + len;
-	rpc_held += a->outlen;
+	rpc_take(NULL, a->outlen);
 	memset(&open, 0, sizeof(open));
 	open.kind = MUX_KIND_API;
 	strlcpy(open.host, "rpc", sizeof(open.host));
@@ -96,10 +96,10 @@ asked_gather(struct rpc_asked *a, const uint8_t *buf, size_t len)
 	if (a->inlen + len > a->insize) {
 		if (size < a->inlen + len)
 			size = a->inlen + len;
-		if (rpc_hold(size - a->insize) == -1)
+		if (rpc_hold(NULL, size - a->insize) == -1)
 			return (-1);
 		if ((in = realloc(a->in, size)) == NULL) {
-			rpc_release(size - a->insize);
+			rpc_release(NULL, size - a->insize);
 			return (-1);
 		}
 		a->in = in;
@@ -229,7 +229,7 @@ relay_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
 	}
 	memcpy(name, a->in + 1, namelen);
 	name[namelen] = '\0';
-	rpc_release(a->insize);
+	rpc_release(NULL, a->insize);
 	free(a->in);
 	a->in = NULL;
 	a->inlen = a->insize = 0;

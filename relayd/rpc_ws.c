@@ -26,6 +26,7 @@
 
 #include "evtls.h"
 #include "listener.h"
+#include "rpc_share.h"
 #include "rpc_ws.h"
 #include "ws.h"
 
@@ -44,6 +45,7 @@ struct rpc_ws {
 	struct evtls		*conn;
 	const struct rpc_ws_ops	*ops;
 	void			*arg;
+	struct rpc_share	*share;
 	struct ws		 ws;
 	struct event		*timer;
 	unsigned int		 dead_ms;
@@ -71,8 +73,6 @@ struct rpc_ws {
 	unsigned int		 busy;
 };
 
-size_t	 rpc_held, rpc_held_max;
-
 static void	rpc_ready(struct evtls *, void *);
 static size_t	rpc_input(struct evtls *, void *, uint8_t *, size_t);
 static size_t	rpc_output(struct evtls *, void *, uint8_t *, size_t);
@@ -90,26 +90,11 @@ static const struct evtls_ops conn_ops = {
 	rpc_ready, rpc_input, rpc_output, rpc_closed, NULL, NULL
 };
 
-int
-rpc_hold(size_t n)
-{
-	if (rpc_held_max - rpc_held < n || rpc_held > rpc_held_max)
-		return (-1);
-	rpc_held += n;
-	return (0);
-}
-
-void
-rpc_release(size_t n)
-{
-	rpc_held -= n < rpc_held ? n : rpc_held;
-}
-
 /* ---- making and ending ---- */
 
 struct rpc_ws *
 rpc_ws_new(struct evtls *conn, unsigned int dead_ms,
-    const struct rpc_ws_ops *ops, void *arg)
+    const struct rpc_ws_ops *ops, void *arg, struct rpc_share *share)
 {
 	static const struct timeval	*common;
 	struct timeval			 tv = { RPC_WS_PING_MS / 1000, 0 };
@@ -127,6 +112,7 @@ rpc_ws_new(struct evtls *conn, unsigned int dead_ms,
 	r->conn = conn;
 	r->ops = ops;
 	r->arg = arg;
+	r->share = rpc_share_ref(share);
 	r->dead_ms = dead_ms;
 	r->heard = r->moved = listener_ms();
 	STAILQ_INIT(&r->out);
@@ -161,8 +147,9 @@ rpc_destroy(struct rpc_ws *r)
 		STAILQ_REMOVE_HEAD(&r->out, entry);
 		free(o);
 	}
-	rpc_release(r->queued);
+	rpc_release(r->share, r->queued);
 	rpc_gathered(r);
+	rpc_share_unref(r->share);
 	ws_done(&r->ws);
 	event_free(r->timer);
 	evtls_free(r->conn);
@@ -238,7 +225,7 @@ rpc_ready(struct evtls *conn, void *arg)
 static void
 rpc_gathered(struct rpc_ws *r)
 {
-	rpc_release(r->insize);
+	rpc_release(r->share, r->insize);
 	free(r->in);
 	r->in = NULL;
 	r->inlen = r->insize = 0;
@@ -286,10 +273,10 @@ rpc_grow(struct rpc_ws *r, size_t need)
 
 	if (size < need)
 		size = need;
-	if (rpc_hold(size - r->insize) == -1)
+	if (rpc_hold(r->share, size - r->insize) == -1)
 		return (-1);
 	if ((in = realloc(r->in, size)) == NULL) {
-		rpc_release(size - r->insize);
+		rpc_release(r->share, size - r->insize);
 		return (-1);
 	}
 	r->in = in;
@@ -423,7 +410,7 @@ rpc_put(struct rpc_ws *r, const char *text, size_t len, int said)
 	r->queued += o->len;
 	if (said)
 		r->said += o->len;
-	rpc_held += o->len;
+	rpc_take(r->share, o->len);
 	/* Who does not take its answers asks no more. */
 	if (rpc_unread(r) > HIGH_MARK && !r->full) {
 		r->full = 1;
@@ -505,7 +492,7 @@ rpc_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
 			free(o);
 		}
 	}
-	rpc_release(was - r->queued);
+	rpc_release(r->share, was - r->queued);
 	if (off > 0)
 		r->moved = listener_ms();
 	if (r->closing && STAILQ_EMPTY(&r->out))

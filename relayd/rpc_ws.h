@@ -28,6 +28,7 @@
  */
 
 struct evtls;
+struct rpc_share;
 struct rpc_ws;
 
 #define RPC_WS_LOW		16384
@@ -46,22 +47,15 @@ struct rpc_ws_ops {
 };
 
 /*
- * Bytes that the rpc door holds in this process.  rpc_hold: so many more; 0,
- * or -1: that would be too many.
- */
-extern size_t	 rpc_held, rpc_held_max;
-int		 rpc_hold(size_t);
-void		 rpc_release(size_t);
-
-/*
  * Take over a connection whose upgrade is done.  It is pinged so often, and
  * over when nothing has been heard for so long, or nothing could be sent for
- * RPC_WS_STALL_MS.  NULL: no memory, and the connection is the caller's.
+ * RPC_WS_STALL_MS.  What it holds is of that share.  NULL: no memory, and the
+ * connection is the caller's.
  */
 #define RPC_WS_PING_MS	20000
 #define RPC_WS_STALL_MS	60000
 struct rpc_ws	*rpc_ws_new(struct evtls *, unsigned int,
-		    const struct rpc_ws_ops *, void *);
+		    const struct rpc_ws_ops *, void *, struct rpc_share *);
 /* Of a message that is taken; longer ones are dropped. */
 void		 rpc_ws_limit(struct rpc_ws *, size_t);
 /*
