@@ -521,6 +521,7 @@ call_log(struct rpc_call *call, const char *error, int cut)
 	l.node = c->session->node;
 	l.service = "";
 	l.request_id = call->id;
+	l.door = "rpc";
 	l.error = error;
 	l.method = head.method;
 	l.target = head.target;
@@ -533,7 +534,7 @@ call_log(struct rpc_call *call, const char *error, int cut)
 	l.status = call->status;
 	l.cut = cut;
 	l.in = call->len;
-	l.out = call->datalen;
+	l.out = cut ? 0 : call->datalen;
 	l.head_us = call->head_us == 0 ? 0 : call->head_us - call->begun_us;
 	l.us = link_now() - call->begun_us;
 	access_log_request(&l);

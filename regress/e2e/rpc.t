@@ -19,6 +19,7 @@ import asyncio
 import base64
 import http.client
 import http.server
+import select
 import shutil
 import sqlite3
 import threading
@@ -52,6 +53,13 @@ class Backend(http.server.BaseHTTPRequestHandler):
                              b"half")
             self.close_connection = True
             return
+        if kind == "half":
+            out = b"y" * int(n)
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" %
+                             len(out) + out[:len(out) // 2])
+            Backend.gate.wait(30)
+            self.wfile.write(out[len(out) // 2:])
+            return
         self.send_response(302 if kind == "moved" else 200)
         if kind == "moved":
             self.send_header("Location", "/size/5")
@@ -83,13 +91,16 @@ class Server(http.server.ThreadingHTTPServer):
 
 backend = Server(("127.0.0.1", 0), Backend)
 threading.Thread(target=backend.serve_forever, daemon=True).start()
-relay = Relay(tls=False, prefork=2, extra="""rpc {
+os.mkdir(path("log"), 0o755)
+LOG = path("log/access.log")
+relay = Relay(tls=False, prefork=2, extra="""access log "%s" format json
+rpc {
 	nodes any
 	node "keyed" key "%s"
 	pair rate none
 	timeout 4.5s
 	url "https://relay.example.org"
-}""" % NODE_KEY, start=False)
+}""" % (LOG, NODE_KEY), start=False)
 os.chmod(relay.conf, 0o600)
 relay.start()
 relay.user_add()
@@ -464,7 +475,123 @@ async def client():
         eq(await c.code(), 1009, "above 16 MiB: 1009")
     eq(http_ask("GET", "/ws/client")[0], 426, "without an upgrade")
 
+    # another configuration in the middle of an answer
+    async with Client(TOKEN) as c:
+        Backend.gate.clear()
+        await c.send(id="old", path="/half/%d" % BIG)
+        was = relay.extra
+        relay.extra += "\nrpc body size 1K"
+        relay.write_conf()
+        eq(relay.ctl("reload").returncode, 0, "a reload with smaller bodies")
+        eq(await c.error(path="/size/1025"), "response_too_large",
+           "they are so")
+        Backend.gate.set()
+        m = await c.get()
+        eq((m["id"], m.get("error"), m.get("body")), ("old", None, b"y" * BIG),
+           "an answer that had begun is whole")
+        relay.extra = was
+        relay.write_conf()
+        eq(relay.ctl("reload").returncode, 0, "and back")
+        eq(len((await c.ask(path="/size/%d" % BIG))["body"]), BIG,
+           "large answers again")
+
 asyncio.run(client())
+
+
+# ---- each has a line ----
+
+def logged(target):
+    """What the access log says of a request, once it does."""
+    def lines():
+        with open(LOG) as f:
+            return [x for x in map(json.loads, f) if x["target"] == target]
+    return [(x["door"], x["status"], x["error"], x["cut"], x["node"],
+             x["bytes_out"]) for x in wait_for(lines, 30) or []]
+
+
+async def log():
+    async with Client(TOKEN) as c:
+        await c.send(path="/log/all", headers={"User-Agent": "x\ty"})
+        await c.get()
+        await c.send(path="/sleep/9")
+        await c.get()
+        await c.error(path="/size/9000000")
+        await c.send(path="/sleep/8")
+    for target, want in (
+            ("/log/all", (200, "", False, "pi", 22)),
+            ("/sleep/9", (504, "timeout", True, "pi", 0)),
+            ("/size/9000000", (200, "response_too_large", True, "pi", 0)),
+            ("/sleep/8", (0, "cut", True, "pi", 0))):
+        eq(logged(target), [("rpc",) + want], "one line for " + target)
+
+asyncio.run(log())
+
+
+# ---- memory ----
+
+HAND = """GET %s HTTP/1.1\r
+Host: x\r
+Upgrade: websocket\r
+Connection: Upgrade\r
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+Sec-WebSocket-Version: 13\r
+\r
+"""
+
+
+def by_hand(target, src="127.0.0.1"):
+    """A WebSocket without a library."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.settimeout(30)
+    s.bind((src, 0))
+    s.connect(("127.0.0.1", relay.port))
+    s.sendall((HAND % target).encode())
+    head = s.recv(4096)
+    if not (head.startswith(b"HTTP/1.1 101") and
+            b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head):
+        raise SystemExit("by hand: %r" % head)
+    return s
+
+
+async def memory():
+    """Messages that never end take what is free, and no more."""
+    was = relay.extra
+    relay.extra += "\nrpc memory 16M"
+    relay.write_conf()
+    eq(relay.ctl("reload").returncode, 0, "a reload with little memory")
+    half = (b"\x81\xff" + (1048000).to_bytes(8, "big") + bytes(4) +
+            b"x" * 1047000)
+    socks, refused, end = [], 0, time.monotonic() + 30
+    for i in range(64):
+        s = by_hand("/ws/node?node_id=half%d" % i, "127.0.0.9")
+        socks.append(s)
+        try:
+            s.sendall(half)
+        except OSError:
+            pass
+    while refused == 0 and time.monotonic() < end:
+        for s in select.select(socks, [], [], 1)[0]:
+            try:
+                refused += s.recv(4) in (b"\x88\x02\x03\xf5", b"")
+            except OSError:
+                refused += 1
+    ok(refused > 0, "messages that never end: %d are refused" % refused)
+    got = []
+    for _ in range(8):
+        async with Client(TOKEN) as c:
+            m = await c.ask(method="POST", body_b64=b64(b"y" * BIG),
+                            path="/size/%d" % BIG)
+            got.append(len(m.get("body", "")))
+    eq(got, [BIG] * 8, "and others are served")
+    for s in socks:
+        s.close()
+    relay.extra = was
+    relay.write_conf()
+    eq(relay.ctl("reload").returncode, 0, "and back")
+    wait_for(lambda: health()["nodes"] == 1, 30)
+
+asyncio.run(memory())
 
 
 # ---- as many requests as may be, at both listeners together ----
@@ -864,24 +991,17 @@ async def crowd():
             await c.get()
         for c in clients:
             await c.__aexit__()
+        return tok
 
-    # Who asks and does not read: what waits for it is bounded.
-    s = socket.create_connection(("127.0.0.1", relay.port))
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    s.sendall(("GET /ws/client?token=%s HTTP/1.1\r\nHost: x\r\nUpgrade: "
-               "websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "
-               "dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-               "\r\n" % tok).encode())
-    s.settimeout(30)
-    head = s.recv(4096)
-    ok(head.startswith(b"HTTP/1.1 101") and
-       b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, "by hand", head)
-    msg = b'{"type":"ping"}'
+
+def stuffed(target, msg):
+    """Who asks and does not read: what waits for it is bounded."""
+    s = by_hand(target)
     frame = bytes([0x81, 0x80 | len(msg), 0, 0, 0, 0]) + msg
     s.setblocking(False)
     sent, many = 0, frame * 2000
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+    stuck, end = time.monotonic(), time.monotonic() + 30
+    while sent < 30 << 20 and time.monotonic() < end:
         try:
             sent += s.send(many[sent % len(many):])
             stuck = time.monotonic()
@@ -889,10 +1009,12 @@ async def crowd():
             if time.monotonic() - stuck > 2:
                 break
             time.sleep(0.02)
-    ok(sent < 30 << 20, "who does not read is not read: %d bytes" % sent)
+    ok(time.monotonic() < end and sent < 30 << 20,
+       "who does not read is not read: %d bytes" % sent)
     s.close()
 
-asyncio.run(crowd())
+stuffed("/ws/client?token=" + asyncio.run(crowd()), b'{"type":"ping"}')
+stuffed("/ws/node?node_id=n5", b"x" * 15)
 
 # ---- attempts, origins, off ----
 
