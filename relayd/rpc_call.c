@@ -175,12 +175,14 @@ error_status(const char *error)
 	return (503);
 }
 
-/* The end, if not a good one: the request is gone, and so are we. */
+/*
+ * The end, if not a good one: the request is gone, and so are we.  Its client
+ * does not hear what the device may have answered.
+ */
 static void
 call_fail(struct rpc_call *call, const char *error)
 {
-	if (call->status == 0)
-		call->status = error_status(error);
+	call->status = error_status(error);
 	call_log(call, error, 1);
 	rpc_fail(call->request, error);
 }
@@ -188,8 +190,7 @@ call_fail(struct rpc_call *call, const char *error)
 void
 rpc_call_late(struct rpc_call *call)
 {
-	if (call->status == 0)
-		call->status = 504;
+	call->status = 504;
 	call_log(call, "timeout", 1);
 }
 

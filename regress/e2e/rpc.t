@@ -520,7 +520,7 @@ async def log():
     for target, want in (
             ("/log/all", (200, "", False, "pi", 22)),
             ("/sleep/9", (504, "timeout", True, "pi", 0)),
-            ("/size/9000000", (200, "response_too_large", True, "pi", 0)),
+            ("/size/9000000", (502, "response_too_large", True, "pi", 0)),
             ("/sleep/8", (0, "cut", True, "pi", 0))):
         eq(logged(target), [("rpc",) + want], "one line for " + target)
 
