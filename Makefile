@@ -368,7 +368,7 @@ users:
 	    echo "adding user $$user"; \
 	    sh etc/adduser.sh "$$user" || exit 1; \
 	done
-	install -d -m 755 $(SYSCONFDIR)
+	install -d -m 755 $(SYSCONFDIR) $(RUNDIR)
 	install -d -m 700 -o _culvertdb -g _culvertdb $(STATEDIR)
 	install -d -m 755 /var/log/culvert
 	@for conf in relayd.conf agentd.conf; do \

@@ -60,6 +60,14 @@ r = run(["systemd-analyze", "verify", "--user", write(
 ok(r.returncode == 0 and not r.stderr.strip(),
    "the unit of an ordinary user: systemd-analyze verify", r.stderr)
 
+# A unit does not start where a folder is missing that it is given.
+for daemon in ("relayd", "agentd"):
+    text = open("%s/systemd/system/culvert-%s.service" % (lib, daemon)).read()
+    made = run([MAKE, "-C", TOP, "-n", "users"]).stdout
+    for folder in re.findall(r"^ReadWritePaths=(.*)$", text, re.M)[0].split():
+        ok(re.search(r"install -d .*%s( |$)" % re.escape(folder), made, re.M),
+           "%s: make install makes %s" % (daemon, folder), made)
+
 if ROOT:
     os.makedirs(root + "/etc")
     r = run(["systemd-sysusers", "--root", root] + [
