@@ -56,6 +56,7 @@ static struct http_str	 cut(const char *, size_t, size_t, int *);
 static int	is_secret(const char *, size_t);
 static size_t	mask(const struct http_str *, size_t, char *, int *);
 static size_t	utf8_length(const char *, size_t);
+static int	utf8_control(const char *, size_t);
 static void	put_quoted(struct line *, const struct http_str *, size_t);
 static void	put_word(struct line *, const char *);
 static void	put_json(struct line *, const char *, const char *, size_t,
@@ -329,14 +330,33 @@ utf8_length(const char *s, size_t len)
 	return (n);
 }
 
+/*
+ * What this character does to a terminal, or to who reads by the line: C0,
+ * DEL and C1, and the two separators of Unicode.  -1: it prints.
+ */
+static int
+utf8_control(const char *s, size_t n)
+{
+	const unsigned char	*p = (const unsigned char *)s;
+
+	if (n == 1 && (p[0] < ' ' || p[0] == 0x7f))
+		return (p[0]);
+	if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
+		return (p[1]);
+	if (n == 3 && p[0] == 0xe2 && p[1] == 0x80 &&
+	    (p[2] == 0xa8 || p[2] == 0xa9))
+		return (0x2000 + p[2] - 0x80);
+	return (-1);
+}
+
 static void
 put_json(struct line *l, const char *key, const char *s, size_t len,
     size_t max)
 {
 	struct http_str	 c;
-	char		 buf[8];
+	char		 buf[16];
 	size_t		 i, n;
-	int		 more;
+	int		 control, more;
 
 	c = cut(s, len, max, &more);
 	put_text(l, "%s\"%s\":\"", l->s[l->len - 1] == '{' ? "" : ",", key);
@@ -345,8 +365,9 @@ put_json(struct line *l, const char *key, const char *s, size_t len,
 		if (n == 0) {
 			put(l, "\xef\xbf\xbd", 3);
 			n = 1;
-		} else if (n == 1 && (c.s[i] < ' ' || c.s[i] == 0x7f)) {
-			snprintf(buf, sizeof(buf), "\\u%04x", c.s[i]);
+		} else if ((control = utf8_control(c.s + i, n)) != -1) {
+			snprintf(buf, sizeof(buf), "\\u%04x",
+			    (unsigned int)control);
 			put(l, buf, 6);
 		} else {
 			if (c.s[i] == '"' || c.s[i] == '\\')

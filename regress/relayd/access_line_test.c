@@ -174,6 +174,10 @@ json_lines(void **state)
 static void
 nothing_can_be_forged(void **state)
 {
+	static const char	 controls[] = "\xc2\x85\xc2\x9b" "2J"
+				    "\xe2\x80\xa8\xe2\x80\xa9\x7f\xc2\xa0"
+				    "\xe2\x80\xaa";
+
 	line.target = str("/\" 200 1 \"-\" \"x\"\n192.0.2.8 - - [");
 	line.referer = str("\\\" \x01\x7f\xc3\xa9");
 	line.agent = str("\r\nx\t");
@@ -185,6 +189,11 @@ nothing_can_be_forged(void **state)
 	    "\"\\x5C\\x22 \\x01\\x7F\\xC3\\xA9\" \"\\x0D\\x0Ax\\x09\" "
 	    "p\\x20i/grafana 0123456789abcdef 12 5000 7 "
 	    "grafana--pi.example.org http -\n");
+	/* Nor are what UTF-8 has of both. */
+	line.agent = str(controls);
+	assert_string_equal(json("user_agent"), controls);
+	assert_non_null(strstr(buf, "\\u0085\\u009b2J\\u2028\\u2029\\u007f"
+	    "\xc2\xa0\xe2\x80\xaa"));
 }
 
 static void
