@@ -152,7 +152,7 @@ rpc_number(struct relayd_rpc *rpc, size_t i, const char *value, char *err,
 	uint64_t	 v = 0;
 	long long	 n = 0;
 	uint32_t	 v32;
-	int		 bad = 0;
+	int		 bad = 0, none = 0;
 
 	switch (numbers[i].unit) {
 	case RPC_TIME_MS:
@@ -168,15 +168,15 @@ rpc_number(struct relayd_rpc *rpc, size_t i, const char *value, char *err,
 		bad = conflex_size(value, &v);
 		break;
 	case RPC_COUNT:
-		if (numbers[i].none != NULL &&
-		    strcmp(value, numbers[i].none) == 0)
+		none = numbers[i].none != NULL &&
+		    strcmp(value, numbers[i].none) == 0;
+		if (none)
 			break;
 		bad = conflex_number(value, 0, 1000000000, &n);
 		v = n;
 		break;
 	}
-	if (bad || ((v < numbers[i].min || v > numbers[i].max) &&
-	    (v != 0 || numbers[i].none == NULL))) {
+	if (bad || (!none && (v < numbers[i].min || v > numbers[i].max))) {
 		snprintf(err, size, "rpc %s %s: from %llu to %llu%s%s%s",
 		    numbers[i].name, value,
 		    (unsigned long long)numbers[i].min,
