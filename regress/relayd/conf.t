@@ -211,6 +211,11 @@ for name in relayd relayd-local; do
 	    echo "state \"$T/state\"" >>"$T/example.conf"
 	check "etc/examples/$name.conf" 'configuration OK' \
 	    -f "$T/example.conf"
+	# What is commented out there as well.
+	tab=$(printf '\t')
+	sed -e "s/^#\([a-z}$tab]\)/\1/" "$T/example.conf" >"$T/whole.conf"
+	check "etc/examples/$name.conf, all of it" 'configuration OK' \
+	    -f "$T/whole.conf"
 done
 
 echo "1..$count"
