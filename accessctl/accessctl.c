@@ -191,7 +191,8 @@ const struct command	 commands[] = {
 	{ "forward", "[-fnv] [--udp-idle seconds] " RELAY_ARGS
 	    " -L [bind:]port|/path:node:[host:]hostport[/udp]|/path ...",
 	    "lead local ports and sockets to targets",
-	    "5 denied, 9 protocol error, 1 a local port is taken, other",
+	    "5 denied, 8 relay unreachable with -f, 9 protocol error, 1 a local "
+	    "port is taken, other",
 	    cmd_forward },
 	{ "nodes", "[--json] " RELAY_ARGS, "list the nodes I may reach",
 	    "5 denied, 8 relay unreachable, 9 protocol error, 1 other",
@@ -358,6 +359,8 @@ main(int argc, char **argv)
 		if (n == 0)
 			continue;
 		running = &commands[i];
+		/* What getopt(3) says begins with our name. */
+		argv[n] = argv[0];
 		return (running->run(argc - n, argv + n));
 	}
 	/* "user" alone shows what there is to do with users. */

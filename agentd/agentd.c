@@ -41,6 +41,7 @@
 #include "link_client.h"
 #include "log.h"
 
+static char	**agentd_args(char **);
 static void	agentd_configure(struct proc_peer *);
 static void	agentd_reload(void);
 static void	agentd_up(void);
@@ -99,6 +100,14 @@ static const struct proc_daemon agentd_daemon = {
 	.reload = agentd_reload,
 };
 
+/* Those of a command; what getopt(3) says begins with our name. */
+static char **
+agentd_args(char **argv)
+{
+	argv[1] = argv[0];
+	return (argv + 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -110,11 +119,11 @@ main(int argc, char **argv)
 	agentd_defs[PROC_TUNNEL].nrules = tunnel_nrules;
 	agentd_defs[PROC_PROXY].nrules = proxy_nrules;
 	if (argc > 1 && strcmp(argv[1], "login") == 0)
-		return (agentd_login(argc - 1, argv + 1));
+		return (agentd_login(argc - 1, agentd_args(argv)));
 	if (argc > 1 && strcmp(argv[1], "status") == 0)
-		return (agentd_status(argc - 1, argv + 1));
+		return (agentd_status(argc - 1, agentd_args(argv)));
 	if (argc > 1 && strcmp(argv[1], "pair") == 0)
-		return (agentd_pair(argc - 1, argv + 1));
+		return (agentd_pair(argc - 1, agentd_args(argv)));
 	check = options_parse(argc, argv, &opt);
 	if (opt.verbose > LOG_LEVEL_DEBUG)
 		opt.verbose = LOG_LEVEL_DEBUG;

@@ -51,8 +51,20 @@ static const struct option	 options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
+static int	usage(void);
 static int	login_do(struct login *, enum login_source, const char *, int,
 		    int);
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: agentd login --relay url --name name "
+	    "[--ca file] [--pin pin]\n"
+	    "              [--from-file file | --from-stdin] "
+	    "[--no-check] [--allow-plaintext]\n"
+	    "              [--proxy url | --proxy-helper program]\n");
+	return (2);
+}
 
 int
 agentd_login(int argc, char **argv)
@@ -105,17 +117,11 @@ agentd_login(int argc, char **argv)
 			plaintext = 1;
 			break;
 		default:
-			return (2);
+			return (usage());
 		}
 	}
-	if (optind != argc || l.relay == NULL || l.name == NULL) {
-		fprintf(stderr, "usage: agentd login --relay url --name name "
-		    "[--ca file] [--pin pin]\n"
-		    "              [--from-file file | --from-stdin] "
-		    "[--no-check] [--allow-plaintext]\n"
-		    "              [--proxy url | --proxy-helper program]\n");
-		return (2);
-	}
+	if (optind != argc || l.relay == NULL || l.name == NULL)
+		return (usage());
 	ret = login_do(&l, source, file, try, plaintext);
 	login_clear(&l);
 	return (ret);

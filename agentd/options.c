@@ -36,7 +36,7 @@
 
 __dead static void	usage(void);
 static void	secret_arg(char **, char *);
-static void	file_arg(char **, const char *);
+static void	path_arg(char **, const char *);
 static void	long_arg(int, char *);
 static int	login_apply(struct agentd_conf *);
 static void	environment_apply(struct agentd_conf *);
@@ -115,13 +115,24 @@ secret_arg(char **where, char *arg)
 	memset(arg, 'x', strlen(arg));
 }
 
-/* The daemon runs in "/". */
+/*
+ * The daemon runs in "/", where a reload looks for it again.  What a link leads
+ * to may be another file by then.
+ */
 static void
-file_arg(char **where, const char *arg)
+path_arg(char **where, const char *arg)
 {
-	char	 path[PATH_MAX];
+	char	 dir[PATH_MAX], path[2 * PATH_MAX];
 
-	config_string(where, realpath(arg, path) != NULL ? path : arg);
+	if (arg[0] == '/' || arg[0] == '\0' ||
+	    getcwd(dir, sizeof(dir)) == NULL) {
+		config_string(where, arg);
+		return;
+	}
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, arg) >=
+	    sizeof(path))
+		errx(2, "%s: the path is too long", arg);
+	config_string(where, path);
 }
 
 /* Options of one letter are in options_parse. */
@@ -139,10 +150,10 @@ long_arg(int opt, char *arg)
 		secret_arg(&flags.token, arg);
 		break;
 	case OPT_TOKEN_FILE:
-		file_arg(&flags.token_file, arg);
+		path_arg(&flags.token_file, arg);
 		break;
 	case OPT_CA:
-		file_arg(&flags.ca, arg);
+		path_arg(&flags.ca, arg);
 		break;
 	case OPT_PIN:
 		config_string(&flags.pin, arg);
@@ -157,7 +168,10 @@ long_arg(int opt, char *arg)
 		config_string(&flags.helper, arg);
 		break;
 	case OPT_CONTROL:
-		config_string(&flags.control, arg);
+		if (strcmp(arg, "none") == 0)
+			config_string(&flags.control, arg);
+		else
+			path_arg(&flags.control, arg);
 		break;
 	case OPT_BACKEND:
 		config_string(&flags.backend, arg);

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""In the background, as relayd and agentd go there by themselves: started when
+the command returns, with what is wrong said before, paths of the command line
+that stay what they were, and an end in order."""
+import os
+import struct
+import sys
+sys.path.insert(0, "regress/e2e")
+from culvert import *
+
+
+class Daemon:
+    """One that has gone to the background; its parent is who has opened the
+    control socket."""
+
+    def __init__(self, name, argv, socket_, cwd=None, env=None):
+        self.name, self.argv, self.socket, self.pid = name, argv, socket_, 0
+        out = path(name + ".out")
+        with open(out, "w") as f:
+            self.status = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=f, stderr=f, cwd=cwd,
+                env=env, timeout=120).returncode
+        with open(out) as f:
+            self.said = f.read()
+        if self.status == 0:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(socket_)
+                self.pid = struct.unpack("3i", s.getsockopt(
+                    socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            atexit.register(self.kill)
+
+    def kill(self, sig=signal.SIGKILL):
+        if self.pid and alive(self.pid):
+            os.kill(self.pid, sig)
+
+    def ends(self):
+        pids = [self.pid] + kids(self.pid)
+        self.kill(signal.SIGTERM)
+        return bool(wait_for(lambda: not any(alive(p) for p in pids), 30))
+
+
+relay = Relay(prefork=2, start=False)
+argv = [OBJ + "/relayd", "-f", os.path.relpath(relay.conf, work())]
+d = Daemon("relayd", argv, relay.socket, cwd=work())
+eq(d.status, 0, "relayd goes to the background")
+ok(relay.serving() and can_connect(relay.port), "and serves by then")
+ok("serves on" in d.said, "what it says until then is on the terminal",
+   d.said)
+ok(d.pid and os.getsid(d.pid) != os.getsid(0) and
+   os.readlink("/proc/%d/cwd" % d.pid) == "/" and
+   os.readlink("/proc/%d/fd/0" % d.pid) == "/dev/null",
+   "in a session and a folder of its own, with no input")
+second = Daemon("second", argv, relay.socket, cwd=work())
+ok(second.status == 1 and re.search("in use|another relayd", second.said),
+   "a second one says that there is one, and fails", second.said)
+ok(relay.serving(), "which harms nobody")
+eq(relay.ctl("reload").returncode, 0,
+   "the configuration is found again, from another folder")
+with open(relay.conf, "a") as f:
+    f.write("rubbish\n")
+r = Daemon("third", argv, relay.socket, cwd=work())
+ok(r.status == 1 and "relayd.conf:" in r.said, "errors are on the terminal",
+   r.said)
+relay.write_conf()
+
+# ---- agentd, with paths as one types them ----
+relay.user_add()
+write("token", relay.token("node") + "\n", 0o600)
+make_ca()
+sock = path("here.sock")
+env = {k: v for k, v in os.environ.items() if k != "CULVERT_AGENTD_SOCKET"}
+argv = [OBJ + "/agentd", "-f", write("empty.conf", ""), "--relay", relay.url,
+        "--name", "pi", "--token-file", "token", "--ca", "tls/ca.pem",
+        "--control", "here.sock"]
+a = Daemon("agentd", argv, sock, cwd=work(), env=env)
+eq(a.status, 0, "agentd goes to the background")
+
+
+def status():
+    r = run([OBJ + "/agentd", "status", "-s", sock, "--json"])
+    try:
+        return json.loads(r.stdout)["agent"]
+    except ValueError:
+        return {}
+
+
+def up(times):
+    s = status()
+    return s.get("connected") and s.get("times_up") == times
+
+
+ok(wait_for(lambda: up(1), 60), "and gets its link", status())
+a.kill(signal.SIGHUP)
+ok(wait_for(lambda: up(2), 60),
+   "a reload finds the files again, from another folder", status())
+second = Daemon("agent2", argv, sock, cwd=work(), env=env)
+ok(second.status == 1 and "another agentd" in second.said,
+   "a second one says that there is one, and fails", second.said)
+ok(a.ends(), "SIGTERM ends all of its processes")
+ok(not os.path.exists(sock), "and the socket goes with them")
+ok(d.ends(), "SIGTERM ends relayd")
+ok(not os.path.exists(relay.socket) and not can_connect(relay.port),
+   "with its socket and its port")
+
+# ---- what getopt(3) says ----
+for argv, name in (([OBJ + "/agentd", "login", "--what"], "agentd"),
+                   ([OBJ + "/agentd", "status", "--what"], "agentd"),
+                   ([OBJ + "/agentd", "pair", "--what"], "agentd"),
+                   ([OBJ + "/accessctl", "user", "add", "--what"],
+                    "accessctl")):
+    r = run(argv)
+    ok(r.returncode == 2 and "usage: " + name in r.stderr and
+       r.stderr.split(":")[0].endswith(name), "%s: a wrong option" %
+       " ".join(argv[1:-1] if name == "agentd" else ["accessctl"]), r.stderr)
+done()
