@@ -148,12 +148,17 @@ attempt_denied(const struct attempt *a, int guess, const char *why)
 {
 	static struct log_limit	 denied = { .burst = 1000, .ms = 1000 };
 	static struct log_limit	 refused = { .burst = 100, .ms = 6000 };
+	uint64_t		 lost;
 
 	attempt_audit(a, AUDIT_DENIED, guess ? "" : a->email, why);
-	if (log_limit_may(guess ? &denied : &refused, auth_mono(), NULL))
-		log_info("client %s: log-in %s: %s (user %s)", a->addr,
-		    guess ? "denied" : "refused", why,
-		    name_email_ok(a->email) ? a->email : "?");
+	if (!log_limit_may(guess ? &denied : &refused, auth_mono(), &lost))
+		return;
+	if (lost > 0)
+		log_info("%llu log-ins %s were too many and are not listed",
+		    (unsigned long long)lost, guess ? "denied" : "refused");
+	log_info("client %s: log-in %s: %s (user %s)", a->addr,
+	    guess ? "denied" : "refused", why,
+	    name_email_ok(a->email) ? a->email : "?");
 }
 
 int
