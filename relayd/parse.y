@@ -38,8 +38,6 @@
 #include "log.h"
 #include "rate.h"
 
-
-
 static int	yylex(void);
 static int	yyparse(void);
 static void	yyerror(const char *);
@@ -715,7 +713,6 @@ limit_end(void)
 	    limit_names[i].width);
 }
 
-/* "per user 10M", "month per node 100G". */
 /* A field that the backends of sites are told something in. */
 static void
 set_identity(const char *word, const char *name)
@@ -756,6 +753,7 @@ set_identity(const char *word, const char *name)
 	strlcpy(conf->identity.field[what], name, IDENTITY_LEN);
 }
 
+/* "per user 10M", "month per node 100G". */
 static void
 bandwidth_end(void)
 {
