@@ -293,6 +293,33 @@ ok(wait_for(stream, 10), "with those gone there is room again")
 fwd.stop()
 pi.stop()
 
+# The same of one link is nobody else's.
+r.extra = "limit credit per link 1M"
+r.write_conf()
+eq(r.ctl("reload").returncode, 0, "limit credit per link 1M")
+pi = Agent(r)
+po = Agent(r, name="po")
+fwd = Forward(env, "127.0.0.1:%d:pi:127.0.0.1:%d" % (port, target.port))
+streams = []
+for _ in range(20):
+    s = stream()
+    if s is None:
+        break
+    streams.append(s)
+ok(2 <= len(streams) < 20, "credit per link: %d streams, the next one is "
+   "refused" % len(streams), fwd.text())
+ok(fwd.wait_line("limit|too many", 10), "and forward says why", fwd.text())
+eq(Connect(env, "po", target.port).end(b"x")[:2], (0, b"x"),
+   "another link has its own")
+streams[0].sendall(b"y")
+eq(streams[0].recv(1), b"y", "an open one is not hurt")
+while streams:
+    streams.pop().close()
+ok(wait_for(stream, 10), "with those gone there is room again")
+fwd.stop()
+pi.stop()
+po.stop()
+
 # ---- the node's own ----
 
 pi = Agent(r, name="few", extra="limit streams 3")
