@@ -20,6 +20,16 @@ eq((r.returncode, r.stdout), (0, "through\n"), "standard input, to its end")
 r = run(["ssh", "-F", cfg, "pi", "true"])
 eq(r.returncode, 0, "nothing at all")
 
+# As the example has it, but for who it is.
+me = pwd.getpwuid(os.geteuid()).pw_name
+r = run(["ssh", "-F", TOP + "/etc/examples/ssh_config", "-l", me, "-p",
+         str(sshd.port), "-i", path("ssh/user"), "-o", "IdentitiesOnly=yes",
+         "-o", "UserKnownHostsFile=" + path("ssh/known_hosts"), "-o",
+         "HostKeyAlias=device", "-o", "BatchMode=yes", "-o",
+         "ControlPath=none", "pi", "echo hello"],
+        env=dict(env, PATH=OBJ + ":" + os.environ["PATH"]))
+eq((r.returncode, r.stdout), (0, "hello\n"), "etc/examples/ssh_config")
+
 size = 10 if SANITIZED else 100
 big = path("big")
 subprocess.check_call(["openssl", "rand", "-out", big, str(size << 20)])
