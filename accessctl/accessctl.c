@@ -191,9 +191,8 @@ const struct command	 commands[] = {
 	{ "forward", "[-fnv] [--udp-idle seconds] " RELAY_ARGS
 	    " -L [bind:]port|/path:node:[host:]hostport[/udp]|/path ...",
 	    "lead local ports and sockets to targets",
-	    "5 denied, 8 relay unreachable with -f, 9 protocol error, 1 a local "
-	    "port is taken, other",
-	    cmd_forward },
+	    "5 denied, 8 relay unreachable with -f, 9 protocol error, 1 a "
+	    "local port is taken, other", cmd_forward },
 	{ "nodes", "[--json] " RELAY_ARGS, "list the nodes I may reach",
 	    "5 denied, 8 relay unreachable, 9 protocol error, 1 other",
 	    cmd_nodes },

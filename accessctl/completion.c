@@ -30,6 +30,7 @@
 
 #define OPTIONS_MAX	32
 #define WORD_MAX	48
+#define OPERANDS_MAX	2
 
 /* What a value is, so that a shell can offer some. */
 enum kind { KIND_NONE, KIND_FLAG, KIND_FILE, KIND_EMAIL, KIND_NODE };
@@ -46,7 +47,8 @@ struct option_word {
 struct syntax {
 	struct option_word	 options[OPTIONS_MAX];
 	size_t			 noptions;
-	enum kind		 operands;
+	enum kind		 operands[OPERANDS_MAX];	/* each once */
+	size_t			 noperands;
 };
 
 static enum kind
@@ -87,6 +89,18 @@ next_word(const char **p, char *word, int *opened, int *closed)
 }
 
 static void
+syntax_operand(struct syntax *s, enum kind kind)
+{
+	size_t	 i;
+
+	for (i = 0; i < s->noperands; i++)
+		if (s->operands[i] == kind)
+			return;
+	if (kind != KIND_NONE && s->noperands < OPERANDS_MAX)
+		s->operands[s->noperands++] = kind;
+}
+
+static void
 syntax_option(struct syntax *s, const char *text, enum kind kind)
 {
 	struct option_word	*o;
@@ -124,8 +138,7 @@ syntax_parse(const struct command *c, struct syntax *s)
 	memset(s, 0, sizeof(*s));
 	while (next_word(&p, word, &opened, &closed)) {
 		if (word[0] != '-') {
-			if (s->operands == KIND_NONE)
-				s->operands = kind_of(c, word);
+			syntax_operand(s, kind_of(c, word));
 			continue;
 		}
 		ahead = p;
@@ -204,7 +217,7 @@ bash_command(const struct command *c)
 	if (strchr(c->name, ' ') != NULL)
 		printf("\t'%s')", c->name);
 	else
-		printf("\t'%s '*)", c->name);
+		printf("\t'%s '*) one=1", c->name);
 	printf(" options='");
 	for (i = 0; i < s.noptions; i++)
 		printf("%s ", s.options[i].text);
@@ -213,7 +226,10 @@ bash_command(const struct command *c)
 		if (s.options[i].kind != KIND_FLAG)
 			printf("%s=%s ", s.options[i].text,
 			    kind_names[s.options[i].kind]);
-	printf("operand=%s ' ;;\n", kind_names[s.operands]);
+	printf("operand=");
+	for (i = 0; i < s.noperands; i++)
+		printf("%s,", kind_names[s.operands[i]]);
+	printf(" ' ;;\n");
 }
 
 static void
@@ -231,9 +247,17 @@ bash_print(void)
 	    "}\n\n"
 	    "_accessctl() {\n"
 	    "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words='' kind=''\n"
-	    "\tlocal options='' kinds='' skip=0\n"
+	    "\tlocal options='' kinds='' skip=0 one='' head='' k\n"
 	    "\tlocal prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
 	    "\tCOMPREPLY=()\n"
+	    "\t# An @ is a word of its own, if COMP_WORDBREAKS has it.\n"
+	    "\tcase $COMP_CWORD:$cur:$prev in\n"
+	    "\t[12]:*) ;;\n"
+	    "\t*:@:*) head=$prev@ cur=''\n"
+	    "\t\tprev=${COMP_WORDS[COMP_CWORD - 2]} ;;\n"
+	    "\t*:*:@) head=${COMP_WORDS[COMP_CWORD - 2]}@\n"
+	    "\t\tprev=${COMP_WORDS[COMP_CWORD - 3]} ;;\n"
+	    "\tesac\n"
 	    "\tcase \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n");
 	each_command(bash_command);
 	printf("\tesac\n"
@@ -249,7 +273,8 @@ bash_print(void)
 		printf("' ;;\n");
 	}
 	printf("\tesac\n"
-	    "\tif [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$words\" ]; then\n"
+	    "\tif [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$words\" ] && "
+	    "[ -z \"$one\" ]; then\n"
 	    "\t\tskip=1\n"
 	    "\tfi\n"
 	    "\tcase \" $kinds\" in\n"
@@ -261,11 +286,16 @@ bash_print(void)
 	    "\t\tesac ;;\n"
 	    "\tesac\n"
 	    "\tcase $skip$kind in\n"
-	    "\t0file) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	    "\t0file*) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
 	    "\t\tcompopt -o filenames 2>/dev/null; return ;;\n"
-	    "\t0email|0node) words=$(_accessctl_names \"$kind\") ;;\n"
+	    "\t0*email*|0*node*)\n"
+	    "\t\tfor k in ${kind//,/ }; do\n"
+	    "\t\t\twords+=\" $(_accessctl_names \"$k\")\"\n"
+	    "\t\tdone ;;\n"
 	    "\tesac\n"
-	    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+	    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
+	    "\"$head$cur\")\n"
+	    "\tCOMPREPLY=(\"${COMPREPLY[@]#\"$head\"}\")\n"
 	    "}\n"
 	    "complete -F _accessctl accessctl\n");
 }
@@ -292,8 +322,12 @@ zsh_command(const struct command *c)
 			    action[s.options[i].kind]);
 		printf("'");
 	}
-	printf(" \\\n\t\t'*:%s:%s' ;;\n", kind_names[s.operands],
-	    action[s.operands]);
+	if (s.noperands == 2)
+		printf(" \\\n\t\t'*:%s or %s:_accessctl_both' ;;\n",
+		    kind_names[s.operands[0]], kind_names[s.operands[1]]);
+	else
+		printf(" \\\n\t\t'*:%s:%s' ;;\n",
+		    kind_names[s.operands[0]], action[s.operands[0]]);
 }
 
 /* A text in single quotes of a zsh list of "word:what it is". */
@@ -345,6 +379,10 @@ zsh_print(void)
 	    "_accessctl_nodes() {\n"
 	    "\tcompadd -- ${(f)\"$({ accessctl node list || accessctl nodes "
 	    "} 2>/dev/null </dev/null | awk 'NR > 1 { print $1 }')\"}\n"
+	    "}\n\n"
+	    "_accessctl_both() {\n"
+	    "\t_accessctl_emails\n"
+	    "\t_accessctl_nodes\n"
 	    "}\n\n"
 	    "_accessctl() {\n"
 	    "\tlocal -a list\n"
@@ -421,11 +459,14 @@ fish_command(size_t i)
 	snprintf(when, sizeof(when), "'__accessctl_is %s'", c->name);
 	for (j = 0; j < s.noptions; j++)
 		fish_option(when, &s.options[j]);
-	if (s.operands == KIND_EMAIL || s.operands == KIND_NODE)
-		printf("complete -c accessctl -n %s -a '(__accessctl_%ss)'\n",
-		    when, kind_names[s.operands]);
-	else if (s.operands == KIND_FILE)
-		printf("complete -c accessctl -n %s -F\n", when);
+	for (j = 0; j < s.noperands; j++) {
+		if (s.operands[j] == KIND_FILE)
+			printf("complete -c accessctl -n %s -F\n", when);
+		else
+			printf("complete -c accessctl -n %s "
+			    "-a '(__accessctl_%ss)'\n", when,
+			    kind_names[s.operands[j]]);
+	}
 }
 
 static void

@@ -56,6 +56,14 @@ is "$(in_bash token create --user b)" "bob@example.org" \
     "bash: users as an option's value"
 is "$(in_bash connect p)" "pi" "bash: nodes"
 is "$(in_bash connect --ca "$dir/ba")" "$dir/bash" "bash: files"
+is "$(in_bash grant l)" "list" "bash: a command of one word, and its others"
+is "$(in_bash grant a)" "ann@example.org" "bash: a user as its first operand"
+# An @ is a word of its own for an interactive shell.
+is "$(in_bash user disable ann @)" "example.org" "bash: the rest of an email"
+is "$(in_bash user disable ann @ ex)" "example.org" "bash: a part of that"
+is "$(in_bash token create --user bob @ e)" "example.org" \
+    "bash: as an option's value"
+is "$(in_bash grant bob @ example.org p)" "pi" "bash: the next operand"
 
 # in_fish LINE
 in_fish() {
