@@ -3,18 +3,17 @@
 the command returns, with what is wrong said before, paths of the command line
 that stay what they were, and an end in order."""
 import os
-import struct
 import sys
 sys.path.insert(0, "regress/e2e")
 from culvert import *
 
 
 class Daemon:
-    """One that has gone to the background; its parent is who has opened the
-    control socket."""
+    """One that has gone to the background; the pid of its parent is in what
+    that has said until then."""
 
-    def __init__(self, name, argv, socket_, cwd=None, env=None):
-        self.name, self.argv, self.socket, self.pid = name, argv, socket_, 0
+    def __init__(self, name, argv, cwd=None, env=None):
+        self.pid = 0
         out = path(name + ".out")
         with open(out, "w") as f:
             self.status = subprocess.run(
@@ -22,11 +21,9 @@ class Daemon:
                 env=env, timeout=120).returncode
         with open(out) as f:
             self.said = f.read()
-        if self.status == 0:
-            with socket.socket(socket.AF_UNIX) as s:
-                s.connect(socket_)
-                self.pid = struct.unpack("3i", s.getsockopt(
-                    socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        m = re.search(r": parent\[(\d+)\]: ", self.said)
+        if self.status == 0 and m:
+            self.pid = int(m[1])
             atexit.register(self.kill)
 
     def kill(self, sig=signal.SIGKILL):
@@ -40,8 +37,8 @@ class Daemon:
 
 
 relay = Relay(prefork=2, start=False)
-argv = [OBJ + "/relayd", "-f", os.path.relpath(relay.conf, work())]
-d = Daemon("relayd", argv, relay.socket, cwd=work())
+argv = [OBJ + "/relayd", "-vv", "-f", os.path.relpath(relay.conf, work())]
+d = Daemon("relayd", argv, cwd=work())
 eq(d.status, 0, "relayd goes to the background")
 ok(relay.serving() and can_connect(relay.port), "and serves by then")
 ok("serves on" in d.said, "what it says until then is on the terminal",
@@ -50,7 +47,7 @@ ok(d.pid and os.getsid(d.pid) != os.getsid(0) and
    os.readlink("/proc/%d/cwd" % d.pid) == "/" and
    os.readlink("/proc/%d/fd/0" % d.pid) == "/dev/null",
    "in a session and a folder of its own, with no input")
-second = Daemon("second", argv, relay.socket, cwd=work())
+second = Daemon("second", argv, cwd=work())
 ok(second.status == 1 and re.search("in use|another relayd", second.said),
    "a second one says that there is one, and fails", second.said)
 ok(relay.serving(), "which harms nobody")
@@ -58,7 +55,7 @@ eq(relay.ctl("reload").returncode, 0,
    "the configuration is found again, from another folder")
 with open(relay.conf, "a") as f:
     f.write("rubbish\n")
-r = Daemon("third", argv, relay.socket, cwd=work())
+r = Daemon("third", argv, cwd=work())
 ok(r.status == 1 and "relayd.conf:" in r.said, "errors are on the terminal",
    r.said)
 relay.write_conf()
@@ -69,10 +66,10 @@ write("token", relay.token("node") + "\n", 0o600)
 make_ca()
 sock = path("here.sock")
 env = {k: v for k, v in os.environ.items() if k != "CULVERT_AGENTD_SOCKET"}
-argv = [OBJ + "/agentd", "-f", write("empty.conf", ""), "--relay", relay.url,
-        "--name", "pi", "--token-file", "token", "--ca", "tls/ca.pem",
-        "--control", "here.sock"]
-a = Daemon("agentd", argv, sock, cwd=work(), env=env)
+argv = [OBJ + "/agentd", "-vv", "-f", write("empty.conf", ""), "--relay",
+        relay.url, "--name", "pi", "--token-file", "token", "--ca",
+        "tls/ca.pem", "--control", "here.sock"]
+a = Daemon("agentd", argv, cwd=work(), env=env)
 eq(a.status, 0, "agentd goes to the background")
 
 
@@ -93,7 +90,7 @@ ok(wait_for(lambda: up(1), 60), "and gets its link", status())
 a.kill(signal.SIGHUP)
 ok(wait_for(lambda: up(2), 60),
    "a reload finds the files again, from another folder", status())
-second = Daemon("agent2", argv, sock, cwd=work(), env=env)
+second = Daemon("agent2", argv, cwd=work(), env=env)
 ok(second.status == 1 and "another agentd" in second.said,
    "a second one says that there is one, and fails", second.said)
 ok(a.ends(), "SIGTERM ends all of its processes")
