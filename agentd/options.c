@@ -207,7 +207,7 @@ options_parse(int argc, char **argv, struct proc_options *opt)
 				usage();
 			break;
 		case 'f':
-			file_arg(&conffile, optarg);
+			path_arg(&conffile, optarg);
 			conffile_given = 1;
 			break;
 		case 'n':
@@ -240,7 +240,7 @@ void
 options_environment(void)
 {
 	if (conffile == NULL)
-		file_arg(&conffile, AGENTD_CONF);
+		config_string(&conffile, AGENTD_CONF);
 	from_environment = config_new();
 	config_environment(from_environment);
 	config_scrub_environment();
