@@ -33,8 +33,9 @@
 #include "fdstream.h"
 #include "forward.h"
 #include "log.h"
+#include "physmem.h"
 
-#define BUDGET		(512UL << 20)
+#define BUDGET_MOST	(512UL << 20)	/* of windows, on large machines */
 #define SPECS_MAX	256
 #define IDLE_S		60	/* of a UDP session */
 #define IDLE_MAX	86400
@@ -251,7 +252,8 @@ forward_loop(struct relay_options *o)
 	/* Threads begin with the link: before them. */
 	forward_unix_keep();
 	wait_init(base);
-	relay = relay_link_new(base, o, 1, BUDGET, &relay_ops, NULL, &why);
+	relay = relay_link_new(base, o, 1, physmem_budget(BUDGET_MOST),
+	    &relay_ops, NULL, &why);
 	if (relay == NULL) {
 		status = why;
 		return;

@@ -40,13 +40,14 @@
 #include "ctl.h"
 #include "link_client.h"
 #include "log.h"
+#include "physmem.h"
 #include "tunnel.h"
 
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	30000
 #define DENIED_MS	(BACKOFF_MAX_MS / 3)
 #define LOGIN_TIMEOUT_MS 15000
-#define FDS_RESERVED	32
+#define BUDGET_MOST	(1UL << 30)	/* of windows, on large machines */
 /* A link that stood so long was a good one: begin at the minimum again. */
 #define LINK_GOOD_MS	60000
 #define LEFT_MAX	8	/* links that were left and still carry */
@@ -58,7 +59,7 @@ enum tunnel_state {
 	TUNNEL_LINK
 };
 
-struct mux_budget		 budget = { .limit = 1UL << 30 };
+struct mux_budget		 budget;
 
 static enum tunnel_state	 state;
 static struct event		*timer;
@@ -149,6 +150,8 @@ tunnel_start(void)
 {
 	struct rlimit	 rl;
 
+	/* Before the sandbox closes. */
+	budget.limit = physmem_budget(BUDGET_MOST);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);
