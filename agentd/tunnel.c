@@ -87,6 +87,8 @@ static struct {
 static int			 ending, serving;
 
 static int	tunnel_recv_signed(struct proc_peer *, struct imsg *);
+static void	tunnel_abandon(void);
+static void	tunnel_wait(unsigned int);
 static void	tunnel_try(evutil_socket_t, short, void *);
 static void	tunnel_again(const char *, unsigned int);
 static void	tunnel_retry(const char *, unsigned int);
@@ -211,12 +213,39 @@ tunnel_serves(void)
 	return (serving);
 }
 
+/*
+ * Whatever is under way is so by the old configuration; and who has corrected
+ * it does not want to wait for what the old one has earned.
+ */
 void
 tunnel_configured(void)
 {
 	relay = 0;
-	if (serving)
-		tunnel_close(WS_CLOSE_AWAY, "reloaded");
+	if (!serving || ending)
+		return;
+	backoff_reset(&backoff);
+	round_ms = 0;
+	from_first = 1;
+	tunnel_close(WS_CLOSE_AWAY, "reloaded");
+	/* The end of a link begins the next attempt. */
+	if (state == TUNNEL_LINK || link_next != NULL)
+		return;
+	from_first = 0;
+	tunnel_abandon();
+	tunnel_wait(arc4random_uniform(BACKOFF_MIN_MS));
+}
+
+/* The attempt that is under way, if there is one. */
+static void
+tunnel_abandon(void)
+{
+	struct conf_end	 end = { 0 };
+
+	link_client_free(client);
+	client = NULL;
+	if (state == TUNNEL_DIALLING)
+		(void)proc_send(proc_peer(PROC_PROXY, 0), IMSG_CANCEL, dial_id,
+		    -1, &end, sizeof(end));
 }
 
 static const char *

@@ -202,6 +202,19 @@ a = Agent(relay, "silent", url="ws://127.0.0.1:%d" % silent.port, wait=False)
 found, s = waits(a, lambda c, s: s["agent"]["state"] == "logging in")
 ok(found and s[0] == 1 and s[1]["agent"]["since"] is None,
    "logging in is not connected", s)
+# What is under way is given up for what is read again; and the list of
+# relays is tried from its beginning.
+with open(a.conf) as f:
+    text = f.read().replace("ws://127.0.0.1:%d" % silent.port, relay.url)
+with open(a.conf, "w") as f:
+    f.write('%srelay "wss://localhost:%d"\nca "%s"\n' % (
+        text, free_port(), make_ca()))
+for i in 1, 2:
+    a.proc.kill(signal.SIGHUP)
+    ok(a.proc.wait_line("link to .* is up", 60, i), "a reload: at the relay "
+       "that comes first now", a.proc.text())
+ok(not a.proc.lines("ws://127.0.0.1.*next attempt|refused"),
+   "and the others are neither waited for nor tried", a.proc.text())
 a.stop()
 a = Agent(relay, "denied", token=relay.token("connect"), wait=False)
 found, s = waits(a, lambda c, s: c == 1 and s["attempts"])
