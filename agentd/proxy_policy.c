@@ -21,6 +21,7 @@
 #include "addr.h"
 #include "proxy_policy.h"
 
+static const struct sockaddr *policy_addr(const struct sockaddr *);
 static int	rule_matches(const struct rule *, uint32_t, const char *,
 		    const struct sockaddr *, uint16_t);
 
@@ -47,13 +48,31 @@ rule_matches(const struct rule *r, uint32_t kind, const char *host,
 	return (0);
 }
 
+/*
+ * Where a connection to this address goes: systems take 0.0.0.0 and :: for
+ * themselves, and no rule for loopback is to be led around by that.
+ */
+static const struct sockaddr *
+policy_addr(const struct sockaddr *sa)
+{
+	static struct sockaddr_storage	 self;
+	int				 family = addr_is_any(sa);
+
+	if (family == 0 || addr_parse(family == 4 ? "127.0.0.1" : "::1", NULL,
+	    &self) == -1)
+		return (sa);
+	return ((const struct sockaddr *)&self);
+}
+
 int
 policy_pass(const struct rule *rules, size_t n, uint32_t kind,
     const char *host, const struct sockaddr *sa, uint16_t port)
 {
-	int	 pass = addr_is_loopback(sa);
 	size_t	 i;
+	int	 pass;
 
+	sa = policy_addr(sa);
+	pass = addr_is_loopback(sa);
 	for (i = 0; i < n; i++) {
 		if (!rule_matches(&rules[i], kind, host, sa, port))
 			continue;

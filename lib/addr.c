@@ -233,6 +233,16 @@ addr_is_loopback(const struct sockaddr *sa)
 	}
 }
 
+int
+addr_is_any(const struct sockaddr *sa)
+{
+	static const uint8_t	 zero[16];
+	uint8_t			 b[16];
+	int			 family = addr_bytes(sa, b);
+
+	return (memcmp(b, zero, sizeof(zero)) == 0 ? family : 0);
+}
+
 void
 addr_key(const struct sockaddr *sa, struct addr_key *key)
 {

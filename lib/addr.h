@@ -72,6 +72,8 @@ const char	*addr_format_host(const struct sockaddr *, char [ADDR_STRLEN]);
 
 /* 127.0.0.0/8 or ::1; not the unspecified address. */
 int		 addr_is_loopback(const struct sockaddr *);
+/* The unspecified address: 4 or 6 for whose it is, else 0. */
+int		 addr_is_any(const struct sockaddr *);
 
 /* What it counts as. */
 void		 addr_key(const struct sockaddr *, struct addr_key *);

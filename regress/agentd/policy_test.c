@@ -91,6 +91,30 @@ default_is_loopback_and_no_socket(void **state)
 	assert_false(pass_unix("/run/docker.sock"));
 }
 
+/* As systems take it: 0.0.0.0 and :: lead to this very machine. */
+static void
+the_address_of_nobody_is_our_own(void **state)
+{
+	n = 0;
+	assert_true(pass(MUX_KIND_TCP, "0.0.0.0", 22));
+	rule(RULE_PASS, 0, 0, RULE_ANY, NULL);
+	rule(RULE_BLOCK, 0, 0, RULE_LOOPBACK, NULL);
+	assert_true(pass(MUX_KIND_TCP, "10.0.0.1", 22));
+	assert_false(pass(MUX_KIND_TCP, "127.0.0.1", 22));
+	assert_false(pass(MUX_KIND_TCP, "0.0.0.0", 22));
+	assert_false(pass(MUX_KIND_UDP, "::", 53));
+	assert_false(pass(MUX_KIND_TCP, "::ffff:0.0.0.0", 22));
+	n = 0;
+	rule(RULE_PASS, 0, 0, RULE_ANY, NULL);
+	rule(RULE_BLOCK, 0, 0, RULE_PREFIX, "127.0.0.1");
+	assert_false(pass(MUX_KIND_TCP, "0.0.0.0", 22));
+	assert_false(pass(MUX_KIND_TCP, "::ffff:0.0.0.0", 22));
+	assert_true(pass(MUX_KIND_TCP, "::", 22));
+	rule(RULE_BLOCK, 0, 0, RULE_PREFIX, "::1");
+	assert_false(pass(MUX_KIND_TCP, "::", 22));
+	assert_true(pass(MUX_KIND_TCP, "0.0.0.1", 22));
+}
+
 static void
 kinds_are_told_apart(void **state)
 {
@@ -161,6 +185,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(default_is_loopback_and_no_socket),
+		cmocka_unit_test(the_address_of_nobody_is_our_own),
 		cmocka_unit_test(kinds_are_told_apart),
 		cmocka_unit_test(last_wins_and_quick_ends),
 		cmocka_unit_test(a_socket_is_its_path_word_for_word),

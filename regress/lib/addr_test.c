@@ -169,6 +169,17 @@ loopback(void **state)
 	assert_false(addr_is_loopback(sa("::ffff:10.0.0.1")));
 }
 
+static void
+the_unspecified_one(void **state)
+{
+	assert_int_equal(addr_is_any(sa("0.0.0.0")), 4);
+	assert_int_equal(addr_is_any(sa("::ffff:0.0.0.0")), 4);
+	assert_int_equal(addr_is_any(sa("::")), 6);
+	assert_int_equal(addr_is_any(sa("0.0.0.1")), 0);
+	assert_int_equal(addr_is_any(sa("::1")), 0);
+	assert_int_equal(addr_is_any(sa("127.0.0.1")), 0);
+}
+
 static int
 same_key(const char *a, const char *b)
 {
@@ -282,6 +293,7 @@ main(void)
 		cmocka_unit_test(ports_are_strict),
 		cmocka_unit_test(other_families),
 		cmocka_unit_test(loopback),
+		cmocka_unit_test(the_unspecified_one),
 		cmocka_unit_test(keys_count_by_network),
 		cmocka_unit_test(prefixes_match),
 		cmocka_unit_test(mapped_addresses_are_ipv4),
