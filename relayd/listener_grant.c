@@ -141,11 +141,14 @@ granted_why_not(const struct granted *g, uint8_t kind, const char *host,
     uint16_t port)
 {
 	uint32_t	 scope;
+	int		 any = 0;	/* no target is asked for */
 
 	switch (kind) {
 	case MUX_KIND_HTTP:
 	case MUX_KIND_TLS:
+		/* What the node shows by itself has no address here. */
 		scope = SCOPE_HTTP;
+		any = 1;
 		break;
 	case MUX_KIND_SSH:
 	case MUX_KIND_SFTP:
@@ -163,7 +166,7 @@ granted_why_not(const struct granted *g, uint8_t kind, const char *host,
 		    scope == SCOPE_HTTP ?
 		    "the grant does not cover this: it has no scope http" :
 		    "the grant does not cover this: it has no scope ssh");
-	if (!targets_cover(&g->targets, host, port))
+	if (!any && !targets_cover(&g->targets, host, port))
 		return ("the grant does not cover this target");
 	return (NULL);
 }

@@ -474,6 +474,10 @@ eq(e.status, 403, "a grant needs the scope http")
 relay.ctl("grant", "eve@example.org", "pi", "--scope", "http")
 e("-L", *HTML, url("pi.culvert.test", "/g"))
 eq((e.status, e.url), (200, url("pi.culvert.test", "/g")), "and then it is in")
+relay.ctl("grant", "eve@example.org", "pi", "--scope", "connect,http", "--to",
+          "127.0.0.1:22")
+e("-L", *HTML, url("pi.culvert.test", "/to"))
+eq(e.status, 200, "with targets for connect, too")
 
 # ---- Basic ----
 relay.ctl("node", "set", "pa", "http=basic")

@@ -300,6 +300,24 @@ targets_are_kept_for_tcp_udp_and_sockets(void **state)
 	refused("g", MUX_KIND_UNIX, "/run/y.sock", 53, "does not cover");
 }
 
+/* A site is not asked for by an address: the scope decides alone. */
+static void
+targets_do_not_concern_sites(void **state)
+{
+	struct stream	 s;
+
+	give("g", SCOPE_CONNECT | SCOPE_HTTP, "127.0.0.1:22", 0);
+	assert_null(try(&s, "g", MUX_KIND_HTTP, "", 0, 0));
+	grant_release(s.use);
+	assert_null(try(&s, "g", MUX_KIND_HTTP, "grafana", 0, 0));
+	grant_release(s.use);
+	refused("g", MUX_KIND_TCP, "127.0.0.1", 80, "does not cover");
+	give("h", SCOPE_CONNECT, "127.0.0.1:22", 0);
+	refused("h", MUX_KIND_HTTP, "", 0, "scope http");
+	give("s", SCOPE_SSH, "127.0.0.1:22", 0);
+	refused("s", MUX_KIND_SSH, "127.0.0.1", 23, "does not cover");
+}
+
 static void
 time_is_over_at_once(void **state)
 {
@@ -491,6 +509,7 @@ main(void)
 		T(what_router_has_not_told_gives_nothing),
 		T(each_kind_of_stream_has_its_scope),
 		T(targets_are_kept_for_tcp_udp_and_sockets),
+		T(targets_do_not_concern_sites),
 		T(time_is_over_at_once),
 		T(an_end_ends_all_of_it_and_nothing_else),
 		T(a_narrower_one_ends_what_it_does_not_cover),
