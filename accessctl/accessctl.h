@@ -46,6 +46,7 @@
  *	relay.c		which relay, as whom
  *	link.c		the link to the relay
  *	outcome.c	what the end of a stream means
+ *	ends.c		signals that end us
  *	connect.c stdio.c	standard input and output to a target
  *	forward.c forward_*.c	local ports that lead to targets
  *	nodes.c		what may be reached
@@ -256,6 +257,17 @@ int	stdio_take(int *, int *);
 void	stdio_restore(void);
 /* 1 if whoever read this output is gone, 0 if not, -1 if it is closed. */
 int	stdio_reader_gone(int);
+
+/* ---- ends.c ---- */
+
+/* ^C and the like. */
+#define ENDS	3
+extern const int ends_signals[ENDS];
+/* Whoever started us wants nothing of it, as nohup(1) does. */
+int	ends_ignored(int);
+/* Have the others call back; until ends_free.  Fatal without memory. */
+void	ends_watch(struct event_base *, void (*)(int, short, void *), void *);
+void	ends_free(void);
 
 /*
  * ---- commands ----

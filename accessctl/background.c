@@ -55,7 +55,6 @@ on_signal(int sig)
 static void
 background_wait(int fd)
 {
-	static const int	 signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction	 sa;
 	size_t			 i;
 	char			 c;
@@ -64,8 +63,10 @@ background_wait(int fd)
 
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_handler = on_signal;
-	for (i = 0; i < nitems(signals); i++)
-		sigaction(signals[i], &sa, NULL);
+	for (i = 0; i < ENDS; i++) {
+		if (!ends_ignored(ends_signals[i]))
+			sigaction(ends_signals[i], &sa, NULL);
+	}
 	do {
 		n = read(fd, &c, 1);
 	} while (n == -1 && errno == EINTR);

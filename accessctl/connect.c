@@ -263,11 +263,8 @@ static int
 connect_run(struct relay_options *o, struct mux_open *open,
     unsigned int wait_ms)
 {
-	static const int	 signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct connection	 c;
-	struct event		*ev[nitems(signals)];
 	enum exit_status	 why;
-	size_t			 i;
 
 	memset(&c, 0, sizeof(c));
 	c.open = *open;
@@ -276,11 +273,7 @@ connect_run(struct relay_options *o, struct mux_open *open,
 	if ((c.base = event_base_new()) == NULL ||
 	    (c.look = evtimer_new(c.base, connect_look, &c)) == NULL)
 		fatal("event");
-	for (i = 0; i < nitems(signals); i++) {
-		ev[i] = evsignal_new(c.base, signals[i], on_signal, &c);
-		if (ev[i] == NULL || event_add(ev[i], NULL) == -1)
-			fatal("event");
-	}
+	ends_watch(c.base, on_signal, &c);
 	c.relay = relay_link_new(c.base, o, 0, BUDGET, &relay_ops, &c, &why);
 	if (c.relay == NULL)
 		c.status = why;
@@ -288,8 +281,7 @@ connect_run(struct relay_options *o, struct mux_open *open,
 		event_base_dispatch(c.base);
 	c.over = 1;
 	relay_link_free(c.relay);
-	for (i = 0; i < nitems(signals); i++)
-		event_free(ev[i]);
+	ends_free();
 	event_free(c.look);
 	if (c.signal != 0)
 		connect_die(c.signal);

@@ -271,10 +271,7 @@ static int
 forward_run(struct relay_options *o, const struct forward_spec *specs,
     unsigned int idle_ms)
 {
-	static const int	 signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct rlimit		 rl;
-	struct event		*ev[nitems(signals)];
-	size_t			 i;
+	struct rlimit	 rl;
 
 	if (to_background)
 		background_begin();
@@ -284,19 +281,14 @@ forward_run(struct relay_options *o, const struct forward_spec *specs,
 	}
 	if ((base = event_base_new()) == NULL)
 		fatal("event");
-	for (i = 0; i < nitems(signals); i++) {
-		ev[i] = evsignal_new(base, signals[i], on_signal, NULL);
-		if (ev[i] == NULL || event_add(ev[i], NULL) == -1)
-			fatal("event");
-	}
+	ends_watch(base, on_signal, NULL);
 	status = EXIT_OK;
 	if (forward_listen(specs, idle_ms) == -1)
 		status = EXIT_OTHER;
 	else
 		forward_loop(o);
 	forward_unix_remove();
-	for (i = 0; i < nitems(signals); i++)
-		event_free(ev[i]);
+	ends_free();
 	if (ended_by != 0) {
 		/* What ended us ends us, for whoever waits for this. */
 		signal(ended_by, SIG_DFL);

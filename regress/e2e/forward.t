@@ -500,6 +500,17 @@ eq(f.p.wait(20), -signal.SIGINT, "^C ends it, as a signal does")
 ok(not os.path.exists(lsock) and not os.path.exists(ltcp),
    "and its sockets are gone by then")
 
+# ---- without a terminal's signals ----
+nohup = Proc("nohup", ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh",
+                       OBJ + "/accessctl", "forward", "-L", "%d:pi:%d" % (
+                           lweb, webport)], env=env)
+nohup.wait_line("forwarding", 30)
+nohup.kill(signal.SIGHUP)
+eq(curl("http://127.0.0.1:%d/nohup" % lweb), "you asked for /nohup",
+   "started by nohup, SIGHUP is nothing to it")
+nohup.kill(signal.SIGTERM)
+eq(nohup.p.wait(20), -signal.SIGTERM, "but SIGTERM is")
+
 # ---- -f ----
 r = run([OBJ + "/accessctl", "forward", "-f", "-L", "%d:pi:%d" % (
     lweb, webport)], env=dict(env, RELAY_URL="wss://127.0.0.1:%d" % none))
