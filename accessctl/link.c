@@ -24,6 +24,7 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@
 #include "evtls.h"
 #include "link_client.h"
 #include "log.h"
+#include "resolve.h"
 #include "sandbox.h"
 
 #define DIAL_MS		15000
@@ -415,19 +417,24 @@ relay_failed(struct link_client *lc, void *arg, enum link_fail fail,
 static void
 relay_sandbox(struct relay_link *r)
 {
-	static const struct sandbox_path names[] = {
+	struct sandbox_path	 names[] = {
 		{ "/etc", SANDBOX_READ },
 		{ "/run/systemd/resolve", SANDBOX_READ },
 		{ "/run/resolvconf", SANDBOX_READ },
+		{ NULL, SANDBOX_READ },		/* where else it is */
 	};
+	char			 folder[PATH_MAX];
+	size_t			 n = nitems(names);
 
 	if (r->sandboxed)
 		return;
 	r->sandboxed = 1;
 	if (r->ops->first != NULL)
 		r->ops->first(r->arg);
-	if (sandbox_enter(SANDBOX_CLIENT, names, r->retry ? nitems(names) : 0,
-	    -1) == -1)
+	names[n - 1].path = folder;
+	if (resolve_folder(folder, sizeof(folder)) == -1)
+		n--;
+	if (sandbox_enter(SANDBOX_CLIENT, names, r->retry ? n : 0, -1) == -1)
 		log_debug("no sandbox: %s", strerror(errno));
 }
 

@@ -28,6 +28,7 @@
 
 #include <imsg.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@
 #include "log_limit.h"
 #include "proxy.h"
 #include "proxy_policy.h"
+#include "resolve.h"
 
 /* A connection that the tunnel asked for and that is not there yet. */
 struct job {
@@ -117,11 +119,14 @@ void
 proxy_start(void)
 {
 	struct rlimit	 rl;
+	char		 folder[PATH_MAX];
 
 	/* What name resolution reads, again for each name. */
 	proc_allow("/etc", SANDBOX_READ);
 	proc_allow("/run/systemd/resolve", SANDBOX_READ);
 	proc_allow("/run/resolvconf", SANDBOX_READ);
+	if (resolve_folder(folder, sizeof(folder)) == 0)
+		proc_allow(folder, SANDBOX_READ);
 	proc_chroot("/");
 	/* A bridge to a backend takes two. */
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {

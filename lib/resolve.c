@@ -107,6 +107,45 @@ resolve_init(struct event_base *base)
 	return (answer_event == NULL ? -1 : 0);
 }
 
+int
+resolve_conf_folder(const char *file, char *dir, size_t size)
+{
+	static const char *const	 places[] = {
+		"/run/", "/var/", "/mnt/wsl/"
+	};
+	const char			*slash = strrchr(file, '/');
+	size_t				 i, n, len;
+
+	if (slash == NULL)
+		return (-1);
+	len = slash - file;
+	for (i = 0; i < nitems(places); i++) {
+		n = strlen(places[i]);
+		/* All of /run is too much; of /mnt/wsl is not. */
+		if (strncmp(file, places[i], n) == 0 && (len > n ||
+		    (len + 1 == n && strchr(places[i] + 1, '/') !=
+		    places[i] + n - 1)))
+			break;
+	}
+	if (i == nitems(places) || len >= size)
+		return (-1);
+	memcpy(dir, file, len);
+	dir[len] = '\0';
+	return (0);
+}
+
+int
+resolve_folder(char *dir, size_t size)
+{
+	char	*file = realpath("/etc/resolv.conf", NULL);
+	int	 ret = -1;
+
+	if (file != NULL)
+		ret = resolve_conf_folder(file, dir, size);
+	free(file);
+	return (ret);
+}
+
 /* The lock is held. */
 static int
 resolve_thread_start(void)

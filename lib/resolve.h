@@ -17,6 +17,7 @@
 #ifndef RESOLVE_H
 #define RESOLVE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -38,6 +39,14 @@ struct resolve;
  * ask a name server.  0 or -1.
  */
 int		 resolve_init(struct event_base *);
+/*
+ * Which folder lookups read besides /etc, for a sandbox: where a link in the
+ * place of /etc/resolv.conf leads to, as programs that manage networks put
+ * one there.  0, or -1: there is none, or it is no place for such a file.
+ * resolve_conf_folder is told where the link leads to.
+ */
+int		 resolve_folder(char *, size_t);
+int		 resolve_conf_folder(const char *, char *, size_t);
 /*
  * resolve_new: look up a host's stream addresses.  The end is one call of
  * done: 0 and addresses, or an EAI_ code and, for EAI_SYSTEM, errno.  The
