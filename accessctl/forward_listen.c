@@ -138,16 +138,36 @@ listen_bind(const struct listen_spec *ls, const struct addrinfo *ai)
 	return (-1);
 }
 
+static void
+listen_complain(const struct listen_spec *ls, const char *host, int error)
+{
+	log_warnx("can't listen on %s port %u: %s%s", host, ls->port,
+	    strerror(error), error == EADDRINUSE ? " (by another program?)" :
+	    error == EACCES ? " (ports below 1024 take root)" : "");
+}
+
+/* A file like hosts(5) may name one twice. */
+static int
+listen_again_in(const struct addrinfo *res, const struct addrinfo *ai)
+{
+	for (; res != ai; res = res->ai_next) {
+		if (res->ai_addrlen == ai->ai_addrlen &&
+		    memcmp(res->ai_addr, ai->ai_addr, ai->ai_addrlen) == 0)
+			return (1);
+	}
+	return (0);
+}
+
 /*
- * All addresses of a host.  if_there: a host that this machine does not have
- * (no IPv6, say) is no error; one that is taken is.
+ * All addresses of a host.  Of several this machine need not have each (no
+ * IPv6, say), and with if_there, none; one that is taken is an error.
  */
 static int
 listen_host(const struct listen_spec *ls, const char *host, int if_there)
 {
 	struct addrinfo	 hints, *res, *ai;
 	char		 service[8];
-	int		 error, ret = 0;
+	int		 error, absent = 0, n = 0, ret = 0;
 
 	memset(&hints, 0, sizeof(hints));
 	hints.ai_socktype = SOCK_STREAM;
@@ -160,18 +180,23 @@ listen_host(const struct listen_spec *ls, const char *host, int if_there)
 		return (-1);
 	}
 	for (ai = res; ai != NULL && ret == 0; ai = ai->ai_next) {
-		ret = listen_bind(ls, ai);
-		if (ret == 0 || (if_there && (errno == EADDRNOTAVAIL ||
-		    errno == EAFNOSUPPORT))) {
-			ret = 0;
+		if (listen_again_in(res, ai))
+			continue;
+		if ((ret = listen_bind(ls, ai)) == 0) {
+			n++;
 			continue;
 		}
-		log_warnx("can't listen on %s port %u: %s%s", host, ls->port,
-		    strerror(errno), errno == EADDRINUSE ?
-		    " (by another program?)" : errno == EACCES ?
-		    " (ports below 1024 take root)" : "");
+		if (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT) {
+			absent = errno;
+			ret = 0;
+		} else
+			listen_complain(ls, host, errno);
 	}
 	freeaddrinfo(res);
+	if (ret == 0 && n == 0 && !if_there) {
+		listen_complain(ls, host, absent);
+		ret = -1;
+	}
 	return (ret);
 }
 

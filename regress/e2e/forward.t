@@ -500,6 +500,24 @@ eq(f.p.wait(20), -signal.SIGINT, "^C ends it, as a signal does")
 ok(not os.path.exists(lsock) and not os.path.exists(ltcp),
    "and its sockets are gone by then")
 
+# ---- a name with an address that is not ours, and one twice ----
+if ROOT and run(["unshare", "-m", "true"]).returncode == 0:
+    hosts = write("hosts", "".join(a + " here.test\n" for a in (
+        "2001:db8::1", "192.0.2.1", "127.0.0.1", "127.0.0.1")))
+    p = Proc("hosts", [
+        "unshare", "-m", "sh", "-c", "mount --bind %s /etc/hosts && exec "
+        "\"$@\"" % hosts, "sh", OBJ + "/accessctl", "forward", "-L",
+        "here.test:%d:pi:%d" % (lweb, webport)], env=env)
+    ok(p.wait_line("forwarding 127.0.0.1:%d" % lweb, 30) and
+       curl("http://127.0.0.1:%d/name" % lweb) == "you asked for /name",
+       "a name of several addresses, of which one is ours", p.text())
+    p.stop()
+else:
+    skip("a name of several addresses", "no mount namespace")
+p = Forwards("192.0.2.1:%d:pi:%d" % (lweb, webport), wait=False, name="far")
+eq(p.p.wait(20), 1, "an address that is not ours is an error")
+ok("can't listen on 192.0.2.1 port" in p.text(), "that is said", p.text())
+
 # ---- without a terminal's signals ----
 nohup = Proc("nohup", ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh",
                        OBJ + "/accessctl", "forward", "-L", "%d:pi:%d" % (
