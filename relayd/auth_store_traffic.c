@@ -26,6 +26,7 @@
 #include "month.h"
 
 static int64_t	traffic_int(uint64_t);
+static uint64_t	traffic_get(sqlite3_stmt *, int);
 
 static const char *const meter_names[] = METER_NAMES;
 
@@ -33,6 +34,15 @@ static int64_t
 traffic_int(uint64_t v)
 {
 	return (v > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)v);
+}
+
+/* Another program may have written it: less than none is none. */
+static uint64_t
+traffic_get(sqlite3_stmt *st, int column)
+{
+	int64_t	 v = sqlite3_column_int64(st, column);
+
+	return (v > 0 ? v : 0);
 }
 
 enum store_result
@@ -134,8 +144,8 @@ store_traffic_find(struct store *s, uint32_t month, uint32_t what,
 	st = store_bind(s, sql, "sss", text, meter_names[what], id);
 	if ((r = store_row(s, st)) != STORE_OK)
 		return (r == STORE_NONE ? STORE_OK : r);
-	*in = sqlite3_column_int64(st, 0);
-	*out = sqlite3_column_int64(st, 1);
+	*in = traffic_get(st, 0);
+	*out = traffic_get(st, 1);
 	store_done(st);
 	return (STORE_OK);
 }
@@ -173,8 +183,8 @@ store_traffic_page(struct store *s, uint32_t month,
 		if (t[*n].what == 0 ||
 		    store_text(st, 1, t[*n].id, sizeof(t[*n].id)) == -1)
 			continue;
-		t[*n].in = sqlite3_column_int64(st, 2);
-		t[*n].out = sqlite3_column_int64(st, 3);
+		t[*n].in = traffic_get(st, 2);
+		t[*n].out = traffic_get(st, 3);
 		(void)store_text(st, 4, t[*n].name, sizeof(t[*n].name));
 		(*n)++;
 	}

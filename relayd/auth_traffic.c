@@ -51,6 +51,7 @@ RB_HEAD(traffic_sums, traffic_sum);
 
 static int	sum_cmp(struct traffic_sum *, struct traffic_sum *);
 static struct traffic_sum *sum_find(uint32_t, const struct meter_id *);
+static void	traffic_add(uint64_t *, uint64_t);
 static int	meter_get(const struct meter_id *, struct meter_info *);
 static void	meter_send(const struct meter_info *);
 static void	traffic_watch(const struct meter_info *, uint64_t);
@@ -79,6 +80,16 @@ sum_find(uint32_t month, const struct meter_id *id)
 	key.month = month;
 	key.id = *id;
 	return (RB_FIND(traffic_sums, &sums, &key));
+}
+
+/* At the end of what is counted it stays there, and does not begin anew. */
+static void
+traffic_add(uint64_t *to, uint64_t n)
+{
+	if (*to > INT64_MAX || n > INT64_MAX - *to)
+		*to = INT64_MAX;
+	else
+		*to += n;
 }
 
 /* ---- what is allowed ---- */
@@ -112,8 +123,8 @@ auth_traffic_of(uint32_t month, uint32_t what, const char *id, uint64_t *in,
 	strlcpy(key.id, id, sizeof(key.id));
 	r = store_traffic_find(auth_store, month, what, id, in, out);
 	if (r == STORE_OK && (sum = sum_find(month, &key)) != NULL) {
-		*in += sum->in;
-		*out += sum->out;
+		traffic_add(in, sum->in);
+		traffic_add(out, sum->out);
 	}
 	return (r);
 }
@@ -260,8 +271,8 @@ auth_recv_traffic(struct proc_peer *peer, struct imsg *imsg)
 		if (nsums++ == 0)
 			due = auth_mono() + TRAFFIC_MS;
 	}
-	sum->in += t.in;
-	sum->out += t.out;
+	traffic_add(&sum->in, t.in);
+	traffic_add(&sum->out, t.out);
 	if (meter_get(&t.meter, &info) == -1 || info.quota == 0)
 		return (0);
 	traffic_watch(&info, info.used - t.in - t.out);

@@ -353,6 +353,30 @@ bad_traffic_is_refused(void **state)
 	    "1");
 }
 
+/* A quota that is used up is so for good, however far beyond it one gets. */
+static void
+counters_stay_at_their_end(void **state)
+{
+	int	 i;
+
+	limit(CTL_USER_LIMIT, "me@example.org", CTL_LIMIT_KEEP, 0,
+	    CTL_LIMIT_SET, 1ULL << 40);
+	for (i = 0; i < 4; i++) {
+		carry(METER_USER, fake_user.id, (uint64_t)1 << 62,
+		    (uint64_t)1 << 62);
+		carry(METER_USER, fake_user.id, (uint64_t)1 << 62,
+		    (uint64_t)1 << 62);
+		assert_true(ask(METER_USER, fake_user.id).used > 1ULL << 62);
+		auth_traffic_stop();
+		assert_true(ask(METER_USER, fake_user.id).used > 1ULL << 62);
+		carry(METER_USER, fake_user.id, 2, 2);
+		assert_true(ask(METER_USER, fake_user.id).used > 1ULL << 62);
+	}
+	auth_traffic_stop();
+	fake_sql("UPDATE traffic SET bytes_in = -5, bytes_out = 7");
+	assert_int_equal(ask(METER_USER, fake_user.id).used, 7);
+}
+
 static void
 traffic_is_listed(void **state)
 {
@@ -485,6 +509,7 @@ main(void)
 		CASE(each_month_begins_anew),
 		CASE(quota_is_watched),
 		CASE(bad_traffic_is_refused),
+		CASE(counters_stay_at_their_end),
 		CASE(traffic_is_listed),
 		CASE(rows_of_others_are_read_with_care),
 		CASE(months),
