@@ -54,6 +54,7 @@ static void	visitor_memory(const struct stream_record *,
 		    struct mux_memory *, struct mux_memory *);
 
 static struct event		*wait_timer;
+static uint32_t			 nvisitors;
 
 static const struct stream_record_ops record_ops = {
 	visitor_describe, visitor_bytes, visitor_kill, visitor_meter,
@@ -88,6 +89,7 @@ visitor_init(struct visitor *v, struct port_listen *l, int fd,
 	v->since_ms = listener_ms();
 	record_new(&v->record, &l->port->owner, &record_ops);
 	counts.connections++;
+	nvisitors++;
 }
 
 void
@@ -126,6 +128,7 @@ visitor_not(struct port_listen *l, int fd, const struct sockaddr_storage *ss,
 	visitor_turn_away(&v, code, text);
 	record_end(&v.record);
 	counts.connections--;
+	nvisitors--;
 }
 
 struct visitor *
@@ -139,7 +142,9 @@ visitor_new(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
 		    "not from a network that may come");
 		return (NULL);
 	}
+	/* Strangers leave room for nodes and users. */
 	if (counts.connections >= limits.connections ||
+	    nvisitors >= limits.connections - limits.connections / 4 ||
 	    e->nwaiting >= WAITING_MAX) {
 		visitor_not(l, fd, ss, MUX_CODE_LIMIT,
 		    "too many connections");
@@ -180,6 +185,7 @@ visitor_free(struct visitor *v)
 		port_slot_give(v->port);
 	record_end(&v->record);
 	counts.connections--;
+	nvisitors--;
 	free(v);
 }
 

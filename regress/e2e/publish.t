@@ -582,4 +582,36 @@ ok(not relay.proc.lines(r"malformed|refused message|killed by signal 6|"
                         r"forbidden"), "nothing odd in the log",
    relay.proc.lines(r"malformed|refused|signal 6|forbidden"))
 busy.close()
+
+# ---- strangers leave room ----
+few = Relay(name="few", prefork=1, extra=RULES + "limit connections 16\n")
+few.user_add()
+node = Agent(few, "po")
+env = login(few, name="few-home")
+p = free_port()
+few.ctl("publish", "add", "127.0.0.1:%d" % p, "po:%d" % target.port)
+wait_for(lambda: can_connect(p))
+crowd = []
+
+
+def crowded():
+    """As many as there may be."""
+    while len(crowd) < 16:
+        x = visit(p)
+        if not passes(x):
+            x.close()
+            break
+        crowd.append(x)
+    return len(crowd) == 12
+
+
+ok(wait_for(crowded), "of 16 connections twelve are for visitors",
+   len(crowd))
+eq(Connect(env, "po", target.port).end(b"x")[:2], (0, b"x"),
+   "and a user comes in beside them")
+ok(all(passes(x) for x in crowd), "who stay")
+for x in crowd:
+    x.close()
+node.stop()
+few.stop()
 done()
