@@ -496,7 +496,13 @@ client_closed(struct evtls *conn, void *arg, enum evtls_why why,
 		client_refused(lc, lc->status, "", 0);
 	else if (lc->state == CLIENT_CONNECTING && why == EVTLS_ERROR &&
 	    lc->cfg.tls != NULL)
-		client_fail(lc, LINK_FAIL_TLS, 0, "%s", text);
+		client_fail(lc, LINK_FAIL_TLS, 0, "%s%s", text,
+		    strstr(text, "unknown CA") != NULL ?
+		    "; ca or pin says whom to trust" : "");
+	else if (lc->state == CLIENT_ASKED && why == EVTLS_EOF &&
+	    lc->cfg.tls == NULL)
+		client_fail(lc, LINK_FAIL_UNREACHABLE, 0, "closed without an "
+		    "answer: is it wss:// that is spoken there?");
 	else
 		client_fail(lc, LINK_FAIL_UNREACHABLE, 0, "%s",
 		    why == EVTLS_TIMEOUT ? "the relay did not answer in time" :

@@ -59,6 +59,20 @@ st, out, err = connect("--ca", make_ca(), env=dict(
     e, RELAY_URL="wss://localhost:%d/somewhere" % relay.port))
 ok(st != 0, "a path that no relay has: refused", err)
 
+# what a newcomer meets
+stranger = dict(os.environ, XDG_CONFIG_HOME=path("stranger"),
+                RELAY_TOKEN=relay.token("connect"))
+for url, want in ((relay.url, "unknown CA.*ca or pin"),
+                  (relay.url.replace("wss:", "ws:"), "wss://"),
+                  ("wss://127.0.0.1:%d" % Target(
+                      lambda c: c.recv(9) and c.sendall(
+                          b"HTTP/1.1 400 No\r\n\r\n")).port,
+                   "does not speak TLS")):
+    r = run([OBJ + "/accessctl", "connect", "--relay", url, "pi", "22"],
+            env=stranger)
+    ok(r.returncode == 8 and re.search(want, r.stderr),
+       "said of " + url.split(":")[0] + ": " + want, r.stderr)
+
 # agentd says it and goes on trying
 other = Agent(relay, "other", token=node, ca=False, wait=False,
               extra="pin \"%s\"" % bad)
