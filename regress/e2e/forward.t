@@ -503,7 +503,8 @@ ok(not os.path.exists(lsock) and not os.path.exists(ltcp),
 # ---- a name with an address that is not ours, and one twice ----
 if ROOT and run(["unshare", "-m", "true"]).returncode == 0:
     hosts = write("hosts", "".join(a + " here.test\n" for a in (
-        "2001:db8::1", "192.0.2.1", "127.0.0.1", "127.0.0.1")))
+        "2001:db8::1", "192.0.2.1", "127.0.0.1", "127.0.0.1"))
+        + "127.0.0.1 localhost\n")
     p = Proc("hosts", [
         "unshare", "-m", "sh", "-c", "mount --bind %s /etc/hosts && exec "
         "\"$@\"" % hosts, "sh", OBJ + "/accessctl", "forward", "-L",

@@ -596,12 +596,15 @@ crowd = []
 
 def crowded():
     """As many as there may be."""
-    while len(crowd) < 16:
-        x = visit(p)
-        if not passes(x):
-            x.close()
-            break
-        crowd.append(x)
+    try:
+        while len(crowd) < 16:
+            x = visit(p)
+            if not passes(x):
+                x.close()
+                break
+            crowd.append(x)
+    except ConnectionResetError:
+        pass
     return len(crowd) == 12
 
 
