@@ -161,6 +161,8 @@ relay_setup(struct relay_link *r, const struct relay_options *o,
 		log_warnx("TLS or name resolution can't be set up");
 		return (-1);
 	}
+	/* We look a name up outside, and are in the sandbox soon after. */
+	resolve_linger(0);
 	if (r->url.tls && (r->tls = login_trust(o->login.ca, o->login.pin,
 	    NULL, err, sizeof(err))) == NULL) {
 		log_warnx("%s", err);

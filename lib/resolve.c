@@ -73,6 +73,7 @@ static pthread_cond_t		 work;
 static struct resolve_list	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static struct resolve_list	 answers = TAILQ_HEAD_INITIALIZER(answers);
 static unsigned int		 nthreads, nidle, nwaiting;
+static unsigned int		 idle_s = RESOLVE_IDLE;
 /* of the event loop alone */
 static struct event		*answer_event;
 static unsigned int		 npending;	/* in any list or thread */
@@ -105,6 +106,14 @@ resolve_init(struct event_base *base)
 	answer_event = event_new(base, answer_fd[0], EV_READ | EV_PERSIST,
 	    resolve_answers, NULL);
 	return (answer_event == NULL ? -1 : 0);
+}
+
+void
+resolve_linger(unsigned int seconds)
+{
+	pthread_mutex_lock(&lock);
+	idle_s = seconds;
+	pthread_mutex_unlock(&lock);
 }
 
 int
@@ -182,7 +191,7 @@ resolve_next(void)
 	int		 error = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += RESOLVE_IDLE;
+	until.tv_sec += idle_s;
 	while ((r = TAILQ_FIRST(&waiting)) == NULL && error == 0) {
 		nidle++;
 		error = pthread_cond_timedwait(&work, &lock, &until);

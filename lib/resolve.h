@@ -40,6 +40,12 @@ struct resolve;
  */
 int		 resolve_init(struct event_base *);
 /*
+ * So long a thread waits for more to look up.  None has to be there when a
+ * sandbox closes that is for the thread alone which closes it: with 0 it is
+ * gone once it has answered.
+ */
+void		 resolve_linger(unsigned int);
+/*
  * Which folder lookups read besides /etc, for a sandbox: where a link in the
  * place of /etc/resolv.conf leads to, as programs that manage networks put
  * one there.  0, or -1: there is none, or it is no place for such a file.

@@ -155,6 +155,9 @@ eq(set(ends), {"reset"}, "a target that refuses is a reset, not an end")
 ok(len(f2.lines("refused")) in (1, 2), "told in a line, not in fifty",
    f2.text())
 f2.stop()
+ok(wait_for(lambda: len(os.listdir("/proc/%d/task" % f.p.pid)) == 1),
+   "the thread that looked the relay's name up is not in the sandbox, and "
+   "gone", os.listdir("/proc/%d/task" % f.p.pid))
 
 relay.stop()
 waiting = socket.create_connection(("127.0.0.1", port), 10)
