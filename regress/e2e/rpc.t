@@ -56,9 +56,9 @@ class Backend(http.server.BaseHTTPRequestHandler):
         if kind == "half":
             out = b"y" * int(n)
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" %
-                             len(out) + out[:len(out) // 2])
+                             len(out) + out[:len(out) // 16])
             Backend.gate.wait(30)
-            self.wfile.write(out[len(out) // 2:])
+            self.wfile.write(out[len(out) // 16:])
             return
         self.send_response(302 if kind == "moved" else 200)
         if kind == "moved":
