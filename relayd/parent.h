@@ -60,6 +60,8 @@ void	 relayd_up(void);
 
 /* parent_send.c: all that this process may have of conf. */
 void	 send_conf(struct proc_peer *);
+/* What somebody asked of the parent, by way of router. */
+void	 send_answer(uint32_t, uint32_t, const char *);
 
 /* parent_listener.c */
 /* The sockets for the keys process and this listener, new ones. */

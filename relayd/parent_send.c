@@ -220,3 +220,15 @@ send_pem(struct proc_peer *p, uint32_t type, uint32_t index,
 	}
 	explicit_bzero(&c, sizeof(c));
 }
+
+void
+send_answer(uint32_t id, uint32_t code, const char *text)
+{
+	struct ctl_end	 end;
+
+	memset(&end, 0, sizeof(end));
+	end.code = code;
+	strlcpy(end.text, text, sizeof(end.text));
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_RELOADED, id, -1,
+	    &end, sizeof(end));
+}

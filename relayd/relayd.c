@@ -71,6 +71,8 @@ int64_t				 relayd_started;
 static char			*conffile;
 static int			 verbose_min;	/* by -v */
 static int			 unsent;	/* keys has not taken it yet */
+static uint32_t			 asked[8];	/* who waits for that */
+static int			 nasked;
 
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_RELOAD, PROC_ROUTER, sizeof(struct ctl_name),
@@ -361,6 +363,8 @@ relayd_configure(struct proc_peer *p)
 		publish_listener(p);
 		break;
 	case PROC_ROUTER:
+		/* Whoever asked it has gone with the one before. */
+		nasked = 0;
 		publish_router();
 		send_conf(p);
 		send_control(p);
@@ -468,6 +472,10 @@ relayd_recv_keys(struct proc_peer *p, struct imsg *imsg)
 		    !proc_is_old(PROC_LISTENER, i))
 			send_conf(proc_peer(PROC_LISTENER, i));
 	}
+	/* Router has it before it reads this. */
+	while (nasked > 0)
+		send_answer(asked[--nasked], CTL_CODE_OK,
+		    "configuration reloaded");
 	return (0);
 }
 
@@ -485,16 +493,19 @@ relayd_reload(void)
 static int
 relayd_recv_reload(struct proc_peer *p, struct imsg *imsg)
 {
-	struct ctl_end	 end;
+	char	 why[CTL_TEXT_LEN];
 
-	memset(&end, 0, sizeof(end));
-	if (relayd_reconfigure(end.text, sizeof(end.text)) == -1) {
-		end.code = CTL_CODE_INVALID;
-		log_warnx("reload: %s", end.text);
-	} else
-		log_info("%s", end.text);
-	(void)proc_send(p, IMSG_RELOADED, imsg_get_id(imsg), -1, &end,
-	    sizeof(end));
+	if (relayd_reconfigure(why, sizeof(why)) == -1) {
+		log_warnx("reload: %s", why);
+		send_answer(imsg_get_id(imsg), CTL_CODE_INVALID, why);
+		return (0);
+	}
+	log_info("%s", why);
+	/* Who asked is told when all of it is on its way. */
+	if (nasked < (int)nitems(asked))
+		asked[nasked++] = imsg_get_id(imsg);
+	else
+		send_answer(imsg_get_id(imsg), CTL_CODE_OK, why);
 	return (0);
 }
 
@@ -511,28 +522,25 @@ static int
 relayd_recv_log(struct proc_peer *p, struct imsg *imsg)
 {
 	struct ctl_name	 name;
-	struct ctl_end	 end;
+	uint32_t	 code = CTL_CODE_OK;
+	const char	*text;
 	int		 level;
 
 	if (imsg_get_data(imsg, &name, sizeof(name)) == -1 ||
 	    memchr(name.name, '\0', sizeof(name.name)) == NULL)
 		return (-1);
-	memset(&end, 0, sizeof(end));
 	if (name.name[0] == '\0')
-		strlcpy(end.text, log_level_name(relayd_verbose),
-		    sizeof(end.text));
+		text = log_level_name(relayd_verbose);
 	else if (log_level_parse(name.name, &level) == -1) {
-		end.code = CTL_CODE_INVALID;
-		strlcpy(end.text, "brief, verbose or debug",
-		    sizeof(end.text));
+		code = CTL_CODE_INVALID;
+		text = "brief, verbose or debug";
 	} else {
 		/* Beneath what -v says, too: somebody wants less now. */
 		relayd_verbose = level;
 		proc_log_level(level);
-		strlcpy(end.text, log_level_name(level), sizeof(end.text));
+		text = log_level_name(level);
 	}
-	(void)proc_send(p, IMSG_RELOADED, imsg_get_id(imsg), -1, &end,
-	    sizeof(end));
+	send_answer(imsg_get_id(imsg), code, text);
 	return (0);
 }
 

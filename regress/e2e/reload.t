@@ -86,6 +86,21 @@ ok(wait_for(lambda: not can_connect(other)), "the other address is closed")
 passes("an address less")
 eq(c.end()[0], 0, "it ends in order")
 
+# it is told when it is done
+pid = relay.children()["keys"]
+os.kill(pid, signal.SIGSTOP)
+p = subprocess.Popen([OBJ + "/accessctl", "reload"], stdout=subprocess.PIPE,
+                     stderr=subprocess.STDOUT, text=True,
+                     env=dict(os.environ, CULVERT_SOCKET=relay.socket))
+try:
+    p.wait(1)
+except subprocess.TimeoutExpired:
+    pass
+ok(p.returncode is None, "a reload that keys has not taken is not over yet")
+os.kill(pid, signal.SIGCONT)
+ok(p.wait(30) == 0 and "configuration reloaded" in p.stdout.read(),
+   "and it is then")
+
 # a second start
 r = run([OBJ + "/relayd", "-d", "-f", relay.conf], timeout=10)
 ok(r.returncode not in (0, 124) and "another relayd" in r.stderr,
