@@ -65,6 +65,14 @@ sqlite3_stmt	*store_bind(struct store *, const char *sql,
  */
 enum store_result store_row(struct store *, sqlite3_stmt *);
 enum store_result store_do(struct store *, sqlite3_stmt *);
+/*
+ * store_rows: the next of them, into *n places of this size; *n becomes how
+ * many there were.  get: 0, or -1 for a row that makes no sense, which is left
+ * out.
+ */
+enum store_result store_rows(struct store *, sqlite3_stmt *,
+		    int (*get)(sqlite3_stmt *, void *), void *, size_t,
+		    size_t *);
 void		 store_done(sqlite3_stmt *);
 /* Run SQL that returns nothing. */
 enum store_result store_exec(struct store *, const char *sql);

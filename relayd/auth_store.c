@@ -409,6 +409,23 @@ store_row(struct store *s, sqlite3_stmt *st)
 }
 
 enum store_result
+store_rows(struct store *s, sqlite3_stmt *st,
+    int (*get)(sqlite3_stmt *, void *), void *rows, size_t size, size_t *n)
+{
+	enum store_result	 r = STORE_NONE;
+	size_t			 max = *n;
+
+	*n = 0;
+	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
+		if (get(st, (char *)rows + *n * size) == 0)
+			(*n)++;
+	}
+	if (r == STORE_OK)
+		store_done(st);
+	return (r == STORE_NONE ? STORE_OK : r);
+}
+
+enum store_result
 store_do(struct store *s, sqlite3_stmt *st)
 {
 	enum store_result	 r;

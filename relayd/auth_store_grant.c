@@ -26,11 +26,9 @@
 #include "target.h"
 
 static int	grant_columns(sqlite3_stmt *, int, struct grant *);
-static int	grant_get(sqlite3_stmt *, struct store_grant *);
+static int	grant_get(sqlite3_stmt *, void *);
 static enum store_result grant_one(struct store *, sqlite3_stmt *,
 		    struct store_grant *);
-static enum store_result grant_rows(struct store *, sqlite3_stmt *,
-		    struct store_grant *, size_t *);
 
 #define GRANT_COLUMNS	"g.id, g.scopes, g.targets, g.expires_at"
 #define GRANT_SELECT \
@@ -68,9 +66,10 @@ grant_columns(sqlite3_stmt *st, int i, struct grant *g)
 }
 
 static int
-grant_get(sqlite3_stmt *st, struct store_grant *g)
+grant_get(sqlite3_stmt *st, void *row)
 {
-	int	 bad;
+	struct store_grant	*g = row;
+	int			 bad;
 
 	memset(g, 0, sizeof(*g));
 	bad = grant_columns(st, 0, &g->grant);
@@ -147,23 +146,6 @@ store_grant_remove(struct store *s, const char *user_id, const char *node_id)
 	return (store_do(s, store_bind(s, sql, "ss", user_id, node_id)));
 }
 
-static enum store_result
-grant_rows(struct store *s, sqlite3_stmt *st, struct store_grant *g,
-    size_t *n)
-{
-	enum store_result	 r = STORE_NONE;
-	size_t			 max = *n;
-
-	*n = 0;
-	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
-		if (grant_get(st, &g[*n]) == 0)
-			(*n)++;
-	}
-	if (r == STORE_OK)
-		store_done(st);
-	return (r == STORE_NONE ? STORE_OK : r);
-}
-
 enum store_result
 store_grant_page(struct store *s, const char *user_id, const char *node_id,
     const char *after_email, const char *after_node, struct store_grant *g,
@@ -175,8 +157,8 @@ store_grant_page(struct store *s, const char *user_id, const char *node_id,
 				    "AND (?4 IS NULL OR g.node_id = ?4) "
 				    "ORDER BY u.email, n.name";
 
-	return (grant_rows(s, store_bind(s, sql, "ssss", after_email,
-	    after_node, user_id, node_id), g, n));
+	return (store_rows(s, store_bind(s, sql, "ssss", after_email,
+	    after_node, user_id, node_id), grant_get, g, sizeof(*g), n));
 }
 
 enum store_result
@@ -188,8 +170,8 @@ store_grant_ended(struct store *s, int64_t after, int64_t until,
 				    "AND g.expires_at <= ?2 AND g.id > ?3 "
 				    "ORDER BY g.id";
 
-	return (grant_rows(s, store_bind(s, sql, "iis", after, until,
-	    after_id), g, n));
+	return (store_rows(s, store_bind(s, sql, "iis", after, until,
+	    after_id), grant_get, g, sizeof(*g), n));
 }
 
 enum store_result

@@ -26,7 +26,7 @@
 #include "auth_sqlite.h"
 #include "msg_audit.h"
 
-static int		 node_get(sqlite3_stmt *, struct store_node *);
+static int		 node_get(sqlite3_stmt *, void *);
 static const char	*audit_name(uint32_t);
 static int64_t		 audit_int(uint64_t);
 
@@ -37,9 +37,10 @@ static int64_t		 audit_int(uint64_t);
 	"JOIN pat_tokens t ON t.id = n.token_id "
 
 static int
-node_get(sqlite3_stmt *st, struct store_node *n)
+node_get(sqlite3_stmt *st, void *row)
 {
-	int	 bad;
+	struct store_node	*n = row;
+	int			 bad;
 
 	memset(n, 0, sizeof(*n));
 	bad = store_text(st, 0, n->id, sizeof(n->id));
@@ -77,19 +78,9 @@ store_node_page(struct store *s, const char *user_id, const char *after,
 	static const char	 sql[] = NODE_SELECT "WHERE n.name > ?1 "
 				    "AND (?2 IS NULL OR n.user_id = ?2) "
 				    "ORDER BY n.name";
-	enum store_result	 r = STORE_NONE;
-	sqlite3_stmt		*st;
-	size_t			 max = *n;
 
-	*n = 0;
-	st = store_bind(s, sql, "ss", after, user_id);
-	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
-		if (node_get(st, &nodes[*n]) == 0)
-			(*n)++;
-	}
-	if (r == STORE_OK)
-		store_done(st);
-	return (r == STORE_NONE ? STORE_OK : r);
+	return (store_rows(s, store_bind(s, sql, "ss", after, user_id),
+	    node_get, nodes, sizeof(*nodes), n));
 }
 
 enum store_result

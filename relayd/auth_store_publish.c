@@ -27,7 +27,7 @@
 /* As text, with quotes and commas around each network. */
 #define FROM_JSON_LEN	(PUBLISH_FROM_MAX * (ADDR_STRLEN + 3) + 3)
 
-static int	publication_get(sqlite3_stmt *, struct store_publication *);
+static int	publication_get(sqlite3_stmt *, void *);
 static int	from_get(const char *, struct publication *);
 static void	from_put(const struct publication *, char *, size_t);
 static int	in_range(int64_t, int64_t, int64_t);
@@ -76,13 +76,14 @@ in_range(int64_t v, int64_t min, int64_t max)
 
 /* What somebody else wrote into the file is not believed. */
 static int
-publication_get(sqlite3_stmt *st, struct store_publication *sp)
+publication_get(sqlite3_stmt *st, void *row)
 {
-	struct publication	*p = &sp->p;
-	char			 proto[8], addr[ADDR_STRLEN];
-	char			 from[FROM_JSON_LEN];
-	int64_t			 v[6];
-	int			 bad;
+	struct store_publication	*sp = row;
+	struct publication		*p = &sp->p;
+	char				 proto[8], addr[ADDR_STRLEN];
+	char				 from[FROM_JSON_LEN];
+	int64_t				 v[6];
+	int				 bad;
 
 	memset(sp, 0, sizeof(*sp));
 	sp->row = sqlite3_column_int64(st, 0);
@@ -176,17 +177,7 @@ store_publication_page(struct store *s, int64_t after,
 {
 	static const char	 sql[] = PUBLICATION_SELECT
 				    "WHERE p.rowid > ?1 ORDER BY p.rowid";
-	enum store_result	 r = STORE_NONE;
-	sqlite3_stmt		*st;
-	size_t			 max = *n;
 
-	*n = 0;
-	st = store_bind(s, sql, "i", after);
-	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
-		if (publication_get(st, &sp[*n]) == 0)
-			(*n)++;
-	}
-	if (r == STORE_OK)
-		store_done(st);
-	return (r == STORE_NONE ? STORE_OK : r);
+	return (store_rows(s, store_bind(s, sql, "i", after), publication_get,
+	    sp, sizeof(*sp), n));
 }

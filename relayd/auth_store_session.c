@@ -31,7 +31,7 @@
 
 static void	hash_put(const uint8_t *, char[HASH_TEXT]);
 static int	hash_get(const char *, uint8_t *);
-static int	session_get(sqlite3_stmt *, struct store_session *);
+static int	session_get(sqlite3_stmt *, void *);
 static enum store_result session_one(struct store *, sqlite3_stmt *,
 		    struct store_session *);
 
@@ -73,10 +73,11 @@ hash_get(const char *text, uint8_t *hash)
 }
 
 static int
-session_get(sqlite3_stmt *st, struct store_session *e)
+session_get(sqlite3_stmt *st, void *row)
 {
-	char	 kind[16], hash[HASH_TEXT], roles[256];
-	int	 bad;
+	struct store_session	*e = row;
+	char			 kind[16], hash[HASH_TEXT], roles[256];
+	int			 bad;
 
 	memset(e, 0, sizeof(*e));
 	bad = store_text(st, 0, e->id, sizeof(e->id));
@@ -206,22 +207,13 @@ store_session_page(struct store *s, const char *user_id, const char *node_id,
 	    "AND (?5 IS NULL OR s.node_id = ?5) "
 	    "AND (?6 IS NULL OR s.kind = ?6) "
 	    "ORDER BY u.email, s.created_at, s.id";
-	enum store_result	 r = STORE_NONE;
 	sqlite3_stmt		*st;
-	size_t			 max = *n;
 
-	*n = 0;
 	st = store_bind(s, sql, "sissss", after == NULL ? "" : after->email,
 	    after == NULL ? INT64_MIN : after->created_at,
 	    after == NULL ? "" : after->id, user_id, node_id,
 	    kind == 0 ? NULL : kinds[kind]);
-	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
-		if (session_get(st, &e[*n]) == 0)
-			(*n)++;
-	}
-	if (r == STORE_OK)
-		store_done(st);
-	return (r == STORE_NONE ? STORE_OK : r);
+	return (store_rows(s, st, session_get, e, sizeof(*e), n));
 }
 
 enum store_result

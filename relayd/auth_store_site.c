@@ -27,10 +27,10 @@
 #include "auth_sqlite.h"
 
 static uint32_t	access_get(sqlite3_stmt *, int);
-static int	site_get(sqlite3_stmt *, struct store_site *);
+static int	site_get(sqlite3_stmt *, void *);
 static enum store_result site_one(struct store *, sqlite3_stmt *,
 		    struct store_site *);
-static int	domain_get(sqlite3_stmt *, struct store_domain *);
+static int	domain_get(sqlite3_stmt *, void *);
 
 /* A service without a word of its own is as its node. */
 #define SITE_COLUMNS \
@@ -61,9 +61,10 @@ access_get(sqlite3_stmt *st, int i)
 }
 
 static int
-site_get(sqlite3_stmt *st, struct store_site *si)
+site_get(sqlite3_stmt *st, void *row)
 {
-	int	 bad;
+	struct store_site	*si = row;
+	int			 bad;
 
 	memset(si, 0, sizeof(*si));
 	bad = store_text(st, 0, si->node_id, sizeof(si->node_id));
@@ -141,27 +142,18 @@ store_service_page(struct store *s, const char *node_id,
 	    "WHERE (n.name, s.name) > (?1, ?2) "
 	    "AND (?3 IS NULL OR n.id = ?3) AND s.name <> '' "
 	    "ORDER BY n.name, s.name";
-	enum store_result	 r = STORE_NONE;
-	sqlite3_stmt		*st;
-	size_t			 max = *n;
 
-	*n = 0;
-	st = store_bind(s, sql, "sss", after_node, after_name, node_id);
-	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
-		if (site_get(st, &si[*n]) == 0)
-			(*n)++;
-	}
-	if (r == STORE_OK)
-		store_done(st);
-	return (r == STORE_NONE ? STORE_OK : r);
+	return (store_rows(s, store_bind(s, sql, "sss", after_node, after_name,
+	    node_id), site_get, si, sizeof(*si), n));
 }
 
 /* ---- domains ---- */
 
 static int
-domain_get(sqlite3_stmt *st, struct store_domain *d)
+domain_get(sqlite3_stmt *st, void *row)
 {
-	int	 bad;
+	struct store_domain	*d = row;
+	int			 bad;
 
 	memset(d, 0, sizeof(*d));
 	bad = site_get(st, &d->site);
@@ -227,17 +219,7 @@ store_domain_page(struct store *s, const char *after, struct store_domain *d,
 {
 	static const char	 sql[] = DOMAIN_SELECT "WHERE o.name > ?1 "
 				    "ORDER BY o.name";
-	enum store_result	 r = STORE_NONE;
-	sqlite3_stmt		*st;
-	size_t			 max = *n;
 
-	*n = 0;
-	st = store_bind(s, sql, "s", after);
-	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
-		if (domain_get(st, &d[*n]) == 0)
-			(*n)++;
-	}
-	if (r == STORE_OK)
-		store_done(st);
-	return (r == STORE_NONE ? STORE_OK : r);
+	return (store_rows(s, store_bind(s, sql, "s", after), domain_get, d,
+	    sizeof(*d), n));
 }

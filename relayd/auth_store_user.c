@@ -33,8 +33,8 @@ static const char *const scope_names[] = SCOPE_NAMES;
 static int	json_has(const char *, const char *, size_t);
 static void	public_put(const uint8_t *, char *, size_t);
 static int	public_get(const char *, uint8_t *);
-static int	user_get(sqlite3_stmt *, struct store_user *);
-static int	token_get(sqlite3_stmt *, struct store_token *);
+static int	user_get(sqlite3_stmt *, void *);
+static int	token_get(sqlite3_stmt *, void *);
 
 /*
  * The JSON here is arrays of words that need no escapes (names of scopes and
@@ -188,10 +188,11 @@ public_get(const char *text, uint8_t *public)
 
 /* -1: a row that another program wrote and that does not fit. */
 static int
-user_get(sqlite3_stmt *st, struct store_user *u)
+user_get(sqlite3_stmt *st, void *row)
 {
-	char	 roles[256];
-	int	 bad;
+	struct store_user	*u = row;
+	char			 roles[256];
+	int			 bad;
 
 	memset(u, 0, sizeof(*u));
 	bad = store_text(st, 0, u->id, sizeof(u->id));
@@ -229,19 +230,9 @@ store_user_page(struct store *s, const char *after, struct store_user *u,
 {
 	static const char	 sql[] = USER_SELECT
 				    "WHERE u.email > ?1 ORDER BY u.email";
-	enum store_result	 r = STORE_NONE;
-	sqlite3_stmt		*st;
-	size_t			 max = *n;
 
-	*n = 0;
-	st = store_bind(s, sql, "s", after);
-	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
-		if (user_get(st, &u[*n]) == 0)
-			(*n)++;
-	}
-	if (r == STORE_OK)
-		store_done(st);
-	return (r == STORE_NONE ? STORE_OK : r);
+	return (store_rows(s, store_bind(s, sql, "s", after), user_get, u,
+	    sizeof(*u), n));
 }
 
 enum store_result
@@ -349,11 +340,13 @@ store_user_delete(struct store *s, const char *id)
 	"WHERE t.revoked_at IS NULL "
 
 static int
-token_get(sqlite3_stmt *st, struct store_token *t)
+token_get(sqlite3_stmt *st, void *row)
 {
-	char	 public[128], scopes[256], nodes[4 * CTL_TEXT_LEN];
-	char	 roles[256];
-	int	 bad;
+	struct store_token	*t = row;
+	char			 public[128], scopes[256];
+	char			 nodes[4 * CTL_TEXT_LEN];
+	char			 roles[256];
+	int			 bad;
 
 	memset(t, 0, sizeof(*t));
 	bad = store_text(st, 0, t->id, sizeof(t->id));
@@ -403,19 +396,9 @@ store_token_page(struct store *s, const char *user_id, const char *after,
 	static const char	 sql[] = TOKEN_SELECT "AND t.token_id > ?1 "
 				    "AND (?2 IS NULL OR t.user_id = ?2) "
 				    "ORDER BY t.token_id";
-	enum store_result	 r = STORE_NONE;
-	sqlite3_stmt		*st;
-	size_t			 max = *n;
 
-	*n = 0;
-	st = store_bind(s, sql, "ss", after, user_id);
-	while (*n < max && (r = store_row(s, st)) == STORE_OK) {
-		if (token_get(st, &t[*n]) == 0)
-			(*n)++;
-	}
-	if (r == STORE_OK)
-		store_done(st);
-	return (r == STORE_NONE ? STORE_OK : r);
+	return (store_rows(s, store_bind(s, sql, "ss", after, user_id),
+	    token_get, t, sizeof(*t), n));
 }
 
 enum store_result
