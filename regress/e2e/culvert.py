@@ -1,6 +1,7 @@
 """What the end-to-end tests share: real daemons on free loopback ports, and
 who talks to them."""
 
+import http.server
 import json
 import os
 import pwd
@@ -246,6 +247,12 @@ def login(relay, token=None, name="home"):
     return env
 
 
+def strace(daemon):
+    """What to run it with, for its calls in a file."""
+    return ["strace", "-f", "-qq", "-o", path(daemon + ".calls"),
+            OBJ + "/" + daemon]
+
+
 def node_online(relay, name="pi", online=True):
     for n in relay.json("node", "list") or []:
         if n.get("name", n.get("node")) == name:
@@ -356,6 +363,28 @@ def echo(c):
         c.sendall(b)
 
 
+def stalled(port):
+    """A connection to a source there that is asked, and not read."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    s.connect(("127.0.0.1", port))
+    s.sendall(b"g")
+    return s
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    """A web server of such a handler on a port of its own."""
+    daemon_threads = True
+
+    def __init__(self, handler):
+        super().__init__(("127.0.0.1", 0), handler)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *a):
+        pass
+
+
 class Connect:
     """accessctl connect, its ends in our hands."""
 
@@ -365,6 +394,12 @@ class Connect:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
         self.pid = self.p.pid
+
+    def echoes(self):
+        """Whether a byte comes back from a target that echoes."""
+        self.p.stdin.write(b"a")
+        self.p.stdin.flush()
+        return os.read(self.p.stdout.fileno(), 10) == b"a"
 
     def end(self, data=b"", seconds=20):
         """Send, half-close, read all; (status, stdout, stderr)."""

@@ -61,17 +61,9 @@ def status(port, host="127.0.0.1", node="pi", e=env):
 
 def held(port, node="pi"):
     c = Connect(env, node, port)
-    c.p.stdin.write(b"a")
-    c.p.stdin.flush()
-    if os.read(c.p.stdout.fileno(), 10) != b"a":
+    if not c.echoes():
         raise SystemExit("no stream: " + c.end()[2])
     return c
-
-
-def lives(c):
-    c.p.stdin.write(b"b")
-    c.p.stdin.flush()
-    return os.read(c.p.stdout.fileno(), 10) == b"b"
 
 
 def gone(c, seconds=LONG):
@@ -212,10 +204,10 @@ mine = held(one.port, "bobs")
 r = grant("--scope", "connect", "--to", "127.0.0.1:%d" % one.port)
 eq(ended(r), 1, "a narrower grant ends what it does not cover")
 eq(gone(b), 10, "which is cut")
-ok(lives(a), "the rest goes on")
+ok(a.echoes(), "the rest goes on")
 eq(status(two.port)[0], 5, "nothing new behind its back")
 r = grant("--scope", "connect")
-ok(r.returncode == 0 and lives(a), "a wider one ends nothing", r.stdout)
+ok(r.returncode == 0 and a.echoes(), "a wider one ends nothing", r.stdout)
 eq(status(two.port)[0], 0, "and counts at once")
 
 # ---- revoked ----
@@ -223,7 +215,7 @@ many = [held(one.port) for _ in range(5)]
 r = relay.ctl("grant", "revoke", BOB, "pi")
 eq(ended(r), 6, "grant revoke says how many streams it has ended")
 eq([gone(c) for c in many + [a]], [10] * 6, "all are cut")
-ok(lives(mine), "what is his own goes on")
+ok(mine.echoes(), "what is his own goes on")
 eq(status(one.port)[0], 5, "denied again")
 eq(list(nodes()), ["bobs"], "and no longer on the list")
 
@@ -264,7 +256,7 @@ a = held(one.port)
 eq(gone(a), 10, "the stream ends when the time is over")
 late = time.time() - until
 ok(-0.2 < late < 10, "not before", "%.1f s" % late)
-ok(lives(mine), "what is his own goes on")
+ok(mine.echoes(), "what is his own goes on")
 eq(status(one.port)[0], 5, "an expired grant gives nothing")
 eq([x["expired"] for x in relay.json("grant", "list")], [True],
    "it is on the list as expired")
@@ -307,7 +299,7 @@ def killed(*names):
 for name in ("auth", "router"):
     a = held(one.port)
     ok(killed(name), name + " is killed and comes back")
-    ok(lives(a), "the stream goes on")
+    ok(a.echoes(), "the stream goes on")
     b = held(one.port)
     r = grant("--scope", "connect", "--to", "127.0.0.1:%d" % two.port)
     eq((ended(r), gone(a), gone(b)), (2, 10, 10),
@@ -326,7 +318,7 @@ for name in ("auth", "router"):
                    ('["127.0.0.1:%d"]' % two.port,))
     ok(killed(name), "%s is killed with the store changed" % name)
     eq(gone(a), 10, "what is no longer covered ends")
-    ok(lives(b), "what still is goes on")
+    ok(b.echoes(), "what still is goes on")
     with sqlite3.connect(relay.dir + "/state/culvert.db", 10) as db:
         db.execute("DELETE FROM grants")
     ok(killed(name), "%s is killed with the grant deleted" % name)

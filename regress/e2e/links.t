@@ -81,20 +81,12 @@ def fetch(seconds):
         return n / seconds / 1e6
 
 
-def stalled():
-    s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-    s.connect(("127.0.0.1", fwd))
-    s.sendall(b"g")
-    return s
-
-
 fetch(0.5)
 alone = max(fetch(1) for _ in range(3))
 pids = {**relay.children(), "tunnel": agent.children()["tunnel"],
         "forward": f.pid}
 m0 = {k: rss(p) for k, p in pids.items()}
-s = [stalled() for _ in range(4)]
+s = [stalled(fwd) for _ in range(4)]
 time.sleep(1.5)
 m1 = {k: rss(p) for k, p in pids.items()}
 grown = {k: (m1[k] - m0[k]) >> 10 for k in pids}

@@ -5,7 +5,6 @@ import base64
 import http.server
 import sqlite3
 import sys
-import threading
 import urllib.parse
 sys.path.insert(0, "regress/e2e")
 from culvert import *
@@ -52,15 +51,7 @@ class Device(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *a):
-        pass
-
-
-device = Server(("127.0.0.1", 0), Device)
-threading.Thread(target=device.serve_forever, daemon=True).start()
+device = QuietServer(Device)
 
 make_cert("relay", "DNS:localhost,DNS:culvert.test,DNS:*.culvert.test")
 relay = Relay(prefork=2, start=False, extra='log debug\naccess log "%s"' %
@@ -72,7 +63,7 @@ relay.start()
 for who in ("ann", "bob", "eve"):
     relay.ctl("user", "add", who + "@example.org", "--password-stdin",
               input=PASSWORD + "\n")
-BACKEND = 'http backend "http://127.0.0.1:%d"' % device.server_address[1]
+BACKEND = 'http backend "http://127.0.0.1:%d"' % device.port
 pi = Agent(relay, "pi", relay.token("node", "ann@example.org"), BACKEND)
 pa = Agent(relay, "pa", relay.token("node", "ann@example.org"), BACKEND)
 open_ = Agent(relay, "open", relay.token("node", "bob@example.org"), BACKEND)

@@ -2,7 +2,6 @@
 """The login page in Chromium, which holds its policy against it."""
 import http.server
 import sys
-import threading
 sys.path.insert(0, "regress/e2e")
 from culvert import *
 import browser
@@ -37,15 +36,7 @@ class Device(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *a):
-        pass
-
-
-device = Server(("127.0.0.1", 0), Device)
-threading.Thread(target=device.serve_forever, daemon=True).start()
+device = QuietServer(Device)
 make_cert("relay", "DNS:localhost,DNS:culvert.test,DNS:*.culvert.test")
 relay = Relay(prefork=2, start=False)
 with open(relay.conf) as f:
@@ -53,7 +44,7 @@ with open(relay.conf) as f:
 write("relayd.d/relayd.conf", conf)
 relay.start()
 plain = Relay("plain", tls=False, prefork=2)
-BACKEND = 'http backend "http://127.0.0.1:%d"' % device.server_address[1]
+BACKEND = 'http backend "http://127.0.0.1:%d"' % device.port
 for r in (relay, plain):
     r.ctl("user", "add", "ann@example.org", "--password-stdin",
           input=PASSWORD + "\n")

@@ -72,15 +72,7 @@ fwd = free_port()
 f = Forward(env, "127.0.0.1:%d:pi:127.0.0.1:%d" % (fwd, src.port))
 
 
-def stalled():
-    s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-    s.connect(("127.0.0.1", fwd))
-    s.sendall(b"g")
-    return s
-
-
-socks = [stalled() for _ in range(3)]
+socks = [stalled(fwd) for _ in range(3)]
 
 
 def streams(**want):

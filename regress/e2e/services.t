@@ -136,11 +136,6 @@ def traced(daemon):
     return set(calls)
 
 
-def strace(daemon):
-    return ["strace", "-f", "-qq", "-o", path(daemon + ".calls"),
-            OBJ + "/" + daemon]
-
-
 relay = Relay(name="traced", start=False)
 relay.proc = Proc("traced", strace("relayd") + ["-d", "-f", relay.conf])
 ok(relay.proc.wait_line("serves on", 60), "relayd under strace")

@@ -47,11 +47,6 @@ def made(daemon):
     return calls
 
 
-def strace(daemon):
-    return ["strace", "-f", "-qq", "-o", path(daemon + ".calls"),
-            OBJ + "/" + daemon]
-
-
 if run(["strace", "-V"]).returncode != 0:
     skip_all("no strace")
 if not ROOT:

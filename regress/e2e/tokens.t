@@ -72,9 +72,7 @@ eq(status_of(short)[0], 0, "a token that expires soon works")
 
 def held(e=env, n="pi"):
     c = Connect(e, n, target.port)
-    c.p.stdin.write(b"a")
-    c.p.stdin.flush()
-    assert os.read(c.p.stdout.fileno(), 10) == b"a"
+    assert c.echoes()
     return c
 
 
