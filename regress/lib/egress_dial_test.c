@@ -59,7 +59,6 @@
 #include "egress_helper.h"
 
 #define TURNS_MAX	4
-#define CONNS_MAX	4
 
 /* What it hears, of which the beginning counts, and says. */
 struct turn {
