@@ -489,7 +489,7 @@ nodes_are_listed_and_shown(void **state)
 }
 
 static void
-renaming_a_node_ends_its_link_and_says_what_to_change(void **state)
+renaming_a_node_ends_its_link_and_tells_the_rest(void **state)
 {
 	struct store_node	 n;
 	uint64_t		 pi = session("pi"), po = session("po");
@@ -698,31 +698,29 @@ audit_log_waits_for_room_and_the_store(void **state)
 	assert_int_equal(fake_count(CTL_AUDIT_LINE), 2);
 }
 
-#define CASE(f)	cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		CASE(users_are_added_in_lower_case),
-		CASE(what_is_no_email_or_hash_is_refused),
-		CASE(a_new_password_ends_what_came_by_the_old),
-		CASE(all_users_are_listed),
-		CASE(disabling_answers_when_all_has_ended),
-		CASE(a_silent_router_is_waited_for_two_seconds),
-		CASE(a_full_queue_delays_a_revocation_but_loses_none),
-		CASE(deleting_a_user_takes_all_it_has),
-		CASE(revoking_a_token_ends_its_sessions),
-		CASE(tokens_are_created_and_listed),
-		CASE(tokens_that_make_no_sense_are_refused),
-		CASE(nodes_are_listed_and_shown),
-		CASE(renaming_a_node_ends_its_link_and_says_what_to_change),
-		CASE(removing_a_node_ends_its_link),
-		CASE(without_a_store_each_request_says_why),
-		CASE(garbled_requests_are_answered),
-		CASE(audit_log_is_told_by_pages),
-		CASE(audit_log_is_chosen_from),
-		CASE(audit_log_waits_for_room_and_the_store),
+		FAKE_CASE(users_are_added_in_lower_case),
+		FAKE_CASE(what_is_no_email_or_hash_is_refused),
+		FAKE_CASE(a_new_password_ends_what_came_by_the_old),
+		FAKE_CASE(all_users_are_listed),
+		FAKE_CASE(disabling_answers_when_all_has_ended),
+		FAKE_CASE(a_silent_router_is_waited_for_two_seconds),
+		FAKE_CASE(a_full_queue_delays_a_revocation_but_loses_none),
+		FAKE_CASE(deleting_a_user_takes_all_it_has),
+		FAKE_CASE(revoking_a_token_ends_its_sessions),
+		FAKE_CASE(tokens_are_created_and_listed),
+		FAKE_CASE(tokens_that_make_no_sense_are_refused),
+		FAKE_CASE(nodes_are_listed_and_shown),
+		FAKE_CASE(renaming_a_node_ends_its_link_and_tells_the_rest),
+		FAKE_CASE(removing_a_node_ends_its_link),
+		FAKE_CASE(without_a_store_each_request_says_why),
+		FAKE_CASE(garbled_requests_are_answered),
+		FAKE_CASE(audit_log_is_told_by_pages),
+		FAKE_CASE(audit_log_is_chosen_from),
+		FAKE_CASE(audit_log_waits_for_room_and_the_store),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -59,6 +59,8 @@ extern struct store_token	 fake_row;	/* scopes node and connect */
 /* For cmocka: a fresh store and everything else at its start. */
 int		 fake_setup(void **);
 int		 fake_teardown(void **);
+#define FAKE_CASE(f) \
+	cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
 /* Deliver a message as if from this process; what the handler returned. */
 int		 fake_recv(int (*)(struct proc_peer *, struct imsg *),
 		    int kind, int instance, uint32_t type, uint32_t id,
