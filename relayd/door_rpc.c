@@ -312,14 +312,17 @@ door_rpc_kill(struct conn *c)
 		conn_free(c);
 }
 
-/* Somebody serves in our place: who waits for nothing is to come there. */
+/*
+ * Somebody serves in our place: who waits for nothing is to come there.  Who
+ * has just come, or was just answered, may be about to ask.
+ */
 int
-door_rpc_drain(struct conn *c)
+door_rpc_drain(struct conn *c, uint64_t quiet_ms)
 {
 	if (c->rpc == NULL)
 		return (0);
 	if (c->rpc->client != NULL &&
-	    rpc_client_pending(c->rpc->client) == 0)
+	    rpc_client_quiet(c->rpc->client, quiet_ms))
 		rpc_client_close(c->rpc->client, WS_CLOSE_RESTART);
 	if (c->rpc->node != NULL && rpc_node_pending(c->rpc->node) == 0)
 		rpc_node_close(c->rpc->node, WS_CLOSE_RESTART);

@@ -75,8 +75,8 @@ int	 rpc_client_begin(struct conn *);
 /* It ends: in order, with a close code, or at once. */
 void	 rpc_client_close(struct rpc_client *, int);
 void	 rpc_client_free(struct rpc_client *);
-/* How many of its requests wait. */
-uint32_t rpc_client_pending(const struct rpc_client *);
+/* Whether no request waits, and nothing has come or gone for so many ms. */
+int	 rpc_client_quiet(const struct rpc_client *, uint64_t);
 size_t	 rpc_client_memory(const struct rpc_client *, size_t *);
 struct conn *rpc_client_conn(const struct rpc_client *);
 struct visitor *rpc_client_visitor(const struct rpc_client *);

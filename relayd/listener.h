@@ -554,8 +554,11 @@ void	 door_rpc_forget(struct conn *);
 void	 door_rpc_session(struct conn *);
 void	 door_rpc_denied(struct conn *, int, uint32_t);
 void	 door_rpc_kill(struct conn *);
-/* This process has a successor.  1 if the connection is of this door. */
-int	 door_rpc_drain(struct conn *);
+/*
+ * This process has a successor: end it, if nothing has come or gone for so
+ * many ms.  1 if the connection is of this door.
+ */
+int	 door_rpc_drain(struct conn *, uint64_t);
 size_t	 door_rpc_memory(const struct conn *, size_t *);
 /* The second is what sites are below. */
 void	 door_rpc_conf(const struct relayd_rpc *, const char *);

@@ -31,6 +31,7 @@
 #include "listener.h"
 #include "log.h"
 
+#define RPC_QUIET_MS	1000	/* a paired program that asks is not cut off */
 #define QUIET_TICK_MS	10	/* while log-ins are half-made */
 #define QUIET_MS	1000	/* slower ones are not waited for */
 #define DRAIN_TICK_MS	250
@@ -84,8 +85,8 @@ drain_link(struct conn *c)
 	struct mux_goaway	 away;
 	struct link_away	 msg;
 
-	if (drain.timer == NULL || door_rpc_drain(c) || c->link == NULL ||
-	    !c->up || c->away)
+	if (drain.timer == NULL || door_rpc_drain(c, RPC_QUIET_MS) ||
+	    c->link == NULL || !c->up || c->away)
 		return;
 	c->away = 1;
 	memset(&away, 0, sizeof(away));
@@ -141,7 +142,7 @@ drain_tick(evutil_socket_t fd, short what, void *arg)
 		}
 	}
 	RB_FOREACH(c, conn_table, &conns)
-		(void)door_rpc_drain(c);
+		(void)door_rpc_drain(c, RPC_QUIET_MS);
 	if (drain.quiet && RB_EMPTY(&conns) && !door_port_busy() &&
 	    !door_pass_busy()) {
 		log_debug("has drained");

@@ -324,7 +324,7 @@ links_end(void)
 	away.delay = DRAIN_SPREAD_MS;
 	strlcpy(away.text, "the relay is restarting", sizeof(away.text));
 	RB_FOREACH_SAFE(c, conn_table, &conns, tmp) {
-		n += door_rpc_drain(c);
+		n += door_rpc_drain(c, 0);
 		if (c->link == NULL)
 			continue;
 		(void)mux_send_goaway(link_mux(c->link), &away);

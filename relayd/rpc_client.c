@@ -149,10 +149,10 @@ rpc_client_close(struct rpc_client *cl, int code)
 	rpc_ws_close(cl->ws, code);
 }
 
-uint32_t
-rpc_client_pending(const struct rpc_client *cl)
+int
+rpc_client_quiet(const struct rpc_client *cl, uint64_t ms)
 {
-	return (cl->n);
+	return (cl->n == 0 && rpc_ws_quiet(cl->ws) >= ms);
 }
 
 struct conn *

@@ -375,6 +375,12 @@ rpc_ws_queued(const struct rpc_ws *r)
 	return (r->queued);
 }
 
+uint64_t
+rpc_ws_quiet(const struct rpc_ws *r)
+{
+	return (listener_ms() - (r->heard > r->moved ? r->heard : r->moved));
+}
+
 /*
  * What it was sent because it asks without end.  One that is patient may well
  * take requests later; what was said to its own messages it should read.

@@ -72,6 +72,8 @@ void		 rpc_ws_send(struct rpc_ws *, const char *, size_t);
 void		 rpc_ws_say(struct rpc_ws *, const char *);
 /* What is still to be sent, bytes. */
 size_t		 rpc_ws_queued(const struct rpc_ws *);
+/* For how long nothing has gone either way, ms. */
+uint64_t	 rpc_ws_quiet(const struct rpc_ws *);
 /* Read no more of it, or go on. */
 void		 rpc_ws_pause(struct rpc_ws *, int);
 /*
