@@ -391,6 +391,7 @@ uninstall:
 clean:
 	rm -rf obj obj-test obj-asan obj-fuzz obj-lint-gcc obj-lint-clang
 	rm -rf obj-static obj-deb obj-soak obj-cov obj-fault
+	rm -rf regress/e2e/__pycache__ regress/bench/__pycache__
 
 distclean: clean
 	rm -f config.mk
