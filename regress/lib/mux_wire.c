@@ -426,3 +426,50 @@ end_over(const struct end *e)
 {
 	return (e->done || e->reset || e->killed);
 }
+
+void
+wire_up(struct wire *w, const struct mux_ops *ops, void *arg, size_t limit)
+{
+	int		 i;
+
+	memset(w, 0, sizeof(*w));
+	memset(flows, 0, sizeof(flows));
+	wire_now = 1000000;
+	for (i = 0; i < 2; i++)
+		w->budget[i].limit = limit;
+	wire_init(w, wire_mux(ops, arg, 1, &w->budget[0]),
+	    wire_mux(ops, arg, 0, &w->budget[1]));
+}
+
+void
+wire_check(struct mux *m)
+{
+	struct mux_stream	*s;
+	struct mux_stats	 st;
+	size_t			 window = 0, queued = 0;
+	uint32_t		 n = 0, ring = 0;
+
+	TAILQ_FOREACH(s, &m->streams, entry) {
+		assert_false(s->flags & STREAM_DEAD);
+		assert_true(s->queue.len + s->arriving + s->consumed <=
+		    s->window);
+		assert_true(s->window <= MUX_CREDIT_MAX);
+		assert_ptr_equal(mux_table_find(m, s->id), s);
+		window += s->window;
+		queued += s->queue.len;
+		n++;
+	}
+	TAILQ_FOREACH(s, &m->ring, turn) {
+		assert_true(s->allowance > 0);
+		ring++;
+	}
+	TAILQ_FOREACH(s, &m->sparse, turn)
+		ring++;
+	mux_get_stats(m, &st);
+	assert_int_equal(st.streams, n);
+	assert_int_equal(st.queued, queued);
+	assert_int_equal(m->reserved, window);
+	assert_int_equal(m->cfg.budget->used, window);
+	assert_int_equal(m->ring_count, ring);
+	assert_true(TAILQ_EMPTY(&m->dead));
+}

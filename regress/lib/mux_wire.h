@@ -95,6 +95,14 @@ int	 wire_turn(struct wire *);
 /* The ops of a mux whose streams are ends: accepted if arg is NULL. */
 extern const struct mux_ops flow_ops;
 
+/*
+ * Two muxes with these ops and so much memory each, no flow open, at the
+ * beginning of time.
+ */
+void	 wire_up(struct wire *, const struct mux_ops *, void *, size_t);
+/* What must hold of a mux at any time. */
+void	 wire_check(struct mux *);
+
 /* Open flow i over a mux; bytes there and back; -1: refused. */
 int	 flow_open(int, struct mux *, uint64_t, uint64_t);
 /* The same with a limit at that end. */
