@@ -98,7 +98,7 @@ rpc {
 	nodes any
 	node "keyed" key "%s"
 	pair rate none
-	timeout 4.5s
+	timeout 30s
 	url "https://relay.example.org"
 }""" % (LOG, NODE_KEY), start=False)
 os.chmod(relay.conf, 0o600)
@@ -402,7 +402,11 @@ async def client():
            "one byte more")
         eq(await c.error(path="/size/50000000"), "response_too_large",
            "much more")
-        eq(await c.error(path="/sleep/20"), "timeout", "no answer in time")
+        was = relay.extra
+        reload(was + "\nrpc timeout 1.5s", "a reload with little time")
+        eq(await c.comes_to("timeout", "/sleep/5"), "timeout",
+           "no answer in time")
+        reload(was, "and back")
         pad = len('{"type":"ping","x":""}')
         await c.ws.send('{"type":"ping","x":"%s"}' % ("x" * (1048576 - pad)))
         eq((await c.get())["type"], "pong", "the longest message")
@@ -525,8 +529,11 @@ async def log():
     async with Client(TOKEN) as c:
         await c.send(path="/log/all", headers={"User-Agent": "x\ty"})
         await c.get()
-        await c.send(path="/sleep/9")
-        await c.get()
+        was = relay.extra
+        reload(was + "\nrpc timeout 1.5s", "a reload with little time")
+        await c.comes_to("timeout", "/sleep/5")
+        await c.error(path="/sleep/9")
+        reload(was, "and back")
         await c.error(path="/size/9000000")
         await c.send(path="/sleep/8")
     for target, want in (
