@@ -256,12 +256,20 @@ load_soon(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what router says ---- */
 
+/*
+ * What came for those who wait is as good as used: if it were given back
+ * before they have it, two listeners could pass it to and fro for ever.
+ */
 static void
 load_wanted(struct rpc_load *l, int whole)
 {
+	uint32_t	 unused = l->have - l->used;
+
 	if (whole)
 		l->owed = l->used;
-	load_say(l, RPC_SLOTS_UNUSED, l->have - l->used);
+	else
+		unused -= l->nwaiting < unused ? l->nwaiting : unused;
+	load_say(l, RPC_SLOTS_UNUSED, unused);
 }
 
 int
