@@ -24,6 +24,7 @@
 
 #include "compat.h"
 
+#include <event2/event.h>
 #include <imsg.h>
 
 #include <stdlib.h>
@@ -31,6 +32,8 @@
 
 #include "log.h"
 #include "router.h"
+
+#define LATER_S		1
 
 /* What a listener has of a node's slots. */
 struct share {
@@ -54,6 +57,8 @@ static int	slots_known(void);
 static uint32_t	slots_given(const struct slots *);
 static uint32_t	slots_free(const struct slots *);
 static int	slots_recalled(const struct slots *);
+static int	slots_live(const struct slots *);
+static void	slots_later(evutil_socket_t, short, void *);
 static void	slots_recall(struct slots *, int);
 static void	slots_serve(struct slots *);
 static void	slots_drop(struct slots *);
@@ -63,6 +68,7 @@ RB_PROTOTYPE_STATIC(slots_tree, slots, by_node, slots_cmp)
 static struct slots_tree	 all = RB_INITIALIZER(&all);
 static uint32_t			 nall;
 static uint32_t			 max;
+static struct event		*later;
 static struct {
 	int	 up, told;	/* all it had of the router before us */
 } listeners[PROC_INSTANCES_MAX];
@@ -115,6 +121,38 @@ slots_drop(struct slots *s)
 	free(s);
 }
 
+/*
+ * Is its node there, for all we know?  Links may not all be announced, agents
+ * on their way back to us; those who do not come are told of later.
+ */
+static int
+slots_live(const struct slots *s)
+{
+	struct timeval	 tv = { LATER_S, 0 };
+
+	if (node_find(s->node_id) != NULL || !slots_known())
+		return (1);
+	if (!routes_patient())
+		return (0);
+	if (later == NULL &&
+	    (later = evtimer_new(proc_base(), slots_later, NULL)) == NULL)
+		fatal("event");
+	if (!evtimer_pending(later, NULL))
+		evtimer_add(later, &tv);
+	return (1);
+}
+
+static void
+slots_later(evutil_socket_t fd, short what, void *arg)
+{
+	struct slots	*s;
+
+	RB_FOREACH(s, slots_tree, &all) {
+		if (node_find(s->node_id) == NULL)
+			rpc_slots_node(s->node_id);
+	}
+}
+
 static void
 slots_say(const struct slots *s, int listener, uint32_t what, uint32_t n)
 {
@@ -124,9 +162,7 @@ slots_say(const struct slots *s, int listener, uint32_t what, uint32_t n)
 	strlcpy(msg.node_id, s->node_id, sizeof(msg.node_id));
 	msg.what = what;
 	msg.n = n;
-	/* Links may not all be announced, agents on their way back to us. */
-	msg.live = node_find(s->node_id) != NULL || !slots_known() ||
-	    routes_patient();
+	msg.live = slots_live(s);
 	(void)proc_send(router_listener(listener), IMSG_RPC_SLOTS, 0, -1,
 	    &msg, sizeof(msg));
 }

@@ -229,6 +229,30 @@ nodes_come_and_go(void **state)
 	assert_false(msg.live);
 }
 
+/* Of one that may be on its way back it is said in the end. */
+static void
+nodes_that_do_not_come_back(void **state)
+{
+	struct rpc_slots	 msg;
+	struct link_down	 down;
+
+	link_new(7, 0, 12, DOOR_NODE, "bob", "pi");
+	assert_int_equal(say(0, RPC_SLOTS_ASK, 1), 0);
+	while (heard(0, &msg))
+		assert_true(msg.live);
+	routes_patience(900);
+	memset(&down, 0, sizeof(down));
+	down.session = 7;
+	assert_int_equal(fake_say(L, 0, IMSG_LINK_DOWN, 12, &down,
+	    sizeof(down)), 0);
+	assert_true(heard(0, &msg));
+	assert_true(msg.live);
+	fake_run(1300);
+	assert_true(heard(0, &msg));
+	assert_int_equal(msg.what, RPC_SLOTS_LIVE);
+	assert_false(msg.live);
+}
+
 static void
 what_makes_no_sense_is_refused(void **state)
 {
@@ -368,6 +392,7 @@ main(void)
 		TEST(a_new_router_waits_for_all),
 		TEST(fewer_by_a_reload),
 		TEST(nodes_come_and_go),
+		TEST(nodes_that_do_not_come_back),
 		TEST(what_makes_no_sense_is_refused),
 		TEST(never_too_many),
 	};
