@@ -169,6 +169,9 @@ evtls_free(struct evtls *c)
 	if (c == NULL || c->dead)
 		return;
 	c->dead = 1;
+	/* What the owner has said in this pass goes before its end. */
+	if (c->pulling)
+		(void)evtls_flush(c);
 	if (!c->busy) {
 		conn_destroy(c);
 		return;
@@ -382,7 +385,8 @@ evtls_set_ops(struct evtls *c, const struct evtls_ops *ops, void *arg)
 void
 evtls_want_output(struct evtls *c)
 {
-	if (evtls_gone(c))
+	/* Behind its end there is none. */
+	if (evtls_gone(c) || c->notified)
 		return;
 	c->want = 1;
 	if (c->ready && !c->armed && !c->pulling)

@@ -220,7 +220,10 @@ void		 evtls_close(struct evtls *);
  * TCP), and go on reading: this side has no more to say.
  */
 void		 evtls_shutdown(struct evtls *);
-/* At once; takes NULL.  Safe inside the connection's own callbacks. */
+/*
+ * At once; takes NULL.  Safe inside the connection's own callbacks.  What
+ * output has given before in the same pass is sent, if the socket takes it.
+ */
 void		 evtls_free(struct evtls *);
 /* The same, so that the peer can't take it for an end in order. */
 void		 evtls_abort(struct evtls *);

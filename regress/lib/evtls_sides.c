@@ -158,7 +158,8 @@ side_output(struct evtls *c, void *arg, uint8_t *buf, size_t cap)
 
 	if (cap < EVTLS_BATCH || s->ready != 1)
 		s->wrong = 1;
-	if (side_free_in(s, IN_OUTPUT))
+	if (side_free_in(s, IN_OUTPUT) || (s->sent == s->send &&
+	    side_free_in(s, BEHIND_OUTPUT)))
 		return (0);
 	n = s->send - s->sent;
 	if (n > cap)

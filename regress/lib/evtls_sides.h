@@ -31,7 +31,9 @@
 
 #define DAY	86400L
 
-enum where { NOWHERE, IN_READY, IN_INPUT, IN_OUTPUT, IN_CLOSED };
+enum where {
+	NOWHERE, IN_READY, IN_INPUT, IN_OUTPUT, BEHIND_OUTPUT, IN_CLOSED
+};
 
 struct side {
 	struct evtls	*c;

@@ -291,6 +291,27 @@ free_in_output(void **state)
 	free_in(IN_OUTPUT, 1);
 }
 
+/* What was given before, in the same pass, has got there. */
+static void
+free_behind_output(void **state)
+{
+	int	 tls;
+
+	for (tls = 0; tls < 2; tls++) {
+		sv.send = 5000;
+		sv.free_in = BEHIND_OUTPUT;
+		if (tls)
+			sides_standard(ec, 0);
+		else
+			sides_connect(NULL, NULL, NULL, 0);
+		sides_until_closed(&cl);
+		assert_null(sv.c);
+		assert_int_equal(cl.got, 5000);
+		assert_int_equal(cl.why, tls ? EVTLS_CUT : EVTLS_EOF);
+		sides_again(state);
+	}
+}
+
 static void
 free_in_closed(void **state)
 {
@@ -435,6 +456,7 @@ main(void)
 		SIDES_CASE(free_in_ready),
 		SIDES_CASE(free_in_input),
 		SIDES_CASE(free_in_output),
+		SIDES_CASE(free_behind_output),
 		SIDES_CASE(free_in_closed),
 		SIDES_CASE(free_in_ready_plain),
 		SIDES_CASE(free_in_input_plain),
