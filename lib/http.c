@@ -242,8 +242,8 @@ http_parse(const char *buf, size_t len, const struct http_limits *limits,
 	int		 error, first = 1;
 
 	memset(h, 0, offsetof(struct http_head, fields));
-	if (limit > HTTP_HEAD_MAX)
-		limit = HTTP_HEAD_MAX;
+	if (limit > HTTP_HEAD_ROOM)
+		limit = HTTP_HEAD_ROOM;
 	if (fields > HTTP_FIELDS_ROOM)
 		fields = HTTP_FIELDS_ROOM;
 	end = len < limit ? len : limit;
@@ -302,8 +302,8 @@ http_parse_request_in(const char *buf, size_t len,
 	size_t			 skip = 0;
 	int			 error;
 
-	if (rest.head > HTTP_HEAD_MAX)
-		rest.head = HTTP_HEAD_MAX;
+	if (rest.head > HTTP_HEAD_ROOM)
+		rest.head = HTTP_HEAD_ROOM;
 	/* Old clients end a body with a CRLF too many. */
 	if (len >= 1 && rest.head >= 2 && buf[0] == '\r') {
 		if (len == 1)
@@ -342,7 +342,8 @@ http_parse_request(const char *buf, size_t len, size_t limit,
 {
 	struct http_limits	 limits = http_request_limits;
 
-	limits.head = limit;
+	if (limit < limits.head)
+		limits.head = limit;
 	return (http_parse_request_in(buf, len, &limits, h, status));
 }
 
@@ -352,7 +353,8 @@ http_parse_response(const char *buf, size_t len, size_t limit,
 {
 	struct http_limits	 limits = http_request_limits;
 
-	limits.head = limit;
+	if (limit < limits.head)
+		limits.head = limit;
 	return (http_parse_response_in(buf, len, &limits, h, status));
 }
 

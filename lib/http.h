@@ -34,7 +34,9 @@
 /* Servers say more: 300 cookies, or one of 16 KiB and its name. */
 #define HTTP_RESPONSE_FIELD_MAX		(16384 + 256)
 #define HTTP_RESPONSE_FIELDS_MAX	400
-#define HTTP_FIELDS_ROOM	512	/* what limits can ask for */
+/* What limits can ask for: our own fields in what is within those above. */
+#define HTTP_HEAD_ROOM		(2 * HTTP_HEAD_MAX)
+#define HTTP_FIELDS_ROOM	512
 #define HTTP_HOST_MAX	256	/* a host name and its NUL */
 
 struct http_str {
@@ -65,7 +67,7 @@ struct http_head {
 };
 
 struct http_limits {
-	size_t		 head;		/* bytes, at most HTTP_HEAD_MAX */
+	size_t		 head;		/* bytes, at most HTTP_HEAD_ROOM */
 	size_t		 line;		/* the first line, without CRLF */
 	size_t		 field;		/* one field line, without CRLF */
 	size_t		 fields;	/* at most HTTP_FIELDS_ROOM */

@@ -683,7 +683,7 @@ made_heads(void **state)
 static void
 many_and_long_fields(void **state)
 {
-	static char			 s[2 * HTTP_HEAD_MAX], out[65536];
+	static char			 s[HTTP_HEAD_ROOM + 8], out[65536];
 	struct http_limits		 limits = http_response_limits;
 	const struct http_rewrite	 rw = { .framing = &none };
 	size_t				 n, i;
@@ -726,13 +726,13 @@ many_and_long_fields(void **state)
 	limits.head = SIZE_MAX;
 	limits.field = SIZE_MAX;
 	n = strlcpy(s, GET, sizeof(s));
-	memset(s + n, 'x', HTTP_HEAD_MAX + 1 - n);
+	memset(s + n, 'x', HTTP_HEAD_ROOM + 1 - n);
 	s[n + 1] = ':';
-	memcpy(s + HTTP_HEAD_MAX - 4, "\r\n\r\n", 4);
-	assert_int_equal(http_parse_request_in(s, HTTP_HEAD_MAX, &limits,
-	    &head, &status), HTTP_HEAD_MAX);
-	memcpy(s + HTTP_HEAD_MAX - 4, "x\r\n\r\n", 5);
-	assert_int_equal(http_parse_request_in(s, HTTP_HEAD_MAX + 1, &limits,
+	memcpy(s + HTTP_HEAD_ROOM - 4, "\r\n\r\n", 4);
+	assert_int_equal(http_parse_request_in(s, HTTP_HEAD_ROOM, &limits,
+	    &head, &status), HTTP_HEAD_ROOM);
+	memcpy(s + HTTP_HEAD_ROOM - 4, "x\r\n\r\n", 5);
+	assert_int_equal(http_parse_request_in(s, HTTP_HEAD_ROOM + 1, &limits,
 	    &head, &status), -1);
 	assert_int_equal(status, 431);
 }
