@@ -36,7 +36,7 @@
 #define INPUT_MAX	16384	/* that is kept until it can be taken */
 
 static int	head_too_large(const struct http_head *);
-static int	head_may_end(const char *, size_t);
+static int	head_may_end(const char *, size_t, size_t);
 static ssize_t	conn_step(struct conn *, uint8_t *, size_t);
 static void	conn_eof_left(struct conn *, size_t);
 static int	conn_request(struct conn *, const struct http_head *, size_t);
@@ -54,16 +54,19 @@ head_too_large(const struct http_head *head)
 
 /*
  * Is it worth a look?  A byte at a time must not cost a parse for each byte,
- * but what never will be a request need not be waited for.
+ * nor a search through all those before, which were seen; but what never will
+ * be a request need not be waited for.
  */
 static int
-head_may_end(const char *buf, size_t len)
+head_may_end(const char *buf, size_t len, size_t seen)
 {
 	static const struct http_limits	 *max = &http_request_limits;
 	struct http_str			  first = { buf, 1 };
+	size_t				  from;
 
+	from = seen > 2 && seen <= len ? seen - 2 : 0;
 	if (len >= limits.head_bytes || buf[len - 1] == '\n' ||
-	    memmem(buf, len, "\n\r\n", 3) != NULL)
+	    memmem(buf + from, len - from, "\n\r\n", 3) != NULL)
 		return (1);
 	/* The first line is too long, or the first byte of none. */
 	return ((len > max->line + 2 &&
@@ -94,12 +97,17 @@ conn_step(struct conn *c, uint8_t *buf, size_t len)
 		c->idle = 0;
 		evtls_deadline(tls, limits.handshake_ms);
 	}
-	if (!head_may_end((const char *)buf, len))
+	if (!head_may_end((const char *)buf, len, c->seen)) {
+		c->seen = len;
 		return (0);
+	}
+	c->seen = 0;
 	n = http_parse_request((const char *)buf, len, limits.head_bytes,
 	    &head, &status);
-	if (n == 0)
+	if (n == 0) {
+		c->seen = len;
 		return (0);
+	}
 	if (n == -1 || (status = head_too_large(&head)) != 0) {
 		c->bodiless = 0;
 		access_begin(c, NULL);
