@@ -55,6 +55,7 @@ struct http_visit {
 						   nothing more comes */
 	struct http_body	 body;
 	int			 came;		/* all of it */
+	int			 expects;	/* a 100, which has not come */
 	char			*head;		/* for the access log; NULL */
 	size_t			 headlen;
 	char			 host[DOMAIN_LEN];
@@ -68,6 +69,10 @@ struct http_visit {
 	enum http_body_kind	 kind;		/* as it is sent */
 	int			 trailer;	/* the last chunk is out */
 	int			 broken;	/* the rest will not come */
+	int			 done;		/* all is out, and the rest of
+						   the request goes on */
+	int			 shut;		/* behind a 101: and we have
+						   said so */
 	int			 status;
 	const char		*word;
 
@@ -88,6 +93,11 @@ void	 visit_reset(struct http_visit *);
 void	 visit_page(struct http_visit *, int, const char *, const char *);
 /* The connection ends here and now, in a way that shows.  It is gone. */
 void	 visit_abort(struct http_visit *);
+
+/* door_http_io.c */
+/* The response is out; what is left of the request does not come, or does not
+   get anywhere.  The connection ends, in order. */
+void	 visit_leave(struct http_visit *);
 
 /* door_http_time.c */
 void	 visit_deadline(struct http_visit *);

@@ -43,8 +43,16 @@ static size_t	visit_data(struct http_visit *, const struct http_str *,
 		    char *);
 static size_t	visit_trailer(struct http_visit *, const struct http_field *,
 		    char *);
+static int	upload_in_vain(const struct http_visit *,
+		    const struct exchange_event *);
+static int	request_goes_on(const struct http_visit *);
 static size_t	visit_end(struct http_visit *, char *);
 static void	visit_finish(struct http_visit *);
+
+/* No backend speaks for us. */
+static const struct http_set	 ours[] = {
+	{ "Culvert-*", NULL, HTTP_SET_REPLACE }
+};
 
 /* ---- to the backend ---- */
 
@@ -114,7 +122,9 @@ static void
 visit_bad(struct http_visit *v, int status, const char *reason)
 {
 	v->keep = 0;
-	if (v->answered)
+	if (v->done)
+		visit_leave(v);
+	else if (v->answered)
 		visit_abort(v);
 	else
 		visit_page(v, status, "bad-request", reason);
@@ -134,18 +144,28 @@ head_interim(struct http_visit *v, const struct exchange_event *ev, char *buf,
 	/* HTTP/1.0 knows none. */
 	if (v->minor == 0)
 		return (0);
+	if (ev->head->status == 100)
+		v->expects = 0;
 	memset(&rw, 0, sizeof(rw));
 	rw.framing = &ev->framing;
 	return (http_response_write(ev->head, &rw, buf, room));
+}
+
+/*
+ * An upload that nobody wants must end somehow, and one that need not come
+ * can't be told from the next request: RFC 9112, 9.3, and RFC 9110, 10.1.1.
+ */
+static int
+upload_in_vain(const struct http_visit *v, const struct exchange_event *ev)
+{
+	return (!v->came && (ev->head->status >= 300 || ev->last ||
+	    v->expects));
 }
 
 static ssize_t
 visit_head(struct http_visit *v, struct exchange_event *ev, char *buf,
     size_t room)
 {
-	static const struct http_set	 ours[] = {
-		{ "Culvert-*", NULL, HTTP_SET_REPLACE }
-	};
 	struct http_framing		 framing = ev->framing;
 	struct http_rewrite		 rw;
 	ssize_t				 n;
@@ -163,9 +183,8 @@ visit_head(struct http_visit *v, struct exchange_event *ev, char *buf,
 		if (framing.kind >= HTTP_BODY_CHUNKED)
 			framing.kind = v->minor == 1 ? HTTP_BODY_CHUNKED :
 			    HTTP_BODY_CLOSE;
-		/* An upload that nobody wants must end somehow. */
 		if (framing.kind == HTTP_BODY_CLOSE || listener_drains() ||
-		    (!v->came && ev->head->status >= 300))
+		    upload_in_vain(v, ev))
 			v->keep = 0;
 		rw.close = !v->keep;
 		rw.keepalive = v->keep && v->minor == 0;
@@ -203,7 +222,9 @@ visit_trailer(struct http_visit *v, const struct http_field *f, char *buf)
 {
 	size_t	 n = 0;
 
-	if (v->kind != HTTP_BODY_CHUNKED)
+	if (v->kind != HTTP_BODY_CHUNKED ||
+	    http_rewrite_drops(&(struct http_rewrite){ .set = ours,
+	    .nset = nitems(ours) }, &f->name))
 		return (0);
 	if (!v->trailer) {
 		memcpy(buf, "0\r\n", 3);
@@ -221,6 +242,17 @@ visit_trailer(struct http_visit *v, const struct http_field *f, char *buf)
 	return (n + 2);
 }
 
+/* Whether what is left of it still gets somewhere, and still comes. */
+static int
+request_goes_on(const struct http_visit *v)
+{
+	if (!exchange_sending(v->ex))
+		return (0);
+	/* The end of the connection is the end of the response. */
+	return (v->other || (v->kind != HTTP_BODY_CLOSE &&
+	    !(v->expects && v->in == 0)));
+}
+
 static size_t
 visit_end(struct http_visit *v, char *buf)
 {
@@ -233,7 +265,16 @@ visit_end(struct http_visit *v, char *buf)
 		} else
 			n = http_chunk(buf, 0, 1);
 	}
-	visit_finish(v);
+	if (!request_goes_on(v)) {
+		visit_finish(v);
+		return (n);
+	}
+	v->done = 1;
+	v->shut = v->other;
+	v->moved_ms = listener_ms();
+	if (v->shut)
+		evtls_shutdown(v->conn->tls);
+	visit_deadline(v);
 	return (n);
 }
 
@@ -266,6 +307,18 @@ visit_finish(struct http_visit *v)
 	visit_reset(v);
 }
 
+void
+visit_leave(struct http_visit *v)
+{
+	struct conn	*c = v->conn;
+
+	v->keep = 0;
+	visit_finish(v);
+	c->state = CONN_CLOSING;
+	evtls_resume(c->tls);
+	evtls_close(c->tls);
+}
+
 ssize_t
 door_http_output(struct conn *c, uint8_t *out, size_t cap)
 {
@@ -280,6 +333,11 @@ door_http_output(struct conn *c, uint8_t *out, size_t cap)
 	if (v->broken) {
 		visit_abort(v);
 		return (-1);
+	}
+	if (v->done) {
+		if (!v->shut && !exchange_sending(v->ex))
+			visit_finish(v);
+		return (0);
 	}
 	while (cap - off >= ROOM_MIN) {
 		exchange_read(v->ex, PIECE_MAX, &ev);

@@ -46,6 +46,7 @@ struct visitor_addr {
 };
 
 static int	addr_cmp(struct visitor_addr *, struct visitor_addr *);
+static uint64_t	visit_rest(const struct http_visit *);
 static uint64_t	visit_due(const struct http_visit *);
 static int	visit_gone(struct http_visit *, uint64_t);
 static int	visit_stalled(struct http_visit *, uint64_t);
@@ -102,6 +103,19 @@ visit_uncount(struct http_visit *v)
 
 /* ---- how long ---- */
 
+/*
+ * The response is out: how long it is waited for the rest of the request.  For
+ * a visitor who is silent no longer than for a request.
+ */
+static uint64_t
+visit_rest(const struct http_visit *v)
+{
+	if (v->shut && !exchange_sending(v->ex))
+		return (0);
+	return (v->moved_ms + ((v->other || !v->came) &&
+	    exchange_room(v->ex) > 0 ? limits.idle_ms : limits.http_idle_ms));
+}
+
 /* When there is something to look at. */
 static uint64_t
 visit_due(const struct http_visit *v)
@@ -110,12 +124,14 @@ visit_due(const struct http_visit *v)
 
 	due = v->moved_ms + (v->answered ? limits.http_idle_ms :
 	    limits.http_response_ms);
+	if (v->done && (t = visit_rest(v)) < due)
+		due = t;
 	if (v->hurry_ms != 0 && v->hurry_ms < due)
 		due = v->hurry_ms;
 	if (!v->came && !v->other && limits.http_body_rate != 0 &&
 	    (t = v->pace_ms + PACE_MS) < due)
 		due = t;
-	if (v->eof_ms != 0 && (t = v->eof_ms + GONE_MS) < due)
+	if (v->eof_ms != 0 && !v->done && (t = v->eof_ms + GONE_MS) < due)
 		due = t;
 	if (v->eof_ms == 0 && evtls_paused(v->conn->tls) &&
 	    (t = listener_ms() + LOOK_MS) < due)
@@ -140,7 +156,7 @@ visit_deadline(struct http_visit *v)
 static int
 visit_gone(struct http_visit *v, uint64_t now)
 {
-	if (v->eof_ms == 0 || now < v->eof_ms + GONE_MS)
+	if (v->eof_ms == 0 || v->done || now < v->eof_ms + GONE_MS)
 		return (0);
 	if (evtls_broken(v->conn->tls) || (!v->half && !v->other &&
 	    v->out == v->eof_out))
@@ -213,6 +229,8 @@ door_http_timeout(struct conn *c)
 	}
 	if (visit_stalled(v, now) || visit_gone(v, now))
 		conn_free(c);
+	else if (v->done && (visit_slow(v, now) || now >= visit_rest(v)))
+		visit_leave(v);
 	else if (visit_slow(v, now)) {
 		v->keep = 0;
 		if (v->answered)

@@ -217,6 +217,13 @@ http_backend_free(struct http_backend *b)
 	backend_destroy(b);
 }
 
+void
+http_backend_leave(struct http_backend *b)
+{
+	b->ops = NULL;
+	http_backend_free(b);
+}
+
 /* Not by the one who uses it, who is told; it is freed by its owner. */
 void
 backend_over(struct http_backend *b, uint16_t code, const char *text)

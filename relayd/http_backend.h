@@ -72,6 +72,8 @@ struct http_backend_ops {
 struct http_backend *http_backend_new(const struct http_backend_config *);
 /* It ends, if it has not yet; takes NULL.  Not from its own ops. */
 void		 http_backend_free(struct http_backend *);
+/* The same, by whoever has used it: in order, behind what was sent. */
+void		 http_backend_leave(struct http_backend *);
 /*
  * Use it: ready or over follow, now or later.  The first time it asks for its
  * route, for which it waits a few seconds, and opens its stream.

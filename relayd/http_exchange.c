@@ -15,16 +15,13 @@
  */
 
 /*
- * An exchange: its life, and the request.  The body is kept as it came in,
- * without its framing, and framed anew when the stream can take it: so each
- * frame is as full as can be.
+ * An exchange: its life, and the request's head.
  */
 
 #include "compat.h"
 
 #include <sys/socket.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +29,7 @@
 #include "http_prologue.h"
 
 #define SETS_MAX	64
-#define WRITE_MAX	(2 * HTTP_HEAD_MAX)	/* of a head, with our fields */
+#define WRITE_MAX	HTTP_HEAD_ROOM	/* of a head, with our fields */
 
 static ssize_t	head_write(const struct http_head *,
 		    const struct http_rewrite *, char **);
@@ -43,14 +40,11 @@ static struct http_backend *backend_for(const struct exchange_config *,
 		    const struct exchange *, int *);
 static void	on_ready(void *, const struct http_prologue *);
 static void	on_input(void *);
-static size_t	on_pull(void *, uint8_t *, size_t, enum mux_more *);
 static void	on_over(void *, uint16_t, const char *, int);
 static size_t	on_memory(const void *);
-static void	pull_next(struct exchange *);
-static void	exchange_push(struct exchange *);
 
 static const struct http_backend_ops backend_ops = {
-	on_ready, on_input, on_pull, on_over, on_memory
+	on_ready, on_input, exchange_pull, on_over, on_memory
 };
 
 /* What is dropped where the backend knows already who visits. */
@@ -84,7 +78,7 @@ static int
 head_rewrite(struct exchange *ex, const struct http_prologue *p)
 {
 	static const struct http_limits	 limits = {
-	    .head = HTTP_HEAD_MAX, .line = WRITE_MAX, .field = WRITE_MAX,
+	    .head = WRITE_MAX, .line = WRITE_MAX, .field = WRITE_MAX,
 	    .fields = HTTP_FIELDS_ROOM };
 	static struct http_head	 head;
 	struct http_rewrite	 rw;
@@ -228,7 +222,11 @@ exchange_free(struct exchange *ex)
 {
 	if (ex == NULL)
 		return;
-	http_backend_free(ex->backend);
+	/* What was sent last may not be there yet: no reset overtakes it. */
+	if (ex->late && ex->sent && !ex->over)
+		http_backend_leave(ex->backend);
+	else
+		http_backend_free(ex->backend);
 	response_clear(ex);
 	mux_queue_clear(&ex->body);
 	free(ex->head);
@@ -262,6 +260,7 @@ exchange_fail(struct exchange *ex, int status, uint16_t code,
 	if (ex->state == EXCHANGE_FAILED)
 		return;
 	ex->state = EXCHANGE_FAILED;
+	ex->late = 0;
 	ex->status = status;
 	ex->code = code;
 	ex->word = word;
@@ -314,87 +313,6 @@ on_input(void *arg)
 		ex->over = ex->again = 1;
 	}
 	ex->ops->readable(ex->arg);
-}
-
-/* What goes out next, when all of `out' has. */
-static void
-pull_next(struct exchange *ex)
-{
-	static const char	 end[] = "0\r\n\r\n";
-	int			 chunked, n;
-
-	chunked = ex->framing.kind == HTTP_BODY_CHUNKED &&
-	    ex->state != EXCHANGE_IN_OTHER;
-	if (ex->in_chunk) {
-		ex->in_chunk = 0;
-		if (chunked) {
-			ex->out = "\r\n";
-			ex->outlen = 2;
-			return;
-		}
-	}
-	if (ex->held)
-		return;
-	if (ex->body.len > 0) {
-		ex->chunk = ex->body.len;
-		ex->in_chunk = 1;
-		if (!chunked)
-			return;
-		n = snprintf(ex->line, sizeof(ex->line), "%zx\r\n",
-		    ex->body.len);
-		ex->out = ex->line;
-		ex->outlen = n;
-		return;
-	}
-	if (!ex->ended || ex->sent)
-		return;
-	if (chunked && !ex->tailed) {
-		ex->tailed = 1;
-		ex->out = ex->tail != NULL ? ex->tail : end;
-		ex->outlen = ex->tail != NULL ? ex->taillen :
-		    sizeof(end) - 1;
-		return;
-	}
-	ex->sent = 1;
-}
-
-static size_t
-on_pull(void *arg, uint8_t *buf, size_t cap, enum mux_more *more)
-{
-	struct exchange	*ex = arg;
-	size_t		 n = 0, len;
-
-	if (!ex->ready || ex->state >= EXCHANGE_IN_END)
-		return (0);
-	for (;;) {
-		if (ex->outlen == 0 && ex->chunk == 0)
-			pull_next(ex);
-		if (n == cap)
-			break;
-		if (ex->outlen > 0) {
-			len = ex->outlen < cap - n ? ex->outlen : cap - n;
-			memcpy(buf + n, ex->out, len);
-			ex->begun = 1;
-			ex->out += len;
-			ex->outlen -= len;
-		} else if (ex->chunk > 0) {
-			len = ex->chunk < cap - n ? ex->chunk : cap - n;
-			len = mux_queue_read(&ex->body, buf + n, len);
-			ex->chunk -= len;
-		} else
-			break;
-		n += len;
-	}
-	if (ex->outlen > 0 || ex->chunk > 0)
-		*more = MUX_MORE;
-	else if (ex->sent && ex->state == EXCHANGE_IN_OTHER)
-		*more = MUX_LAST;
-	if (ex->full && ex->body.len <= EXCHANGE_BUFFER / 2) {
-		ex->full = 0;
-		if (ex->ops->writable != NULL)
-			ex->ops->writable(ex->arg);
-	}
-	return (n);
 }
 
 /* What became of it, for the visitor; asked: the node was. */
@@ -474,81 +392,6 @@ on_memory(const void *arg)
 
 	return (sizeof(*ex) + ex->headlen + ex->bufsize + ex->taillen +
 	    mux_queue_held(&ex->body));
-}
-
-/* ---- the request's body ---- */
-
-static void
-exchange_push(struct exchange *ex)
-{
-	struct mux_stream	*s;
-
-	if (ex->ready && (s = http_backend_stream(ex->backend)) != NULL)
-		mux_ready(s);
-}
-
-size_t
-exchange_room(struct exchange *ex)
-{
-	if (ex->body.len < EXCHANGE_BUFFER)
-		return (EXCHANGE_BUFFER - ex->body.len);
-	ex->full = 1;
-	return (0);
-}
-
-size_t
-exchange_write(struct exchange *ex, const char *buf, size_t len)
-{
-	size_t	 n = exchange_room(ex);
-
-	/* Nobody waits for it. */
-	if (ex->state >= EXCHANGE_IN_END || ex->ended)
-		return (len);
-	if (len > n)
-		ex->full = 1;
-	else
-		n = len;
-	if (n == 0)
-		return (0);
-	if (ex->framing.kind == HTTP_BODY_LENGTH &&
-	    ex->state != EXCHANGE_IN_OTHER) {
-		if (n > ex->left)
-			n = ex->left;
-		ex->left -= n;
-	}
-	if (mux_queue_add(&ex->body, (const uint8_t *)buf, n) == -1) {
-		exchange_fail(ex, 503, MUX_CODE_LIMIT, "limit", "no memory");
-		ex->ops->readable(ex->arg);
-		return (len);
-	}
-	if (!ex->held)
-		exchange_push(ex);
-	return (n);
-}
-
-void
-exchange_end(struct exchange *ex)
-{
-	if (ex->ended)
-		return;
-	ex->ended = 1;
-	if (!ex->held)
-		exchange_push(ex);
-}
-
-void
-exchange_unhold(struct exchange *ex)
-{
-	if (!ex->held)
-		return;
-	ex->held = 0;
-	exchange_push(ex);
-}
-
-void
-exchange_hurry(struct exchange *ex)
-{
-	exchange_unhold(ex);
 }
 
 int

@@ -91,6 +91,8 @@ struct exchange_event {
 	enum exchange_what	 what;
 	struct http_head	*head;		/* HEAD: its to change */
 	struct http_framing	 framing;	/* HEAD: of what follows */
+	int			 last;		/* HEAD: the backend's connection
+						   ends behind it */
 	struct http_str		 data;		/* DATA: never empty */
 	struct http_field	 field;		/* TRAILER */
 	/* ERROR: what answers it if no head has been read, one word for it,
@@ -137,6 +139,15 @@ size_t		 exchange_room(struct exchange *);
  */
 void		 exchange_read(struct exchange *, size_t,
 		    struct exchange_event *);
+
+/*
+ * The response is complete, and what is left of the request still is on its
+ * way: a backend that has answered by 2xx is given it for as long as it takes
+ * it.  exchange_write and exchange_end go on; readable is called at the end of
+ * that.  Behind a 101 END is the end of one direction: the other goes on until
+ * exchange_end.
+ */
+int		 exchange_sending(const struct exchange *);
 
 /* A 101 was read: what follows is not HTTP. */
 int		 exchange_upgraded(const struct exchange *);

@@ -23,8 +23,8 @@
 #include "mux_queue.h"
 
 /*
- * Between http_exchange.c (its life, and the request), http_trailer.c and
- * http_response.c (the response).
+ * Between http_exchange.c (its life, and the request's head), http_request.c
+ * (the request), http_trailer.c, and http_response.c (the response).
  */
 
 enum exchange_state {
@@ -48,6 +48,9 @@ struct exchange {
 	int			 over;		/* the backend is */
 	int			 eof;		/* and ended in order */
 	int			 again;		/* with another backend */
+	int			 late;		/* the response is over, the
+						   request goes on */
+	int			 shut;		/* behind a 101: so it is */
 
 	/* the request */
 	struct http_framing	 framing;
@@ -81,6 +84,7 @@ struct exchange {
 						   the buffer or the stream */
 	int			 heard;		/* something has come */
 	int			 keep;		/* it leaves the connection */
+	int			 good;		/* 2xx: the request was wanted */
 	char			*said;		/* its Trailer field, or NULL */
 
 	/* why it failed */
@@ -90,12 +94,17 @@ struct exchange {
 	char			 text[128];
 };
 
+/* As http_backend_ops' pull; and that there is something for it. */
+size_t		 exchange_pull(void *, uint8_t *, size_t, enum mux_more *);
+void		 exchange_push(struct exchange *);
 void		 exchange_fail(struct exchange *, int, uint16_t, const char *,
 		    const char *);
 /* The body need not wait for a 100 any more. */
 void		 exchange_unhold(struct exchange *);
 /* Its backend has closed before any of the response: 0 if it is sent again. */
 int		 exchange_retry(struct exchange *);
+/* Nobody waits for the rest of the request. */
+int		 request_over(const struct exchange *);
 /* Whether a list names the field. */
 int		 trailer_announced(const char *, const struct http_str *);
 /* Which the Trailer field names (NULL: there is none), but for those that a

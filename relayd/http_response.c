@@ -303,10 +303,12 @@ head_begin(struct exchange *ex, struct http_head *head,
 			exchange_unhold(ex);
 		return (0);
 	}
-	ex->keep = head->minor == 1 && !ex->asked.head &&
-	    ev->framing.kind != HTTP_BODY_CLOSE &&
-	    !(ev->framing.kind == HTTP_BODY_NONE && head_names_body(head)) &&
-	    !http_field_has_token(head, "connection", "close");
+	ev->last = head->minor == 0 ||
+	    ev->framing.kind == HTTP_BODY_CLOSE ||
+	    http_field_has_token(head, "connection", "close");
+	ex->keep = !ev->last && !ex->asked.head &&
+	    !(ev->framing.kind == HTTP_BODY_NONE && head_names_body(head));
+	ex->good = head->status < 300;
 	http_body_init(&ex->in, &ev->framing, HTTP_RESPONSE, UINT64_MAX);
 	ex->state = EXCHANGE_IN_BODY;
 	return (0);
@@ -322,6 +324,8 @@ response_end(struct exchange *ex)
 	/* What it says besides nobody has asked for. */
 	if (response_view(ex, &p) > 0)
 		ex->keep = 0;
+	else
+		ex->late = ex->good && !ex->sent && !ex->held;
 	response_clear(ex);
 	ex->state = EXCHANGE_IN_END;
 }
@@ -393,6 +397,19 @@ read_other(struct exchange *ex, size_t max, struct exchange_event *ev)
 	}
 	if (!response_eof(ex))
 		return (0);
-	ex->state = EXCHANGE_IN_END;
-	return (1);
+	ex->shut = ex->late = 1;
+	ev->what = EXCHANGE_END;
+	return (0);
+}
+
+int
+exchange_sending(const struct exchange *ex)
+{
+	struct mux_stream	*s;
+
+	if (!ex->late || ex->sent || ex->over)
+		return (0);
+	/* More of an answer, or the end of it: of the rest it takes none. */
+	return (ex->shut || ((s = http_backend_stream(ex->backend)) != NULL &&
+	    mux_queued(s) == 0 && !mux_eof(s)));
 }

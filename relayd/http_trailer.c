@@ -78,9 +78,8 @@ exchange_trailer(struct exchange *ex, const struct http_field *f)
 	size_t	 n = f->name.len + f->value.len + 4;
 	char	*p;
 
-	if (ex->ended || ex->state >= EXCHANGE_IN_END ||
-	    !http_str_is_token(&f->name) || !http_str_is_text(&f->value) ||
-	    !http_trailer_allowed(&f->name) ||
+	if (request_over(ex) || !http_str_is_token(&f->name) ||
+	    !http_str_is_text(&f->value) || !http_trailer_allowed(&f->name) ||
 	    !trailer_announced(ex->announced, &f->name))
 		return;
 	/* "0\r\n", this one, and the end. */

@@ -487,7 +487,9 @@ call_read(struct rpc_call *call)
 		case EXCHANGE_TRAILER:
 			break;
 		case EXCHANGE_END:
-			call_answer(call);
+			/* What it answers may be no more than the head. */
+			if (!exchange_sending(call->ex))
+				call_answer(call);
 			return;
 		case EXCHANGE_ERROR:
 			call_fail(call, call_error(&ev));

@@ -31,7 +31,8 @@ def head(c):
 def serve(c):
     """/N: N bytes; /slow: a megabyte, and more when it may go on; /wait:
     an answer then; /count: how much of a body came; /deaf: no more is read,
-    until the other side has gone."""
+    until the other side has gone; /early: an answer before the body; /half:
+    an upgrade, and the end of what it says."""
     while True:
         lines, rest = head(c)
         if lines is None:
@@ -46,6 +47,11 @@ def serve(c):
             p.poll()
             ended.append(target)
             return
+        if target in ("/early", "/half"):
+            n = first(c, target, int(fields.get(b"content-length", 1 << 40)) -
+                      len(rest))
+            ended.append("%s %d" % (target, n + len(rest)))
+            continue
         n = int(fields.get(b"content-length", 0)) - len(rest)
         total = len(rest)
         while n > 0:
@@ -72,6 +78,20 @@ def serve(c):
         except OSError:
             ended.append(target)
             return
+
+
+def first(c, target, size):
+    """Answers, and then reads: how much."""
+    if target == "/early":
+        c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    else:
+        c.sendall(b"HTTP/1.1 101 Switching Protocols\r\n"
+                  b"Connection: Upgrade\r\nUpgrade: x\r\n\r\nbye")
+        c.shutdown(socket.SHUT_WR)
+    n = 0
+    while n < size and (x := c.recv(min(65536, size - n))):
+        n += len(x)
+    return n
 
 
 def wait(c):
@@ -146,6 +166,23 @@ v.s.sendall(b"GET /1 HTTP/1.1\r\nHost: pi.localhost\r\n\r\n" * 99)
 v.s.shutdown(socket.SHUT_WR)
 eq(v.rest().count(b"\r\n\r\nx"), 100,
    "100 requests at once, and nothing more: 100 answers")
+
+# ---- two directions, two ends ----
+
+v = Visit("/early", method="POST", extra="Content-Length: %d\r\n" % (3 * MB))
+ok(wait_for(lambda: b"\r\n\r\nok" in v.buf or not v.until(len(v.buf) + 1), 30),
+   "an answer before any of the body")
+v.s.sendall(bytes(3 * MB) + b"GET /1 HTTP/1.1\r\nHost: pi.localhost\r\n"
+            b"Connection: close\r\n\r\n")
+ok(v.rest().endswith(b"\r\n\r\nx"), "and one to the request behind it", v.buf)
+ok("/early %d" % (3 * MB) in ended, "the body has got there", ended)
+v = Visit("/half", extra="Connection: Upgrade\r\nUpgrade: x\r\n")
+ok(v.rest().endswith(b"bye"), "an upgrade, and the backend's last word")
+v.s.sendall(bytes(3 * MB))
+v.s.shutdown(socket.SHUT_WR)
+ok(wait_for(lambda: "/half %d" % (3 * MB) in ended, 30),
+   "which still is told all that the visitor has to say", ended)
+del ended[:]
 
 # ---- listed, counted, ended ----
 

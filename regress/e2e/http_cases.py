@@ -131,6 +131,20 @@ case(2, "forbidden trailers of a response are dropped", req(),
                  body=b"2\r\nok\r\n0\r\n" + FORBIDDEN + b"X-Sum: c\r\n\r\n")],
      get=[raw(b"Trailer: X-Sum", b"Transfer-Encoding: chunked",
               body=b"2\r\nok\r\n0\r\nX-Sum: c\r\n\r\n")])
+case(2, "who visits is not said by trailers either",
+     chunked(b"Trailer: X-Sum, X-Culvert-User,, x_culvert_email ,X-Real-IP",
+             body=b"2\r\nok\r\n0\r\nX-Culvert-User: root\r\nX-Sum: abc\r\n"
+             b"x_culvert_email: root\r\nX-Real-IP: 6.6.6.6\r\n\r\n"),
+     see=[chunked(b"Trailer: X-Sum, X-Culvert-User,, x_culvert_email "
+                  b",X-Real-IP",
+                  body=b"2\r\nok\r\n0\r\nX-Sum: abc\r\n\r\n")])
+case(2, "nor does a backend speak for us in one", req(),
+     answer=[raw(b"Trailer: X-Sum, Culvert-Error",
+                 b"Transfer-Encoding: chunked",
+                 body=b"2\r\nok\r\n0\r\nCulvert-Error: refused\r\n"
+                 b"X-Sum: c\r\n\r\n")],
+     get=[raw(b"Trailer: X-Sum, Culvert-Error", b"Transfer-Encoding: chunked",
+              body=b"2\r\nok\r\n0\r\nX-Sum: c\r\n\r\n")])
 refused_body(2, "trailers above their size",
              chunked(body=b"2\r\nok\r\n0\r\nX: " + b"a" * 8190 +
                      b"\r\n\r\n"), 400, 431)
@@ -336,6 +350,22 @@ case(9, "an end in the middle of a chunk", req(),
 case(9, "no end of the trailers", req(),
      answer=[[raw(b"Transfer-Encoding: chunked", body=b"5\r\nhello\r\n0\r\n"),
               Sleep(0.2), Close()]], get=[Partial()], fate="abort")
+# What breaks at once has a head all the same.
+for name, a in (("fewer bytes than said", raw(b"Content-Length: 10",
+                                              body=b"hello")),
+                ("none of those said", raw(b"Content-Length: 10")),
+                ("no last chunk", raw(b"Transfer-Encoding: chunked",
+                                      body=b"5\r\nhello\r\n")),
+                ("no chunk", raw(b"Transfer-Encoding: chunked",
+                                 body=b"what\r\n"))):
+    case(9, "%s, all at once" % name, req(), answer=[[a, Close()]],
+         get=[Partial()], fate="abort")
+    case(9, "%s, all at once, to HTTP/1.0" % name, req(version=b"HTTP/1.0"),
+         see=[req()], answer=[[a, Close()]], get=[Partial()], fate="abort")
+case(9, "an answer that breaks behind one that was whole",
+     req(b"/1") + req(b"/2"), answer=[
+         [OK], [raw(b"Content-Length: 10", body=b"hello"), Close()]],
+     get=[OK, Partial()], fate="abort")
 case(9, "no whole head", req(method=b"POST"),
      answer=[[b"HTTP/1.1 200 OK\r\nContent-Le", Close()]], get=[Ours(502)],
      fate=None)
@@ -545,6 +575,14 @@ case(16, "absolute-form without a path", req(b"http://<host>"),
      see=[req(b"/")], answer=[OK], get=[OK])
 case(16, "absolute-form without a path, with a query",
      req(b"http://<host>?q"), see=[req(b"/?q")], answer=[OK], get=[OK])
+case(16, "absolute-form of HTTP/1.0, and no Host",
+     req(b"http://<host>/x", host=None, version=b"HTTP/1.0"),
+     see=[req(b"/x")], answer=[OK], get=[OK], fate="close")
+case(16, "the port that goes without saying, said once",
+     req(b"http://<host>:80/x"), see=[req(b"/x", host=b"<host>:80")],
+     answer=[OK], get=[OK])
+refused(16, "ports of authority and Host differ",
+        req(b"http://<host>:81/x", host=b"<host>:82"))
 refused(16, "authority and Host differ", req(b"http://<host>/x",
                                              host=b"other.relay.localhost"))
 refused(16, "authority and Host differ, the other way",
@@ -581,6 +619,11 @@ case(17, "a dot, a port and upper case",
 case(17, "an IPv6 literal is the relay itself", req(b"/nosuch", host=b"[::1]"),
      see=[], get=[Own(404)], fate=None,
      check=lambda run: "it went to a backend" if run.conns else None)
+case(17, "so is an IPv4 address, with a port", req(
+    b"/nosuch", host=b"127.0.0.1:8443"), see=[], get=[Own(404)], fate=None,
+     check=lambda run: "it went to a backend" if run.conns else None)
+refused(17, "an address and a letter", req(host=b"[::1]x"))
+refused(17, "an address with an interface", req(host=b"[fe80::1%lo]"))
 case(17, "no such node", req(host=b"nosuchnode.relay.localhost"), see=[],
      get=[Ours(404)], fate=None, sni=b"nosuchnode.relay.localhost")
 case(17, "no such service", req(host=b"nosuch--<host>"), see=[],
@@ -594,6 +637,15 @@ case(18, "SNI and Host differ", req(host=b"<other>.relay.localhost"), see=[],
      tls=(True,), get=[Ours(421)], fate=None)
 case(18, "SNI of the relay, Host of a node", req(), see=[], tls=(True,),
      sni=b"relay.localhost", get=[Ours(421)], fate=None)
+case(18, "SNI of a node, Host of the relay",
+     req(b"/health", host=b"relay.localhost"), see=[], tls=(True,),
+     get=[Own(421)], fate=None)
+case(18, "SNI in upper case", req(), sni=b"<NODE>.RELAY.LocalHost",
+     tls=(True,))
+case(18, "the second request by absolute-form",
+     req() + req(b"http://<other>.relay.localhost/2",
+                 host=b"<other>.relay.localhost"), see=[req()],
+     tls=(True,), answer=[OK], get=[OK, Ours(421)], fate=None)
 case(18, "SNI and Host differ in the second request",
      req() + req(b"/2", host=b"<other>.relay.localhost"), see=[req()],
      tls=(True,), answer=[OK], get=[OK, Ours(421)], fate=None)
@@ -725,6 +777,10 @@ case(23, "an answer that had no use for the body, and the next request",
      post(b"hello", EXPECT) + req(), see=[req()], early=True, partial=True,
      answer=[ans(b"no"), ans(b"next")], get=[ans(b"no"), ans(b"next")],
      methods=[b"POST", b"GET"], cuts=("whole",))
+case(23, "200 instead, and no body: there is no next request",
+     [post(b"hello", EXPECT)[:-5], Whole()], see=[], early=True,
+     partial=True, fate="close", answer=[OK], get=[OK], methods=[b"POST"],
+     reply_has=[(b"connection", b"(?i)close")])
 case(23, "a backend that never says 100: the body comes after a while",
      [post(b"hello", EXPECT)[:-5], Sleep(0.2), b"hello"],
      answer=[ans(b"ok")])
@@ -836,6 +892,10 @@ for st in (b"200 OK", b"401 Unauthorized", b"426 Upgrade Required",
     case(25, "refused by %s" % st.decode(), req(b"/chat", *WS),
          see=[req(b"/chat", *WS)], answer=[ans(b"no", status=st)],
          get=[ans(b"no", status=st)])
+case(25, "what follows a refused one is the next request",
+     req(b"/chat", *WS) + req(b"/2"), see=[req(b"/chat", *WS), req(b"/2")],
+     answer=[ans(b"no", status=b"426 Upgrade Required"), OK],
+     get=[ans(b"no", status=b"426 Upgrade Required"), OK])
 case(25, "h2c is stripped",
      req(b"/", b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c",
          b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"), see=[req()],
@@ -1001,6 +1061,48 @@ case(30, "the visitor goes on sending, and still reads the answer",
      answer=[[Got(1), ans(b"too much", status=b"403 Forbidden"), Gone(30)]],
      get=[ans(b"too much", status=b"403 Forbidden")], methods=[b"POST"],
      cuts=("whole",))
+case(30, "200 before the body is over: the rest gets there, too",
+     [post(b"helloworld")[:-5], Whole(), b"world", Mark("all")],
+     see=[post(b"helloworld")], early=True,
+     answer=[[Got(1), OK, Whole(), Marked("all")]], get=[OK],
+     methods=[b"POST"])
+case(30, "and so it does in chunks",
+     [chunked(body=b"3\r\nabc\r\n"), Whole(), b"3\r\ndef\r\n0\r\n\r\n"],
+     see=[chunked(body=b"6\r\nabcdef\r\n0\r\n\r\n")], early=True,
+     answer=[[Got(3), OK, Whole()]], get=[OK], methods=[b"POST"])
+case(30, "and to the end of a connection that is not kept",
+     [post(b"helloworld", b"Connection: close")[:-5], Whole(), b"world"],
+     see=[post(b"helloworld")], early=True, fate="close",
+     answer=[[Got(1), OK, Whole()]], get=[OK], methods=[b"POST"])
+case(30, "and the next request waits for it",
+     [post(b"helloworld")[:-5], Whole(), b"world" + req(b"/2")],
+     see=[post(b"helloworld"), req(b"/2")], early=True,
+     answer=[[Got(1), OK, Whole()], OK], get=[OK, OK],
+     methods=[b"POST", b"GET"])
+case(30, "and so it does where the method has no body",
+     [post(b"helloworld", method=b"DELETE")[:-5], Whole(), b"world"],
+     see=[post(b"helloworld", method=b"DELETE")], early=True,
+     answer=[[Got(1), OK, Whole()]], get=[OK], methods=[b"DELETE"],
+     check=other_conn)
+case(30, "200 of a backend that ends then: so does the visitor's connection",
+     [post(b"helloworld")[:-5], Whole()], see=[], partial=True, early=True,
+     answer=[[Got(1), ans(b"ok", b"Connection: close"), Close(), Gone(30)]],
+     get=[OK], fate="close", methods=[b"POST"],
+     reply_has=[(b"connection", b"(?i)close")])
+case(30, "200 of a backend that breaks off then",
+     [post(b"helloworld")[:-5], Whole()], see=[], partial=True, early=True,
+     answer=[[Got(1), OK, Sleep(0.1), Abort()]], get=[OK], fate="close",
+     methods=[b"POST"])
+case(30, "the visitor breaks off behind its 200",
+     [post(b"helloworld")[:-5], Whole(), Abort()], see=[], partial=True,
+     early=True, fate="gone",
+     answer=[[Got(1), OK, Gone(5), Mark("over")]],
+     check=lambda run: None if "over" in run.marks else
+     "the backend's connection stays")
+case(30, "the rest of a body that can't be understood",
+     [chunked(body=b"3\r\nabc\r\n"), Whole(), b"what\r\n"], see=[],
+     partial=True, early=True, fate="close", answer=[[Got(3), OK, Gone(5)]],
+     get=[OK], methods=[b"POST"])
 case(30, "an answer before the body is over, and both go on",
      [chunked(body=b"3\r\nabc\r\n"), Status(1), b"3\r\ndef\r\n0\r\n\r\n"],
      see=[chunked(body=b"6\r\nabcdef\r\n0\r\n\r\n")], early=True, fate=None,
@@ -1036,6 +1138,10 @@ case(31, "a half-close behind a request is no abort",
 case(31, "a half-close behind a body is no abort",
      [post(b"hello", version=b"HTTP/1.0"), HalfClose()], see=[post(b"hello")],
      answer=[[Sleep(0.5), OK]], get=[OK], fate="close")
+
+case(31, "nor is one of HTTP/1.1, who asks for no more",
+     [req(b"/", b"Connection: close"), HalfClose()], see=[req()],
+     answer=[[Sleep(1.2), OK]], get=[OK], fate="close")
 
 # ---- 32. streams ----
 

@@ -60,6 +60,10 @@ case(15, "a body slower than it may be",
      fate="close", partial=True, methods=[b"POST"])
 case(15, "a body that is slow, but not too slow",
      drip(post(b"b" * 70000), 70, 0.5))
+case(15, "the rest of a body that never comes, behind its answer",
+     [post(b"b" * 100)[:-50], Whole()], see=[], partial=True, early=True,
+     fate="close", answer=[[Got(1), OK, Gone(60)]], get=[OK],
+     methods=[b"POST"])
 case(15, "a backend that reads slowly is not the visitor's fault",
      post(b"b" * 3000000), answer=[[Sleep(4), OK]])
 case(36, "a backend that never answers", req(), answer=[[Gone(30)]],

@@ -15,8 +15,8 @@
  */
 
 /*
- * link: relayd/http_exchange.c relayd/http_trailer.c relayd/http_response.c
- * link: relayd/http_backend.c
+ * link: relayd/http_request.c relayd/http_trailer.c
+ * link: relayd/http_exchange.c relayd/http_response.c relayd/http_backend.c
  * link: relayd/http_backend_open.c relayd/http_backend_stream.c
  * link: regress/relayd/exchange_fake.c lib/http_prologue.c
  * link: lib/http_message.c lib/http_body.c lib/http_chunk.c

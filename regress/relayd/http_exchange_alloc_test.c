@@ -19,8 +19,8 @@
  * What comes of it ends in an error or is all there: nothing that is cut
  * looks whole.
  *
- * link: relayd/http_exchange.c relayd/http_trailer.c relayd/http_response.c
- * link: relayd/http_backend*.c
+ * link: relayd/http_request.c relayd/http_trailer.c
+ * link: relayd/http_exchange.c relayd/http_response.c relayd/http_backend*.c
  * link: regress/relayd/exchange_fake.c lib/http_prologue.c
  * link: lib/http_message.c lib/http_body.c lib/http_chunk.c
  * link: lib/http.c lib/http_field.c lib/http_host.c lib/addr.c
