@@ -25,6 +25,9 @@
 
 #include <sys/socket.h>
 
+#include <netinet/in.h>
+#include <arpa/inet.h>
+
 #include <event2/event.h>
 
 #include <stddef.h>
@@ -64,6 +67,9 @@ static enum door_http visit_enter(struct http_visit *,
 static void	visit_exchange(struct http_visit *, const struct http_head *,
 		    const struct http_framing *, struct visitor *, uint16_t);
 static int	is_link(const struct http_head *);
+static int	named_otherwise(const struct conn *, const char *,
+		    char[HTTP_HOST_MAX]);
+static int	is_elsewhere(const struct conn *, const char *);
 static void	on_site_end(struct site_use *, const char *);
 static void	on_readable(void *);
 static void	on_writable(void *);
@@ -189,7 +195,7 @@ visit_reset(struct http_visit *v)
 	free(v->head);
 	v->head = NULL;
 	v->begun = v->answered = v->other = v->trailer = v->broken = 0;
-	v->came = v->status = 0;
+	v->came = v->expects = v->done = v->shut = v->status = 0;
 	v->in = v->out = v->head_us = 0;
 	v->hurry_ms = v->eof_ms = 0;
 	v->email[0] = v->node[0] = v->service[0] = '\0';
@@ -341,6 +347,41 @@ is_link(const struct http_head *head)
 	    MUX_PROTOCOL));
 }
 
+/*
+ * Whether the connection is for a host of another name, by SNI; that name, in
+ * its one form, if it can have one.
+ */
+static int
+named_otherwise(const struct conn *c, const char *host,
+    char name[HTTP_HOST_MAX])
+{
+	const char	*sni = evtls_servername(c->tls);
+	struct http_str	 text = { sni, sni == NULL ? 0 : strlen(sni) };
+	uint16_t	 port;
+
+	name[0] = '\0';
+	if (sni == NULL || c->proxied)
+		return (0);
+	if (http_hostport(&text, name, &port) == -1)
+		name[0] = '\0';
+	return (strcmp(name, host) != 0);
+}
+
+/*
+ * A connection for a site is not one for the relay: they have no policy in
+ * common.  Addresses have no name to differ from.
+ */
+static int
+is_elsewhere(const struct conn *c, const char *host)
+{
+	char		 name[HTTP_HOST_MAX];
+	struct in_addr	 in;
+
+	return (host[0] != '\0' && named_otherwise(c, host, name) &&
+	    strchr(host, ':') == NULL && inet_pton(AF_INET, host, &in) != 1 &&
+	    site_host(name) == SITE_HOST_SITE);
+}
+
 enum door_http
 door_http_request(struct conn *c, const struct http_head *head,
     size_t headlen, const struct http_framing *framing)
@@ -355,8 +396,13 @@ door_http_request(struct conn *c, const struct http_head *head,
 
 	if (http_authority(head, host, &port) == -1)
 		return (DOOR_HTTP_NOT);
-	if ((kind = site_host(host)) == SITE_HOST_OWN ||
-	    (kind != SITE_HOST_SITE && is_link(head)))
+	kind = site_host(host);
+	if (kind != SITE_HOST_SITE && is_elsewhere(c, host)) {
+		conn_error(c, head, 421,
+		    "this connection is for another host", NULL);
+		return (DOOR_HTTP_TAKEN);
+	}
+	if (kind == SITE_HOST_OWN || (kind != SITE_HOST_SITE && is_link(head)))
 		return (DOOR_HTTP_NOT);
 	perhaps = kind == SITE_HOST_PERHAPS;
 	if ((v = visit_get(c)) == NULL) {
@@ -405,10 +451,10 @@ visit_refuse(struct http_visit *v, const struct http_head *head,
     const char *host)
 {
 	struct conn	*c = v->conn;
-	const char	*name = evtls_servername(c->tls);
+	char		 name[HTTP_HOST_MAX];
 
 	/* A connection for one name is not a way in to another. */
-	if (name != NULL && !c->proxied && strcasecmp(name, host) != 0)
+	if (named_otherwise(c, host, name))
 		visit_say(v, head, 421, "misdirected",
 		    "this connection is for another host", NULL);
 	else if (http_expect(head) == -1)
@@ -497,7 +543,7 @@ visit_exchange(struct http_visit *v, const struct http_head *head,
 	    (framing->kind == HTTP_BODY_LENGTH && framing->length == 0);
 	v->moved_ms = v->pace_ms = listener_ms();
 	v->pace_in = 0;
-	if (!v->came && http_expect(head) == 1)
+	if ((v->expects = !v->came && http_expect(head) == 1))
 		v->hurry_ms = v->moved_ms + HURRY_MS;
 	if (v->settled == 0) {
 		v->settled = 1;
@@ -513,7 +559,11 @@ on_readable(void *arg)
 {
 	struct http_visit	*v = arg;
 
-	evtls_want_output(v->conn->tls);
+	/* Who has had our end is not asked for output any more. */
+	if (v->shut)
+		visit_deadline(v);
+	else
+		evtls_want_output(v->conn->tls);
 }
 
 static void
