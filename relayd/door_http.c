@@ -69,7 +69,8 @@ static void	visit_exchange(struct http_visit *, const struct http_head *,
 static int	is_link(const struct http_head *);
 static int	named_otherwise(const struct conn *, const char *,
 		    char[HTTP_HOST_MAX]);
-static int	is_elsewhere(const struct conn *, const char *);
+static enum door_http relays_own(struct conn *, const struct http_head *,
+		    const char *);
 static void	on_site_end(struct site_use *, const char *);
 static void	on_readable(void *);
 static void	on_writable(void *);
@@ -368,18 +369,22 @@ named_otherwise(const struct conn *c, const char *host,
 }
 
 /*
- * A connection for a site is not one for the relay: they have no policy in
- * common.  Addresses have no name to differ from.
+ * For the relay itself; but a connection for a site is not one for the relay,
+ * as they have no policy in common.  Addresses have no name to differ from.
  */
-static int
-is_elsewhere(const struct conn *c, const char *host)
+static enum door_http
+relays_own(struct conn *c, const struct http_head *head, const char *host)
 {
 	char		 name[HTTP_HOST_MAX];
 	struct in_addr	 in;
 
-	return (host[0] != '\0' && named_otherwise(c, host, name) &&
-	    strchr(host, ':') == NULL && inet_pton(AF_INET, host, &in) != 1 &&
-	    site_host(name) == SITE_HOST_SITE);
+	if (host[0] == '\0' || !named_otherwise(c, host, name) ||
+	    strchr(host, ':') != NULL || inet_pton(AF_INET, host, &in) == 1 ||
+	    site_host(name) != SITE_HOST_SITE)
+		return (DOOR_HTTP_NOT);
+	c->keepalive = 0;
+	conn_error(c, head, 421, "this connection is for another host", NULL);
+	return (DOOR_HTTP_TAKEN);
 }
 
 enum door_http
@@ -396,13 +401,9 @@ door_http_request(struct conn *c, const struct http_head *head,
 
 	if (http_authority(head, host, &port) == -1)
 		return (DOOR_HTTP_NOT);
-	kind = site_host(host);
-	if (kind != SITE_HOST_SITE && is_elsewhere(c, host)) {
-		conn_error(c, head, 421,
-		    "this connection is for another host", NULL);
-		return (DOOR_HTTP_TAKEN);
-	}
-	if (kind == SITE_HOST_OWN || (kind != SITE_HOST_SITE && is_link(head)))
+	if ((kind = site_host(host)) == SITE_HOST_OWN)
+		return (relays_own(c, head, host));
+	if (kind != SITE_HOST_SITE && is_link(head))
 		return (DOOR_HTTP_NOT);
 	perhaps = kind == SITE_HOST_PERHAPS;
 	if ((v = visit_get(c)) == NULL) {
@@ -418,7 +419,7 @@ door_http_request(struct conn *c, const struct http_head *head,
 	if (found != SITE_FOUND && perhaps) {
 		/* Nobody knows of one; our own doors need nobody's word. */
 		visit_forget(v);
-		return (DOOR_HTTP_NOT);
+		return (relays_own(c, head, host));
 	}
 	visit_begin(v, head, headlen, framing, host);
 	if (found == SITE_NONE) {

@@ -220,7 +220,8 @@ http_backend_free(struct http_backend *b)
 void
 http_backend_leave(struct http_backend *b)
 {
-	b->ops = NULL;
+	if (b != NULL)
+		b->ops = NULL;
 	http_backend_free(b);
 }
 

@@ -201,6 +201,10 @@ conn_timeout(struct evtls *tls, void *arg)
 		c->bodiless = 0;
 		evtls_deadline(tls, limits.handshake_ms);
 		conn_error(c, NULL, 408, "the request came too slowly", NULL);
+	} else if (c->state == CONN_REQUEST && c->idle) {
+		/* In order: the client may be about to send one. */
+		c->state = CONN_CLOSING;
+		evtls_close(tls);
 	} else
 		conn_free(c);
 }

@@ -112,6 +112,18 @@ def ask(source, target="/events?every=1000&count=60"):
     return s, s.recv(4096)
 
 
+s = client_context().wrap_socket(
+    socket.create_connection(("127.0.0.1", relay.port), 60),
+    server_hostname="pi.relay.localhost", suppress_ragged_eofs=False)
+s.sendall(b"GET / HTTP/1.1\r\nHost: pi.relay.localhost\r\n\r\n")
+b = b""
+try:
+    while b"hello" not in b:
+        b += s.recv(4096)
+    b = s.recv(4096)
+except OSError as e:
+    b = e
+eq(b, b"", "a quiet connection of TLS is ended in order")
 some = [ask("127.5.5.5") for _ in range(PER_ADDR)]
 ok(all(b.startswith(b"HTTP/1.1 200") for _, b in some),
    "as many as may come from one address", [b[:60] for _, b in some])
