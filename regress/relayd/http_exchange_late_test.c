@@ -15,8 +15,8 @@
  */
 
 /*
- * Exchanges that come to another end than most: one direction before the
- * other, for want of a reader, or at any time.
+ * Exchanges at their limits, and those that come to another end than most: one
+ * direction before the other, for want of a reader, or at any time.
  *
  * link: relayd/http_request.c relayd/http_trailer.c
  * link: relayd/http_exchange.c relayd/http_response.c relayd/http_backend.c
@@ -72,6 +72,43 @@ seen_is(int i, const char *text)
 	    memcmp(fake.stream[i].seen, text, strlen(text)) != 0)
 		fail_msg("seen: %.*s", (int)fake.stream[i].seenlen,
 		    fake.stream[i].seen);
+}
+
+/* What we add may take it above the limit, which is for what came. */
+static void
+great_head_as_the_backend_wants_it(void **state)
+{
+	static char		 text[HTTP_HEAD_MAX + 1];
+	struct http_backend	*b = NULL;
+	size_t			 n, len;
+	int			 i;
+
+	n = strlcpy(text, "GET / HTTP/1.1\r\nHost: pi.example.org\r\n",
+	    sizeof(text));
+	for (i = 0; n < HTTP_HEAD_MAX - 2; i++, n += len) {
+		len = HTTP_HEAD_MAX - 2 - n;
+		if (len > 8000)
+			len = len > 8010 ? 8000 : 4000;
+		memset(text + n, 'x', len);
+		memcpy(text + n, "X: ", 3);
+		memcpy(text + n + len - 2, "\r\n", 2);
+	}
+	memcpy(text + n, "\r\n", 2);
+	for (i = 0; i < 2; i++) {
+		fake.script[i].prologue = i == 0 ? "\1\0" : "\10\0app:123";
+		fake.script[i].prologuelen = i == 0 ? 2 : 9;
+		fake.script[i].step[0].after = "\r\n\r\n";
+		fake.script[i].step[0].say = OK2;
+		assert_int_equal(fake_begin(&run, text, HTTP_HEAD_MAX, &b),
+		    0);
+		b = fake_end(&run);
+		assert_string_equal(run.said, "200 length: ok END");
+		http_backend_free(b);
+		b = NULL;
+	}
+	fake_pump();
+	assert_non_null(memmem(fake.stream[1].seen, fake.stream[1].seenlen,
+	    "\r\nHost: app:123\r\n", 17));
 }
 
 /*
@@ -269,6 +306,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    great_head_as_the_backend_wants_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(early_answers, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(upgrade_that_the_backend_ends,

@@ -290,43 +290,6 @@ request_as_the_backend_wants_it(void **state)
 	case_("no prologue", GET, &sc, "!502 device", 0);
 }
 
-/* What we add may take it above the limit, which is for what came. */
-static void
-great_head_as_the_backend_wants_it(void **state)
-{
-	static char		 text[HTTP_HEAD_MAX + 1];
-	struct http_backend	*b = NULL;
-	size_t			 n, len;
-	int			 i;
-
-	n = strlcpy(text, "GET / HTTP/1.1\r\nHost: pi.example.org\r\n",
-	    sizeof(text));
-	for (i = 0; n < HTTP_HEAD_MAX - 2; i++, n += len) {
-		len = HTTP_HEAD_MAX - 2 - n;
-		if (len > 8000)
-			len = len > 8010 ? 8000 : 4000;
-		memset(text + n, 'x', len);
-		memcpy(text + n, "X: ", 3);
-		memcpy(text + n + len - 2, "\r\n", 2);
-	}
-	memcpy(text + n, "\r\n", 2);
-	for (i = 0; i < 2; i++) {
-		fake.script[i].prologue = i == 0 ? "\1\0" : "\10\0app:123";
-		fake.script[i].prologuelen = i == 0 ? 2 : 9;
-		fake.script[i].step[0].after = "\r\n\r\n";
-		fake.script[i].step[0].say = OK2;
-		assert_int_equal(fake_begin(&run, text, HTTP_HEAD_MAX, &b),
-		    0);
-		b = fake_end(&run);
-		assert_string_equal(run.said, "200 length: ok END");
-		http_backend_free(b);
-		b = NULL;
-	}
-	fake_pump();
-	assert_non_null(memmem(fake.stream[1].seen, fake.stream[1].seenlen,
-	    "\r\nHost: app:123\r\n", 17));
-}
-
 /* A backend that speaks first, and links that gather what they carry. */
 static void
 answer_right_behind_the_prologue(void **state)
@@ -596,8 +559,6 @@ main(void)
 		    request_as_the_backend_wants_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    answer_right_behind_the_prologue, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    great_head_as_the_backend_wants_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(expectations, setup,
 		    teardown),
