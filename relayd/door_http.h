@@ -63,7 +63,8 @@ int		 door_http_html(const struct conn *);
 void		 door_http_word(struct conn *, const char *);
 void		 door_http_answered(struct conn *, int, size_t);
 void		 door_http_timeout(struct conn *);
-void		 door_http_eof(struct conn *);
+/* Nothing more will come; whether some of what has is not taken yet. */
+void		 door_http_eof(struct conn *, int);
 /* What has come can't be taken now, and no more of it is read. */
 void		 door_http_stall(struct conn *);
 void		 door_http_free(struct conn *);

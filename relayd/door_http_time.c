@@ -255,19 +255,21 @@ door_http_stall(struct conn *c)
 }
 
 void
-door_http_eof(struct conn *c)
+door_http_eof(struct conn *c, int left)
 {
 	struct http_visit	*v = c->http;
 
 	/* Or else it is judged when there is an answer. */
 	if (v->state != VISIT_EXCHANGE)
 		return;
+	/* What is left, for want of room, goes before the end. */
 	if (v->other) {
-		exchange_end(v->ex);
+		if (!left)
+			exchange_end(v->ex);
 		return;
 	}
 	/* Half a request is none. */
-	if (!v->came && !evtls_left(c->tls)) {
+	if (!v->came && !left) {
 		conn_free(c);
 		return;
 	}

@@ -161,7 +161,7 @@ static void
 conn_eof_left(struct conn *c, size_t left)
 {
 	if (c->state == CONN_SITE && left == 0)
-		door_http_eof(c);
+		door_http_eof(c, 0);
 	else if (c->state == CONN_REQUEST && c->out == NULL) {
 		/* Half a head, or nothing. */
 		c->state = CONN_CLOSING;
@@ -176,7 +176,7 @@ conn_eof(struct evtls *tls, void *arg)
 
 	c->eof = 1;
 	if (c->state == CONN_SITE)
-		door_http_eof(c);
+		door_http_eof(c, evtls_left(tls));
 	else if ((c->state == CONN_REQUEST && c->out != NULL) ||
 	    c->pairing != NULL)
 		;	/* it may still read the answer */

@@ -176,11 +176,16 @@ v.s.sendall(bytes(3 * MB) + b"GET /1 HTTP/1.1\r\nHost: pi.localhost\r\n"
             b"Connection: close\r\n\r\n")
 ok(v.rest().endswith(b"\r\n\r\nx"), "and one to the request behind it", v.buf)
 ok("/early %d" % (3 * MB) in ended, "the body has got there", ended)
-v = Visit("/half", extra="Connection: Upgrade\r\nUpgrade: x\r\n")
-ok(v.rest().endswith(b"bye"), "an upgrade, and the backend's last word")
-v.s.sendall(bytes(3 * MB))
-v.s.shutdown(socket.SHUT_WR)
-ok(wait_for(lambda: "/half %d" % (3 * MB) in ended, 30),
+del ended[:]
+sizes = [2 * MB + i * 5003 for i in range(20)]
+last = []
+for n in sizes:
+    v = Visit("/half", extra="Connection: Upgrade\r\nUpgrade: x\r\n")
+    last.append(v.rest()[-3:])
+    v.s.sendall(bytes(n))
+    v.s.shutdown(socket.SHUT_WR)
+eq(last, [b"bye"] * len(sizes), "an upgrade, and the backend's last word")
+ok(wait_for(lambda: sorted(ended) == ["/half %d" % n for n in sizes], 30),
    "which still is told all that the visitor has to say", ended)
 del ended[:]
 
