@@ -91,8 +91,8 @@ struct exchange_event {
 	enum exchange_what	 what;
 	struct http_head	*head;		/* HEAD: its to change */
 	struct http_framing	 framing;	/* HEAD: of what follows */
-	int			 last;		/* HEAD: the backend's connection
-						   ends behind it */
+	int			 last;		/* HEAD: the connection ends
+						   behind it */
 	struct http_str		 data;		/* DATA: never empty */
 	struct http_field	 field;		/* TRAILER */
 	/* ERROR: what answers it if no head has been read, one word for it,

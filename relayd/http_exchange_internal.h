@@ -84,7 +84,8 @@ struct exchange {
 						   the buffer or the stream */
 	int			 heard;		/* something has come */
 	int			 keep;		/* it leaves the connection */
-	int			 good;		/* 2xx: the request was wanted */
+	int			 good;		/* 2xx: all of the request is
+						   wanted */
 	char			*said;		/* its Trailer field, or NULL */
 
 	/* why it failed */
