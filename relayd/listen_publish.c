@@ -22,6 +22,7 @@
 
 #include "compat.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/tree.h>
 
@@ -45,6 +46,8 @@
 #include "state.h"
 
 #define PUBLISHED_MAX	4096
+#define SOCKETS_PART	4	/* this part of our descriptors is for other
+				   things */
 
 /* They are compared whole: between members is nothing that nobody sets. */
 _Static_assert(sizeof(struct publish) == CTL_ID_LEN + CTL_EMAIL_LEN +
@@ -67,7 +70,9 @@ static void	published_free(struct published *);
 static int	publish_own(const struct publish_spec *);
 static uint32_t	publish_check(const struct publish *, char *, size_t);
 static uint32_t	publish_open(struct published *, char *, size_t);
-static void	publish_send(const struct published *, int);
+static int	publish_room(const struct published *, char *, size_t);
+static int	publish_send(const struct published *, int);
+static void	publish_lost(struct published *);
 static int	publish_slots(const struct published *);
 static void	publish_answer(const char *, uint32_t, const char *);
 
@@ -76,6 +81,7 @@ RB_PROTOTYPE_STATIC(published_table, published, by_id, published_cmp)
 
 static struct published_table	 table = RB_INITIALIZER(&table);
 static size_t			 npublished;
+static size_t			 nsockets;	/* of them all */
 static const struct relayd_conf	*rules;	/* that decide */
 
 static int
@@ -119,6 +125,7 @@ published_free(struct published *pub)
 		    &msg, sizeof(msg));
 	RB_REMOVE(published_table, &table, pub);
 	npublished--;
+	nsockets -= pub->nfds;
 	free(pub->fds);
 	free(pub);
 }
@@ -170,6 +177,20 @@ publish_check(const struct publish *p, char *why, size_t size)
 	return (PUBLISH_OK);
 }
 
+/* Each socket takes two descriptors while it is on its way to a listener. */
+static int
+publish_room(const struct published *pub, char *why, size_t size)
+{
+	struct rlimit	 rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || nsockets + 2 * pub->nfds <=
+	    rl.rlim_cur - rl.rlim_cur / SOCKETS_PART)
+		return (0);
+	snprintf(why, size, "it takes %zu sockets: too many open files",
+	    pub->nfds);
+	return (-1);
+}
+
 /* Bind all of it, or nothing. */
 static uint32_t
 publish_open(struct published *pub, char *why, size_t size)
@@ -208,8 +229,8 @@ publish_open(struct published *pub, char *why, size_t size)
 	return (code);
 }
 
-/* A listener's sockets of it. */
-static void
+/* A listener's sockets of it: all of them, or -1 with errno. */
+static int
 publish_send(const struct published *pub, int listener)
 {
 	struct proc_peer	*peer = listener_peer(listener);
@@ -223,16 +244,25 @@ publish_send(const struct published *pub, int listener)
 	msg.port = pub->p.spec.port_min;
 	/* Those that drain accept nothing. */
 	if (peer == NULL || proc_is_old(PROC_LISTENER, listener))
-		return;
+		return (0);
 	for (i = listener_slot(listener); i < pub->nfds;
 	    i += proc_count(PROC_LISTENER)) {
+		/* Who comes to one that nobody accepts on waits for ever. */
 		if ((fd = dup(pub->fds[i])) == -1)
-			log_warn("published port %u", msg.port);
-		else
-			(void)proc_send(peer, IMSG_PORT_SOCKET, 0, fd, &msg,
-			    sizeof(msg));
+			return (-1);
+		(void)proc_send(peer, IMSG_PORT_SOCKET, 0, fd, &msg,
+		    sizeof(msg));
 		msg.port++;
 	}
+	return (0);
+}
+
+/* Not whole: closed, until router asks for it again. */
+static void
+publish_lost(struct published *pub)
+{
+	publish_answer(pub->p.id, PUBLISH_FAILED, strerror(errno));
+	published_free(pub);
 }
 
 /*
@@ -309,10 +339,13 @@ publish_configure(const struct relayd_conf *new)
 void
 publish_listener(struct proc_peer *p)
 {
-	struct published	*pub;
+	struct published	*pub, *tmp;
 
-	RB_FOREACH(pub, published_table, &table) {
-		publish_send(pub, proc_peer_instance(p));
+	RB_FOREACH_SAFE(pub, published_table, &table, tmp) {
+		if (publish_send(pub, proc_peer_instance(p)) == -1) {
+			publish_lost(pub);
+			continue;
+		}
 		if (publish_slots(pub) == -1)
 			log_warn("published port: its limit");
 	}
@@ -367,7 +400,8 @@ publish_recv_open(struct proc_peer *peer, struct imsg *imsg)
 	    proc_count(PROC_LISTENER);
 	if ((pub->fds = calloc(pub->nfds, sizeof(int))) == NULL)
 		fatal("publish");
-	code = publish_open(pub, why, sizeof(why));
+	code = publish_room(pub, why, sizeof(why)) == -1 ? PUBLISH_FAILED :
+	    publish_open(pub, why, sizeof(why));
 	if (code != PUBLISH_OK) {
 		free(pub->fds);
 		free(pub);
@@ -376,8 +410,13 @@ publish_recv_open(struct proc_peer *peer, struct imsg *imsg)
 	}
 	RB_INSERT(published_table, &table, pub);
 	npublished++;
-	for (l = 0; l < PROC_INSTANCES_MAX; l++)
-		publish_send(pub, l);
+	nsockets += pub->nfds;
+	for (l = 0; l < PROC_INSTANCES_MAX; l++) {
+		if (publish_send(pub, l) == -1) {
+			publish_lost(pub);
+			return (0);
+		}
+	}
 	if (publish_slots(pub) == -1) {
 		snprintf(why, sizeof(why), "no limit of %u connections: %s",
 		    p.connections, strerror(errno));
@@ -523,10 +562,15 @@ publish_adopt(int tell)
 		RB_REMOVE(published_table, &restored, pub);
 		RB_INSERT(published_table, &table, pub);
 		npublished++;
+		nsockets += pub->nfds;
 		/* The new router says which of them it wants. */
 		pub->wanted = !tell;
-		for (l = 0; tell && l < PROC_INSTANCES_MAX; l++)
-			publish_send(pub, l);
+		for (l = 0; tell && l < PROC_INSTANCES_MAX; l++) {
+			if (publish_send(pub, l) == -1) {
+				publish_lost(pub);
+				break;
+			}
+		}
 	}
 	/* What the configuration no longer allows is closed only now. */
 	publish_configure(rules);

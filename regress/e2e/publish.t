@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Published ports: ports of the relay's host that lead to targets of a node."""
 import os
+import resource
 import sys
 import threading
 sys.path.insert(0, "regress/e2e")
@@ -615,6 +616,20 @@ eq(Connect(env, "po", target.port).end(b"x")[:2], (0, b"x"),
 ok(all(passes(x) for x in crowd), "who stay")
 for x in crowd:
     x.close()
+
+# ---- more sockets than there may be ----
+resource.prlimit(few.proc.pid, resource.RLIMIT_NOFILE, (200, 200))
+base = 20000 + os.getpid() % 11000
+r = few.ctl("publish", "add", "127.0.0.1:%d-%d" % (base, base + 99),
+            "po:1000-1099")
+ok(r.returncode == 1 and "too many open files" in r.stderr,
+   "a range that takes too many sockets is refused", said(r))
+ok(few.json("publish", "list") is not None and not any(
+    can_connect(base + i) for i in range(0, 100, 9)), "nothing of it is open")
+eq(few.ctl("publish", "remove", "127.0.0.1:%d" % p).returncode, 0,
+   "the others can go")
+eq(few.ctl("publish", "add", "127.0.0.1:%d" % p, "po:%d" %
+           target.port).returncode, 0, "and come")
 node.stop()
 few.stop()
 done()
