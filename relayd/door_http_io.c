@@ -293,9 +293,6 @@ visit_finish(struct http_visit *v)
 	} else
 		v->idle = exchange_keep(v->ex);
 	v->ex = NULL;
-	/* What has come before our successor did has its answer. */
-	if (listener_drains() && !evtls_left(c->tls))
-		v->keep = 0;
 	if (!v->keep) {
 		http_backend_free(v->idle);
 		v->idle = NULL;

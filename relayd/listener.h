@@ -187,6 +187,7 @@ struct conn {
 	int			 keepalive;
 	int			 idle;		/* nothing of the next request
 						   has come */
+	uint64_t		 idle_ms;	/* since when */
 	size_t			 seen;		/* of a head: no end in these */
 	int			 bodiless;	/* of a HEAD: no body */
 	int			 minor;		/* of its HTTP/1.minor */

@@ -31,7 +31,7 @@
 #include "listener.h"
 #include "log.h"
 
-#define RPC_QUIET_MS	1000	/* a paired program that asks is not cut off */
+#define IDLE_MS		1000	/* who asked just now may be asking again */
 #define QUIET_TICK_MS	10	/* while log-ins are half-made */
 #define QUIET_MS	1000	/* slower ones are not waited for */
 #define DRAIN_TICK_MS	250
@@ -85,7 +85,7 @@ drain_link(struct conn *c)
 	struct mux_goaway	 away;
 	struct link_away	 msg;
 
-	if (drain.timer == NULL || door_rpc_drain(c, RPC_QUIET_MS) ||
+	if (drain.timer == NULL || door_rpc_drain(c, IDLE_MS) ||
 	    c->link == NULL || !c->up || c->away)
 		return;
 	c->away = 1;
@@ -106,7 +106,9 @@ drain_conn(struct conn *c)
 {
 	if (c->link != NULL)
 		drain_link(c);
-	else if (c->state == CONN_REQUEST && c->idle && !c->challenged) {
+	else if (door_rpc_drain(c, IDLE_MS) == 0 &&
+	    c->state == CONN_REQUEST && c->idle && !c->challenged &&
+	    listener_ms() - c->idle_ms >= IDLE_MS) {
 		c->state = CONN_CLOSING;
 		evtls_close(c->tls);
 	}
@@ -142,7 +144,7 @@ drain_tick(evutil_socket_t fd, short what, void *arg)
 		}
 	}
 	RB_FOREACH(c, conn_table, &conns)
-		(void)door_rpc_drain(c, RPC_QUIET_MS);
+		drain_conn(c);
 	if (drain.quiet && RB_EMPTY(&conns) && !door_port_busy() &&
 	    !door_pass_busy()) {
 		log_debug("has drained");

@@ -253,6 +253,7 @@ conn_output(struct evtls *tls, void *arg, uint8_t *buf, size_t cap)
 		evtls_close(tls);
 	} else if (c->state == CONN_REQUEST) {
 		c->idle = 1;
+		c->idle_ms = listener_ms();
 		evtls_deadline(tls, limits.idle_ms);
 		evtls_resume(tls);
 		if (!evtls_again(tls) && c->eof) {
@@ -396,6 +397,8 @@ conn_respond_begin(struct conn *c, const char *type)
 	char	*buf;
 	int	 len;
 
+	if (listener_drains())
+		c->keepalive = 0;
 	len = asprintf(&buf, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
 	    "%sCache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n%s\r\n", type,

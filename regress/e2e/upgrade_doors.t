@@ -55,14 +55,37 @@ def slow():
             if not b:
                 break
             body += b
-            time.sleep(0.1)
+            time.sleep(0.05)
         return doors.judge((r.status, r.headers, body), page("pi", 300000))
+
+
+class Kept:
+    """One request after the other on a connection, and on a new one when it
+    was said that it ends, and not before."""
+
+    def __init__(self, name):
+        self.name, self.h = name, None
+
+    def __call__(self):
+        h, self.h = self.h, None
+        if h is None:
+            h = http.client.HTTPConnection(self.name + "." + DOMAIN)
+            h.sock = doors.socket(self.name + "." + DOMAIN)
+        h.request("GET", "/chunked/2000")
+        r = h.getresponse()
+        body = r.read()
+        if r.will_close:
+            h.close()
+        else:
+            self.h = h
+        return doors.judge((r.status, r.headers, body),
+                           page(self.name, 2000))
 
 
 WHAT = {
     "a public page": lambda: doors.public("pi", 50000),
     "another node's": lambda: doors.public("pa", 5000, "length"),
-    "a page that takes a second": slow,
+    "a page that takes a while": slow,
     "a private page": lambda: doors.private(cookie),
     "a page with a token": lambda: doors.judge(doors.ask(
         "own--pi." + DOMAIN, "/length/100", bearer), page("own-pi", 100)),
@@ -77,6 +100,10 @@ WHAT = {
 # One that has just come must not be sent away before it could ask.
 WHAT.update({"program %d" % i: (lambda: doors.rpc(token, times=1))
              for i in range(8)})
+# Nor one on a connection that was good for its last request.
+kept = [Kept("pi") for _ in range(4)]
+WHAT.update({"a connection that is kept, %d" % i: k
+             for i, k in enumerate(kept)})
 for name, f in WHAT.items():
     ok(wait_for(f, 30, 0.2), name + " is served")
 doors.said.clear()
@@ -113,6 +140,9 @@ for i in range(2):
 stop.set()
 for t in threads:
     t.join(60)
+for k in kept:
+    if k.h:
+        k.h.close()
 ok(not failed, "%d visits, none of them failed" % sum(counts.values()),
    "\n".join(failed[:20]))
 ok(wait_for(lambda: (relay.json("upgrade", "--status") or {}).get(
