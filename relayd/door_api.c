@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "door_api.h"
+#include "doors.h"
 #include "log.h"
 
 #define ANSWERS_MAX	8	/* at once on one link */

@@ -32,6 +32,7 @@
 
 #include "access_log.h"
 #include "door_api.h"
+#include "doors.h"
 #include "http_body.h"
 #include "log.h"
 

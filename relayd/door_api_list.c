@@ -31,6 +31,7 @@
 #include <string.h>
 
 #include "door_api.h"
+#include "doors.h"
 #include "log.h"
 #include "msg_list.h"
 

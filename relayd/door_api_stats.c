@@ -29,6 +29,7 @@
 #include <time.h>
 
 #include "door_api.h"
+#include "doors.h"
 #include "log.h"
 
 #define RECENT_MS	1000

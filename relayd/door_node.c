@@ -24,6 +24,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "doors.h"
 #include "link_client.h"
 #include "listener.h"
 

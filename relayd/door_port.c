@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "door_port.h"
+#include "doors.h"
 #include "log.h"
 #include "udp_sessions.h"
 

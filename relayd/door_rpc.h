@@ -68,6 +68,16 @@ extern struct relayd_rpc	 rpc_conf;
 #define RPC_ANSWER_BYTES	(rpc_conf.body_max / 3 * 4 + 128 * 1024)
 extern char			 rpc_domain[DOMAIN_LEN];
 
+/* ---- door_rpc_pair.c ---- */
+
+/* POST /api/pair: it is answered, or will be. */
+void	 rpc_pair_request(struct conn *, const struct http_head *,
+	    const struct http_framing *);
+/* The connection is gone, or answered: its secrets go. */
+void	 rpc_pair_forget(struct conn *);
+/* Offers of our nodes that router has not answered: reset. */
+void	 rpc_pair_router_gone(void);
+
 /* ---- rpc_client.c ---- */
 
 /* The connection is a WebSocket now.  0, or -1 without memory. */

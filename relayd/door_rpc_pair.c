@@ -30,6 +30,7 @@
 
 #include "base64.h"
 #include "door_rpc.h"
+#include "doors.h"
 #include "http_message.h"
 #include "log.h"
 #include "pairing.h"

@@ -21,6 +21,7 @@
 
 #include "compat.h"
 
+#include "doors.h"
 #include "link_client.h"
 #include "listener.h"
 

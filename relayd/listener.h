@@ -57,8 +57,8 @@
  *	listener_drain.c	the end of a listener that has a successor
  *	access_*.c		the access log
  *	http_*.c		sites: what they are, and how they are asked
- *	door_*.c		one protocol of clients each (door_port.h: what
- *				those of published ports share)
+ *	door_*.c		one protocol of clients each (doors.h: what the
+ *				listener calls of them)
  *
  * Functions with recv in their names are handlers of messages, as struct
  * proc_rule has them; the table in listener.c says of which.
@@ -497,111 +497,6 @@ void	 stream_routed(struct stream_owner *, const char *,
 const char *stream_why(uint32_t);
 /* A stream that comes from another listener, for a node linked here. */
 void	 stream_relay(int, struct mux_stream *, const struct mux_open *);
-
-/* doors */
-void	 door_node_request(struct conn *, const struct http_head *);
-void	 door_tcp_request(struct conn *, const struct http_head *);
-void	 door_tcp_open(struct conn *, struct mux_stream *,
-	    const struct mux_open *);
-int	 door_api_request(struct conn *, const struct http_head *);
-/* What was asked on it is of no interest any more. */
-void	 door_api_forget(struct conn *);
-/* Its client has logged in. */
-void	 door_api_session(struct conn *);
-/* What else a refusal with this status says: header lines, or "". */
-const char *door_api_challenge(int);
-/* The configuration: who sees the metrics, what certificates there are. */
-void	 door_api_conf_begin(void);
-int	 door_api_monitor(const struct addr_prefix *);
-void	 door_api_conf_end(const struct conf_begin *);
-int	 door_api_recv_cert(struct proc_peer *, struct imsg *);
-int	 door_api_recv_figures(struct proc_peer *, struct imsg *);
-int	 door_api_recv_conns(struct proc_peer *, struct imsg *);
-int	 door_api_recv_conns_end(struct proc_peer *, struct imsg *);
-/*
- * More of an answer, as evtls asks for it: 0 if there is none now, or all of
- * it was taken (the state is CONN_REQUEST then), or -1: c is gone.
- */
-ssize_t	 door_api_output(struct conn *, uint8_t *, size_t);
-void	 door_api_open(struct conn *, struct mux_stream *,
-	    const struct mux_open *);
-int	 door_api_recv_nodes(struct proc_peer *, struct imsg *);
-int	 door_api_recv_nodes_end(struct proc_peer *, struct imsg *);
-/* router is gone: what it was asked will not be answered. */
-void	 door_api_router_gone(void);
-
-/* door_port.c */
-/* New limits are in force. */
-void	 door_port_limits(void);
-void	 door_port_pause(int);
-/* Accept nothing more; is there anything left of it? */
-void	 door_port_drain(void);
-int	 door_port_busy(void);
-/* End the streams of this session; 0 with their number, or -1: no port's. */
-int	 door_port_kill(uint64_t, const char *, uint32_t *);
-void	 door_port_router_up(void);
-int	 door_port_recv_socket(struct proc_peer *, struct imsg *);
-int	 door_port_recv_slots(struct proc_peer *, struct imsg *);
-int	 door_port_recv_close(struct proc_peer *, struct imsg *);
-int	 door_port_recv(struct proc_peer *, struct imsg *);
-int	 door_port_recv_end(struct proc_peer *, struct imsg *);
-
-/* door_rpc.c */
-int	 door_rpc_request(struct conn *, const struct http_head *,
-	    const struct http_framing *);
-/* The 101 has been sent: it is a WebSocket.  0 or -1. */
-int	 door_rpc_begin(struct conn *);
-void	 door_rpc_forget(struct conn *);
-/* Its client has a session; or not: a status, and seconds to wait. */
-void	 door_rpc_session(struct conn *);
-void	 door_rpc_denied(struct conn *, int, uint32_t);
-void	 door_rpc_kill(struct conn *);
-/*
- * This process has a successor: end it, if nothing has come or gone for so
- * many ms.  1 if the connection is of this door.
- */
-int	 door_rpc_drain(struct conn *, uint64_t);
-size_t	 door_rpc_memory(const struct conn *, size_t *);
-/* The second is what sites are below. */
-void	 door_rpc_conf(const struct relayd_rpc *, const char *);
-void	 door_rpc_router_gone(void);
-int	 door_rpc_recv_may(struct proc_peer *, struct imsg *);
-/* An answer in the form of its programs. */
-void	 rpc_detail(struct conn *, int, const char *, const char *);
-
-/* door_rpc_pair.c */
-void	 rpc_pair_request(struct conn *, const struct http_head *,
-	    const struct http_framing *);
-void	 rpc_pair_forget(struct conn *);
-/* A node opens a stream to offer a code. */
-void	 rpc_pair_open(struct conn *, struct mux_stream *);
-int	 rpc_pair_recv(struct proc_peer *, struct imsg *);
-int	 rpc_pair_recv_offered(struct proc_peer *, struct imsg *);
-void	 rpc_pair_router_gone(void);
-
-/* rpc_relay.c: of another listener's client. */
-void	 rpc_relay(struct mux_stream *, const struct mux_open *);
-
-/* rpc_node.c */
-int	 rpc_recv_node_kill(struct proc_peer *, struct imsg *);
-
-/* rpc_slot.c */
-int	 rpc_slots_recv(struct proc_peer *, struct imsg *);
-
-/* rpc_keep.c */
-void	 keep_router_up(void);
-/* 1: all is told. */
-int	 keep_announce(void);
-void	 keep_offers_gone(uint32_t);
-size_t	 keep_memory(uint32_t *);
-int	 keep_recv_offer(struct proc_peer *, struct imsg *);
-int	 keep_recv_gone(struct proc_peer *, struct imsg *);
-int	 keep_recv_used(struct proc_peer *, struct imsg *);
-int	 keep_recv_node(struct proc_peer *, struct imsg *);
-int	 keep_recv_session(struct proc_peer *, struct imsg *);
-int	 keep_recv_health(struct proc_peer *, struct imsg *);
-/* What /health says. */
-extern struct health	 keep_health;
 
 /* listener_login.c */
 /* Have auth decide; the credentials are forgotten here. */

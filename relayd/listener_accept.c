@@ -33,6 +33,7 @@
 #include "access_log.h"
 #include "door_http.h"
 #include "door_pass.h"
+#include "doors.h"
 #include "http_gate.h"
 #include "listener.h"
 #include "log.h"

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "access_log.h"
+#include "doors.h"
 #include "http_site.h"
 #include "http_gate.h"
 #include "listener.h"

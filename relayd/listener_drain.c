@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "door_pass.h"
+#include "doors.h"
 #include "listener.h"
 #include "log.h"
 

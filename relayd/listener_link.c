@@ -31,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "doors.h"
 #include "http_gate.h"
 #include "http_site.h"
 #include "listener.h"

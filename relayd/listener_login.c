@@ -30,6 +30,7 @@
 
 #include "base64.h"
 #include "access_log.h"
+#include "doors.h"
 #include "http_gate.h"
 #include "listener.h"
 #include "log.h"

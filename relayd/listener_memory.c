@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "door_http.h"
+#include "doors.h"
 #include "http_site.h"
 #include "http_gate.h"
 #include "listener.h"

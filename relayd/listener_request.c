@@ -27,6 +27,7 @@
 
 #include "access_log.h"
 #include "door_http.h"
+#include "doors.h"
 #include "http_gate.h"
 #include "http_message.h"
 #include "link_client.h"

@@ -30,6 +30,7 @@
 #include <time.h>
 
 #include "door_rpc.h"
+#include "doors.h"
 #include "http_backend.h"
 #include "http_gate.h"
 #include "log.h"

@@ -29,6 +29,7 @@
 #include <time.h>
 
 #include "door_rpc.h"
+#include "doors.h"
 #include "log.h"
 
 #define KEEP_MAX	131072		/* of each: router has fewer */

@@ -30,6 +30,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "doors.h"
 #include "log.h"
 #include "paircode.h"
 #include "rpc_node_internal.h"

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doors.h"
 #include "rpc_node_internal.h"
 
 #define RELAY_SLACK	65536	/* of a request, above a message */

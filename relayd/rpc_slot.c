@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "door_rpc.h"
+#include "doors.h"
 #include "log.h"
 
 TAILQ_HEAD(request_list, rpc_request);

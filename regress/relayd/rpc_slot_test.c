@@ -41,6 +41,7 @@
 #include <cmocka.h>
 
 #include "door_rpc.h"
+#include "doors.h"
 
 #define REQUESTS	100
 
