@@ -334,9 +334,3 @@ http_backend_fits(const struct http_backend *b,
 	    same_host(&b->client, cfg->client) &&
 	    (safe || listener_ms() - b->idle_ms < STALE_MS));
 }
-
-size_t
-http_backend_memory(const struct http_backend *b)
-{
-	return (sizeof(*b));
-}

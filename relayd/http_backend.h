@@ -32,7 +32,6 @@
 
 struct http_backend;
 struct http_prologue;
-struct mux_memory;
 struct route;
 struct site;
 struct stream_owner;
@@ -98,8 +97,6 @@ struct mux_stream *http_backend_stream(const struct http_backend *);
 /* Of struct stream_record_ops. */
 void		 http_backend_bytes(const struct stream_record *, uint64_t *,
 		    uint64_t *);
-/* What it takes, without its stream. */
-size_t		 http_backend_memory(const struct http_backend *);
 /* Of struct stream_owner, for sites and visitors. */
 void		 http_backend_routed(struct stream_owner *, const char *,
 		    const struct route *, uint32_t);

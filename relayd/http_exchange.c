@@ -393,9 +393,3 @@ on_memory(const void *arg)
 	return (sizeof(*ex) + ex->headlen + ex->bufsize + ex->taillen +
 	    mux_queue_held(&ex->body));
 }
-
-int
-exchange_upgraded(const struct exchange *ex)
-{
-	return (ex->state == EXCHANGE_IN_OTHER);
-}

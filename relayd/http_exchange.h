@@ -149,7 +149,4 @@ void		 exchange_read(struct exchange *, size_t,
  */
 int		 exchange_sending(const struct exchange *);
 
-/* A 101 was read: what follows is not HTTP. */
-int		 exchange_upgraded(const struct exchange *);
-
 #endif /* HTTP_EXCHANGE_H */

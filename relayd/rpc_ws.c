@@ -201,12 +201,6 @@ rpc_ws_close(struct rpc_ws *r, int code)
 	evtls_want_output(r->conn);
 }
 
-struct evtls *
-rpc_ws_conn(struct rpc_ws *r)
-{
-	return (r->conn);
-}
-
 size_t
 rpc_ws_memory(const struct rpc_ws *r, size_t *waits)
 {

@@ -85,6 +85,5 @@ void		 rpc_ws_close(struct rpc_ws *, int);
 void		 rpc_ws_free(struct rpc_ws *);
 /* What it takes: structures, and bytes that wait. */
 size_t		 rpc_ws_memory(const struct rpc_ws *, size_t *);
-struct evtls	*rpc_ws_conn(struct rpc_ws *);
 
 #endif /* RPC_WS_H */
