@@ -48,6 +48,7 @@ static void	control_pause(int);
 static void	control_resume(evutil_socket_t, short, void *);
 static void	control_new(int);
 static void	control_free(struct control *);
+static void	control_kill(struct control *);
 static void	control_abandon(struct control *);
 static void	control_close(struct control *);
 static void	control_timer(struct control *, int);
@@ -182,7 +183,8 @@ control_free(struct control *c)
 	control_resume(-1, 0, NULL);
 }
 
-void
+/* Drop it: at once nothing more is done for it, and soon it is freed. */
+static void
 control_kill(struct control *c)
 {
 	if (c->dead)

@@ -132,7 +132,5 @@ void		 control_end(struct control *, const struct ctl_end *);
 void		 control_done(struct control *, enum ctl_code, const char *);
 /* Wait for this now, at most so many milliseconds (0: as any request). */
 void		 control_await(struct control *, enum control_wait, int);
-/* Drop it: at once nothing more is done for it, and soon it is freed. */
-void		 control_kill(struct control *);
 
 #endif /* CONTROL_H */

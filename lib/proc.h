@@ -205,8 +205,6 @@ void		 proc_child(const struct proc_daemon *,
  * goes wrong, the end of this process included, leads back to it.
  */
 int		 proc_upgrade(char *const *argv, char *, size_t);
-/* It has begun, and neither happened yet. */
-int		 proc_upgrading(void);
 int		 proc_resume(const struct proc_daemon *,
 		    const struct proc_options *);
 /* This is the one that was to be replaced, and it failed. */

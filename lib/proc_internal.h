@@ -215,7 +215,6 @@ void	 proc_kid_kill_soon(struct proc_kid *);
 void	 proc_kid_later(struct event *, int);
 
 void	 proc_kid_join(struct proc_kid *, struct proc_kid *);
-void	 proc_kid_free(struct proc_kid *);
 /* An instance of a kind that nobody has; -1: there is none. */
 int	 proc_kid_instance(int, int);
 

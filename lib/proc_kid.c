@@ -111,7 +111,7 @@ proc_kid_new(int kind, int instance)
 	TAILQ_INSERT_TAIL(&proc_kids, k, entry);
 }
 
-void
+static void
 proc_kid_free(struct proc_kid *k)
 {
 	TAILQ_REMOVE(&proc_kids, k, entry);

@@ -184,7 +184,8 @@ proc_protocol(const struct proc_daemon *d)
 
 /* ---- 1: the binary ---- */
 
-int
+/* It has begun, and it is not decided how it ends. */
+static int
 proc_upgrading(void)
 {
 	return (upgrade.binary != -1);

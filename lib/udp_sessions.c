@@ -97,7 +97,7 @@ static int	session_datagram(struct mux_stream *, void *, const uint8_t *,
 
 RB_GENERATE_STATIC(udp_tree, udp_session, by_key, key_cmp)
 
-const struct mux_stream_ops	 udp_session_ops = {
+static const struct mux_stream_ops	 session_ops = {
 	.accepted = session_accepted,
 	.input = session_input,
 	.reset = session_reset,
@@ -289,19 +289,6 @@ udp_session_kill(struct udp_session *s, uint16_t code, const char *text)
 	session_end(s, code, text);
 }
 
-void
-udp_session_start(struct udp_session *s, struct mux_stream *stream)
-{
-	struct udp_waiting	*w;
-	uint64_t		 now = clock_ms();
-
-	s->stream = stream;
-	STAILQ_FOREACH(w, &s->waiting, entry) {
-		if (now - w->at < UDP_SESSION_WAIT_MS)
-			(void)mux_dgram_send(stream, w->data, w->len);
-	}
-}
-
 int
 udp_session_waits(const struct udp_session *s)
 {
@@ -320,11 +307,18 @@ udp_session_open(struct udp_session *s, struct mux *mux,
     const struct mux_open *open)
 {
 	struct mux_stream	*stream;
+	struct udp_waiting	*w;
+	uint64_t		 now;
 
-	stream = mux_open_stream(mux, open, &udp_session_ops, s);
+	stream = mux_open_stream(mux, open, &session_ops, s);
 	if (stream == NULL)
 		return (-1);
-	udp_session_start(s, stream);
+	now = clock_ms();
+	s->stream = stream;
+	STAILQ_FOREACH(w, &s->waiting, entry) {
+		if (now - w->at < UDP_SESSION_WAIT_MS)
+			(void)mux_dgram_send(stream, w->data, w->len);
+	}
 	return (0);
 }
 

@@ -74,20 +74,18 @@ void		 udp_sessions_free(struct udp_sessions *);
 void		 udp_sessions_set_idle(struct udp_sessions *, unsigned int);
 /* Read no datagrams (1), or do again (0). */
 void		 udp_sessions_pause(struct udp_sessions *, int);
+/* How many there are. */
 unsigned int	 udp_sessions_count(const struct udp_sessions *);
 /* For each that has no stream yet. */
 void		 udp_sessions_waiting(struct udp_sessions *,
 		    void (*)(struct udp_session *, void *));
 
-/*
- * udp_session_start: give it the stream, which was opened with
- * udp_session_ops and the session as their argument; what waited is sent.
- * udp_session_open does both; -1: the mux refuses, and nothing has changed.
- */
-extern const struct mux_stream_ops udp_session_ops;
-void		 udp_session_start(struct udp_session *, struct mux_stream *);
 /* Whether something waits that is not stale. */
 int		 udp_session_waits(const struct udp_session *);
+/*
+ * Open its stream, and send what waited.  0; or -1: the mux refuses, and
+ * nothing has changed.
+ */
 int		 udp_session_open(struct udp_session *, struct mux *,
 		    const struct mux_open *);
 /* Limits of bandwidth, or NULL, on what comes from its source, and for it. */

@@ -347,9 +347,8 @@ void	 auth_limit_changed(uint32_t what, const char *id);
 void	 auth_limits_changed(void);
 int	 auth_recv_meter_ask(struct proc_peer *, struct imsg *);
 int	 auth_recv_traffic(struct proc_peer *, struct imsg *);
-/* Write what is due; all that goes into one batch; everything.  1: more. */
+/* Write what is due, one batch of it, 1 if there is more; everything. */
 int	 auth_traffic_tick(void);
-int	 auth_traffic_flush(void);
 void	 auth_traffic_stop(void);
 
 /* ---- auth_audit.c: what is written behind, in batches ---- */

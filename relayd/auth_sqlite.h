@@ -76,8 +76,6 @@ enum store_result store_rows(struct store *, sqlite3_stmt *,
 void		 store_done(sqlite3_stmt *);
 /* Run SQL that returns nothing. */
 enum store_result store_exec(struct store *, const char *sql);
-/* What SQLite has just said, as a result; keeps its text. */
-enum store_result store_fail(struct store *, int rc);
 /* The store is unusable, with the reason.  Returns STORE_DOWN. */
 enum store_result store_broken(struct store *, const char *, ...)
 		    __attribute__((__format__ (printf, 2, 3)));

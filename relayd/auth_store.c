@@ -45,6 +45,7 @@ static enum store_result store_connect(struct store *);
 static int		 store_reads_only(struct store *);
 static enum store_result store_check(struct store *);
 static enum store_result store_check_with(struct store *, const char *);
+static enum store_result store_fail(struct store *, int);
 static enum store_result store_fail_full(struct store *);
 static enum store_result store_fail_io(struct store *, int);
 static enum store_result store_failed(struct store *, sqlite3_stmt *, int);
@@ -278,7 +279,8 @@ store_fail_io(struct store *s, int rc)
 	return (STORE_NOWRITE);
 }
 
-enum store_result
+/* What SQLite has just said, as a result; keeps its text. */
+static enum store_result
 store_fail(struct store *s, int rc)
 {
 	switch (rc & 0xff) {

@@ -306,9 +306,9 @@ traffic_write(size_t *n)
 	return (store_commit(auth_store));
 }
 
-/* 1 if there is more. */
-int
-auth_traffic_flush(void)
+/* Write all that goes into one batch.  1 if there is more. */
+static int
+traffic_flush(void)
 {
 	struct traffic_sum	*sum;
 	size_t			 n;
@@ -333,12 +333,12 @@ auth_traffic_tick(void)
 {
 	if (nsums == 0 || auth_mono() < due)
 		return (0);
-	return (auth_traffic_flush());
+	return (traffic_flush());
 }
 
 void
 auth_traffic_stop(void)
 {
-	while (auth_traffic_flush())
+	while (traffic_flush())
 		;
 }

@@ -62,6 +62,7 @@ static int	listener_room(const struct sockaddr_storage *);
 static int	listener_room_addr(const struct sockaddr_storage *,
 		    const struct conn *);
 static void	listener_tidy(evutil_socket_t, short, void *);
+static void	accept_pause(void);
 static void	accept_go_on(evutil_socket_t, short, void *);
 static void	conn_new(int, const struct accept_socket *,
 		    const struct sockaddr_storage *);
@@ -209,8 +210,9 @@ listener_accept_sweep(int end)
 	}
 }
 
-void
-listener_accept_pause(void)
+/* There is no room for more: accept nothing for a moment. */
+static void
+accept_pause(void)
 {
 	struct timeval		 tv = { 0, ACCEPT_PAUSE_MS * 1000 };
 	struct accept_socket	*s;
@@ -335,7 +337,7 @@ listener_accept_one(int lfd, struct sockaddr_storage *ss)
 	if (error == EMFILE || error == ENFILE || error == ENOBUFS ||
 	    error == ENOMEM) {
 		log_warn("accept: pausing");
-		listener_accept_pause();
+		accept_pause();
 	}
 	errno = error;
 	return (-1);
@@ -354,7 +356,7 @@ listener_accept(evutil_socket_t lfd, short what, void *arg)
 		    listener_ms() - TAILQ_FIRST(&strangers)->moved_ms <
 		    STRANGER_SLOW_MS) {
 			/* A storm: the rest waits in the backlog. */
-			listener_accept_pause();
+			accept_pause();
 			return;
 		}
 		if ((fd = listener_accept_one(lfd, &ss)) == -1)

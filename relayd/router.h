@@ -410,8 +410,6 @@ int		 tally_recv_again(struct proc_peer *, struct imsg *);
 int		 tally_recv_use(struct proc_peer *, struct imsg *);
 
 /* router_pair.c */
-/* The key of a node of the other make, beside the ids of ours. */
-void		 pair_rpc_key(const char *, char [RPC_NODE_LEN]);
 uint32_t	 pair_count(void);		/* codes that can be used */
 /*
  * pair_offer_admin: a code for a node of ours, by its name, that

@@ -104,8 +104,11 @@ offer_node_cmp(struct offer *a, struct offer *b)
 RB_GENERATE_STATIC(offer_tree, offer, by_hash, offer_cmp)
 RB_GENERATE_STATIC(offer_nodes, offer, by_node, offer_node_cmp)
 
-/* Nodes of the two kinds can have the same name. */
-void
+/*
+ * The key of a node of the other make, beside the ids of ours: nodes of the
+ * two kinds can have the same name.
+ */
+static void
 pair_rpc_key(const char *name, char key[RPC_NODE_LEN])
 {
 	snprintf(key, RPC_NODE_LEN, "rpc:%.*s", RPC_NAME_MAX, name);
