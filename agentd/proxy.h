@@ -38,7 +38,6 @@
 #define CONNECT_TIMEOUT_MS	15000
 #define CONNECTS_MAX		4096	/* under way at once */
 
-struct bridge;
 struct evtls;
 struct health;
 struct reach;

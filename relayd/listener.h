@@ -216,7 +216,6 @@ struct conn {
 	int			 up;		/* the peer's hello has come */
 	int			 away;		/* it was asked to come by
 						   another link */
-	int			 killed;	/* kill has been answered */
 	uint64_t		 epoch;
 	int64_t			 since;
 	char			*software;
@@ -286,8 +285,6 @@ void		 listener_accept_sweep(int);
  * if there is none, or no room, when all accepting pauses.
  */
 int		 listener_accept_one(int, struct sockaddr_storage *);
-/* There is no room for more: accept nothing for a moment. */
-void		 listener_accept_pause(void);
 
 /* listener_request.c */
 /* Of evtls_ops. */

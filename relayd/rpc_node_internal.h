@@ -52,7 +52,6 @@ struct rpc_asked {
 	size_t			 outlen, outoff;
 	char			*in;
 	size_t			 inlen, insize;
-	int			 whole;		/* all has come */
 };
 
 /* The node of this name, if it is linked here. */

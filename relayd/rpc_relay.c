@@ -116,9 +116,8 @@ asked_input(struct mux_stream *s, void *arg, const uint8_t *buf, size_t len)
 {
 	struct rpc_asked	*a = arg;
 
-	if (len == 0)
-		a->whole = 1;
-	else if (asked_gather(a, buf, len) == -1)
+	/* Its end is asked_done. */
+	if (len > 0 && asked_gather(a, buf, len) == -1)
 		rpc_asked_fail(a, "relay_error");
 	return (len);
 }
