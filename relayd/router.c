@@ -39,6 +39,7 @@
 
 #define TICK_MS		20	/* while there is something to wait for */
 #define LOG_MS		60000	/* the same warning, at most so often */
+#define UNTOLD_MS	60000	/* for links, until CONF_SERVE says how long */
 
 static int	router_recv_begin(struct proc_peer *, struct imsg *);
 static int	router_recv_end(struct proc_peer *, struct imsg *);
@@ -272,6 +273,8 @@ void
 router_start(void)
 {
 	start_ms = router_ms();
+	/* Listeners may ask before the parent has said how long it is. */
+	routes_patience(UNTOLD_MS);
 }
 
 void

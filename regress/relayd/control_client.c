@@ -58,14 +58,10 @@ listen_here(void)
 int
 control_begin(void **state)
 {
-	struct conf_serve	 serve = { 0 };
-
 	fake_start();
 	if (listen_here() == -1)
 		return (-1);
-	router_start();
-	router_serve();
-	fake_say(PROC_PARENT, 0, IMSG_CONF_SERVE, 0, &serve, sizeof(serve));
+	fake_serve();
 	return (0);
 }
 

@@ -79,6 +79,17 @@ fake_start(void)
 }
 
 void
+fake_serve(void)
+{
+	struct conf_serve	 serve = { 0 };
+
+	router_start();
+	router_serve();
+	assert_int_equal(fake_say(PROC_PARENT, 0, IMSG_CONF_SERVE, 0, &serve,
+	    sizeof(serve)), 0);
+}
+
+void
 fake_up(int kind, int instance)
 {
 	peers[kind][instance].up = 1;

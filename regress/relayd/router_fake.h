@@ -29,6 +29,8 @@
  */
 
 void	 fake_start(void);
+/* After that: the router starts, and is told that it is the first to serve. */
+void	 fake_serve(void);
 /* A peer is there, or gone; router hears of it. */
 void	 fake_up(int kind, int instance);
 void	 fake_down(int kind, int instance);

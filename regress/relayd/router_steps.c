@@ -32,13 +32,9 @@
 void
 router_begin(void)
 {
-	struct conf_serve	 serve = { 0 };
-
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	fake_start();
-	router_start();
-	router_serve();
-	fake_say(PROC_PARENT, 0, IMSG_CONF_SERVE, 0, &serve, sizeof(serve));
+	fake_serve();
 }
 
 int

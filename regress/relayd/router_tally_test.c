@@ -662,7 +662,6 @@ main(void)
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	fake_start();
-	router_start();
-	router_serve();
+	fake_serve();
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -276,6 +276,25 @@ node_that_is_late_is_waited_for(void **state)
 	assert_int_equal(route_code(0), MUX_CODE_NODE_OFFLINE);
 }
 
+/* An upgrade joins listeners to it before it hears that it serves. */
+static void
+nobody_is_offline_before_it_serves(void **state)
+{
+	struct conf_serve	 serve = { 0 };
+
+	router_start();
+	log_in(1, 0, 11, DOOR_ACCESS, "ann", NULL);
+	link_up(1, 0, 11, 0);
+	fake_clear();
+	ask(1, 0, 11, "pi");
+	answer(0, "id-pi");
+	fake_run(100);
+	assert_int_equal(fake_count(IMSG_ROUTE), 0);
+	fake_say(PROC_PARENT, 0, IMSG_CONF_SERVE, 0, &serve, sizeof(serve));
+	fake_run(100);
+	assert_int_equal(route_code(0), MUX_CODE_NODE_OFFLINE);
+}
+
 static void
 newcomer_that_started_earlier_is_refused(void **state)
 {
@@ -495,6 +514,7 @@ main(void)
 		ROUTER_CASE(link_told_to_leave_is_left_in_peace),
 		ROUTER_CASE(link_being_left_is_no_rival),
 		ROUTER_CASE(node_that_is_late_is_waited_for),
+		ROUTER_CASE(nobody_is_offline_before_it_serves),
 		ROUTER_CASE(newcomer_that_started_earlier_is_refused),
 		ROUTER_CASE(newcomer_with_another_token_is_refused),
 		ROUTER_CASE(listener_dies_with_all_it_had),
