@@ -263,6 +263,137 @@ descriptor(void **state)
 	assert_int_equal(close(fd), -1);
 }
 
+static void
+numbers_in_order(void **state)
+{
+	struct ibuf	*b;
+	uint8_t		 v8;
+	uint16_t	 v16;
+	uint32_t	 v32;
+	uint64_t	 v64;
+
+	assert_non_null(b = ibuf_dynamic(1, 100));
+	assert_int_equal(ibuf_add_n8(b, 0x12), 0);
+	assert_int_equal(ibuf_add_n16(b, 0x1234), 0);
+	assert_int_equal(ibuf_add_n32(b, 0x12345678), 0);
+	assert_int_equal(ibuf_add_n64(b, 0x123456789abcdef0ULL), 0);
+	assert_memory_equal(ibuf_data(b), "\x12\x12\x34\x12\x34\x56\x78"
+	    "\x12\x34\x56\x78\x9a\xbc\xde\xf0", 15);
+	assert_int_equal(ibuf_add_h8(b, 0xff), 0);
+	assert_int_equal(ibuf_add_h16(b, 0xfffe), 0);
+	assert_int_equal(ibuf_add_h32(b, 0xfffffffd), 0);
+	assert_int_equal(ibuf_add_h64(b, UINT64_MAX), 0);
+	assert_int_equal(ibuf_size(b), 30);
+
+	assert_int_equal(ibuf_add_n8(b, 0x100), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(ibuf_add_n16(b, 0x10000), -1);
+	assert_int_equal(ibuf_add_h32(b, 1ULL << 32), -1);
+	assert_int_equal(ibuf_set_n16(b, 0, 0x10000), -1);
+	assert_int_equal(ibuf_set_n16(b, 29, 1), -1);
+	assert_int_equal(errno, ERANGE);
+	assert_int_equal(ibuf_set_n8(b, 0, 0x77), 0);
+	assert_int_equal(ibuf_set_h64(b, 22, 5), 0);
+
+	assert_int_equal(ibuf_get_n8(b, &v8), 0);
+	assert_int_equal(v8, 0x77);
+	assert_int_equal(ibuf_get_n16(b, &v16), 0);
+	assert_int_equal(v16, 0x1234);
+	assert_int_equal(ibuf_get_n32(b, &v32), 0);
+	assert_int_equal(v32, 0x12345678);
+	assert_int_equal(ibuf_get_n64(b, &v64), 0);
+	assert_true(v64 == 0x123456789abcdef0ULL);
+	assert_int_equal(ibuf_get_h8(b, &v8), 0);
+	assert_int_equal(v8, 0xff);
+	assert_int_equal(ibuf_get_h16(b, &v16), 0);
+	assert_int_equal(v16, 0xfffe);
+	assert_int_equal(ibuf_get_h32(b, &v32), 0);
+	assert_int_equal(v32, 0xfffffffd);
+	assert_int_equal(ibuf_get_h64(b, &v64), 0);
+	assert_true(v64 == 5);
+	assert_int_equal(ibuf_get_n8(b, &v8), -1);
+	assert_int_equal(errno, EBADMSG);
+	ibuf_free(b);
+}
+
+static void
+bounds(void **state)
+{
+	struct ibuf	*b, view, sub;
+	char		*s, out[4];
+
+	assert_null(ibuf_dynamic(2, 1));
+	assert_non_null(b = ibuf_open(0));
+	assert_non_null(ibuf_reserve(b, 0));
+	assert_int_equal(ibuf_add(b, "x", 1), -1);
+	ibuf_free(b);
+	ibuf_free(NULL);
+
+	assert_non_null(b = ibuf_open(8));
+	assert_int_equal(ibuf_left(b), 8);
+	assert_int_equal(ibuf_add(b, "abc", 3), 0);
+	assert_int_equal(ibuf_add_zero(b, 5), 0);
+	assert_int_equal(ibuf_left(b), 0);
+	assert_int_equal(ibuf_add(b, "x", 1), -1);
+	assert_int_equal(errno, ERANGE);
+	assert_int_equal(ibuf_add_zero(b, SIZE_MAX), -1);
+	assert_null(ibuf_reserve(b, 1));
+	assert_null(ibuf_seek(b, 9, 0));
+	assert_null(ibuf_seek(b, 1, SIZE_MAX));
+	assert_non_null(ibuf_seek(b, 8, 0));
+	assert_int_equal(ibuf_set(b, 3, "de", 2), 0);
+	assert_memory_equal(ibuf_data(b), "abcde\0\0\0", 8);
+	assert_int_equal(ibuf_skip(b, 9), -1);
+	assert_int_equal(ibuf_skip(b, 2), 0);
+	assert_int_equal(ibuf_get(b, out, 7), -1);
+	assert_null(ibuf_get_string(b, 4));	/* has a NUL */
+	assert_null(ibuf_get_string(b, 7));
+	assert_non_null(s = ibuf_get_string(b, 3));
+	assert_string_equal(s, "cde");
+	free(s);
+	ibuf_rewind(b);
+	assert_int_equal(ibuf_size(b), 8);
+	assert_int_equal(ibuf_truncate(b, 4), 0);
+	assert_int_equal(ibuf_truncate(b, 6), 0);
+	assert_memory_equal(ibuf_data(b), "abcd\0\0", 6);
+	assert_int_equal(ibuf_truncate(b, 9), -1);
+
+	ibuf_from_buffer(&view, "0123456789", 10);
+	assert_int_equal(ibuf_add(&view, "x", 1), -1);
+	assert_int_equal(ibuf_set(&view, 0, "x", 1), -1);
+	assert_int_equal(ibuf_get_ibuf(&view, 11, &sub), -1);
+	assert_int_equal(ibuf_get_ibuf(&view, 4, &sub), 0);
+	assert_int_equal(ibuf_size(&sub), 4);
+	assert_int_equal(ibuf_size(&view), 6);
+	assert_int_equal(ibuf_truncate(&sub, 3), 0);
+	assert_int_equal(ibuf_add(&sub, "x", 1), -1);
+	assert_int_equal(ibuf_add_ibuf(b, &sub), -1);
+	assert_int_equal(ibuf_truncate(b, 5), 0);
+	assert_int_equal(ibuf_add_ibuf(b, &sub), 0);
+	assert_memory_equal(ibuf_data(b), "abcd\0" "012", 8);
+	ibuf_free(b);
+}
+
+static void
+string_fields(void **state)
+{
+	struct ibuf	*b;
+	char		 s[8];
+
+	assert_non_null(b = ibuf_open(16));
+	assert_int_equal(ibuf_add_strbuf(b, "12345678", 8), -1);
+	assert_int_equal(errno, ENAMETOOLONG);
+	assert_int_equal(ibuf_add_strbuf(b, "1234567", 8), 0);
+	assert_int_equal(ibuf_add(b, "abcdefgh", 8), 0);
+	assert_int_equal(ibuf_get_strbuf(b, s, 0), -1);
+	assert_int_equal(ibuf_get_strbuf(b, s, 8), 0);
+	assert_string_equal(s, "1234567");
+	assert_int_equal(ibuf_get_strbuf(b, s, 8), -1);
+	assert_int_equal(errno, EOVERFLOW);
+	assert_string_equal(s, "abcdefg");
+	ibuf_free(b);
+}
+
 int
 main(void)
 {
@@ -278,6 +409,9 @@ main(void)
 		cmocka_unit_test(parts),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(descriptor),
+		cmocka_unit_test(numbers_in_order),
+		cmocka_unit_test(bounds),
+		cmocka_unit_test(string_fields),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

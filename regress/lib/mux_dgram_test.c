@@ -17,9 +17,7 @@
 /* link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
    lib/mux_credit.c lib/mux_input.c
    lib/mux_queue.c lib/meter.c lib/mux_dgram.c lib/mux_frame.c
-   lib/mux_splice.c
-   regress/lib/mux_peer.c */
-/* flags: -Wl,--wrap=malloc */
+   regress/lib/mux_peer.c regress/lib/dgram_peer.c */
 
 /*
  * Datagram streams: bounds are kept, queues drop their oldest, nothing waits.
@@ -34,151 +32,10 @@
 
 #include <cmocka.h>
 
+#include "dgram_peer.h"
 #include "mux_internal.h"
-#include "mux_peer.h"
-#include "mux_splice.h"
 
 #define LIMIT		MUX_DGRAM_QUEUE
-
-static struct peer	 t, far;
-static int		 malloc_left = -1;	/* until it fails; -1: never */
-
-/* What an owner of ours saw. */
-static struct {
-	struct mux_stream	*s;
-	int			 count;		/* of datagrams */
-	int			 refuse;	/* take none */
-	int			 fins, resets, dones, accepted;
-	uint16_t		 code;
-	size_t			 len;		/* of the last */
-	uint8_t			 buf[MUX_DGRAM_MAX];
-} saw;
-
-static uint8_t	 big[MUX_DGRAM_MAX + 1];
-
-void	*__real_malloc(size_t);
-void	*__wrap_malloc(size_t);
-
-void *
-__wrap_malloc(size_t n)
-{
-	if (malloc_left == 0)
-		return (NULL);
-	if (malloc_left > 0)
-		malloc_left--;
-	return (__real_malloc(n));
-}
-
-static void
-s_accepted(struct mux_stream *s, void *arg)
-{
-	saw.accepted++;
-}
-
-static size_t
-s_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
-{
-	assert_int_equal(n, 0);
-	saw.fins++;
-	return (0);
-}
-
-static int
-s_datagram(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
-{
-	if (saw.refuse)
-		return (0);
-	assert_true(n <= sizeof(saw.buf));
-	memcpy(saw.buf, p, n);
-	saw.len = n;
-	saw.count++;
-	return (1);
-}
-
-static void
-s_reset(struct mux_stream *s, void *arg, uint16_t code, const char *text)
-{
-	saw.resets++;
-	saw.code = code;
-	saw.s = NULL;
-}
-
-static void
-s_done(struct mux_stream *s, void *arg)
-{
-	saw.dones++;
-	saw.s = NULL;
-}
-
-static const struct mux_stream_ops ops = {
-	.accepted = s_accepted,
-	.input = s_input,
-	.reset = s_reset,
-	.done = s_done,
-	.datagram = s_datagram
-};
-
-static struct mux_open *
-udp(void)
-{
-	static struct mux_open	 o;
-
-	memset(&o, 0, sizeof(o));
-	o.kind = MUX_KIND_UDP;
-	o.port = 53;
-	strlcpy(o.host, "localhost", sizeof(o.host));
-	return (&o);
-}
-
-/* One of ours, id 1, on a link that is up; accepted. */
-static void
-ours(int accepted)
-{
-	memset(&saw, 0, sizeof(saw));
-	peer_up(&t, 1);
-	saw.s = mux_open_stream(t.m, udp(), &ops, NULL);
-	assert_non_null(saw.s);
-	assert_true(mux_stream_dgram(saw.s));
-	peer_expect(&t, MUX_OPEN, 1);
-	if (accepted)
-		assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 0), 0);
-}
-
-/* One that the peer opens, id 1, accepted if so. */
-static void
-theirs(int accepted)
-{
-	uint8_t	 buf[MUX_OPEN_MAX];
-	ssize_t	 n;
-
-	memset(&saw, 0, sizeof(saw));
-	peer_up(&t, 0);
-	n = mux_open_put(buf, sizeof(buf), udp());
-	assert_int_equal(peer_frame(&t, MUX_OPEN, 0, 1, buf, n), 0);
-	saw.s = t.st[0].s;
-	mux_stream_own(saw.s, &ops, NULL);
-	if (!accepted)
-		return;
-	mux_accept(saw.s);
-	assert_int_equal(peer_expect(&t, MUX_ACCEPT, 1), 0);
-}
-
-static int
-data(int flags, const void *p, size_t n)
-{
-	return (peer_frame(&t, MUX_DATA, flags, 1, p, n));
-}
-
-/* The next frame is DATA of stream 1 with these bytes and flags. */
-static void
-expect(const void *p, size_t n, int flags)
-{
-	assert_int_equal(peer_next(&t), MUX_DATA);
-	assert_int_equal(t.head.id, 1);
-	assert_int_equal(t.head.flags, flags);
-	assert_int_equal(t.n, n);
-	assert_memory_equal(t.p, p, n);
-}
 
 /* The oldest that waits, as one piece. */
 static ssize_t
@@ -482,7 +339,7 @@ no_credit_is_asked_or_given(void **state)
 
 	memset(&saw, 0, sizeof(saw));
 	peer_up(&t, 1);
-	saw.s = mux_open_stream(t.m, udp(), &ops, NULL);
+	saw.s = mux_open_stream(t.m, udp(), &dgram_ops, NULL);
 	peer_expect(&t, MUX_OPEN, 1);
 	assert_int_equal(mux_open_get(t.p, t.n, &o), 0);
 	assert_int_equal(o.credit, 0);
@@ -608,210 +465,6 @@ reset_frees_all(void **state)
 	peer_free(&t);
 }
 
-/* A link with this budget is up, with one stream of ours, id 1. */
-static void
-ours_budget(size_t limit)
-{
-	memset(&saw, 0, sizeof(saw));
-	peer_init(&t, 1);
-	t.cfg.link_budget = limit;
-	peer_start(&t);
-	peer_hello(&t);
-	peer_expect(&t, MUX_CONTROL, 0);
-	assert_int_equal(peer_send_hello(&t, 0), 0);
-	assert_non_null(saw.s = mux_open_stream(t.m, udp(), &ops, NULL));
-	peer_expect(&t, MUX_OPEN, 1);
-	assert_int_equal(peer_credit(&t, MUX_ACCEPT, 1, 0), 0);
-}
-
-static void
-memory_is_reserved_while_it_is_needed(void **state)
-{
-	int	 i;
-
-	ours_budget(16 << 20);
-	assert_int_equal(t.budget.used, MUX_DGRAM_BASE);
-	assert_int_equal(mux_dgram_send(saw.s, big, 4000), 0);
-	assert_int_equal(t.budget.used, MUX_DGRAM_BASE);
-	for (i = 0; i < 100; i++)
-		assert_int_equal(mux_dgram_send(saw.s, big, 60000), 0);
-	assert_in_range(t.budget.used, 3 * 60000, MUX_DGRAM_QUEUE);
-	peer_flush(&t);
-	assert_int_equal(t.budget.used, MUX_DGRAM_BASE);
-	saw.refuse = 1;
-	assert_int_equal(data(MUX_PART, big, 16000), 0);
-	assert_int_equal(data(0, big, 16000), 0);
-	assert_in_range(t.budget.used, 32000, 65536);
-	mux_dgram_drop(saw.s);
-	assert_int_equal(t.budget.used, MUX_DGRAM_BASE);
-	peer_free(&t);
-}
-
-static void
-scarce_memory(void **state)
-{
-	uint64_t	 in, out;
-	size_t		 n;
-	int		 i;
-
-	/* From half on a stream has less, though enough for the largest. */
-	ours_budget(2 * MUX_DGRAM_SCARCE - 1);
-	for (i = 0; i < 100; i++)
-		assert_int_equal(mux_dgram_send(saw.s, big, 10000), 0);
-	assert_in_range(t.budget.used, MUX_DGRAM_SCARCE / 2,
-	    MUX_DGRAM_SCARCE);
-	assert_int_equal(mux_dgram_send(saw.s, big, MUX_DGRAM_MAX), 0);
-	for (n = 0; peer_next(&t) == MUX_DATA; n += t.n)
-		continue;
-	assert_true(n >= MUX_DGRAM_MAX);
-	peer_free(&t);
-	/* With none at all what fits into the base still goes. */
-	ours_budget(MUX_DGRAM_BASE);
-	assert_null(mux_open_stream(t.m, udp(), &ops, NULL));
-	for (i = 0; i < 20; i++)
-		assert_int_equal(mux_dgram_send(saw.s, big, 1500), 0);
-	assert_int_equal(mux_dgram_send(saw.s, big, 9000), -1);
-	mux_dgram_lost(saw.s, &in, &out);
-	assert_int_equal(out, 21);
-	assert_int_equal(mux_dgram_send(saw.s, "last", 4), 0);
-	expect("last", 4, 0);
-	/* One in parts is given up as a whole, and the next one is not. */
-	assert_int_equal(data(MUX_PART, big, 8000), 0);
-	assert_int_equal(data(MUX_PART, big, 8000), 0);
-	assert_int_equal(data(0, big, 8000), 0);
-	assert_int_equal(saw.count, 0);
-	mux_dgram_lost(saw.s, &in, &out);
-	assert_int_equal(in, 1);
-	assert_int_equal(data(0, "next", 4), 0);
-	assert_int_equal(saw.count, 1);
-	/* Too long is too long. */
-	for (i = 0; i < 4; i++)
-		assert_int_equal(data(MUX_PART, big, MUX_DATA_MAX - 3), 0);
-	assert_int_equal(data(0, big, 4), -1);
-	peer_error(&t, "datagram too long");
-}
-
-static void
-no_memory(void **state)
-{
-	uint8_t		 frame[MUX_HEAD_LEN + 1] = { 0 };
-	uint64_t	 in, out;
-	int		 i;
-
-	mux_head_put(frame, MUX_DATA, 0, 1);
-	mux_queue_trim();
-	ours(1);
-	malloc_left = 0;
-	assert_int_equal(mux_dgram_send(saw.s, "x", 1), -1);
-	malloc_left = -1;
-	mux_dgram_lost(saw.s, &in, &out);
-	assert_int_equal(out, 1);
-	peer_quiet(&t);
-	assert_int_equal(mux_dgram_send(saw.s, "y", 1), 0);
-	expect("y", 1, 0);
-	/* While a long one is cut up. */
-	for (i = 0; i < 3; i++) {
-		assert_int_equal(mux_dgram_send(saw.s, big, MUX_DGRAM_MAX),
-		    0);
-		assert_int_equal(mux_dgram_send(saw.s, "z", 1), 0);
-		mux_queue_trim();
-		malloc_left = i;
-		assert_int_equal(peer_next(&t), MUX_DATA);
-		malloc_left = -1;
-		assert_true(t.n == 1 || t.n == MUX_DATA_MAX);
-		peer_flush(&t);
-	}
-	/* While one comes. */
-	saw.refuse = 1;
-	mux_queue_trim();
-	malloc_left = 0;
-	assert_int_equal(mux_input(t.m, frame, sizeof(frame), 0), 0);
-	malloc_left = -1;
-	mux_dgram_lost(saw.s, &in, &out);
-	assert_int_equal(in, 1);
-	assert_int_equal(saw.resets, 0);
-	peer_free(&t);
-}
-
-/* ---- Splices ------------------------------------------------------------ */
-
-static void
-splice_closed(struct mux_splice *sp, void *arg, uint16_t code,
-    const char *text)
-{
-	uint64_t	*n = arg;
-
-	mux_splice_bytes(sp, &n[0], &n[1]);
-	n[2] = code;
-	n[3]++;
-}
-
-static const struct mux_splice_ops splice_ops = { NULL, splice_closed };
-
-static void
-splice_carries_on_whole(void **state)
-{
-	struct peer	*p;
-	uint64_t	 n[4] = { 0 };
-	uint8_t		 buf[MUX_OPEN_MAX];
-	ssize_t		 len;
-	int		 i;
-
-	theirs(0);
-	/* Some come before it is known where to. */
-	saw.refuse = 1;
-	assert_int_equal(data(0, "early", 5), 0);
-	assert_int_equal(data(0, "", 0), 0);
-	peer_up(&far, 1);
-	assert_null(mux_splice_new(saw.s, far.m, &(struct mux_open){
-	    .kind = MUX_KIND_TCP }, &splice_ops, n));
-	assert_non_null(mux_splice_new(saw.s, far.m, udp(), &splice_ops, n));
-	peer_expect(&far, MUX_OPEN, 1);
-	peer_expect(&far, MUX_DATA, 1);
-	assert_int_equal(far.n, 5);
-	peer_expect(&far, MUX_DATA, 1);
-	assert_int_equal(far.n, 0);
-	assert_int_equal(peer_credit(&far, MUX_ACCEPT, 1, 0), 0);
-	peer_expect(&t, MUX_ACCEPT, 1);
-	/* A long one leaves only once it is whole. */
-	for (i = 0; i < 4; i++) {
-		peer_quiet(&far);
-		assert_int_equal(data(i < 3 ? MUX_PART : 0, big, 10000), 0);
-	}
-	for (p = &far, i = 0; i < 3; i++) {
-		peer_expect(p, MUX_DATA, 1);
-		assert_int_equal(p->head.flags, i < 2 ? MUX_PART : 0);
-	}
-	assert_int_equal(peer_frame(&far, MUX_DATA, 0, 1, "back", 4), 0);
-	expect("back", 4, 0);
-	assert_int_equal(data(MUX_FIN, "", 0), 0);
-	peer_expect(&far, MUX_DATA, 1);
-	assert_int_equal(far.head.flags, MUX_FIN);
-	assert_int_equal(n[3], 0);
-	assert_int_equal(peer_frame(&far, MUX_DATA, MUX_FIN, 1, "", 0), 0);
-	expect("", 0, MUX_FIN);
-	assert_int_equal(n[3], 1);
-	assert_int_equal(n[0], 40005);
-	assert_int_equal(n[1], 4);
-	assert_int_equal(n[2], 0);
-	/* All of it, and the end, before it is known where to. */
-	len = mux_open_put(buf, sizeof(buf), udp());
-	assert_int_equal(peer_frame(&t, MUX_OPEN, 0, 3, buf, len), 0);
-	assert_int_equal(peer_frame(&t, MUX_DATA, MUX_FIN, 3, "all", 3), 0);
-	saw.s = t.st[1].s;
-	assert_non_null(mux_splice_new(saw.s, far.m, udp(), &splice_ops, n));
-	peer_expect(&far, MUX_OPEN, 3);
-	peer_expect(&far, MUX_DATA, 3);
-	assert_int_equal(far.n, 3);
-	peer_expect(&far, MUX_DATA, 3);
-	assert_int_equal(far.head.flags, MUX_FIN);
-	assert_int_equal(peer_reset(&far, 3, MUX_CODE_REFUSED, ""), 0);
-	peer_expect(&t, MUX_RESET, 3);
-	assert_int_equal(n[2], MUX_CODE_REFUSED);
-	peer_free(&t);
-	peer_free(&far);
-}
-
 int
 main(void)
 {
@@ -833,15 +486,8 @@ main(void)
 		cmocka_unit_test(fin_follows_what_is_queued),
 		cmocka_unit_test(done_waits_for_what_is_queued),
 		cmocka_unit_test(reset_frees_all),
-		cmocka_unit_test(memory_is_reserved_while_it_is_needed),
-		cmocka_unit_test(scarce_memory),
-		cmocka_unit_test(no_memory),
-		cmocka_unit_test(splice_carries_on_whole),
 	};
-	size_t	 i;
 
-	for (i = 0; i < sizeof(big); i++)
-		big[i] = i * 7 + (i >> 8) * 13;
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return (cmocka_run_group_tests(tests, NULL, NULL));
+	return (cmocka_run_group_tests(tests, dgram_setup, NULL));
 }

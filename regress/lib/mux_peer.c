@@ -373,6 +373,10 @@ void
 peer_error(struct peer *p, const char *text)
 {
 	assert_string_equal(mux_error(p->m), text);
+	/* It stays so, and nothing more comes or goes. */
+	assert_int_equal(peer_credit(p, MUX_CREDIT, 99, 1), -1);
+	peer_quiet(p);
+	assert_null(peer_stream(p));
 	peer_free(p);
 }
 

@@ -85,7 +85,7 @@ void	 peer_hello(struct peer *);		/* ours, to be sent */
 int	 peer_send_hello(struct peer *, uint32_t);
 /* Ends it, and checks that nothing is reserved any more. */
 void	 peer_free(struct peer *);
-/* The same of one that has failed with this. */
+/* The same of one that has failed with this, and stays so. */
 void	 peer_error(struct peer *, const char *);
 
 /* A frame from the peer; as mux_input. */
