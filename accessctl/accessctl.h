@@ -37,7 +37,7 @@
  *	admin.c		what its commands share; connections, stats, reload
  *	admin_upgrade.c	a new relayd in the place of the old
  *	admin_user.c admin_token.c admin_node.c admin_grant.c admin_session.c
- *	admin_publish.c admin_traffic.c password.c
+ *	admin_publish.c admin_site.c admin_traffic.c password.c
  *	admin_audit.c	the audit log
  *	admin_backup.c store_check.c	copies of the store
  *	admin_pair.c	codes to pair phones and programs with a node
@@ -50,6 +50,8 @@
  *	connect.c stdio.c	standard input and output to a target
  *	forward.c forward_*.c	local ports that lead to targets
  *	nodes.c		what may be reached
+ *	background.c	leaving the terminal once all is well
+ *	completion.c	completion for shells
  */
 
 /* Exit status of connect, forward and nodes; the others end with 0 to 2. */
@@ -134,12 +136,15 @@ int	 admin_option(int, char *);
  * of which the first is returned; NULL (usage was shown) else.
  */
 char	**admin_args(int, char **, int);
-/* control_ask for requests that are a name. */
+/* As control_ask, for requests that are a name. */
 int	 control_ask_name(uint32_t, const char *, uint32_t, size_t,
 	    void (*)(const void *, void *), void *, struct ctl_end *);
 /* A word into a request's field; -1 (logged) if it is too long. */
 int	 admin_word(char *, size_t, const char *, const char *);
-/* Ask for a list and print it; the exit status. */
+/*
+ * Ask for a list, by such a request with a name, whose records are of that type
+ * and size, and print these fields of each; the exit status.
+ */
 int	 admin_list(uint32_t, const char *, uint32_t, size_t,
 	    const struct field *, size_t);
 /* "revoked abc; 2 links and 3 streams ended within 12 ms". */
@@ -242,7 +247,8 @@ void		 relay_link_free(struct relay_link *);
 
 /* The exit status for a stream that was reset with this code. */
 enum exit_status outcome_status(uint16_t);
-/* One line about it for a person: code, the peer's text, the target. */
+/* One line about it for a person, into the buffer: code, the peer's text, the
+   target. */
 void	outcome_text(uint16_t, const char *, const struct mux_open *, char *,
 	    size_t);
 
@@ -254,7 +260,7 @@ void	outcome_text(uint16_t, const char *, const struct mux_open *, char *,
  * share, are put back when the program ends.  0 or -1 (logged).
  */
 int	stdio_take(int *, int *);
-void	stdio_restore(void);
+void	stdio_restore(void);	/* put them back now */
 /* 1 if whoever read this output is gone, 0 if not, -1 if it is closed. */
 int	stdio_reader_gone(int);
 

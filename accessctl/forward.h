@@ -35,7 +35,7 @@ struct forward {
 
 /* ---- forward.c ---- */
 
-/* The link, or NULL while it is down. */
+/* The link to the relay, or NULL while it is down. */
 struct link *forward_link(void);
 /* A stream that failed: one line, though not for each of thousands. */
 void	forward_complain(const struct forward *, uint16_t, const char *);
@@ -63,6 +63,7 @@ void	listen_pause(void);
 int	forward_unix_bind(const char *);
 /* From here on its file is removed when this process ends. */
 void	forward_unix_keep(void);
+/* Remove it now. */
 void	forward_unix_remove(void);
 
 /* ---- forward_udp.c ---- */

@@ -123,11 +123,16 @@ struct agentd_conf {
  */
 int		 parse_config(const char *, struct agentd_conf *);
 struct agentd_conf *config_new(void);
-void		 config_free(struct agentd_conf *);
+void		 config_free(struct agentd_conf *);	/* takes NULL */
+/* What the environment says, on top of what is there; and wipe the secrets in
+   it. */
 void		 config_environment(struct agentd_conf *);
 void		 config_scrub_environment(void);
+/* Fill in the rest, and check all of it: 0, or -1 (logged). */
 int		 config_load(struct agentd_conf *);
+/* A copy of this in place of what is there; NULL: that stays. */
 void		 config_string(char **, const char *);
+/* One relay, a URL, in place of all. */
 void		 config_relay(struct agentd_conf *, const char *);
 /* A URL or "none", or a helper: the other one no longer. */
 void		 config_proxy(struct agentd_conf *, const char *);
@@ -136,6 +141,7 @@ void		 config_helper(struct agentd_conf *, const char *);
 /* A new one, NULL if there are BACKENDS_MAX, or one of this kind and name. */
 struct backend_entry *config_backend(struct agentd_conf *, uint32_t,
 		    const char *);
+/* The one of this kind and name, or NULL. */
 struct backend_entry *config_backend_find(const struct agentd_conf *,
 		    uint32_t, const char *);
 
@@ -152,7 +158,8 @@ int		 options_parse(int, char **, struct proc_options *);
 void		 options_environment(void);
 struct agentd_conf *options_load(void);
 
-/* login.c: `agentd login`.  status.c: `agentd status`. */
+/* login.c: `agentd login`.  status.c: `agentd status`.  Their own arguments
+   behind our name, for getopt(3); the exit status. */
 int		 agentd_login(int, char **);
 int		 agentd_status(int, char **);
 /* pair.c: `agentd pair`. */
@@ -273,7 +280,8 @@ struct backend_ask {
 
 /*
  * unix.c: the parent connects, if the rules say so; and to a backend of the
- * configuration.
+ * configuration.  The peer is answered by IMSG_CONNECTED or
+ * IMSG_CONNECT_FAILED with this id.
  */
 void	unix_connect(struct proc_peer *, uint32_t, const struct rules *,
 	    const struct connect_target *);

@@ -62,7 +62,7 @@ const char *backend_url_format(const struct backend_url *,
  */
 const char *backend_url_authority(const struct backend_url *,
 	    char[BACKEND_URL_MAX]);
-/* What came in a message: 0, or -1. */
+/* What came in a message: 0, or -1 if it has not the form of one. */
 int	backend_url_check(const struct backend_url *);
 
 /* A line of agentd.conf, flat, as it is sent to proxy. */
@@ -87,7 +87,8 @@ struct backend {
 	char			 health[BACKEND_PATH_MAX];	/* the target */
 };
 
-/* A name that a service may have: a DNS label without "--". */
+/* 1: a name that a service may have: a DNS label (RFC 1123, 2.1) in lower
+   case, without "--". */
 int	backend_name_valid(const char *);
 /* "http backend", "http service x", "tls service x".  Returns the buffer. */
 #define BACKEND_TITLE_MAX	(MUX_NODE_MAX + 16)

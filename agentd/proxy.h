@@ -54,7 +54,8 @@ struct service {
 };
 
 /* proxy.c */
-/* The tunnel is told that a stream is not connected. */
+/* The tunnel is told that the stream of this number is not connected: enum
+   mux_code, and why, for people. */
 void		 proxy_fail(uint32_t, uint16_t, const char *);
 /* What a stream is told: enum mux_code of enum dial_error. */
 uint16_t	 proxy_code(int);
@@ -75,6 +76,7 @@ void		 visit_new(uint32_t, const struct connect_target *);
 int		 visit_cancel(uint32_t);
 /* Its state has changed: tell the tunnel. */
 void		 service_show(const struct service *);
+/* One reference less: with the last one it goes. */
 void		 service_unref(struct service *);
 
 /* proxy_reach.c */
@@ -102,6 +104,7 @@ int		 reach_recv_failed(struct proc_peer *, struct imsg *);
 int		 bridge_new(uint32_t, struct evtls *);
 /* The stream was reset; 0: there is no such bridge. */
 int		 bridge_cancel(uint32_t);
+/* The tunnel is gone, and with it all of them. */
 void		 bridges_down(void);
 
 /* proxy_health.c */
@@ -110,6 +113,7 @@ void		 health_start(struct service *, const struct service *);
 void		 health_stop(struct service *);
 /* Why visitors need not try; NULL: they may. */
 const char	*health_down(const struct service *);
+/* Fill in what the checks have found. */
 void		 health_fill(const struct service *,
 		    struct ctl_agent_backend *);
 

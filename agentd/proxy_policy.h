@@ -32,7 +32,7 @@
  * policy_pass_unix: the same for a Unix socket, by its path, word for word;
  * before the first rule all are blocked.  No rule but those of kind unix has
  * a say: who passes "any" means ports.
- * Pure.
+ * Both: 1 or 0.  Pure.
  */
 int	policy_pass(const struct rule *, size_t, uint32_t, const char *,
 	    const struct sockaddr *, uint16_t);

@@ -50,7 +50,7 @@ struct tunnel_conf {
 
 /* tunnel.c */
 extern struct mux_budget	 budget;
-/* The event loop runs: start-up is over. */
+/* 1: the event loop runs, start-up is over. */
 int	 tunnel_serves(void);
 /* There is a new configuration: begin again with it. */
 void	 tunnel_configured(void);
@@ -74,12 +74,15 @@ int	 target_recv_ended(struct proc_peer *, struct imsg *);
 void	 targets_proxy_gone(void);
 /* Fill in what concerns streams: open ones, totals. */
 void	 target_totals(struct ctl_agent *);
-/* The stream with the lowest id above this; -1: no more. */
+/* The stream with the lowest id above this: 0, or -1: no more. */
 int	 target_next(uint32_t, struct ctl_agent_stream *);
 
-/* tunnel.c: the answer to IMSG_DIAL; fd -1: it failed (enum mux_code). */
+/* tunnel.c: the answer to IMSG_DIAL; the descriptor is taken over, -1: it
+   failed (enum mux_code, and why). */
 void	 tunnel_dialled(uint32_t, int, uint16_t, const char *);
+/* Is that the number of the IMSG_DIAL that is under way? */
 int	 tunnel_is_dial(uint32_t);
+/* A number for the next question to proxy or the parent. */
 uint32_t tunnel_next_id(void);
 /* Fill in what concerns the link. */
 void	 tunnel_state(struct ctl_agent *);

@@ -52,19 +52,24 @@ struct api_request {
 #define API_WAIT_MS	10000	/* for what others have to tell */
 #define API_STALL_MS	60000	/* for a client to take some of a list */
 
-/* It waits for something, during which the client is not read. */
+/* It waits for something, API_WAIT_MS at most, during which the client is not
+   read. */
 void	 api_wait(struct api_request *);
-/* The answer; t is freed. */
+/* The answer, 200 with this media type, or 500 without memory; t is freed. */
 void	 api_respond(struct conn *, const char *, struct textbuf *);
-/* Somebody who should know is away. */
+/* Somebody who should know is away: 503, to try again. */
 void	 api_later(struct conn *);
 
-/* Ask for figures and answer with them, or a refusal. */
+/* Ask router for figures and answer with them, now or later, or with a
+   refusal: as JSON, or as Prometheus reads them.  api_stats_forget: it does
+   not wait for them any more; it may not have. */
 void	 api_stats(struct api_request *);
 void	 api_metrics(struct api_request *);
 void	 api_stats_forget(struct api_request *);
+/* Those who wait for figures are refused. */
 void	 api_stats_router_gone(void);
-/* From the begin of a configuration to its end: what certificates there are. */
+/* From the begin of a configuration to its end: what certificates there are.
+   The end has when relayd was started, s since 1970. */
 void	 api_stats_conf_begin(void);
 void	 api_stats_conf_end(int64_t);
 
@@ -81,11 +86,12 @@ enum api_list_kind { API_NODES, API_CONNECTIONS };
  */
 struct api_list	*api_list_new(enum api_list_kind, uint64_t, const char *,
 	    const char *, void (*)(void *, uint32_t), void *);
-void	 api_list_free(struct api_list *);
+void	 api_list_free(struct api_list *);	/* takes NULL */
 ssize_t	 api_list_pull(struct api_list *, void *, size_t, int *);
+/* Those that wait for router are ready, with MUX_CODE_INTERNAL. */
 void	 api_lists_router_gone(void);
 
-/* The texts, from all there is to know. */
+/* The texts, from all there is to know; added to t. */
 struct api_figures {
 	struct figures		 f;
 	struct conf_cert_end	 certs[CERTS_MAX];

@@ -86,10 +86,13 @@ struct http_visit {
 };
 
 /* door_http.c */
+/* A line for the access log, and in the figures.  cut: not all of the response
+   has got out. */
 void	 visit_log(struct http_visit *, int cut);
 /* The request has had its answer. */
 void	 visit_reset(struct http_visit *);
-/* A page of ours instead of what the exchange could not get. */
+/* A page of ours instead of what the exchange, which is freed, could not get:
+   status, word and text as http_page has them. */
 void	 visit_page(struct http_visit *, int, const char *, const char *);
 /* The connection ends here and now, in a way that shows.  It is gone. */
 void	 visit_abort(struct http_visit *);
@@ -100,8 +103,10 @@ void	 visit_abort(struct http_visit *);
 void	 visit_leave(struct http_visit *);
 
 /* door_http_time.c */
+/* Set the connection's deadline by what is awaited in its exchange. */
 void	 visit_deadline(struct http_visit *);
-/* One more visitor from this address: 0, or -1: too many. */
+/* One more visitor from this address, until visit_uncount: 0, or -1: too many,
+   or no memory. */
 int	 visit_count(struct http_visit *);
 void	 visit_uncount(struct http_visit *);
 

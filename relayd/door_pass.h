@@ -39,18 +39,20 @@ struct stream_owner;
 /* Is there any such domain, as far as is known? */
 int	 door_pass_any(void);
 int	 door_pass_recv_any(struct proc_peer *, struct imsg *);
-/* See evtls_preface; so many bytes at most. */
+/* See evtls_preface; so many bytes at most.  The hello is that of RFC 8446,
+   4.1.2, its name in server_name (RFC 6066, 3). */
 #define DOOR_PASS_MAX	TLS_HELLO_WIRE_MAX
 ssize_t	 door_pass_preface(struct evtls *, void *, const uint8_t *, size_t);
-/* The connection is gone. */
+/* The connection is gone, and with it who has not been passed on yet. */
 void	 door_pass_forget(struct conn *);
-/* Of the struct stream_owner of a site that is passed through: routed; it
-   has a new session; end all, and how many that were. */
+/* Of the struct stream_owner of a site that is passed through: its routed; it
+   has a new session; end all, with a mux code and a text for people, and how
+   many that were. */
 void	 passes_routed(struct stream_owner *, const char *,
 	    const struct route *, uint32_t);
 void	 passes_renew(struct stream_owner *);
 uint32_t passes_kill(struct stream_owner *, uint16_t, const char *);
-/* Is there one? */
+/* Is there anybody whose connection is passed on? */
 int	 door_pass_busy(void);
 
 #endif /* DOOR_PASS_H */

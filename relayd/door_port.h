@@ -90,7 +90,8 @@ struct visitor {
 
 /* door_port.c */
 extern struct port_table ports;
-/* One more connection, if there may be: 0, or -1. */
+/* One more connection, if its limit, which all listeners share, allows it: 0,
+   or -1.  port_slot_give: one of those has ended. */
 int	 port_slot_take(struct port_entry *);
 void	 port_slot_give(struct port_entry *);
 
@@ -101,7 +102,7 @@ void	 port_slot_give(struct port_entry *);
  */
 struct visitor *visitor_new(struct port_listen *, int,
 	    const struct sockaddr_storage *);
-/* As route_find. */
+/* As route_find; 1 too while a new router has not named the port yet. */
 int	 visitor_route(struct visitor *, const struct route **, uint32_t *);
 /*
  * Wait for the route: visitor_go or visitor_refuse follows.  visitor_unwait:
@@ -109,9 +110,9 @@ int	 visitor_route(struct visitor *, const struct route **, uint32_t *);
  */
 void	 visitor_wait(struct visitor *);
 void	 visitor_unwait(struct visitor *);
-/* Give it its stream.  NULL, or why not, with the code. */
+/* Give it its stream.  NULL, or why not, for people, with the mux code. */
 const char *visitor_open(struct visitor *, const struct route *, uint16_t *);
-/* The same, or refuse it. */
+/* The same, or refuse it: it is gone then. */
 void	 visitor_go(struct visitor *, const struct route *);
 /*
  * No: with a reset, so that it is not taken for an answer.  Of a flood of
@@ -120,26 +121,31 @@ void	 visitor_go(struct visitor *, const struct route *);
 void	 visitor_turn_away(struct visitor *, uint16_t, const char *);
 /* The same, and it is gone. */
 void	 visitor_refuse(struct visitor *, uint16_t, const char *);
-/* End it, whatever it is at. */
+/* End it, whatever it is at; it is gone.  See struct stream_record_ops. */
 void	 visitor_kill(struct stream_record *, uint16_t, const char *);
+/* It is over, and its socket or UDP session another's or closed: off the
+   record, its slot is free. */
 void	 visitor_free(struct visitor *);
 /* See struct stream_owner. */
 void	 visitors_routed(struct stream_owner *, const char *,
 	    const struct route *, uint32_t);
 
 /* door_port_tcp.c */
+/* Of libevent: somebody comes at a struct port_listen. */
 void	 port_accept(evutil_socket_t, short, void *);
 /* A close(2) that the visitor can't take for an answer. */
 void	 visitor_reset(int);
 /* Its stream: 0, or -1 if the link has no more. */
 int	 visitor_open_tcp(struct visitor *, struct link *,
 	    const struct mux_open *);
-/* Who it is, for a target that wants to know: v may be gone then. */
+/* Who it is, for a target that wants to know (a PROXY header of the port's
+   version): v may be gone then. */
 void	 visitor_prefix(struct visitor *);
 
 /* door_port_udp.c */
 /* Sources at a socket, none served yet.  NULL: no memory. */
 struct udp_sessions *port_udp_new(struct port_listen *);
+/* As visitor_open_tcp. */
 int	 visitor_open_udp(struct visitor *, struct link *,
 	    const struct mux_open *);
 

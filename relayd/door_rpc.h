@@ -80,19 +80,26 @@ void	 rpc_pair_router_gone(void);
 
 /* ---- rpc_client.c ---- */
 
-/* The connection is a WebSocket now.  0, or -1 without memory. */
+/*
+ * The connection is a WebSocket now: its tls is the client's, which c->rpc
+ * has.  0, or -1 without memory: tls is as it was.
+ */
 int	 rpc_client_begin(struct conn *);
-/* It ends: in order, with a close code, or at once. */
+/* It ends: in order, with a close code (RFC 6455, 7.4), when its requests are
+   over at once; or all of it at once (takes NULL). */
 void	 rpc_client_close(struct rpc_client *, int);
 void	 rpc_client_free(struct rpc_client *);
 /* Whether no request waits, and nothing has come or gone for so many ms. */
 int	 rpc_client_quiet(const struct rpc_client *, uint64_t);
+/* What it takes, bytes; and besides, what waits or is held for requests. */
 size_t	 rpc_client_memory(const struct rpc_client *, size_t *);
+/* Its connection; as whom it visits a node of ours (NULL: it has another);
+   whether it came by TLS. */
 struct conn *rpc_client_conn(const struct rpc_client *);
 struct visitor *rpc_client_visitor(const struct rpc_client *);
 int	 rpc_client_tls(const struct rpc_client *);
-/* The backend's connection that it keeps for its next request; and another
-   one in its place. */
+/* Keep this backend's connection (or NULL) for its next request; returns the
+   one that was kept before, which is the caller's. */
 struct http_backend *rpc_client_idle(struct rpc_client *,
 	    struct http_backend *);
 
@@ -118,6 +125,7 @@ struct rpc_request {
 	struct rpc_call		*call;		/* by which it goes: that, */
 	struct rpc_asked	*asked;		/* or that */
 };
+/* Either frees the request, and with it call and asked. */
 void	 rpc_answer(struct rpc_request *, char *, size_t);
 void	 rpc_fail(struct rpc_request *, const char *);
 /*
@@ -126,13 +134,15 @@ void	 rpc_fail(struct rpc_request *, const char *);
  */
 int	 rpc_collect(struct rpc_request *);
 
-/* It has a slot now. */
+/* It has a slot now; it may be gone then. */
 void	 rpc_request_go_on(struct rpc_request *);
+/* What waits for its node, NULL: that is of the other make. */
 struct rpc_load *rpc_client_load(const struct rpc_client *);
 
 /* ---- rpc_slot.c ---- */
 
-/* What waits for one node of ours here; by the node's id. */
+/* What waits for one node of ours here; by the node's id.  A reference, for
+   rpc_load_unref; NULL without memory. */
 struct rpc_load	*rpc_load_ref(const char *);
 void	 rpc_load_unref(struct rpc_load *);
 /* Whether that node is connected, as far as is known. */
@@ -146,6 +156,7 @@ int	 rpc_slot_take(struct rpc_request *);
 void	 rpc_slot_free(struct rpc_request *);
 /* To a new router; 1: it knows all. */
 int	 rpc_slots_announce(void);
+/* What all of them take, bytes; and how many they are. */
 size_t	 rpc_loads_memory(uint32_t *);
 
 /* ---- rpc_call.c ---- */
@@ -156,37 +167,47 @@ size_t	 rpc_loads_memory(uint32_t *);
  */
 struct rpc_call	*rpc_call_new(struct rpc_request *, const json_t *, uint8_t *,
 		    size_t, const char **);
+/* Nobody waits for it; takes NULL. */
 void	 rpc_call_free(struct rpc_call *);
+/* There is memory for its answer (rpc_collect); it may be gone then. */
 void	 rpc_call_go_on(struct rpc_call *);
 /* Its time is over: it is about to be freed. */
 void	 rpc_call_late(struct rpc_call *);
 
 /* ---- rpc_node.c ---- */
 
+/* As those of rpc_client.c.  Clients hear that the node has gone. */
 int	 rpc_node_begin(struct conn *);
 void	 rpc_node_close(struct rpc_node_link *, int);
 void	 rpc_node_free(struct rpc_node_link *);
 /* Router has answered its offer of a code. */
 void	 rpc_node_offered(struct rpc_node_link *, const struct pair_offered *);
+/* As rpc_client_memory. */
 size_t	 rpc_node_memory(const struct rpc_node_link *, size_t *);
 /* How many requests it has. */
 uint32_t rpc_node_pending(const struct rpc_node_link *);
 
-/* A request to one of them; answered later, or *error is set at once. */
+/*
+ * A request to one of them, by its name; answered later, or *error is set at
+ * once.  The object stays the caller's.
+ */
 struct rpc_asked *rpc_ask(struct rpc_request *, const char *, json_t *,
 		    const char **);
-/* Nobody waits for it. */
+/* Nobody waits for it; takes NULL. */
 void	 rpc_asked_free(struct rpc_asked *);
 /* Router will not answer what it was asked for them. */
 void	 rpc_nodes_router_gone(void);
 
 /* ---- rpc_keep.c ---- */
 
-/* The session with a node of the other make that a token is for, or NULL. */
+/* The session with a node of the other make that a token is for, by the
+   token's hash (RPC_HASH_LEN bytes); or NULL.  Valid for the moment. */
 const struct rpc_session *keep_session(const uint8_t *);
-/* Where a node of the other make is: listener and connection. */
+/* Where a node of the other make is: listener and connection; or NULL: it is
+   not connected.  Valid for the moment. */
 const struct rpc_node *keep_node(const char *);
-/* A code that was offered by this connection; it is gone with that. */
+/* A code that was offered by this connection; it is gone with that.  Without
+   room or memory it is not kept, and a new router does not hear of it. */
 void	 keep_offer(uint32_t, const struct pair_offer *);
 /* The nodes that are here, to a new router; 1: it knows all. */
 int	 rpc_nodes_announce(void);

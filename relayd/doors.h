@@ -133,8 +133,8 @@ void	 door_rpc_forget(struct conn *);
    are said). */
 void	 door_rpc_session(struct conn *);
 void	 door_rpc_denied(struct conn *, int, uint32_t);
-/* Its session has ended: its WebSocket is closed with RPC_CLOSE_DENIED; it is
-   gone at once if it has none yet. */
+/* Its session has ended: a client's WebSocket is closed with RPC_CLOSE_DENIED,
+   else the connection is gone at once. */
 void	 door_rpc_kill(struct conn *);
 /*
  * This process has a successor: end it, if nothing has come or gone for so

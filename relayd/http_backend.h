@@ -67,7 +67,8 @@ struct http_backend_ops {
 	size_t	(*memory)(const void *);
 };
 
-/* NULL without memory, or without a session for it. */
+/* One that nothing was done for yet; the caller's.  NULL without memory, or
+   without a session for it. */
 struct http_backend *http_backend_new(const struct http_backend_config *);
 /* It ends, if it has not yet; takes NULL.  Not from its own ops. */
 void		 http_backend_free(struct http_backend *);
@@ -100,9 +101,10 @@ void		 http_backend_bytes(const struct stream_record *, uint64_t *,
 /* Of struct stream_owner, for sites and visitors. */
 void		 http_backend_routed(struct stream_owner *, const char *,
 		    const struct route *, uint32_t);
-/* Its session is a new one: those that there are go on with it. */
+/* Its session is a new one: those of this owner go on with it. */
 void		 http_backends_renew(struct stream_owner *);
-/* End all of this owner: how many these were. */
+/* End all of this owner, with a mux code and a text for people: how many these
+   were. */
 uint32_t	 http_backends_kill(struct stream_owner *, uint16_t,
 		    const char *);
 

@@ -75,10 +75,15 @@ extern const struct stream_record_ops	 backend_record_ops;
 
 /* http_backend.c */
 
-/* Wait so long: then it is over, in the way of its state. */
+/* Wait so many ms: then it is over, in the way of its state; or no more. */
 void	 backend_tick(struct http_backend *, uint32_t);
 void	 backend_untick(struct http_backend *);
+/*
+ * It is over, with a mux code and a text for people (code 0, NULL: in order);
+ * its stream has ended already, and who uses it is told.  Its owner frees it.
+ */
 void	 backend_over(struct http_backend *, uint16_t, const char *);
+/* Free it, when it rests on nothing any more. */
 void	 backend_destroy(struct http_backend *);
 
 /* http_backend_open.c */
@@ -88,7 +93,7 @@ void	 backend_find(struct http_backend *);
 
 /* http_backend_stream.c */
 
-/* It is over, and its stream is reset. */
+/* The same as backend_over, and its stream is reset.  See stream_record_ops. */
 void	 backend_kill(struct stream_record *, uint16_t, const char *);
 
 #endif /* HTTP_BACKEND_INTERNAL_H */

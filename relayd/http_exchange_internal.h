@@ -98,6 +98,7 @@ struct exchange {
 /* As http_backend_ops' pull; and that there is something for it. */
 size_t		 exchange_pull(void *, uint8_t *, size_t, enum mux_more *);
 void		 exchange_push(struct exchange *);
+/* It has failed, unless it had before: what exchange_event says of that. */
 void		 exchange_fail(struct exchange *, int, uint16_t, const char *,
 		    const char *);
 /* The body need not wait for a 100 any more. */
@@ -106,10 +107,13 @@ void		 exchange_unhold(struct exchange *);
 int		 exchange_retry(struct exchange *);
 /* Nobody waits for the rest of the request. */
 int		 request_over(const struct exchange *);
-/* Whether a list names the field. */
+/* Whether a list, of trailer_list or NULL, names the field. */
 int		 trailer_announced(const char *, const struct http_str *);
-/* Which the Trailer field names (NULL: there is none), but for those that a
-   rewrite, if not NULL, drops from the head.  0, or -1 without memory. */
+/*
+ * Which the Trailer field (RFC 9110, 6.6.2) names, but for those that a
+ * rewrite, if not NULL, drops from the head: malloced, NULL if there is none.
+ * 0, or -1 without memory.
+ */
 int		 trailer_list(const struct http_head *,
 		    const struct http_rewrite *, char **);
 /* What the response has in memory; forget it. */

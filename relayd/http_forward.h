@@ -38,7 +38,10 @@ struct http_from {
 };
 
 #define HTTP_FORWARD_MAX	8
-/* The fields to set; their values live until the next call. */
+/*
+ * The fields to set in a request with this head (NULL: what it says is not
+ * kept), and how many they are; their values live until the next call.
+ */
 size_t	http_forward(const struct http_head *, const struct http_from *,
 	    struct http_set[HTTP_FORWARD_MAX]);
 

@@ -45,6 +45,7 @@ enum gate {
 	GATE_ANSWERED	/* no: a response is on its way */
 };
 
+/* A request at a site: may it come in? */
 enum gate	 gate_visit(struct conn *, const struct http_head *,
 		    const struct site *, struct visitor **);
 /* The connection is gone, or the request: forget what was asked for it. */
@@ -59,6 +60,7 @@ struct visitor	*visitor_ref(struct visitor *);	/* takes NULL */
 void		 visitor_unref(struct visitor *);	/* likewise */
 /* Its own session, whose routed member is http_backend_routed. */
 struct stream_owner *visitor_owner(struct visitor *);
+/* The email address of its user, and the name; as long as it is there. */
 const char	*visitor_email(const struct visitor *);
 const char	*visitor_name(const struct visitor *);
 
@@ -78,7 +80,7 @@ size_t		 gate_fields(const struct http_head *, const struct site *,
  */
 int		 gate_set_cookie_ok(const struct site *,
 		    const struct http_str *);
-/* gate_drop_cookies: those that may not go out of a response. */
+/* gate_drop_cookies: take those that may not go out of a response's head. */
 void		 gate_drop_cookies(const struct site *, struct http_head *);
 
 /*
@@ -89,27 +91,31 @@ void		 gate_target(const struct http_head *, struct http_str *);
 
 /* ---- the listener's own ---- */
 
+/* Is that, of a configuration, of the right shape?  Take it into use. */
 int		 gate_conf_ok(const struct conf_begin *);
 void		 gate_conf(const struct conf_begin *);
 int		 web_recv_answer(struct proc_peer *, struct imsg *);
 /* Whether this id, of a connection, is that of a visitor. */
 int		 gate_has_id(uint32_t);
-/* What became of its log-in; -1: it is no visitor's. */
+/* What became of its log-in: denied (0, or -1: it is no visitor's), or a
+   session; if nobody waits for that any more it ends. */
 int		 gate_denied(uint32_t, const struct login_denied *);
 void		 gate_session(const struct session *);
 /* Auth or router is gone: what was asked is not answered. */
 void		 gate_auth_gone(void);
-/* End a visitor; 0 with how many streams it had, or -1: there is none. */
+/* End the visitor with this id and session, with a reason; 0 with how many
+   streams it had, or -1: there is none. */
 int		 gate_kill(uint32_t, uint64_t, const char *, uint32_t *);
 /* To a new router, as links_announce. */
 int		 gate_announce(uint32_t *);
+/* What visitors take, bytes; and how many they are. */
 size_t		 gate_memory(size_t *);
 
 /* The login page, on the relay's own host (door_login.c).  -1: not for it. */
 struct http_framing;
 int		 door_login_request(struct conn *, const struct http_head *,
 		    const struct http_framing *);
-struct login_page;
+/* The connection is gone, or answered: what it waited for is of no use. */
 void		 door_login_forget(struct conn *);
 
 #endif /* HTTP_GATE_H */

@@ -77,8 +77,8 @@ struct visitor {
 };
 
 /*
- * visitor_find: who that is at this site; auth is asked if that is not known.
- * NULL: it can't be asked now.
+ * visitor_find: who that is at this site, of whom the state tells; auth is
+ * asked if that is not known.  Not referenced.  NULL: no memory, or no room.
  */
 struct visitor	*visitor_find(struct conn *, const struct site *,
 		    const struct credential *);
@@ -94,6 +94,7 @@ struct web_pending;
 struct web_pending *web_ask(struct web_ask *,
 		    void (*)(void *, const struct web_answer *), void *);
 void		 web_cancel(struct web_pending *);	/* takes NULL */
+/* Auth is gone: nobody waits for it any more (503). */
 void		 web_auth_gone(void);
 
 /* ---- secrets, cookies, fields ---- */
@@ -114,7 +115,7 @@ enum web_cookie {
 /* A new secret; the SHA-256 of one (of its text). */
 void		 web_secret(char[WEB_SECRET_STR]);
 void		 web_hash(const struct http_str *, uint8_t[WEB_HASH_LEN]);
-/* Has it the form of one? */
+/* Has it the form of one?  1 or 0. */
 int		 web_secret_ok(const struct http_str *);
 /*
  * A mark that only who has this secret gets from us, for a purpose; good for
@@ -127,10 +128,14 @@ int		 web_mark_ok(const char *, const struct http_str *,
 		    const char *);
 /* Whether it came by TLS, to us or to the trusted proxy in front. */
 int		 web_secure(const struct conn *, const struct http_head *);
-/* The one cookie of that kind in a request: 1; or 0: none, or several. */
-int		 web_cookie(const struct http_head *, int, enum web_cookie,
-		    struct http_str *);
-/* A line Set-Cookie with CRLF; NULL: it goes. */
+/*
+ * The one cookie of that kind in a request: 1; or 0: none, or several.  Where
+ * it is secure the name has the prefix __Host- (RFC 6265bis, 4.1.3.2).
+ */
+int		 web_cookie(const struct http_head *, int secure,
+		    enum web_cookie, struct http_str *);
+/* A line Set-Cookie with CRLF: the cookie's value, for so many seconds; NULL:
+   it goes. */
 void		 web_cookie_line(int, enum web_cookie, const char *, int64_t,
 		    char[COOKIE_LINE_MAX]);
 /*
@@ -154,16 +159,15 @@ int		 gate_is_token(const struct http_str *);
 
 #define GATE_PATH	"/.culvert/"	/* of the gate's own, at a site */
 
-
-/* A browser that has to log in first. */
+/* A browser that has to log in first: answer with the way to that. */
 void		 gate_to_login(struct conn *, const struct http_head *,
 		    const struct site *);
-/* What is below /.culvert/ of a private site. */
+/* What is below /.culvert/ of a private site; GATE_PASS: it is not. */
 enum gate	 gate_own(struct conn *, const struct http_head *,
 		    const struct site *);
 /* What a connection waits for there. */
 struct gate_enter;
-void		 gate_enter_free(struct gate_enter *);
+void		 gate_enter_free(struct gate_enter *);	/* takes NULL */
 
 /* Somebody waits at the gate: the connection owns it. */
 struct gate_wait {

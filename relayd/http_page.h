@@ -40,7 +40,7 @@ struct site;
 void	http_page(struct conn *, const struct http_head *,
 	    const struct site *, int status, const char *word,
 	    const char *text, const char *extra);
-/* "Retry-After: n\r\n", for extra. */
+/* "Retry-After: n\r\n" (RFC 9110, 10.2.3), seconds, for extra; static. */
 const char *http_page_retry(unsigned int);
 
 #endif /* HTTP_PAGE_H */

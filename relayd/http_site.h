@@ -68,7 +68,7 @@ struct site_use {
 	void			 (*end)(struct site_use *, const char *);
 };
 
-/* In the form of http_authority. */
+/* Of a host in the form of http_authority. */
 enum site_host	 site_host(const char *);
 /*
  * site_find: what there is under a host name (passthrough: for TLS that is to
@@ -77,10 +77,13 @@ enum site_host	 site_host(const char *);
  */
 enum site_find	 site_find(const char *, int, struct site_wait *,
 		    const struct site **);
+/* It waits no more; it may not have. */
 void		 site_unwait(struct site_wait *);
+/* What rests on it, and what ends that; until then, or site_release. */
 void		 site_use(const struct site *, struct site_use *,
 		    void (*)(struct site_use *, const char *));
 void		 site_release(struct site_use *);
+/* The site that is used, NULL: none. */
 const struct site *site_used(const struct site_use *);
 /* Whether its node is online may have changed: ask, while it is used. */
 void		 site_refresh(const struct site_use *);
@@ -95,6 +98,7 @@ int		 site_ready(const struct site_use *);
 /* The listener's own: the configuration, messages, a new router. */
 void		 site_conf_begin(void);
 void		 site_conf_end(const struct conf_begin *);
+/* A new router: all that is known of sites may be wrong. */
 void		 site_router_up(void);
 /* End the streams of this session; 0 with their number, or -1: no site's. */
 int		 site_kill(uint64_t, const char *, uint32_t *);

@@ -58,8 +58,10 @@ struct rpc_message {
 	int		 bad_id;	/* it can't be said again */
 };
 
-/* rpc_message_parse: 0; or -1 without memory.  rpc_message_free: what of it
-   is still there. */
+/*
+ * rpc_message_parse: so many bytes; 0, or -1 without memory.  What is no
+ * object is RPC_UNKNOWN.  rpc_message_free: what of it is still there.
+ */
 int	 rpc_message_parse(const char *, size_t, struct rpc_message *);
 void	 rpc_message_free(struct rpc_message *);
 
@@ -71,7 +73,8 @@ void	 rpc_message_free(struct rpc_message *);
 char	*rpc_text(const json_t *);
 
 /*
- * rpc_json: a value as text, malloced, NULL without memory.  jansson's own
+ * rpc_json: a value as text, with flags of json_dumps(), malloced, NULL
+ * without memory.  jansson's own
  * json_dumps() may leave out a key then, and say nothing.
  */
 char	*rpc_json(const json_t *, size_t);
@@ -109,7 +112,8 @@ char	*rpc_response(const char *id, const struct http_head *,
 char	*rpc_error(const char *id, const char *);
 /* Put a body into a request, instead of whatever is there.  0 or -1. */
 int	 rpc_set_body(json_t *, const uint8_t *, size_t);
-/* An object with another id, compact. */
+/* An object with another id, compact, malloced, with its length; NULL without
+   memory.  The id stays changed. */
 char	*rpc_with_id(json_t *, const char *, size_t *);
 
 #endif /* RPC_MESSAGE_H */

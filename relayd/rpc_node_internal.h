@@ -54,13 +54,15 @@ struct rpc_asked {
 	size_t			 inlen, insize;
 };
 
-/* The node of this name, if it is linked here. */
+/* The node of this name, if it is linked here, or NULL. */
 struct rpc_node_link *rpc_node_here(const char *);
-/* Send it this request.  NULL, or what its client is told. */
+/* Send it this request, with an id of ours.  NULL, or what its client is told:
+   it was not sent then. */
 const char	*rpc_node_send(struct rpc_node_link *, struct rpc_asked *,
 		    json_t *);
 /* Its client, or its stream, is told so, and it is gone. */
 void		 rpc_asked_fail(struct rpc_asked *, const char *);
+/* It goes, and nobody is told. */
 void		 rpc_asked_destroy(struct rpc_asked *);
 /*
  * By way of the listener that has the node: the name and the request, as they

@@ -30,16 +30,18 @@
 struct conn;
 struct rpc_share;
 
-/* So many bytes for all; a share in which one request finds room. */
+/* So many bytes for all; a share in which one request finds room, bytes. */
 void		 rpc_share_conf(uint64_t, size_t);
-/* Of whoever is at this connection.  NULL: no memory. */
+/* Of whoever is at this connection: a reference, for rpc_share_unref.  NULL:
+   no memory. */
 struct rpc_share *rpc_share_of(const struct conn *);
-struct rpc_share *rpc_share_ref(struct rpc_share *);
-void		 rpc_share_unref(struct rpc_share *);
+struct rpc_share *rpc_share_ref(struct rpc_share *);	/* takes NULL */
+void		 rpc_share_unref(struct rpc_share *);	/* likewise */
 
 /*
  * rpc_hold: so many bytes more; 0, or -1: that would be too many.  rpc_take:
- * they are there already.  A share of NULL is nobody's.
+ * they are there already.  rpc_release: so many are not held any more.  A
+ * share of NULL is nobody's.
  */
 int		 rpc_hold(struct rpc_share *, size_t);
 void		 rpc_take(struct rpc_share *, size_t);

@@ -22,9 +22,9 @@
 #include <stdint.h>
 
 /*
- * The relay's end of a WebSocket that carries messages of text, whole and
- * bounded: for paired clients and for nodes of the other make.  One that is
- * idle holds no buffer.
+ * The relay's end of a WebSocket (RFC 6455) that carries messages of text,
+ * whole and bounded: for paired clients and for nodes of the other make.  One
+ * that is idle holds no buffer.
  */
 
 struct evtls;
@@ -47,16 +47,16 @@ struct rpc_ws_ops {
 };
 
 /*
- * Take over a connection whose upgrade is done.  It is pinged so often, and
- * over when nothing has been heard for so long, or nothing could be sent for
- * RPC_WS_STALL_MS.  What it holds is of that share.  NULL: no memory, and the
- * connection is the caller's.
+ * Take over a connection whose upgrade is done.  It is pinged every
+ * RPC_WS_PING_MS, and over when nothing has been heard for so many ms, or
+ * nothing could be sent for RPC_WS_STALL_MS.  What it holds is of that share.
+ * NULL: no memory, and the connection is the caller's.
  */
 #define RPC_WS_PING_MS	20000
 #define RPC_WS_STALL_MS	60000
 struct rpc_ws	*rpc_ws_new(struct evtls *, unsigned int,
 		    const struct rpc_ws_ops *, void *, struct rpc_share *);
-/* Of a message that is taken; longer ones are dropped. */
+/* Bytes of a message that is taken; longer ones are dropped. */
 void		 rpc_ws_limit(struct rpc_ws *, size_t);
 /*
  * Its peer takes what it is sent only when it has answered: go on reading
@@ -77,13 +77,13 @@ uint64_t	 rpc_ws_quiet(const struct rpc_ws *);
 /* Read no more of it, or go on. */
 void		 rpc_ws_pause(struct rpc_ws *, int);
 /*
- * Close it in order with this code; over follows, no message does.  Its client
- * has little time to agree.
+ * Close it in order with this code (RFC 6455, 7.4); over follows, no message
+ * does.  Its client has little time to agree.
  */
 void		 rpc_ws_close(struct rpc_ws *, int);
 /* At once; takes NULL, and may be called in any of its callbacks. */
 void		 rpc_ws_free(struct rpc_ws *);
-/* What it takes: structures, and bytes that wait. */
+/* What it takes, bytes: structures; and besides, messages that wait. */
 size_t		 rpc_ws_memory(const struct rpc_ws *, size_t *);
 
 #endif /* RPC_WS_H */
