@@ -52,7 +52,7 @@ static void	udp_serve(struct udp_session *, void *);
 static void	udp_retry(evutil_socket_t, short, void *);
 
 static const struct udp_sessions_ops ops = {
-	udp_begin, udp_end, udp_refused
+	.begin = udp_begin, .end = udp_end, .refused = udp_refused
 };
 
 int

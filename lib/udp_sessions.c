@@ -16,7 +16,8 @@
 
 /*
  * Sessions are in a tree, by whom they are with, and in a list, the one that
- * was active last at its end: its head is the next to be idle too long.
+ * was active last at its end: its head is the next to be idle too long.  Those
+ * that are new are in another such list as well.
  */
 
 #include "compat.h"
@@ -39,6 +40,7 @@
 #include "udp_sessions.h"
 
 #define SESSIONS_BATCH	64	/* datagrams in a pass of the event loop */
+#define NEW_PART	8	/* new ones make room while they are more */
 
 struct udp_waiting {
 	STAILQ_ENTRY(udp_waiting) entry;
@@ -50,11 +52,14 @@ struct udp_waiting {
 struct udp_session {
 	RB_ENTRY(udp_session)	 by_key;
 	TAILQ_ENTRY(udp_session) entry;
+	TAILQ_ENTRY(udp_session) by_new;	/* while it is not proven */
 	struct udp_sessions	*us;
 	struct udp_key		 key;
 	struct sockaddr_storage	 source;
 	struct mux_stream	*stream;	/* NULL: it has none yet */
 	int			 accepted;	/* and nothing waits any more */
+	int			 answered;	/* its source has heard us */
+	int			 proven;	/* and has spoken after that */
 	STAILQ_HEAD(, udp_waiting) waiting;
 	unsigned int		 nwaiting;
 	uint64_t		 active;	/* ms */
@@ -73,9 +78,11 @@ struct udp_sessions {
 	unsigned int		 max;
 	unsigned int		 idle_ms;
 	unsigned int		 n;
+	unsigned int		 nnew;
 	int			 paused;
 	struct udp_tree		 tree;
 	TAILQ_HEAD(, udp_session) list;
+	TAILQ_HEAD(, udp_session) new;
 };
 
 static uint8_t	 buffer[MUX_DGRAM_MAX + 1];
@@ -127,6 +134,7 @@ udp_sessions_new(struct event_base *base, int fd, unsigned int max,
 	us->arg = arg;
 	RB_INIT(&us->tree);
 	TAILQ_INIT(&us->list);
+	TAILQ_INIT(&us->new);
 	us->ev = event_new(base, fd, EV_READ | EV_PERSIST, sessions_read, us);
 	us->timer = evtimer_new(base, sessions_idle, us);
 	if (us->ev == NULL || us->timer == NULL ||
@@ -231,10 +239,34 @@ session_active(struct udp_session *s)
 {
 	TAILQ_REMOVE(&s->us->list, s, entry);
 	TAILQ_INSERT_TAIL(&s->us->list, s, entry);
+	if (!s->proven) {
+		TAILQ_REMOVE(&s->us->new, s, by_new);
+		TAILQ_INSERT_TAIL(&s->us->new, s, by_new);
+	}
 	s->active = clock_ms();
 }
 
 /* ---- Sessions ----------------------------------------------------------- */
+
+/* Its source gets what is sent to it, and goes on: it is not made up. */
+static void
+session_prove(struct udp_session *s)
+{
+	if (s->proven || !s->answered)
+		return;
+	s->proven = 1;
+	TAILQ_REMOVE(&s->us->new, s, by_new);
+	s->us->nnew--;
+}
+
+/* Which is to make room? */
+static struct udp_session *
+sessions_least(struct udp_sessions *us)
+{
+	if (us->nnew > us->max / NEW_PART)
+		return (TAILQ_FIRST(&us->new));
+	return (TAILQ_FIRST(&us->list));
+}
 
 static struct udp_session *
 session_new(struct udp_sessions *us, const struct udp_key *key,
@@ -245,7 +277,7 @@ session_new(struct udp_sessions *us, const struct udp_key *key,
 	if (us->max == 0)
 		return (NULL);
 	if (us->n >= us->max)
-		udp_session_kill(TAILQ_FIRST(&us->list), MUX_CODE_LIMIT,
+		udp_session_kill(sessions_least(us), MUX_CODE_LIMIT,
 		    "too many sessions");
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return (NULL);
@@ -256,6 +288,8 @@ session_new(struct udp_sessions *us, const struct udp_key *key,
 	STAILQ_INIT(&s->waiting);
 	RB_INSERT(udp_tree, &us->tree, s);
 	TAILQ_INSERT_TAIL(&us->list, s, entry);
+	TAILQ_INSERT_TAIL(&us->new, s, by_new);
+	us->nnew++;
 	if (us->n++ == 0)
 		sessions_arm(us);
 	return (s);
@@ -267,6 +301,10 @@ session_free(struct udp_session *s)
 	session_forget(s);
 	RB_REMOVE(udp_tree, &s->us->tree, s);
 	TAILQ_REMOVE(&s->us->list, s, entry);
+	if (!s->proven) {
+		TAILQ_REMOVE(&s->us->new, s, by_new);
+		s->us->nnew--;
+	}
 	s->us->n--;
 	free(s);
 }
@@ -406,6 +444,9 @@ sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
 
 	find.key = *key;
 	if ((s = RB_FIND(udp_tree, &us->tree, &find)) == NULL) {
+		if (us->ops->welcome != NULL && !us->ops->welcome(
+		    (const struct sockaddr *)source, us->arg))
+			return;
 		if ((s = session_new(us, key, source)) == NULL)
 			return;
 		s->got = n;
@@ -415,6 +456,7 @@ sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
 			session_free(s);
 		return;
 	}
+	session_prove(s);
 	session_active(s);
 	/* What a limit does not let through was not carried. */
 	if (s->stream != NULL && mux_dgram_send(s->stream, buffer, n) == -1)
@@ -478,8 +520,10 @@ session_datagram(struct mux_stream *stream __unused, void *arg,
 	msg.msg_iovlen = 1;
 	udp_key_put(&s->key, &msg, &control);
 	/* What the network does not take is lost, as in a network. */
-	if (sendmsg(s->us->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) != -1)
+	if (sendmsg(s->us->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) != -1) {
 		s->given += n;
+		s->answered = 1;
+	}
 	return (1);
 }
 

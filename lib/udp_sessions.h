@@ -30,7 +30,9 @@
  * datagram stream.  It ends when nothing has come or gone for the idle time,
  * or when its stream does; the next datagram of that source begins another.
  * When there are as many as there may be, the one that has been idle longest
- * makes room.  A few datagrams wait for a session that has no stream yet, or
+ * makes room: as long as more than an eighth are new, of these, as sources
+ * are easily made up.  One is new until its source has spoken after it got an
+ * answer.  A few datagrams wait for a session that has no stream yet, or
  * whose stream was not accepted.
  */
 
@@ -59,6 +61,11 @@ struct udp_sessions_ops {
 	 */
 	int	(*refused)(struct udp_session *, void *, uint16_t,
 		    const char *);
+	/*
+	 * May come a source that has no session?  0: its datagram is dropped,
+	 * and nobody makes room for it.  Without this member all may.
+	 */
+	int	(*welcome)(const struct sockaddr *, void *);
 };
 
 /*

@@ -97,8 +97,14 @@ void	 port_slot_give(struct port_entry *);
 
 /* door_port_visitor.c */
 /*
- * One that may come: with a slot, and on record.  fd is its connection by
- * TCP, or -1.  NULL: it may not, and that is said; fd is closed.
+ * From a network that may come?  If not, that is said; fd, the connection or
+ * -1, is closed.
+ */
+int	 visitor_welcome(struct port_listen *, int,
+	    const struct sockaddr_storage *);
+/*
+ * One that is welcome: with a slot, and on record.  fd is its connection by
+ * TCP, or -1.  NULL: there is no room, and that is said; fd is closed.
  */
 struct visitor *visitor_new(struct port_listen *, int,
 	    const struct sockaddr_storage *);

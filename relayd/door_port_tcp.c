@@ -78,7 +78,8 @@ visitor_come(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
 	struct visitor		*v;
 	uint32_t		 code;
 
-	if ((v = visitor_new(l, fd, ss)) == NULL)
+	if (!visitor_welcome(l, fd, ss) ||
+	    (v = visitor_new(l, fd, ss)) == NULL)
 		return;
 	switch (visitor_route(v, &route, &code)) {
 	case 0:

@@ -28,11 +28,12 @@
 
 #define UDP_VISITORS_MAX 8192	/* at each socket */
 
+static int	udp_welcome(const struct sockaddr *, void *);
 static int	udp_begin(struct udp_session *, void *);
 static void	udp_end(struct udp_session *, void *, uint16_t, const char *);
 
 static const struct udp_sessions_ops udp_ops = {
-	.begin = udp_begin, .end = udp_end
+	.begin = udp_begin, .end = udp_end, .welcome = udp_welcome
 };
 
 struct udp_sessions *
@@ -40,6 +41,17 @@ port_udp_new(struct port_listen *l)
 {
 	return (udp_sessions_new(proc_base(), l->fd, UDP_VISITORS_MAX,
 	    limits.udp_idle_ms, &udp_ops, l));
+}
+
+/* Before anybody makes room for it. */
+static int
+udp_welcome(const struct sockaddr *sa, void *arg)
+{
+	struct sockaddr_storage	 ss;
+
+	memset(&ss, 0, sizeof(ss));
+	memcpy(&ss, sa, addr_len(sa));
+	return (visitor_welcome(arg, -1, &ss));
 }
 
 static int

@@ -37,8 +37,6 @@
 #define WAITING_MAX	1024	/* visitors of one port that wait for it */
 #define REFUSED_MS	10000	/* a line on record, at most so often */
 
-static int	visitor_welcome(struct port_entry *,
-		    const struct sockaddr_storage *);
 static void	visitor_init(struct visitor *, struct port_listen *, int,
 		    const struct sockaddr_storage *);
 static void	visitor_not(struct port_listen *, int,
@@ -62,20 +60,6 @@ static const struct stream_record_ops record_ops = {
 };
 
 /* ---- to come, or not ---- */
-
-/* From a network that may come? */
-static int
-visitor_welcome(struct port_entry *e, const struct sockaddr_storage *ss)
-{
-	uint32_t	 i;
-
-	for (i = 0; i < e->p.nfrom; i++) {
-		if (addr_prefix_match(&e->p.from[i],
-		    (const struct sockaddr *)ss))
-			return (1);
-	}
-	return (e->p.nfrom == 0);
-}
 
 static void
 visitor_init(struct visitor *v, struct port_listen *l, int fd,
@@ -131,17 +115,31 @@ visitor_not(struct port_listen *l, int fd, const struct sockaddr_storage *ss,
 	nvisitors--;
 }
 
+int
+visitor_welcome(struct port_listen *l, int fd,
+    const struct sockaddr_storage *ss)
+{
+	const struct publication	*p = &l->port->p;
+	uint32_t			 i;
+
+	for (i = 0; i < p->nfrom; i++) {
+		if (addr_prefix_match(&p->from[i],
+		    (const struct sockaddr *)ss))
+			return (1);
+	}
+	if (p->nfrom == 0)
+		return (1);
+	visitor_not(l, fd, ss, MUX_CODE_DENIED,
+	    "not from a network that may come");
+	return (0);
+}
+
 struct visitor *
 visitor_new(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
 {
 	struct port_entry	*e = l->port;
 	struct visitor		*v;
 
-	if (!visitor_welcome(e, ss)) {
-		visitor_not(l, fd, ss, MUX_CODE_DENIED,
-		    "not from a network that may come");
-		return (NULL);
-	}
 	/* Strangers leave room for nodes and users. */
 	if (counts.connections >= limits.connections ||
 	    nvisitors >= limits.connections - limits.connections / 4 ||

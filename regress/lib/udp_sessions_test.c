@@ -61,6 +61,7 @@ static int			 us_fd;
 
 /* What the owner was told. */
 static int	 begins, ends, idles, refuse, later, refusals, patient;
+static int	 unwelcome, strange;
 static uint16_t	 code;
 static struct udp_session *last;
 
@@ -130,7 +131,18 @@ on_refused(struct udp_session *s, void *arg, uint16_t why, const char *text)
 	return (patient);
 }
 
-static const struct udp_sessions_ops ops = { on_begin, on_end, on_refused };
+static int
+on_welcome(const struct sockaddr *sa, void *arg)
+{
+	assert_int_equal(sa->sa_family, AF_INET);
+	assert_ptr_equal(arg, &budget);
+	strange += unwelcome;
+	return (!unwelcome);
+}
+
+static const struct udp_sessions_ops ops = {
+	on_begin, on_end, on_refused, on_welcome
+};
 
 static struct mux *
 mux_make(const struct mux_ops *mo, int dialer)
@@ -158,7 +170,7 @@ setup(void **state)
 	near = mux_make(&near_mux_ops, 1);
 	far = mux_make(&far_mux_ops, 0);
 	begins = ends = idles = refuse = later = opened = mute = 0;
-	refusals = patient = deny = 0;
+	refusals = patient = deny = unwelcome = strange = 0;
 	code = 0;
 	/* All addresses: answers have to come from the right one. */
 	us_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
@@ -338,6 +350,85 @@ the_one_idle_longest_makes_room(void **state)
 		close(fd[i]);
 }
 
+/* It has got an answer, and goes on: that takes a source that is there. */
+static void
+converse(int fd)
+{
+	say(fd, "x");
+	WAIT(hears(fd, "<x"));
+	say(fd, "y");
+	WAIT(hears(fd, "<y"));
+}
+
+static void
+made_up_sources_push_out_each_other(void **state)
+{
+	int	 live[MAX - 1], fd, i;
+
+	for (i = 0; i < MAX - 1; i++)
+		converse(live[i] = client(1));
+	/* Each is answered, but does not hear it. */
+	for (i = 0; i < 3 * MAX; i++) {
+		fd = client(1);
+		say(fd, "x");
+		WAIT(hears(fd, "<x"));
+		close(fd);
+	}
+	assert_int_equal(udp_sessions_count(us), MAX);
+	assert_int_equal(ends, 3 * MAX - 1);
+	for (i = 0; i < MAX - 1; i++) {
+		say(live[i], "z");
+		WAIT(hears(live[i], "<z"));
+		close(live[i]);
+	}
+	assert_int_equal(begins, MAX - 1 + 3 * MAX);
+}
+
+/* When all of them go on, the one that has been quiet longest does. */
+static void
+the_quietest_of_those_that_are_there_makes_room(void **state)
+{
+	int	 live[MAX + 1], i;
+
+	for (i = 0; i <= MAX; i++)
+		converse(live[i] = client(1));
+	assert_int_equal(udp_sessions_count(us), MAX);
+	assert_int_equal(ends, 1);
+	for (i = 1; i <= MAX; i++) {
+		say(live[i], "z");
+		WAIT(hears(live[i], "<z"));
+	}
+	assert_int_equal(begins, MAX + 1);
+	for (i = 0; i <= MAX; i++)
+		close(live[i]);
+}
+
+static void
+nobody_makes_room_for_one_that_may_not_come(void **state)
+{
+	int	 fd[MAX], a = client(1), i;
+
+	for (i = 0; i < MAX; i++) {
+		say(fd[i] = client(1), "x");
+		WAIT(hears(fd[i], "<x"));
+	}
+	unwelcome = 1;
+	for (i = 1; i <= 3; i++) {
+		say(a, "x");
+		WAIT(strange == i);
+	}
+	assert_int_equal(begins, MAX);
+	assert_int_equal(ends, 0);
+	/* Those that are there are not asked about again. */
+	for (i = 0; i < MAX; i++) {
+		say(fd[i], "y");
+		WAIT(hears(fd[i], "<y"));
+		close(fd[i]);
+	}
+	assert_int_equal(strange, 3);
+	close(a);
+}
+
 static void
 what_comes_before_the_stream_waits(void **state)
 {
@@ -442,6 +533,9 @@ main(void)
 		TEST(one_program_that_speaks_to_two_addresses),
 		TEST(idle_counts_from_the_last_in_either_direction),
 		TEST(the_one_idle_longest_makes_room),
+		TEST(made_up_sources_push_out_each_other),
+		TEST(the_quietest_of_those_that_are_there_makes_room),
+		TEST(nobody_makes_room_for_one_that_may_not_come),
 		TEST(what_comes_before_the_stream_waits),
 		TEST(refused_or_reset),
 		TEST(not_accepted_is_asked_again_with_all_that_waits),
