@@ -362,6 +362,7 @@ tunnel_dialled(uint32_t id, int fd, uint16_t code, const char *text)
 	cfg.link.base = proc_base();
 	cfg.link.ops = &link_ops;
 	cfg.link.streams_max = conf.begin.streams_max;
+	cfg.link.strangers = 1;
 	cfg.link.budget = budget.limit;
 	cfg.link.process_budget = &budget;
 	cfg.link.hello = &hello;

@@ -108,6 +108,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	hello.version = 1;
 	hello.credit = MUX_CREDIT_EARLY;
 	hello.epoch = conf.begin.epoch;
+	hello.streams = conf.begin.streams_max;
 	strlcpy(hello.software, "agentd " CULVERT_VERSION,
 	    sizeof(hello.software));
 	strlcpy(hello.name, conf.begin.name, sizeof(hello.name));

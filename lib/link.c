@@ -92,6 +92,7 @@ link_new(struct evtls *conn, const struct link_config *cfg)
 	    ws_head_len(RECORD_LEN, masked);
 	l->data_max = mc.data_max;
 	mc.streams_max = cfg->streams_max;
+	mc.strangers = cfg->strangers;
 	mc.link_budget = cfg->budget;
 	mc.budget = cfg->process_budget;
 	l->ops = cfg->ops;

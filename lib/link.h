@@ -60,6 +60,7 @@ struct link_config {
 	enum ws_role		 role;
 	int			 dialer;	/* our stream ids are odd */
 	uint32_t		 streams_max;
+	int			 strangers;	/* see struct mux_config */
 	size_t			 budget;	/* of this link, bytes */
 	struct mux_budget	*process_budget;
 	const struct mux_hello	*hello;		/* ours; copied */

@@ -41,6 +41,7 @@ mux_new(const struct mux_config *cfg)
 	if (m->cfg.data_max == 0 || m->cfg.data_max > MUX_DATA_MAX)
 		m->cfg.data_max = MUX_DATA_MAX;
 	m->next_id = cfg->dialer ? 1 : 2;
+	m->peer_streams = MUX_STREAMS_PRESUMED;
 	TAILQ_INIT(&m->streams);
 	TAILQ_INIT(&m->control);
 	TAILQ_INIT(&m->ring);
@@ -391,6 +392,8 @@ input_hello(struct mux *m, const uint8_t *p, size_t n)
 		return (mux_fail(m, "version"));
 	m->hello_seen = 1;
 	m->early_out = h.credit;
+	if (h.streams != 0)
+		m->peer_streams = h.streams;
 	TAILQ_FOREACH(s, &m->streams, entry)
 		if (s->flags & STREAM_OURS)
 			(void)mux_stream_allow(s, h.credit);

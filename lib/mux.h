@@ -42,6 +42,8 @@
 #define MUX_CREDIT_INITIAL	(256 * 1024)	/* per stream and direction */
 #define MUX_CREDIT_EARLY	(64 * 1024)	/* before ACCEPT (in hello) */
 #define MUX_CREDIT_MAX		(16 * 1024 * 1024)
+#define MUX_STREAMS_PRESUMED	4096		/* that a peer takes, if its
+						   hello does not say */
 #define MUX_RTT_FLOOR		1000		/* us: windows grow to what is
 						   read within that, at least */
 #define MUX_RTT_SPARSE		150	/* us: the same beside streams that
@@ -174,6 +176,7 @@ struct mux_config {
 	size_t			 data_max;	/* payload of a DATA frame that
 						   we send, <= MUX_DATA_MAX */
 	uint32_t		 streams_max;	/* that the peer may open */
+	int			 strangers;	/* see below */
 	size_t			 link_budget;	/* bytes of receive windows */
 	struct mux_budget	*budget;	/* of the process; not NULL */
 };
@@ -184,6 +187,12 @@ struct mux_stats {
 	size_t		 queued;		/* bytes received, not taken */
 	uint64_t	 lost;			/* datagrams, both ways */
 };
+
+/*
+ * With strangers set, streams whose OPEN names no user, as nobody logged in
+ * for them, leave a quarter to others: of the windows there may be, and, of
+ * those that we open, of the streams that the peer takes.
+ */
 
 /* What a link's streams, or one of them, take, bytes. */
 struct mux_memory {

@@ -213,6 +213,16 @@ mux_pace(struct mux_stream *s, struct meter_flow *f)
 	mux_stream_arm(s);
 }
 
+/* Strangers leave a quarter to those who logged in. */
+int
+mux_strangers_fit(const struct mux *m)
+{
+	const struct mux_budget	*b = m->cfg.budget;
+
+	return (m->reserved < m->cfg.link_budget - m->cfg.link_budget / 4 &&
+	    b->used < b->limit - b->limit / 4);
+}
+
 uint32_t
 mux_window_new(struct mux *m, uint32_t most, uint32_t least)
 {
@@ -228,6 +238,7 @@ mux_stream_reserve(struct mux_stream *s, size_t n)
 		return (0);
 	n = (n + MUX_DATA_MAX - 1) / MUX_DATA_MAX * MUX_DATA_MAX;
 	if ((n > MUX_DGRAM_SCARCE && !plenty(s->mux)) ||
+	    (s->flags & STREAM_STRANGER && !mux_strangers_fit(s->mux)) ||
 	    reserve(s->mux, n - s->window) == -1)
 		return (-1);
 	s->window = n;

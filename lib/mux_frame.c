@@ -32,7 +32,7 @@ enum open_field {
 };
 enum hello_field {
 	HELLO_VERSION = 1, HELLO_CREDIT = 2, HELLO_EPOCH = 3,
-	HELLO_SOFTWARE = 4, HELLO_NAME = 5
+	HELLO_SOFTWARE = 4, HELLO_NAME = 5, HELLO_STREAMS = 6
 };
 enum goaway_field {
 	GOAWAY_DELAY = 1, GOAWAY_TEXT = 2
@@ -435,6 +435,7 @@ mux_hello_put(uint8_t *p, size_t n, const struct mux_hello *h)
 	wr_field_int(&w, HELLO_EPOCH, 8, h->epoch);
 	wr_field_text(&w, HELLO_SOFTWARE, h->software);
 	wr_field_text(&w, HELLO_NAME, h->name);
+	wr_field_int(&w, HELLO_STREAMS, 4, h->streams);
 	return (wr_end(&w));
 }
 
@@ -453,6 +454,8 @@ hello_field_get(const struct field *f, struct mux_hello *h)
 		    f->n));
 	case HELLO_NAME:
 		return (text_get(h->name, sizeof(h->name), f->p, f->n));
+	case HELLO_STREAMS:
+		return (field_u32(f, &h->streams));
 	default:
 		return (0);
 	}

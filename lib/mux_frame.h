@@ -144,6 +144,8 @@ struct mux_hello {
 	uint32_t	 credit;	/* bytes that may follow an OPEN */
 	uint64_t	 epoch;		/* boot epoch: ms since 1970 when the
 					   sender started; 0 from a relay */
+	uint32_t	 streams;	/* that the other side may have open;
+					   0: not said */
 	char		 software[MUX_TEXT_MAX + 1];	/* "agentd 0.1.0" */
 	char		 name[MUX_NODE_MAX + 1];	/* of the node */
 };

@@ -62,6 +62,7 @@
 #define STREAM_FIN_OUT	0x0008	/* our FIN was handed out */
 #define STREAM_FIN_IN	0x0010	/* the peer's FIN has come */
 #define STREAM_DEAD	0x0020	/* the owner has forgotten it */
+#define STREAM_STRANGER	0x0080	/* see struct mux_config */
 #define STREAM_BROKEN	0x0040	/* both FINs are set: reset follows, when
 				   what is queued was taken */
 /* Lists it is on. */
@@ -163,6 +164,8 @@ struct mux {
 						   has gone out too */
 	uint32_t		 ring_count;	/* in both */
 	uint32_t		 sparse_run;	/* frames of sparse ones */
+	uint32_t		 nstrangers;	/* of ours */
+	uint32_t		 peer_streams;	/* that the peer takes */
 	uint32_t		 next_id;	/* of ours */
 	uint32_t		 last_id;	/* of the peer's */
 
@@ -261,6 +264,8 @@ void	 mux_stream_settle(struct mux *);
  * 0 if there is no more.  And give back what was reserved.
  */
 uint32_t mux_window_new(struct mux *, uint32_t, uint32_t);
+/* Is there room for one more stream that nobody logged in for? */
+int	 mux_strangers_fit(const struct mux *);
 void	 mux_unreserve(struct mux *, size_t);
 /*
  * Of a datagram stream: have so many bytes reserved in all, or -1; no more

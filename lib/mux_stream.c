@@ -53,6 +53,13 @@ stream_new(struct mux *m, uint32_t id, uint32_t window, int dgram)
 	return (s);
 }
 
+/* Nobody logged in for it, and that counts on this link. */
+static int
+open_strange(const struct mux *m, const struct mux_open *open)
+{
+	return (m->cfg.strangers && open->user[0] == '\0');
+}
+
 struct mux_stream *
 mux_stream_new_peer(struct mux *m, uint32_t id, const struct mux_open *open,
     uint16_t *code)
@@ -60,10 +67,12 @@ mux_stream_new_peer(struct mux *m, uint32_t id, const struct mux_open *open,
 	struct mux_stream	*s;
 	uint32_t		 window;
 	int			 dgram = mux_kind_dgram(open->kind);
+	int			 strange = open_strange(m, open);
 
 	/* This much is reserved even if our hello allows less at first. */
 	*code = MUX_CODE_LIMIT;
-	if (m->peer_count >= m->cfg.streams_max)
+	if (m->peer_count >= m->cfg.streams_max ||
+	    (strange && !mux_strangers_fit(m)))
 		return (NULL);
 	window = dgram ? MUX_DGRAM_BASE : MUX_CREDIT_EARLY;
 	window = mux_window_new(m, window, window);
@@ -75,6 +84,8 @@ mux_stream_new_peer(struct mux *m, uint32_t id, const struct mux_open *open,
 		return (NULL);
 	}
 	s->allowance = open->credit;
+	if (strange)
+		s->flags |= STREAM_STRANGER;
 	m->peer_count++;
 	if (m->hello_done)
 		mux_stream_grant_early(s);
@@ -97,9 +108,13 @@ mux_open_metered(struct mux *m, const struct mux_open *open,
 	uint8_t			 buf[MUX_OPEN_MAX], *owed = NULL;
 	uint32_t		 window, most = MUX_CREDIT_INITIAL;
 	int			 dgram = mux_kind_dgram(open->kind);
+	int			 strange = open_strange(m, open);
 	ssize_t			 n;
 
 	if (m->closing || m->error != NULL || m->next_id > MUX_ID_MAX)
+		return (NULL);
+	if (strange && (!mux_strangers_fit(m) || m->nstrangers >=
+	    m->peer_streams - m->peer_streams / 4))
 		return (NULL);
 	if (meter != NULL)
 		most = MINIMUM(most, meter_window(meter, m->rtt));
@@ -117,6 +132,10 @@ mux_open_metered(struct mux *m, const struct mux_open *open,
 	}
 	m->next_id += 2;
 	s->flags = STREAM_OURS;
+	if (strange) {
+		s->flags |= STREAM_STRANGER;
+		m->nstrangers++;
+	}
 	s->ops = ops;
 	s->arg = arg;
 	if ((s->meter = meter) != NULL) {
@@ -162,6 +181,9 @@ mux_stream_kill(struct mux_stream *s)
 	mux_ring_remove(m, s);
 	if (s->flags & STREAM_ENDED)
 		TAILQ_REMOVE(&m->ended, s, turn);
+	if ((s->flags & (STREAM_STRANGER | STREAM_OURS)) ==
+	    (STREAM_STRANGER | STREAM_OURS))
+		m->nstrangers--;
 	mux_stream_unmeter(s);
 	mux_stream_unpace(s);
 	mux_unreserve(m, s->window);

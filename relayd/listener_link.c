@@ -109,6 +109,7 @@ conn_link(struct conn *c)
 	/* Nodes open none but to offer a pairing code. */
 	cfg.streams_max = c->door == DOOR_ACCESS ? limits.streams_per_link :
 	    NODE_STREAMS_MAX;
+	cfg.strangers = c->door == DOOR_NODE;
 	cfg.budget = limits.credit_per_link;
 	cfg.process_budget = &budget;
 	cfg.hello = &hello;

@@ -412,6 +412,7 @@ void
 stream_relay(int from, struct mux_stream *s, const struct mux_open *open)
 {
 	static struct mux_open	 out;
+	static uint64_t		 said;
 	const struct ticket	*ticket;
 	struct conn		*node;
 	struct relay		*r;
@@ -444,6 +445,10 @@ stream_relay(int from, struct mux_stream *s, const struct mux_open *open)
 	if (r->splice == NULL) {
 		grant_release(r->use);
 		relay_free(r);
+		if (listener_may_log(&said))
+			log_info("node %s: a stream for %s is refused: too "
+			    "many streams to this node", open->node,
+			    open->client);
 		mux_reset(s, MUX_CODE_LIMIT, "too many streams to this node");
 	}
 }

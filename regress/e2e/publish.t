@@ -617,6 +617,50 @@ ok(all(passes(x) for x in crowd), "who stay")
 for x in crowd:
     x.close()
 
+# And of a node's streams, of two ports of its together.
+small = Agent(few, "small", extra="limit streams 4")
+doors = [free_port(), free_port()]
+for door in doors:
+    few.ctl("publish", "add", "127.0.0.1:%d" % door,
+            "small:%d" % target.port)
+ok(all(wait_for(lambda: works(door)) for door in doors), "two ports")
+
+
+def three():
+    """As many as there may be: those before leave first."""
+    while crowd:
+        crowd.pop().close()
+    try:
+        for i in range(3):
+            crowd.append(visit(doors[i % 2]))
+            if not passes(crowd[-1]):
+                return False
+    except ConnectionResetError:
+        return False
+    return True
+
+
+def turned_away(door):
+    try:
+        return reset(visit(door))
+    except ConnectionResetError:
+        return True
+
+
+ok(wait_for(three), "of four streams of a node three are for visitors")
+ok(all(turned_away(door) for door in doors), "one more is refused")
+ok(wait_for(lambda: few.proc.lines(
+    r"port \d+ of node small: .* is refused: too many streams")),
+   "with the reason in the log")
+eq(Connect(env, "small", target.port).end(b"x")[:2], (0, b"x"),
+   "and the owner comes in")
+ok(all(passes(x) for x in crowd), "beside them")
+crowd.pop().close()
+ok(wait_for(lambda: works(doors[0])), "one that leaves makes room")
+for x in crowd:
+    x.close()
+small.stop()
+
 # ---- more sockets than there may be ----
 resource.prlimit(few.proc.pid, resource.RLIMIT_NOFILE, (200, 200))
 base = 20000 + os.getpid() % 11000

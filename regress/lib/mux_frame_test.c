@@ -333,6 +333,7 @@ hello_round_trip(void **state)
 	h.version = 1;
 	h.credit = 65536;
 	h.epoch = 1234567890123ULL;
+	h.streams = 4097;
 	memset(h.software, 's', MUX_TEXT_MAX);
 	memset(h.name, 'n', MUX_NODE_MAX);
 	assert_true((n = mux_hello_put(b, sizeof(b), &h)) > 0);
