@@ -80,6 +80,7 @@ static void	rpc_closed(struct evtls *, void *, enum evtls_why,
 		    const char *);
 static void	rpc_tick(evutil_socket_t, short, void *);
 static void	rpc_piece(struct rpc_ws *, const struct ws_event *);
+static void	rpc_whole(struct rpc_ws *);
 static void	rpc_control(struct rpc_ws *, const struct ws_event *);
 static void	rpc_destroy(struct rpc_ws *);
 static void	rpc_over(struct rpc_ws *, const char *);
@@ -312,14 +313,31 @@ rpc_piece(struct rpc_ws *r, const struct ws_event *ev)
 	if (keep > 0)
 		memcpy(r->in + r->inlen, ev->data, keep);
 	r->inlen += keep;
-	if (!ev->last)
-		return;
-	if (r->discards)
-		r->ops->too_large(r->arg, (const char *)r->in, r->inlen);
+	if (ev->last)
+		rpc_whole(r);
+}
+
+/*
+ * Whoever is shown it may say something that there is no memory for, and
+ * that closes: it is not the connection's any more then.
+ */
+static void
+rpc_whole(struct rpc_ws *r)
+{
+	uint8_t	*in = r->in;
+	size_t	 len = r->inlen, size = r->insize;
+	int	 discards = r->discards;
+
+	r->in = NULL;
+	r->inlen = r->insize = 0;
+	r->discards = 0;
+	if (discards)
+		r->ops->too_large(r->arg, (const char *)in, len);
 	else
 		r->ops->message(r->arg, r->binary ? NULL :
-		    (const char *)r->in, r->inlen);
-	rpc_gathered(r);
+		    (const char *)in, len);
+	rpc_release(r->share, size);
+	free(in);
 }
 
 static void
