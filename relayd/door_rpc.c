@@ -130,8 +130,10 @@ upgrade(struct conn *c)
 	    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 	    "Sec-WebSocket-Accept: %s\r\n\r\n", c->ws_accept);
 	if (len == -1) {
+		/* Whoever has the request at hand goes on with it. */
 		c->out = NULL;
-		conn_free(c);
+		c->state = CONN_CLOSING;
+		evtls_close(c->tls);
 		return;
 	}
 	c->outlen = len;
