@@ -202,9 +202,12 @@ mux_meter(struct mux_stream *s, struct meter_flow *f)
 void
 mux_pace(struct mux_stream *s, struct meter_flow *f)
 {
-	if (s->flags & (STREAM_DEAD | STREAM_FIN_OUT))
+	if (s->flags & STREAM_DEAD)
 		return;
+	/* Also of one that has said all: what it had may be about to go. */
 	mux_stream_unpace(s);
+	if (s->flags & STREAM_FIN_OUT)
+		return;
 	if ((s->pace = f) != NULL) {
 		f->give = stream_paced;
 		f->arg = s;

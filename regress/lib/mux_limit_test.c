@@ -342,6 +342,34 @@ pace_is_kept(void **state)
 	assert_int_equal(m.waiting, 0);
 }
 
+/* A limit may go while a stream has said all, and is told more. */
+static void
+pace_goes_behind_the_end(void **state)
+{
+	struct meter_flow	*f;
+	struct meter		*on[1], m;
+	struct wire		 w;
+
+	limit_up(&w, &m, 300000, 0);
+	on[0] = &m;
+	assert_int_equal(flow_open(0, w.m[1], FLOW_ENDLESS, 1000), 0);
+	flows[0].end[0].mute = 1;
+	while (flows[0].end[1].s == NULL)
+		wire_turn(&w);
+	assert_non_null(f = calloc(1, sizeof(*f)));
+	meter_flow_init(f, &meters, on, 1);
+	mux_pace(flows[0].end[1].s, f);
+	limit_run(&w, 1000);
+	assert_true(flows[0].end[0].eof);
+	assert_false(flows[0].end[1].done);
+	mux_pace(flows[0].end[1].s, NULL);
+	assert_null(flows[0].end[1].s->pace);
+	free(f);
+	limit_run(&w, 100);
+	wire_free(&w);
+	assert_int_equal(m.waiting, 0);
+}
+
 /* Datagrams over the limit are lost, and the rest gets there. */
 static size_t	 datagram_bytes;
 
@@ -481,6 +509,7 @@ main(void)
 		cmocka_unit_test(limit_holds_for_short_streams),
 		cmocka_unit_test(limit_gets_back_what_is_not_used),
 		cmocka_unit_test(pace_is_kept),
+		cmocka_unit_test(pace_goes_behind_the_end),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
