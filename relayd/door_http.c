@@ -487,6 +487,12 @@ visit_enter(struct http_visit *v, const struct http_head *head,
 	case GATE_PASS:
 		break;
 	}
+	if (visitor == NULL && conn_guest(c) == -1) {
+		visit_say(v, head, 503, "limit",
+		    "the relay can't take more now",
+		    http_page_retry(RETRY_S));
+		return (DOOR_HTTP_TAKEN);
+	}
 	visit_exchange(v, head, framing, visitor, port);
 	visitor_unref(visitor);
 	return (DOOR_HTTP_TAKEN);

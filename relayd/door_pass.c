@@ -166,6 +166,7 @@ pass_free(struct pass *p)
 		TAILQ_REMOVE(&passes, p, entry);
 		npasses--;
 		counts.connections--;
+		counts.guests--;
 	}
 	if (p->fd != -1)
 		close(p->fd);
@@ -281,7 +282,9 @@ pass_site(struct pass *p, const struct site *site)
 	site_use(site, &p->use, pass_end);
 	record_new(&p->record, site_owner(&p->use), &record_ops);
 	p->on_record = 1;
-	if (!pass_room(p))
+	if (counts.guests >= limits.connections - limits.connections / 4)
+		pass_refuse(p, MUX_CODE_LIMIT, "too many connections");
+	else if (!pass_room(p))
 		pass_refuse(p, MUX_CODE_LIMIT,
 		    "too many connections from its address");
 	else
@@ -372,6 +375,7 @@ pass_release(struct pass *p)
 	TAILQ_INSERT_TAIL(&passes, p, entry);
 	npasses++;
 	counts.connections++;
+	counts.guests++;
 	conn_free(c);
 }
 

@@ -306,7 +306,10 @@ door_port_recv_slots(struct proc_peer *peer, struct imsg *imsg)
 	e->slots[0] = e->next_slots;
 	e->slots[1] = fd;
 	e->next_slots = -1;
-	/* Those that visitors have are not in the new pipe any more. */
+	/*
+	 * Those that visitors have are not in the new pipe any more.  Another
+	 * listener's may have been quicker: then there are too many for now.
+	 */
 	for (left = e->held; left > 0; left -= n) {
 		n = read(e->slots[0], bytes, left < sizeof(bytes) ? left :
 		    sizeof(bytes));
@@ -316,6 +319,7 @@ door_port_recv_slots(struct proc_peer *peer, struct imsg *imsg)
 			break;
 		}
 	}
+	e->debt = left;
 	port_watch(e);
 	return (0);
 }
@@ -407,6 +411,10 @@ port_slot_give(struct port_entry *e)
 	if (e->held == 0)
 		return;
 	e->held--;
+	if (e->debt > 0) {
+		e->debt--;
+		return;
+	}
 	if (e->slots[1] != -1 && write(e->slots[1], "", 1) != 1)
 		log_debug("published port: a connection is not given back");
 }

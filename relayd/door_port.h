@@ -67,6 +67,8 @@ struct port_entry {
 	int			 slots[2];	/* see struct port_slots */
 	int			 next_slots;	/* its first half */
 	uint32_t		 held;		/* slots that visitors have */
+	uint32_t		 debt;		/* of them, not in this pipe:
+						   not given back to it */
 	uint64_t		 refused_ms;	/* last line about that */
 	uint64_t		 refused;	/* since */
 };

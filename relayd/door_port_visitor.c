@@ -52,7 +52,6 @@ static void	visitor_memory(const struct stream_record *,
 		    struct mux_memory *, struct mux_memory *);
 
 static struct event		*wait_timer;
-static uint32_t			 nvisitors;
 
 static const struct stream_record_ops record_ops = {
 	visitor_describe, visitor_bytes, visitor_kill, visitor_meter,
@@ -73,7 +72,7 @@ visitor_init(struct visitor *v, struct port_listen *l, int fd,
 	v->since_ms = listener_ms();
 	record_new(&v->record, &l->port->owner, &record_ops);
 	counts.connections++;
-	nvisitors++;
+	counts.guests++;
 }
 
 void
@@ -112,7 +111,7 @@ visitor_not(struct port_listen *l, int fd, const struct sockaddr_storage *ss,
 	visitor_turn_away(&v, code, text);
 	record_end(&v.record);
 	counts.connections--;
-	nvisitors--;
+	counts.guests--;
 }
 
 int
@@ -140,10 +139,7 @@ visitor_new(struct port_listen *l, int fd, const struct sockaddr_storage *ss)
 	struct port_entry	*e = l->port;
 	struct visitor		*v;
 
-	/* Strangers leave room for nodes and users. */
-	if (counts.connections >= limits.connections ||
-	    nvisitors >= limits.connections - limits.connections / 4 ||
-	    e->nwaiting >= WAITING_MAX) {
+	if (!listener_guests_fit() || e->nwaiting >= WAITING_MAX) {
 		visitor_not(l, fd, ss, MUX_CODE_LIMIT,
 		    "too many connections");
 		return (NULL);
@@ -183,7 +179,7 @@ visitor_free(struct visitor *v)
 		port_slot_give(v->port);
 	record_end(&v->record);
 	counts.connections--;
-	nvisitors--;
+	counts.guests--;
 	free(v);
 }
 

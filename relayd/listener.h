@@ -223,12 +223,15 @@ struct conn {
 	uint32_t		 nanswers;	/* of the api door, not done */
 	uint32_t		 noffers;	/* of codes, that router has */
 	int			 held;		/* by link_hold */
+	int			 guest;		/* see conn_guest */
 };
 RB_HEAD(conn_table, conn);
 RB_PROTOTYPE(conn_table, conn, by_id, conn_cmp)
 
 struct listener_counts {
 	uint64_t	 connections, accepted, handshakes_failed, refused;
+	uint64_t	 guests;	/* connections nobody logged in on,
+					   nor will */
 	uint64_t	 lost;		/* datagrams, on links that ended */
 	uint64_t	 requests[DOORS], denied[LOGIN_STATUSES];
 	uint32_t	 responses[RESPONSES];
@@ -267,6 +270,13 @@ int		 listener_may_log(uint64_t *);
 void		 conn_moved(struct conn *);
 /* It logged in: it no longer counts against strangers' limits. */
 void		 conn_settled(struct conn *);
+/*
+ * Connections on which nobody logs in, by published ports, to public sites or
+ * of TLS that is passed through, leave room for nodes and users: is there any
+ * for one more?  conn_guest: c is one, if there is.  0, or -1.
+ */
+int		 listener_guests_fit(void);
+int		 conn_guest(struct conn *);
 /* The last that came, or moved, and has not logged in, or NULL. */
 struct conn	*listener_newest(void);
 /*

@@ -425,6 +425,26 @@ conn_settled(struct conn *c)
 		evtimer_add(tidy_timer, &tv);
 }
 
+int
+listener_guests_fit(void)
+{
+	return (counts.connections < limits.connections &&
+	    counts.guests < limits.connections - limits.connections / 4);
+}
+
+int
+conn_guest(struct conn *c)
+{
+	if (c->guest)
+		return (0);
+	/* It is one of the connections already. */
+	if (counts.guests >= limits.connections - limits.connections / 4)
+		return (-1);
+	c->guest = 1;
+	counts.guests++;
+	return (0);
+}
+
 /*
  * It is the last in line to make room: in a storm those who come in order
  * wait for us, and for each other, and not for themselves.
@@ -470,6 +490,7 @@ conn_free(struct conn *c)
 	gate_forget(c);
 	RB_REMOVE(conn_table, &conns, c);
 	counts.connections--;
+	counts.guests -= c->guest;
 	evtls_free(c->tls);
 	free(c->out);
 	free(c->software);

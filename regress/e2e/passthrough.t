@@ -439,4 +439,33 @@ agent.stop()
 ok(wait_for(lambda: "INTERNAL_ERROR" in (who(NAME) or ""), LONG),
    "the node is offline: an alert")
 relay.stop()
+
+# ---- visitors leave room ----
+relay = Relay(name="few", prefork=1, extra="limit connections 16\n")
+relay.user_add()
+agent = Agent(relay, name="few",
+              extra='tls service web "127.0.0.1:%d"\n' % https)
+relay.ctl("domain", "add", "--passthrough", NAME, "few:web")
+ok(wait_for(lambda: who(NAME) == "device", LONG), "another relay, of 16")
+crowd = []
+
+
+def crowded():
+    """As many as there may be: those before leave first."""
+    while crowd:
+        crowd.pop().close()
+    for _ in range(12):
+        crowd.append(Tls(NAME))
+        if crowd[-1].handshake() != "device":
+            return False
+    return True
+
+
+ok(wait_for(crowded, LONG), "twelve are for visitors")
+ok("INTERNAL_ERROR" in (who(NAME) or ""), "one more is told by an alert")
+eq(relay.ctl("node", "list").returncode, 0, "the relay is fine")
+eq(who("localhost"), "relay", "and others find room")
+for t in crowd:
+    t.close()
+relay.stop()
 done()

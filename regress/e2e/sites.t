@@ -335,5 +335,44 @@ eq((shown("nas")["host"], relay.json("domain", "list")[0]["node"]),
 relay.ctl("node", "remove", "nas")
 eq((relay.json("service", "list"), relay.json("domain", "list")), ([], []),
    "node remove takes them away")
+agent.stop()
+relay.stop()
 
+# ---- visitors leave room ----
+port, web = free_port(), free_port()
+few = Relay(name="few", prefork=1, port=port, certs=[cert],
+            extra="domain \"relay.test\"\nlimit connections 16\n", listen=[
+                "listen on 127.0.0.1 port %d tls" % port,
+                "listen on 127.0.0.1 port %d" % web])
+few.user_add()
+env = login(few, name="few-home")
+agent = Agent(few, name="few", token=few.token("node"),
+              extra="http backend \"http://127.0.0.1:%d\"\n" % page.port)
+few.ctl("node", "set", "few", "http=public")
+
+
+def stays():
+    """A visitor's connection, and what its first request got."""
+    s = socket.create_connection(("127.0.0.1", web), LONG)
+    s.sendall(b"GET / HTTP/1.1\r\nHost: few.relay.test\r\n\r\n")
+    f = s.makefile("rb")
+    status, n = f.readline()[9:12], 0
+    for line in iter(f.readline, b"\r\n"):
+        if line.lower().startswith(b"content-length:"):
+            n = int(line[15:])
+    f.read(n)
+    return s, status
+
+
+crowd = [stays() for _ in range(12)]
+eq({c[1] for c in crowd}, {b"200"}, "of 16 connections 12 are for visitors")
+s, status = stays()
+eq(status, b"503", "one more is told so")
+s.close()
+echo = Target(lambda c: c.sendall(c.recv(10)))
+eq(Connect(env, "few", echo.port).end(b"x")[:2], (0, b"x"),
+   "and a user comes in beside them")
+for c in crowd:
+    c[0].close()
+ok(wait_for(lambda: stays()[1] == b"200"), "there is room again")
 done()
