@@ -57,6 +57,7 @@ static struct conf_begin next;		/* being taken in */
 static int		 next_open;
 static struct event	*tick;
 static int		 may_serve;	/* no other router does */
+static int		 told_early;	/* so, before router_start */
 static uint64_t		 start_ms;	/* of relayd */
 static int		 start_known;
 
@@ -273,8 +274,10 @@ void
 router_start(void)
 {
 	start_ms = router_ms();
-	/* Listeners may ask before the parent has said how long it is. */
-	routes_patience(UNTOLD_MS);
+	/* Listeners may ask before the parent has said how long it is; most
+	   often it has, with the configuration. */
+	if (!told_early)
+		routes_patience(UNTOLD_MS);
 }
 
 void
@@ -294,6 +297,7 @@ router_recv_serve(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &c, sizeof(c)) == -1)
 		return (-1);
 	routes_patience(c.patience_ms);
+	told_early = tick == NULL;
 	/* Or in router_serve, if that is yet to come. */
 	if (tick != NULL && !may_serve)
 		control_serve(&control_requests);
