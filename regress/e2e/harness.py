@@ -259,20 +259,37 @@ def rss(pid):
 _ports = set()
 
 
+def is_free(port, family=socket.AF_INET):
+    with socket.socket(family, socket.SOCK_STREAM) as s:
+        try:
+            s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def free_port(family=socket.AF_INET):
     """A port below the ephemeral range that nobody has."""
     while True:
         port = random.randrange(20000, 32000)
         if port in _ports:
             continue
-        with socket.socket(family, socket.SOCK_STREAM) as s:
-            try:
-                s.bind(("::1" if family == socket.AF_INET6 else
-                        "127.0.0.1", port))
-            except OSError:
-                continue
+        if not is_free(port, family):
+            continue
         _ports.add(port)
         return port
+
+
+def free_range(n):
+    """The first of so many ports in a row, below the ephemeral range, that
+    nobody has."""
+    while True:
+        first = free_port()
+        rest = range(first + 1, first + n)
+        if rest.stop <= 32000 and _ports.isdisjoint(rest) and all(
+                is_free(port) for port in rest):
+            _ports.update(rest)
+            return first
 
 
 def run(argv, timeout=60, input=None, env=None, user=None):

@@ -279,11 +279,9 @@ r = add(free_port(), None, "--proxy", "v3")
 eq(r.returncode, 2, "there is no v3")
 
 # ---- a range ----
-base = next(b for b in iter(free_port, 0) if b + 9 < 32000 and
-            not any(can_connect(b + i) for i in range(10)))
+base = free_range(12) + 1       # none beside it either
 # Targets in step: ten ports of which we hold the first and the last.
-tb = next(b for b in iter(free_port, 0) if b + 9 < 32000 and
-          not any(can_connect(b + i) for i in range(10)))
+tb = free_range(10)
 held = []
 for i in (0, 9):
     t = socket.create_server(("127.0.0.1", tb + i))
@@ -697,7 +695,7 @@ small.stop()
 
 # ---- more sockets than there may be ----
 resource.prlimit(few.proc.pid, resource.RLIMIT_NOFILE, (200, 200))
-base = 20000 + os.getpid() % 11000
+base = free_range(100)
 r = few.ctl("publish", "add", "127.0.0.1:%d-%d" % (base, base + 99),
             "po:1000-1099")
 ok(r.returncode == 1 and "too many open files" in r.stderr,
