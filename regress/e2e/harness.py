@@ -145,6 +145,16 @@ for _s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(_s, lambda *a: sys.exit(1))
 
 
+WRAPPERS = ("strace", "faketime")
+
+
+def kill_pid(pid, sig):
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        pass
+
+
 class Proc:
     """A program of ours that runs until stop()."""
 
@@ -179,18 +189,19 @@ class Proc:
         return self.p.poll() is None
 
     def kill(self, sig=signal.SIGKILL):
-        try:
-            os.kill(self.pid, sig)
-        except ProcessLookupError:
-            pass
+        kill_pid(self.pid, sig)
 
     def stop(self, seconds=8.0):
         if self.p.poll() is None:
-            self.kill(signal.SIGTERM)
+            # These end with what they run, and not the other way round.
+            below = kids(self.pid) if self.argv[0] in WRAPPERS else []
+            for pid in below or [self.pid]:
+                kill_pid(pid, signal.SIGTERM)
             try:
                 self.p.wait(seconds)
             except subprocess.TimeoutExpired:
-                self.kill()
+                for pid in below + [self.pid]:
+                    kill_pid(pid, signal.SIGKILL)
                 self.p.wait()
         self.out.close()
         return self.p.returncode
