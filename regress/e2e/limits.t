@@ -271,14 +271,20 @@ pi = Agent(r)
 env = login(r)
 port = free_port()
 fwd = Forward(env, "127.0.0.1:%d:pi:127.0.0.1:%d" % (port, target.port))
-most = 0
-streams = []
-for _ in range(20):
-    s = stream()
-    if s is None:
-        break
-    streams.append(s)
-    most = max(most, r.stat("credit_bytes") or 0)
+
+
+def crowd():
+    """As many streams as are let in, of 20; the most credit meanwhile."""
+    streams, most = [], 0
+    for s in iter(stream, None):
+        streams.append(s)
+        most = max(most, r.stat("credit_bytes") or 0)
+        if len(streams) == 20:
+            break
+    return streams, most
+
+
+streams, most = crowd()
 ok(2 <= len(streams) < 20, "credit: %d streams, the next one is refused" %
    len(streams), fwd.text())
 ok(0 < most <= 1024 * 1024, "credit: never more than there may be", most)
@@ -300,12 +306,7 @@ eq(r.ctl("reload").returncode, 0, "limit credit per link 1M")
 pi = Agent(r)
 po = Agent(r, name="po")
 fwd = Forward(env, "127.0.0.1:%d:pi:127.0.0.1:%d" % (port, target.port))
-streams = []
-for _ in range(20):
-    s = stream()
-    if s is None:
-        break
-    streams.append(s)
+streams, _ = crowd()
 ok(2 <= len(streams) < 20, "credit per link: %d streams, the next one is "
    "refused" % len(streams), fwd.text())
 ok(fwd.wait_line("limit|too many", 10), "and forward says why", fwd.text())
