@@ -247,9 +247,9 @@ def login(relay, token=None, name="home"):
     return env
 
 
-def strace(daemon):
-    """What to run it with, for its calls in a file."""
-    return ["strace", "-f", "-qq", "-o", path(daemon + ".calls"),
+def strace(daemon, name=None):
+    """What to run it with, for its calls in a file; name it otherwise."""
+    return ["strace", "-f", "-qq", "-o", path((name or daemon) + ".calls"),
             OBJ + "/" + daemon]
 
 

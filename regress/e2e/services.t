@@ -120,9 +120,10 @@ def group(name):
     return calls
 
 
-def allowed(daemon):
+def allowed(daemon, whose="system"):
     calls = set()
-    for line in open("%s/systemd/system/culvert-%s.service" % (lib, daemon)):
+    for line in open("%s/systemd/%s/culvert-%s.service" % (lib, whose,
+                                                           daemon)):
         m = re.match(r"SystemCallFilter=(~?)(.*)", line)
         for word in m.group(2).split() if m else []:
             some = group(word) if word.startswith("@") else {word}
@@ -146,12 +147,22 @@ c = Connect(login(relay), "traced", "localhost", target.port)
 eq(c.end(b"x" * 1000)[:2], (0, b"x" * 1000), "and a stream through both")
 relay.ctl("reload")
 agent.stop()
-relay.stop()
 for daemon in ("relayd", "agentd"):
     missing = traced(daemon) - allowed(daemon)
     ok(traced(daemon) and not missing,
        "%s: its unit allows every system call it makes" % daemon,
        sorted(missing))
+me = ordinary_user() if ROOT else None
+calls = write("agentd-user.calls", "")
+if me:
+    shutil.chown(calls, me)
+agent = Agent(relay, name="traced", user=me,
+              program=strace("agentd", "agentd-user"))
+agent.stop()
+relay.stop()
+missing = traced("agentd-user") - allowed("agentd", "user")
+ok(traced("agentd-user") and not missing,
+   "agentd: so does that of an ordinary user", sorted(missing))
 
 # ---- the service manager hears of it ----
 
