@@ -191,6 +191,19 @@ print_second_words(const char *first, size_t len)
 			printf("%s ", commands[i].name + len + 1);
 }
 
+/* Whether this word is a command as well, as that of "grant list" is. */
+static int
+is_command(const char *word, size_t len)
+{
+	size_t	 i;
+
+	for (i = 0; i < ncommands; i++)
+		if (strncmp(commands[i].name, word, len) == 0 &&
+		    commands[i].name[len] == '\0')
+			return (1);
+	return (0);
+}
+
 /* Those of two words first: "grant list" is not a "grant" of a list. */
 static void
 each_command(void (*print)(const struct command *))
@@ -398,7 +411,8 @@ zsh_print(void)
 		printf("\t3:%.*s) list=(", (int)len, commands[i].name);
 		zsh_words(commands[i].name, len);
 		printf(")\n\t\t_describe command list\n");
-		printf("\t\t(( ${#list} )) && return ;;\n");
+		printf("\t\t%s;;\n", is_command(commands[i].name, len) ?
+		    "" : "return ");
 	}
 	printf("\tesac\n"
 	    "\tcommand=\"$words[2] $words[3]\"\n"
@@ -435,13 +449,30 @@ fish_option(const char *when, const struct option_word *o)
 	printf("\n");
 }
 
+/* When a command's options and operands are meant, as an argument of -n. */
+static void
+fish_when(const char *name, char *when, size_t size)
+{
+	size_t	 i, len = strlen(name);
+
+	snprintf(when, size, "'__accessctl_is %s", name);
+	for (i = 0; i < ncommands; i++) {
+		if (strncmp(commands[i].name, name, len) != 0 ||
+		    commands[i].name[len] != ' ')
+			continue;
+		(void)strlcat(when, "; and not __accessctl_is ", size);
+		(void)strlcat(when, commands[i].name, size);
+	}
+	(void)strlcat(when, "'", size);
+}
+
 static void
 fish_command(size_t i)
 {
 	const struct command	*c = &commands[i];
 	const char		*space = strchr(c->name, ' ');
 	struct syntax		 s;
-	char			 when[128];
+	char			 when[512];
 	size_t			 j, len = strcspn(c->name, " ");
 
 	syntax_parse(c, &s);
@@ -456,7 +487,7 @@ fish_command(size_t i)
 		printf("complete -c accessctl -n '__accessctl_second %.*s' "
 		    "-a %s -d \"%s\"\n", (int)len, c->name, space + 1,
 		    c->help);
-	snprintf(when, sizeof(when), "'__accessctl_is %s'", c->name);
+	fish_when(c->name, when, sizeof(when));
 	for (j = 0; j < s.noptions; j++)
 		fish_option(when, &s.options[j]);
 	for (j = 0; j < s.noperands; j++) {

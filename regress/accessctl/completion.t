@@ -76,6 +76,10 @@ is "$(in_fish 'accessctl user list --j')" "--json " "fish: an option"
 is "$(in_fish 'accessctl user disable ')" \
     "ann@example.org bob@example.org " "fish: users"
 is "$(in_fish 'accessctl connect p')" "pi " "fish: nodes"
+is "$(in_fish 'accessctl grant list --')" "--json --node --user " \
+    "fish: a command of two words has not the options of its first"
+is "$(in_fish 'accessctl grant ann@example.org pi --')" \
+    "--scope --to --until " "fish: and that of one word has its own"
 
 # in_zsh WORD ...: what zsh's own functions would be asked for
 in_zsh() {
@@ -89,6 +93,9 @@ in_zsh() {
 case $(in_zsh us) in *" user "*|"user "*) : ;; *) false ;; esac
 check $? "zsh: commands"
 is "$(in_zsh connection '')" "list kill " "zsh: second words"
+is "$(in_zsh grant '')" \
+    "list revoke *--scope:none: *--to:none: *--until:none: \
+*:email or node:_accessctl_both " "zsh: a command of one word, and its others"
 is "$(in_zsh user list --)" "*--json *:none: " "zsh: options"
 # shellcheck disable=SC2016
 is "$(in_zsh connect '' | tr ' ' '\n' | grep node)" \
