@@ -72,6 +72,10 @@ publish_option(int ch, char *arg, struct ctl_publish *req)
 
 	switch (ch) {
 	case OPT_FROM:
+		if (arg[0] == '\0') {
+			log_warnx("--from: without it all networks are meant");
+			return (-1);
+		}
 		if (publish_from_parse(arg, from, &n, &why) == -1) {
 			log_warnx("--from %s: %s", arg, why);
 			return (-1);

@@ -67,6 +67,11 @@ token_option(struct ctl_token *req, int ch, char *arg)
 		return (admin_word(req->name, sizeof(req->name), "--name",
 		    arg));
 	case OPT_NODES:
+		/* An empty variable of a script's is not to open all. */
+		if (arg[0] == '\0') {
+			log_warnx("--nodes: without it all nodes are meant");
+			return (-1);
+		}
 		return (admin_word(req->nodes, sizeof(req->nodes), "--nodes",
 		    arg));
 	case OPT_SCOPE:

@@ -76,6 +76,10 @@ def held(e=env, n="pi"):
     return c
 
 
+r = relay.ctl("token", "create", "--user", "you@example.org", "--scope",
+              "connect", "--nodes", "")
+ok(r.returncode == 2 and r.stdout == "" and "--nodes" in r.stderr,
+   "an empty list of nodes is not all of them", r.stdout + r.stderr)
 held_short, short_at = None, time.monotonic()
 
 # ---- revocation ----
