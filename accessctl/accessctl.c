@@ -34,6 +34,7 @@
 
 #include "accessctl.h"
 #include "log.h"
+#include "stdfd.h"
 
 static int	cmd_help(int, char **);
 static void	print_commands(FILE *);
@@ -237,6 +238,17 @@ usage(void)
 	return (EXIT_USAGE);
 }
 
+/* The status to end with: who reads what we print has to have got it. */
+static int
+said(int status)
+{
+	if (status == EXIT_OK && (fflush(stdout) == EOF || ferror(stdout))) {
+		log_warn("standard output");
+		return (EXIT_OTHER);
+	}
+	return (status);
+}
+
 int
 option_common(int ch)
 {
@@ -246,7 +258,7 @@ option_common(int ch)
 			usage();
 		else
 			print_help(running);
-		exit(EXIT_OK);
+		exit(said(EXIT_OK));
 	case 'v':
 		log_setverbose(LOG_LEVEL_DEBUG);
 		return (1);
@@ -341,6 +353,7 @@ main(int argc, char **argv)
 	size_t		 i;
 	int		 n, status;
 
+	stdfd_open();
 	signal(SIGPIPE, SIG_IGN);
 	setlocale(LC_CTYPE, "");
 	if (strcmp(slash != NULL ? slash + 1 : argv[0], "access-client") ==
@@ -352,7 +365,7 @@ main(int argc, char **argv)
 	log_init(program, LOG_STYLE_COMMAND, 0);
 	admin_init();
 	if ((status = main_options(&argc, &argv)) != -1)
-		return (status);
+		return (said(status));
 	for (i = 0; i < ncommands; i++) {
 		n = words_match(&commands[i], argc - 1, argv + 1);
 		if (n == 0)
@@ -360,7 +373,7 @@ main(int argc, char **argv)
 		running = &commands[i];
 		/* What getopt(3) says begins with our name. */
 		argv[n] = argv[0];
-		return (running->run(argc - n, argv + n));
+		return (said(running->run(argc - n, argv + n)));
 	}
 	/* "user" alone shows what there is to do with users. */
 	if (argc == 2 && cmd_help(argc, argv) == EXIT_OK)

@@ -40,6 +40,7 @@
 #include "egress_helper.h"
 #include "link_client.h"
 #include "log.h"
+#include "stdfd.h"
 
 static char	**agentd_args(char **);
 static void	agentd_configure(struct proc_peer *);
@@ -115,6 +116,7 @@ main(int argc, char **argv)
 	struct timespec		 ts;
 	int			 check;
 
+	stdfd_open();
 	log_init("agentd", LOG_STYLE_TERMINAL, 0);
 	agentd_defs[PROC_TUNNEL].nrules = tunnel_nrules;
 	agentd_defs[PROC_PROXY].nrules = proxy_nrules;

@@ -41,6 +41,7 @@
 #include "msg_publish.h"
 #include "msg_rpc.h"
 #include "parent.h"
+#include "stdfd.h"
 #include "watch.h"
 
 __dead static void	usage(void);
@@ -155,6 +156,7 @@ main(int argc, char **argv)
 	struct proc_options	 opt = { .argc = argc, .argv = argv };
 	int			 check;
 
+	stdfd_open();
 	log_init("relayd", LOG_STYLE_TERMINAL, 0);
 	relayd_defs[PROC_KEYS].nrules = keys_nrules;
 	relayd_defs[PROC_AUTH].nrules = auth_nrules;

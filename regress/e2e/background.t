@@ -99,6 +99,50 @@ ok(d.ends(), "SIGTERM ends relayd")
 ok(not os.path.exists(relay.socket) and not can_connect(relay.port),
    "with its socket and its port")
 
+# ---- with nothing open ----
+def closed(argv):
+    """What sh runs so that no descriptor is open."""
+    return ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *argv]
+
+
+def nulls(pid):
+    return [os.readlink("/proc/%d/fd/%d" % (pid, fd)) for fd in range(3)]
+
+
+shutil.copy(OBJ + "/relayd", path("relayd"))
+os.chmod(path("relayd"), 0o755)
+relay.proc = Proc("closed", closed([path("relayd"), "-d", "-f", relay.conf]))
+ok(wait_for(lambda: relay.ctl("user", "list").returncode == 0 and
+            can_connect(relay.port), 60),
+   "relayd serves without standard input, output and error")
+eq(nulls(relay.proc.pid), ["/dev/null"] * 3,
+   "no socket of its own has their place")
+r = relay.ctl("upgrade", timeout=120)
+eq((r.returncode, r.stderr), (0, ""), "and can be upgraded")
+ok(wait_for(relay.serving, 30) and can_connect(relay.port), "it still serves")
+a.proc = Proc("agent3", closed([OBJ + "/agentd", "-d", *argv[2:]]),
+              cwd=work(), env=env)
+ok(wait_for(lambda: up(1), 60) and nulls(a.proc.pid) == ["/dev/null"] * 3,
+   "nor has agentd's", status())
+r = run(closed([OBJ + "/agentd", "status", "-s", sock]))
+eq(r.returncode, 3, "what can't print fails: agentd status")
+copy = path("copy.db")
+r = run(closed([OBJ + "/accessctl", "backup", "-s", relay.socket, copy]))
+eq(r.returncode, 1, "accessctl backup")
+with open(copy, "rb") as f:
+    ok(b"checked" not in f.read()[-100:], "what it prints is not in the copy")
+eq(run([OBJ + "/accessctl", "check", copy]).returncode, 0,
+   "which is a good one")
+r = run(["sh", "-c", '"$0" token list -s "$1" >&-', OBJ + "/accessctl",
+         relay.socket])
+ok(r.returncode == 1 and "standard output" in r.stderr,
+   "accessctl token list, with only its output closed", r.stderr)
+r = run(["sh", "-c", '"$0" completion bash >/dev/full', OBJ + "/accessctl"])
+ok(r.returncode == 1 and "standard output" in r.stderr,
+   "accessctl completion, onto a full disk", r.stderr)
+a.proc.stop()
+relay.stop()
+
 # ---- what getopt(3) says ----
 for argv, name in (([OBJ + "/agentd", "login", "--what"], "agentd"),
                    ([OBJ + "/agentd", "status", "--what"], "agentd"),
