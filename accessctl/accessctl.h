@@ -136,6 +136,8 @@ int	 admin_option(int, char *);
  * of which the first is returned; NULL (usage was shown) else.
  */
 char	**admin_args(int, char **, int);
+/* The same, but n at most: behind the last one is a NULL. */
+char	**admin_args_most(int, char **, int);
 /* As control_ask, for requests that are a name. */
 int	 control_ask_name(uint32_t, const char *, uint32_t, size_t,
 	    void (*)(const void *, void *), void *, struct ctl_end *);

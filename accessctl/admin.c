@@ -84,8 +84,8 @@ admin_option(int ch, char *arg)
 	}
 }
 
-char **
-admin_args(int argc, char **argv, int n)
+static char **
+args_between(int argc, char **argv, int least, int most)
 {
 	static const struct option	 options[] = {
 		OPTIONS_ADMIN, { NULL, 0, NULL, 0 }
@@ -97,11 +97,23 @@ admin_args(int argc, char **argv, int n)
 		if (!admin_option(ch, optarg))
 			return (NULL);
 	}
-	if (argc - optind != n) {
+	if (argc - optind < least || argc - optind > most) {
 		usage();
 		return (NULL);
 	}
 	return (argv + optind);
+}
+
+char **
+admin_args(int argc, char **argv, int n)
+{
+	return (args_between(argc, argv, n, n));
+}
+
+char **
+admin_args_most(int argc, char **argv, int n)
+{
+	return (args_between(argc, argv, 0, n));
 }
 
 int
@@ -230,16 +242,16 @@ cmd_log(int argc, char **argv)
 {
 	struct ctl_end	 end;
 	char		**args;
-	int		 level, n = argc > 1 && argv[argc - 1][0] != '-';
+	int		 level;
 
-	if ((args = admin_args(argc, argv, n)) == NULL)
+	if ((args = admin_args_most(argc, argv, 1)) == NULL)
 		return (EXIT_USAGE);
-	if (n == 1 && log_level_parse(args[0], &level) == -1) {
+	if (args[0] != NULL && log_level_parse(args[0], &level) == -1) {
 		log_warnx("log %s: brief, verbose or debug", args[0]);
 		return (EXIT_USAGE);
 	}
-	if (control_ask_name(CTL_LOG, n == 1 ? args[0] : "", 0, 0, NULL, NULL,
-	    &end) == -1)
+	if (control_ask_name(CTL_LOG, args[0] != NULL ? args[0] : "", 0, 0,
+	    NULL, NULL, &end) == -1)
 		return (EXIT_OTHER);
 	printf("%s\n", end.text);
 	return (EXIT_OK);

@@ -99,6 +99,19 @@ copy_ask(uint32_t request, struct ctl_copy *copy)
 	return (fd);
 }
 
+/*
+ * Whether what SQLite keeps beside a database in use is beside this file: its
+ * name goes into wal, of PATH_MAX bytes.
+ */
+static int
+in_use(const char *file, char *wal)
+{
+	struct stat	 st;
+
+	return ((size_t)snprintf(wal, PATH_MAX, "%s-wal", file) < PATH_MAX &&
+	    stat(wal, &st) == 0);
+}
+
 /* ---- where it goes ---- */
 
 static void
@@ -134,7 +147,7 @@ dest_open(const char *file, int force)
 {
 	static struct sandbox_path	 path;
 	struct stat			 st;
-	char				 copy[PATH_MAX];
+	char				 copy[PATH_MAX], wal[PATH_MAX];
 
 	if (strlcpy(dest.file, file, sizeof(dest.file)) >=
 	    sizeof(dest.file) || file[0] == '\0') {
@@ -148,6 +161,12 @@ dest_open(const char *file, int force)
 		}
 		if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode)) {
 			log_warnx("%s: not a file", file);
+			return (-1);
+		}
+		/* What that relayd writes would go where nobody finds it. */
+		if (in_use(file, wal)) {
+			log_warnx("%s is there: a relayd uses this database, "
+			    "or was killed; name another file", wal);
 			return (-1);
 		}
 	}
@@ -310,8 +329,7 @@ check_file(const char *file, size_t *len)
 		close(fd);
 		return (-1);
 	}
-	if ((size_t)snprintf(wal, sizeof(wal), "%s-wal", file) <
-	    sizeof(wal) && stat(wal, &st) == 0 && st.st_size > 0) {
+	if (in_use(file, wal)) {
 		log_warnx("%s is there: a relayd uses this database, or was "
 		    "killed; \"accessctl check\" without a file asks it", wal);
 		close(fd);
@@ -326,11 +344,11 @@ cmd_check(int argc, char **argv)
 	struct ctl_copy	 copy;
 	char		**args;
 	size_t		 len;
-	int		 fd, n = argc > 1 && argv[argc - 1][0] != '-';
+	int		 fd;
 
-	if ((args = admin_args(argc, argv, n)) == NULL)
+	if ((args = admin_args_most(argc, argv, 1)) == NULL)
 		return (EXIT_USAGE);
-	if (n == 1) {
+	if (args[0] != NULL) {
 		fd = check_file(args[0], &len);
 		if (fd != -1 &&
 		    sandbox_enter(SANDBOX_ADMIN, NULL, 0, -1) == -1)

@@ -70,10 +70,17 @@ eq(relay.ctl("backup", "--force", path("link")).returncode, 0,
    "nor with --force")
 ok(not os.path.islink(path("link")) and b"SQLite" not in
    open("/etc/passwd", "rb").read(20), "it is replaced itself")
+r = relay.ctl("backup", "--force", state + "/culvert.db")
+ok(r.returncode == 1 and "uses this database" in r.stderr,
+   "it does not take the place of the one in use", r.stderr + r.stdout)
 eq(relay.ctl("backup", path("nowhere/b.db")).returncode, 1, "no such folder")
 eq(relay.ctl("backup").returncode, 2, "no file: usage")
 eq(relay.ctl("check").stdout, "ok\n", "accessctl check: ok")
 eq(relay.ctl("check", b).stdout, "ok\n", "of a copy: ok")
+eq(relay.ctl("check", "-s", relay.socket).stdout, "ok\n",
+   "with a socket, and without a copy")
+eq(relay.ctl("log", "--socket", relay.socket).stdout, "brief\n",
+   "accessctl log takes one, too")
 
 # ---- while it is written, and log-ins go on ----
 grow(8000)
