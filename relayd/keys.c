@@ -29,32 +29,21 @@
 #include <imsg.h>
 
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <openssl/sha.h>
-#include <openssl/x509.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "key_set.h"
 #include "log.h"
 #include "msg.h"
 #include "msg_conf.h"
 #include "relayd.h"
 
 #define KEY_PEM_MAX	(64 * 1024)
-
-struct key {
-	uint8_t		 id[EVTLS_KEYID_LEN];
-	EVP_PKEY	*pkey;
-};
-
-struct key_set {
-	struct key	 keys[CERTS_MAX];
-	size_t		 n;
-};
 
 /* A listener's signing socket. */
 struct customer {
@@ -67,20 +56,20 @@ static int	keys_recv_key(struct proc_peer *, struct imsg *);
 static int	keys_recv_end(struct proc_peer *, struct imsg *);
 static int	keys_recv_socket(struct proc_peer *, struct imsg *);
 static void	keys_forget(evutil_socket_t, short, void *);
-static const struct key *key_find(const struct key_set *, const uint8_t *);
 static void	keys_answer(evutil_socket_t, short, void *);
 static void	keys_sign(const struct sign_ask *, struct sign_answer *);
-static int	keys_load(struct key_set *, char *, size_t);
-static void	key_set_clear(struct key_set *);
 
 /*
- * The keys of the configuration before are kept for a while: handshakes
- * that began with its certificates end with them.
+ * A listener that hangs may accept with certificates of the configuration
+ * before, until the parent ends it.
  */
-#define KEYS_PREVIOUS_S	60
+#define KEYS_SLACK_MS	(15 * 1000)
 
-static struct key_set	 current, next, previous;
-static struct event	*previous_timer;
+static struct key_set	 current, next;
+static struct retired_keys retired;
+static struct event	*retired_timer;
+/* For how long a handshake may take: now, and in the next configuration. */
+static uint32_t		 handshake_ms, next_handshake_ms;
 static char		*pem;		/* being received */
 static size_t		 pem_len, pem_size;
 static struct customer	 customers[PROC_INSTANCES_MAX];
@@ -107,16 +96,6 @@ keys_serve(void)
 {
 }
 
-static void
-key_set_clear(struct key_set *set)
-{
-	size_t	 i;
-
-	for (i = 0; i < set->n; i++)
-		EVP_PKEY_free(set->keys[i].pkey);
-	memset(set, 0, sizeof(*set));
-}
-
 static int
 keys_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 {
@@ -125,6 +104,7 @@ keys_recv_begin(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &begin, sizeof(begin)) == -1)
 		return (-1);
 	log_setverbose(begin.verbose);
+	next_handshake_ms = begin.limits.handshake_ms;
 	key_set_clear(&next);
 	freezero(pem, pem_size);
 	pem = NULL;
@@ -152,7 +132,8 @@ keys_recv_key(struct proc_peer *peer, struct imsg *imsg)
 		goto done;
 	memcpy(pem + pem_len, c.data, c.len);
 	if ((pem_len += c.len) == pem_size) {
-		ret = keys_load(&next, pem, pem_size);
+		if ((ret = key_set_load(&next, pem, pem_size)) == -1)
+			log_warnx("a private key can't be read");
 		freezero(pem, pem_size);
 		pem = NULL;
 		pem_len = pem_size = 0;
@@ -163,60 +144,41 @@ keys_recv_key(struct proc_peer *peer, struct imsg *imsg)
 	return (ret);
 }
 
-/* The key id is that of its public half: what the certificate holds. */
-static int
-keys_load(struct key_set *set, char *text, size_t len)
-{
-	struct key	*k = &set->keys[set->n];
-	unsigned char	*der = NULL;
-	BIO		*bio;
-	int		 n;
-
-	if ((bio = BIO_new_mem_buf(text, len)) == NULL)
-		return (-1);
-	k->pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	if (k->pkey == NULL) {
-		log_warnx("a private key can't be read");
-		return (-1);
-	}
-	if ((n = i2d_PUBKEY(k->pkey, &der)) <= 0) {
-		EVP_PKEY_free(k->pkey);
-		k->pkey = NULL;
-		return (-1);
-	}
-	SHA256(der, n, k->id);
-	OPENSSL_free(der);
-	set->n++;
-	return (0);
-}
-
 static int
 keys_recv_end(struct proc_peer *peer, struct imsg *imsg)
 {
-	struct timeval	 tv = { KEYS_PREVIOUS_S, 0 };
 	struct conf_end	 end;
 
 	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
 		return (-1);
-	key_set_clear(&previous);
-	previous = current;
+	retired_keys_add(&retired, &current, &next,
+	    clock_ms() + handshake_ms + KEYS_SLACK_MS);
 	current = next;
 	memset(&next, 0, sizeof(next));
-	if (previous_timer == NULL && (previous_timer =
-	    evtimer_new(proc_base(), keys_forget, NULL)) == NULL)
-		fatal("event");
-	evtimer_add(previous_timer, &tv);
-	log_debug("holds %zu keys", current.n);
+	handshake_ms = next_handshake_ms;
+	keys_forget(-1, 0, NULL);
+	log_debug("holds %zu keys, and %zu of earlier configurations",
+	    current.n, retired.n);
 	/* Now the listeners may use the certificates. */
 	(void)proc_send(peer, IMSG_KEYS_READY, 0, -1, &end, sizeof(end));
 	return (0);
 }
 
+/* Those whose time has come. */
 static void
 keys_forget(evutil_socket_t fd, short what, void *arg)
 {
-	key_set_clear(&previous);
+	struct timeval	 tv;
+	uint64_t	 now = clock_ms(), until;
+
+	if (retired_timer == NULL && (retired_timer =
+	    evtimer_new(proc_base(), keys_forget, NULL)) == NULL)
+		fatal("event");
+	if ((until = retired_keys_end(&retired, now)) == UINT64_MAX)
+		return;
+	tv.tv_sec = (until - now) / 1000;
+	tv.tv_usec = (until - now) % 1000 * 1000;
+	evtimer_add(retired_timer, &tv);
 }
 
 static int
@@ -274,18 +236,6 @@ keys_answer(evutil_socket_t fd, short what, void *arg)
 	while (n == -1 && errno == EINTR);
 }
 
-static const struct key *
-key_find(const struct key_set *set, const uint8_t *id)
-{
-	size_t	 i;
-
-	for (i = 0; i < set->n; i++) {
-		if (memcmp(set->keys[i].id, id, EVTLS_KEYID_LEN) == 0)
-			return (&set->keys[i]);
-	}
-	return (NULL);
-}
-
 static void
 keys_sign(const struct sign_ask *ask, struct sign_answer *answer)
 {
@@ -294,8 +244,8 @@ keys_sign(const struct sign_ask *ask, struct sign_answer *answer)
 	size_t		 len = sizeof(answer->data);
 	int		 type;
 
-	if ((k = key_find(&current, ask->keyid)) == NULL)
-		k = key_find(&previous, ask->keyid);
+	if ((k = key_set_find(&current, ask->keyid)) == NULL)
+		k = retired_keys_find(&retired, ask->keyid);
 	if (k == NULL || ask->len == 0 || ask->len > sizeof(ask->data))
 		return;
 	type = EVP_PKEY_base_id(k->pkey);

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 sys.path.insert(0, "regress/e2e")
 from culvert import *
 
@@ -57,6 +58,80 @@ install(first)
 relay.proc.kill(signal.SIGHUP)
 ok(wait_for(lambda: served() == der(first)), "SIGHUP does the same")
 passes("SIGHUP")
+
+# Many, one right after the other: whoever was there when a certificate was
+# in use ends its handshake with it.
+
+
+class Slow:
+    """Half of a hello."""
+
+    def __init__(self):
+        self.s = socket.create_connection(("127.0.0.1", relay.port), 30)
+        self.i, self.o = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.t = client_context().wrap_bio(self.i, self.o,
+                                           server_hostname="localhost")
+        self.step()
+        self.hello = self.o.read()
+        self.s.sendall(self.hello[:100])
+
+    def step(self):
+        try:
+            self.t.do_handshake()
+            return True
+        except ssl.SSLWantReadError:
+            return False
+
+    def end(self):
+        """The certificate; or why there is none."""
+        self.s.sendall(self.hello[100:])
+        try:
+            while not self.step():
+                self.i.write(self.s.recv(65536) or self.i.write_eof() or b"")
+        except (OSError, ssl.SSLError) as e:
+            return str(e)
+        finally:
+            self.s.close()
+        return self.t.getpeercert(True)
+
+
+def load():
+    while not stop.is_set():
+        try:
+            served()
+            done_.append(1)
+        except (OSError, ssl.SSLError) as e:
+            failed.append(str(e))
+
+
+several = [make_cert("several%d" % i) for i in range(6)]
+slow, before = [], first
+for pair in several:
+    slow.append((Slow(), before))
+    # With the agent and the open stream.
+    ok(wait_for(lambda: relay.stat("connections") == len(slow) + 2),
+       "one begins its handshake")
+    install(pair)
+    eq(relay.ctl("reload").returncode, 0, "and the certificate is another")
+    before = pair
+wrong = [x for s, pair in slow for x in [s.end()] if x != der(pair)]
+ok(not wrong, "who began %d reloads ago, or fewer, has the certificate of "
+   "then" % len(several), wrong)
+
+failed, done_, stop = [], [], threading.Event()
+ts = [threading.Thread(target=load) for _ in range(2)]
+for t in ts:
+    t.start()
+for pair in several + [first]:
+    install(pair)
+    if relay.ctl("reload").returncode != 0:
+        failed.append(pair)
+wait_for(lambda: len(done_) > 20)
+stop.set()
+for t in ts:
+    t.join()
+ok(not failed, "%d reloads at once: none of %d handshakes failed" % (
+    len(several) + 1, len(done_)), failed[:5])
 
 install(second, key=first[1])
 r = relay.ctl("reload")
