@@ -16,8 +16,8 @@
 
 /*
  * Sessions are in a tree, by whom they are with, and in a list, the one that
- * was active last at its end: its head is the next to be idle too long.  Those
- * that are new are in another such list as well.
+ * was active last at its end: its head is the next to be idle too long.  Who
+ * makes room is by another order, see udp_rank.h.
  */
 
 #include "compat.h"
@@ -31,16 +31,17 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
 #include "clock.h"
 #include "udp_key.h"
+#include "udp_rank.h"
 #include "udp_sessions.h"
 
 #define SESSIONS_BATCH	64	/* datagrams in a pass of the event loop */
-#define NEW_PART	8	/* new ones make room while they are more */
 
 struct udp_waiting {
 	STAILQ_ENTRY(udp_waiting) entry;
@@ -52,14 +53,12 @@ struct udp_waiting {
 struct udp_session {
 	RB_ENTRY(udp_session)	 by_key;
 	TAILQ_ENTRY(udp_session) entry;
-	TAILQ_ENTRY(udp_session) by_new;	/* while it is not proven */
+	struct udp_rank		 rank;
 	struct udp_sessions	*us;
 	struct udp_key		 key;
 	struct sockaddr_storage	 source;
 	struct mux_stream	*stream;	/* NULL: it has none yet */
 	int			 accepted;	/* and nothing waits any more */
-	int			 answered;	/* its source has heard us */
-	int			 proven;	/* and has spoken after that */
 	STAILQ_HEAD(, udp_waiting) waiting;
 	unsigned int		 nwaiting;
 	uint64_t		 active;	/* ms */
@@ -78,11 +77,10 @@ struct udp_sessions {
 	unsigned int		 max;
 	unsigned int		 idle_ms;
 	unsigned int		 n;
-	unsigned int		 nnew;
 	int			 paused;
 	struct udp_tree		 tree;
 	TAILQ_HEAD(, udp_session) list;
-	TAILQ_HEAD(, udp_session) new;
+	struct udp_ranks	 ranks;
 };
 
 static uint8_t	 buffer[MUX_DGRAM_MAX + 1];
@@ -134,7 +132,7 @@ udp_sessions_new(struct event_base *base, int fd, unsigned int max,
 	us->arg = arg;
 	RB_INIT(&us->tree);
 	TAILQ_INIT(&us->list);
-	TAILQ_INIT(&us->new);
+	udp_ranks_begin(&us->ranks, max);
 	us->ev = event_new(base, fd, EV_READ | EV_PERSIST, sessions_read, us);
 	us->timer = evtimer_new(base, sessions_idle, us);
 	if (us->ev == NULL || us->timer == NULL ||
@@ -239,33 +237,17 @@ session_active(struct udp_session *s)
 {
 	TAILQ_REMOVE(&s->us->list, s, entry);
 	TAILQ_INSERT_TAIL(&s->us->list, s, entry);
-	if (!s->proven) {
-		TAILQ_REMOVE(&s->us->new, s, by_new);
-		TAILQ_INSERT_TAIL(&s->us->new, s, by_new);
-	}
 	s->active = clock_ms();
 }
 
 /* ---- Sessions ----------------------------------------------------------- */
 
-/* Its source gets what is sent to it, and goes on: it is not made up. */
-static void
-session_prove(struct udp_session *s)
-{
-	if (s->proven || !s->answered)
-		return;
-	s->proven = 1;
-	TAILQ_REMOVE(&s->us->new, s, by_new);
-	s->us->nnew--;
-}
-
 /* Which is to make room? */
 static struct udp_session *
 sessions_least(struct udp_sessions *us)
 {
-	if (us->nnew > us->max / NEW_PART)
-		return (TAILQ_FIRST(&us->new));
-	return (TAILQ_FIRST(&us->list));
+	return ((struct udp_session *)(void *)((char *)udp_ranks_least(
+	    &us->ranks) - offsetof(struct udp_session, rank)));
 }
 
 static struct udp_session *
@@ -288,8 +270,7 @@ session_new(struct udp_sessions *us, const struct udp_key *key,
 	STAILQ_INIT(&s->waiting);
 	RB_INSERT(udp_tree, &us->tree, s);
 	TAILQ_INSERT_TAIL(&us->list, s, entry);
-	TAILQ_INSERT_TAIL(&us->new, s, by_new);
-	us->nnew++;
+	udp_rank_add(&us->ranks, &s->rank, s->active);
 	if (us->n++ == 0)
 		sessions_arm(us);
 	return (s);
@@ -301,10 +282,7 @@ session_free(struct udp_session *s)
 	session_forget(s);
 	RB_REMOVE(udp_tree, &s->us->tree, s);
 	TAILQ_REMOVE(&s->us->list, s, entry);
-	if (!s->proven) {
-		TAILQ_REMOVE(&s->us->new, s, by_new);
-		s->us->nnew--;
-	}
+	udp_rank_remove(&s->us->ranks, &s->rank);
 	s->us->n--;
 	free(s);
 }
@@ -456,8 +434,8 @@ sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
 			session_free(s);
 		return;
 	}
-	session_prove(s);
 	session_active(s);
+	udp_rank_spoke(&us->ranks, &s->rank, s->active);
 	/* What a limit does not let through was not carried. */
 	if (s->stream != NULL && mux_dgram_send(s->stream, buffer, n) == -1)
 		return;
@@ -522,7 +500,7 @@ session_datagram(struct mux_stream *stream __unused, void *arg,
 	/* What the network does not take is lost, as in a network. */
 	if (sendmsg(s->us->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) != -1) {
 		s->given += n;
-		s->answered = 1;
+		udp_rank_answered(&s->us->ranks, &s->rank);
 	}
 	return (1);
 }

@@ -29,11 +29,9 @@
  * which of our addresses it speaks to, is a session, and a session is a
  * datagram stream.  It ends when nothing has come or gone for the idle time,
  * or when its stream does; the next datagram of that source begins another.
- * When there are as many as there may be, the one that has been idle longest
- * makes room: as long as more than an eighth are new, of these, as sources
- * are easily made up.  One is new until its source has spoken after it got an
- * answer.  A few datagrams wait for a session that has no stream yet, or
- * whose stream was not accepted.
+ * When there are as many as there may be, the one whose source is least sure
+ * to be there makes room, see udp_rank.h.  A few datagrams wait for a session
+ * that has no stream yet, or whose stream was not accepted.
  */
 
 #define UDP_SESSION_WAITING	16	/* datagrams, the oldest give way */

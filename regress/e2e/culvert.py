@@ -363,6 +363,30 @@ def echo(c):
         c.sendall(b)
 
 
+class UdpTarget:
+    """A UDP service: what it answers, or None, is up to a function."""
+
+    def __init__(self, answer=lambda b: b):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.sock.bind(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        self.answer = answer
+        self.sources = []               # of each datagram, in order
+        threading.Thread(target=self.loop, daemon=True).start()
+
+    def loop(self):
+        while True:
+            try:
+                b, a = self.sock.recvfrom(70000)
+                self.sources.append(a)
+                answer = self.answer(b)
+                if answer is not None:
+                    self.sock.sendto(answer, a)
+            except OSError:
+                return
+
+
 def stalled(port):
     """A connection to a source there that is asked, and not read."""
     s = socket.socket()

@@ -61,29 +61,12 @@ threading.Thread(target=web.serve_forever, daemon=True).start()
 webport = web.server_address[1]
 
 
-class Udp:
-    """A UDP service: answers with the length and what it got."""
-
-    def __init__(self):
-        self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        self.s.bind(("127.0.0.1", 0))
-        self.port = self.s.getsockname()[1]
-        self.sources = []
-        threading.Thread(target=self.loop, daemon=True).start()
-
-    def loop(self):
-        while True:
-            try:
-                b, a = self.s.recvfrom(70000)
-            except OSError:
-                return
-            self.sources.append(a)
-            self.s.sendto(b"%d:" % len(b) + b[:65500], a)
+def measured(b):
+    return b"%d:" % len(b) + b[:65500]
 
 
-udp = Udp()
-blocked = Udp()
+udp = UdpTarget(measured)
+blocked = UdpTarget(measured)
 dns = free_port()
 big = "x" * 200
 dnsmasq = Proc("dnsmasq", [
@@ -363,38 +346,6 @@ agent.proc.kill(signal.SIGHUP)
 agent.proc.wait_line("configuration reloaded", 30, 2)
 eq(dig("printer.home").stdout, "192.0.2.7\n",
    "a question waits for a node that is coming back")
-
-# ---- the idle limit, and how many ----
-p = Forwards("0:pi:%d/udp" % udp.port, args=["--udp-idle", "1"], name="idle")
-port = int(re.search(r"forwarding 127.0.0.1:(\d+)/udp", p.text())[1])
-c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-c.settimeout(20)
-
-
-def count():
-    return sum(x["kind"] == "udp" and x["port"] == udp.port
-               for x in relay.json("connection", "list"))
-
-
-wait_for(lambda: count() == 0 or count() == 2, 5)
-before = count()
-c.sendto(b"x", ("127.0.0.1", port))
-eq(c.recv(10), b"1:x", "a session with an idle limit of a second")
-ok(wait_for(lambda: count() <= before, 20), "ends when it was idle")
-c.sendto(b"y", ("127.0.0.1", port))
-eq(c.recv(10), b"1:y", "and the next datagram begins another")
-many = []
-for i in range(1100):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.sendto(b"%d" % i, ("127.0.0.1", port))
-    many.append(s)
-s.settimeout(20)
-eq(s.recv(10), b"4:1099", "more sources than there may be sessions")
-for s in many:
-    s.close()
-ok(p.alive(), "and it goes on")
-p.stop()
-
 
 # ---- waiting: for the relay, for the node ----
 

@@ -14,9 +14,10 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: lib/udp_sessions.c lib/udp_key.c lib/addr.c lib/mux.c lib/mux_frame.c
- * lib/mux_output.c lib/mux_queue.c lib/mux_dgram.c lib/mux_stream.c
- * lib/mux_credit.c lib/mux_input.c lib/mux_table.c lib/meter.c lib/clock.c */
+/* link: lib/udp_sessions.c lib/udp_key.c lib/udp_rank.c lib/addr.c lib/mux.c
+ * lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/mux_dgram.c
+ * lib/mux_stream.c lib/mux_credit.c lib/mux_input.c lib/mux_table.c
+ * lib/meter.c lib/clock.c */
 /* libs: libevent */
 
 /*
@@ -45,7 +46,9 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "udp_key.h"
+#include "udp_rank.h"
 #include "udp_sessions.h"
 
 #define WAIT_PASSES	20000
@@ -384,6 +387,33 @@ made_up_sources_push_out_each_other(void **state)
 	assert_int_equal(begins, MAX - 1 + 3 * MAX);
 }
 
+/* As a device that sends its log, when nothing was ever sent to it. */
+static void
+one_that_goes_on_unanswered_stays(void **state)
+{
+	uint64_t	 until = clock_ms() + UDP_RANK_STEADY_MS;
+	int		 a = client(1), fd, i;
+
+	mute = 1;
+	udp_sessions_set_idle(us, 60000);
+	say(a, "log");
+	WAIT(opened == 1);
+	while (clock_ms() <= until)
+		usleep(10000);
+	say(a, "log");
+	WAIT(mux_stream_in(far_last) == 6);
+	for (i = 2; i < 4 * MAX; i++) {
+		say(fd = client(1), "x");
+		WAIT(opened == i);
+		close(fd);
+	}
+	say(a, "log");
+	for (i = 0; i < 100; i++)
+		pass();
+	assert_int_equal(opened, 4 * MAX - 1);
+	close(a);
+}
+
 /* When all of them go on, the one that has been quiet longest does. */
 static void
 the_quietest_of_those_that_are_there_makes_room(void **state)
@@ -534,6 +564,7 @@ main(void)
 		TEST(idle_counts_from_the_last_in_either_direction),
 		TEST(the_one_idle_longest_makes_room),
 		TEST(made_up_sources_push_out_each_other),
+		TEST(one_that_goes_on_unanswered_stays),
 		TEST(the_quietest_of_those_that_are_there_makes_room),
 		TEST(nobody_makes_room_for_one_that_may_not_come),
 		TEST(what_comes_before_the_stream_waits),
