@@ -53,7 +53,7 @@ struct retired_keys {
 	size_t		 n;
 };
 
-/* Add a key, of that PEM, which is not kept.  0; -1: it is none, or too many. */
+/* Add a key, of that PEM, which is not kept.  0; -1: none, or too many. */
 int		 key_set_load(struct key_set *, const char *, size_t);
 /* NULL: it is not there. */
 const struct key *key_set_find(const struct key_set *, const uint8_t *);
