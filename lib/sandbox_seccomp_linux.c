@@ -73,6 +73,14 @@ static const int ioctl_parent[] = {
 	FIONBIO, FIOCLEX, TCGETS, TIOCGWINSZ
 };
 
+/*
+ * Interfaces by name and number: resolv.conf(5) may have a name server at
+ * fe80::1%eth0, as may a target, and the C library asks for that.
+ */
+static const int ioctl_names[] = {
+	SIOCGIFINDEX, SIOCGIFNAME
+};
+
 static const int ioctl_tty[] = {
 	TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ
 };
@@ -298,7 +306,8 @@ filter_child(scmp_filter_ctx ctx, unsigned int may)
 	    SCMP_ACT_ALLOW, CALLS_DIAL)) < 0 ||
 	    (error = filter_sockets(ctx)) < 0 ||
 	    (error = FILTER_ARGS(ctx, CALL(setsockopt), 1,
-	    levels_dial)) < 0))
+	    levels_dial)) < 0 ||
+	    (error = FILTER_ARGS(ctx, CALL(ioctl), 1, ioctl_names)) < 0))
 		return (error);
 	if (may & SANDBOX_MAY_THREAD && (error = filter_thread(ctx)) < 0)
 		return (error);
@@ -322,6 +331,7 @@ filter_parent(scmp_filter_ctx ctx)
 		if ((error = filter_list(ctx, SCMP_ACT_ALLOW, i)) < 0)
 			return (error);
 	if ((error = FILTER_ARGS(ctx, CALL(ioctl), 1, ioctl_parent)) < 0 ||
+	    (error = FILTER_ARGS(ctx, CALL(ioctl), 1, ioctl_names)) < 0 ||
 	    (error = filter_sockets(ctx)) < 0)
 		return (error);
 	if ((error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(ioctl), 1,

@@ -35,6 +35,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -240,6 +241,7 @@ proxy_works(const void *arg)
 	struct sockaddr_in	 sin;
 	pthread_t		 thread;
 	void			*found = NULL;
+	char			 name[IF_NAMESIZE];
 	int			 fd, one = 1;
 
 	if (pthread_create(&thread, NULL, resolve, &one) != 0)
@@ -252,6 +254,10 @@ proxy_works(const void *arg)
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if ((fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) == -1)
 		return (3);
+	/* As for fe80::1%lo, where a name server may be. */
+	if (if_nametoindex("lo") == 0 || if_indextoname(if_nametoindex("lo"),
+	    name) == NULL)
+		return (7);
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == -1)
 		return (4);
 	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) == -1 &&
