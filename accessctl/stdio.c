@@ -94,6 +94,10 @@ stdio_get(int fd, int mode)
 
 	if (fstat(fd, &st) == -1)
 		return (-1);
+	if (S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return (-1);
+	}
 	/* Files and things like /dev/null never block. */
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ||
 	    (S_ISCHR(st.st_mode) && !isatty(fd)))
