@@ -215,6 +215,28 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 
 /* ---- command ---- */
 
+/* One more -L: 0, or -1 (logged). */
+static int
+forward_add(struct forward_spec *specs, size_t *n, const char *arg)
+{
+	const char	*why = "there are too many of them";
+	size_t		 i;
+
+	if (*n == SPECS_MAX ||
+	    forward_spec_parse(arg, &specs[*n], &why) == -1) {
+		log_warnx("-L %s: %s", arg, why);
+		return (-1);
+	}
+	for (i = 0; i < *n; i++) {
+		if (!forward_spec_same(&specs[i], &specs[*n]))
+			continue;
+		log_warnx("-L %s: another -L listens there already", arg);
+		return (-1);
+	}
+	(*n)++;
+	return (0);
+}
+
 static void
 forward_new(const struct forward_spec *spec)
 {
@@ -307,7 +329,7 @@ cmd_forward(int argc, char **argv)
 	};
 	static struct forward_spec	 specs[SPECS_MAX];
 	struct relay_options		 o;
-	const char			*why, *errstr;
+	const char			*errstr;
 	unsigned int			 idle = IDLE_S;
 	size_t				 n = 0, i;
 	int				 ch, check = 0, ret;
@@ -319,13 +341,8 @@ cmd_forward(int argc, char **argv)
 			to_background = 1;
 			break;
 		case 'L':
-			why = "there are too many of them";
-			if (n == nitems(specs) || forward_spec_parse(optarg,
-			    &specs[n], &why) == -1) {
-				log_warnx("-L %s: %s", optarg, why);
+			if (forward_add(specs, &n, optarg) == -1)
 				return (EXIT_USAGE);
-			}
-			n++;
 			break;
 		case 'n':
 			check = 1;

@@ -43,6 +43,7 @@
 #define ACCEPT_BATCH	64
 #define BACKLOG		1024
 #define PAUSE_MS	100	/* of accepting, without descriptors */
+#define COMPLAIN_US	60000000 /* between lines about that */
 
 /* One bound socket; the list owns it. */
 struct listener {
@@ -72,6 +73,7 @@ static int	listen_bind(const struct listen_spec *,
 		    const struct addrinfo *);
 static int	listen_host(const struct listen_spec *, const char *, int);
 static int	listen_path(const struct listen_spec *, const char *);
+static void	listen_complain_full(int);
 static void	listen_accept(evutil_socket_t, short, void *);
 static void	listen_again(evutil_socket_t, short, void *);
 
@@ -269,6 +271,19 @@ listen_again(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+listen_complain_full(int error)
+{
+	static uint64_t	 last;
+	uint64_t	 now = link_now();
+
+	if (last != 0 && now - last < COMPLAIN_US)
+		return;
+	last = now;
+	log_warnx("new connections wait for others to end: %s%s",
+	    strerror(error), error == EMFILE ? " (ulimit -n)" : "");
+}
+
+static void
 listen_accept(evutil_socket_t lfd, short what, void *arg)
 {
 	struct timeval	 tv = { 0, PAUSE_MS * 1000 };
@@ -282,6 +297,7 @@ listen_accept(evutil_socket_t lfd, short what, void *arg)
 			    errno != ENOBUFS && errno != ENOMEM)
 				return;
 			/* The loop would spin on what it can't accept. */
+			listen_complain_full(errno);
 			listen_pause();
 			paused = 0;
 			evtimer_add(pause_timer, &tv);

@@ -87,7 +87,8 @@ local_parse(char **s, struct forward_spec *spec, const char **why)
 	}
 	if (strcmp(f, "0") != 0 &&
 	    addr_parse_port(f, &spec->listen_port) == -1) {
-		*why = "the local port is a number up to 65535";
+		*why = "the local port is a number up to 65535, and the path "
+		    "of a Unix socket begins with /";
 		return (-1);
 	}
 	return (0);
@@ -123,4 +124,16 @@ forward_spec_parse(const char *arg, struct forward_spec *spec,
 	spec->port = target.port;
 	strlcpy(spec->host, target.host, sizeof(spec->host));
 	return (0);
+}
+
+int
+forward_spec_same(const struct forward_spec *a, const struct forward_spec *b)
+{
+	if (a->listen_unix != b->listen_unix ||
+	    a->listen_port != b->listen_port ||
+	    strcmp(a->bind, b->bind) != 0)
+		return (0);
+	/* Of UDP and TCP each has a port of that number. */
+	return (a->listen_unix || (a->listen_port != 0 &&
+	    (a->kind == MUX_KIND_UDP) == (b->kind == MUX_KIND_UDP)));
 }

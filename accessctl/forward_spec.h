@@ -45,4 +45,8 @@ struct forward_spec {
 int	forward_spec_parse(const char *, struct forward_spec *,
 	    const char **);
 
+/* Whether both would listen at the same place, as they are written. */
+int	forward_spec_same(const struct forward_spec *,
+	    const struct forward_spec *);
+
 #endif /* FORWARD_SPEC_H */

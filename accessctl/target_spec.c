@@ -53,21 +53,22 @@ port_parse(const char *s, struct mux_open *o, const char **why)
 	char	 port[PORT_TEXT], *kind;
 
 	o->kind = MUX_KIND_TCP;
-	if (strlcpy(port, s, sizeof(port)) < sizeof(port)) {
-		if ((kind = strchr(port, '/')) != NULL) {
-			*kind++ = '\0';
-			if (strcmp(kind, "udp") == 0)
-				o->kind = MUX_KIND_UDP;
-			else if (strcmp(kind, "tcp") != 0) {
-				*why = "behind the port may be /tcp or /udp";
-				return (-1);
-			}
-		}
-		if (addr_parse_port(port, &o->port) == 0)
-			return (0);
+	(void)strlcpy(port, s, sizeof(port));
+	if ((kind = strchr(port, '/')) != NULL)
+		*kind++ = '\0';
+	if (strlen(s) >= sizeof(port) ||
+	    addr_parse_port(port, &o->port) == -1) {
+		*why = "the target's port is a number from 1 to 65535, and "
+		    "the path of a Unix socket begins with /";
+		return (-1);
 	}
-	*why = "the target's port is a number from 1 to 65535";
-	return (-1);
+	if (kind != NULL && strcmp(kind, "udp") == 0)
+		o->kind = MUX_KIND_UDP;
+	else if (kind != NULL && strcmp(kind, "tcp") != 0) {
+		*why = "behind the port may be /tcp or /udp";
+		return (-1);
+	}
+	return (0);
 }
 
 int

@@ -85,6 +85,27 @@ os.close(w1)
 ok(wait_for(lambda: relay.json("connection", "list") == []),
    "and no stream is left")
 
+
+
+def shell(script, **kw):
+    return run(["sh", "-c", script, ACCESSCTL], timeout=60, **kw)
+
+
+r = shell("exec $0 connect pi %d <&-" % target.port, env=env)
+eq((r.returncode, r.stdout, r.stderr), (0, "", ""),
+   "started without standard input: as with an empty one")
+r = shell("echo hello | $0 connect pi %d >&-" % target.port, env=env)
+ok(r.returncode != 0 and "descriptor" in r.stderr and
+   "epoll" not in r.stderr, "and without output: that is said", r.stderr)
+r = shell("exec $0 connect pi %d </" % target.port, env=env)
+ok(r.returncode == 1 and "standard input: Is a directory" in r.stderr,
+   "a folder as input", r.stderr)
+r = shell("exec $0 user list >&-", env=dict(
+    os.environ, CULVERT_SOCKET=relay.socket))
+ok(r.returncode == 1 and "standard output" in r.stderr,
+   "a list that nobody can get is an error", r.stderr)
+ok(not relay.proc.lines("no request"), "and did not go to the relay")
+
 # ---- the target closes first, and reads slowly what still comes ----
 
 
@@ -141,6 +162,38 @@ eq(r.returncode, 2, "a bad -L: usage")
 r = run([ACCESSCTL, "forward", "-n", "-L", "1:a:2", "-L", "[::]:1:a:b:2"],
         env=env)
 eq(r.returncode, 0, "forward -n")
+
+r = run([ACCESSCTL, "forward", "-n", "-L", "1:a:2", "-L", "1:b:2"], env=env)
+ok(r.returncode == 2 and "another -L" in r.stderr, "one port twice: usage",
+   r.stderr)
+r = run([ACCESSCTL, "forward", "-n", "-L", "1:a:2", "-L", "1:a:2/udp", "-L",
+         "0:a:1", "-L", "0:a:1"], env=env)
+eq(r.returncode, 0, "TCP and UDP are two, and so are two free ones")
+
+p2 = free_port()
+r = shell("exec $0 forward -f -L %d:pi:%d <&- >&- 2>&-" % (p2, target.port),
+          env=env)
+eq(r.returncode, 0, "forward -f without any descriptor")
+try:
+    end = talk(b"alone", p_=p2)
+except OSError as e:
+    end = e
+eq(end, b"alone", "does serve")
+for p in os.listdir("/proc"):
+    if p.isdigit() and "forward -f -L %d:" % p2 in cmdline(int(p)):
+        kill_pid(int(p), signal.SIGTERM)
+
+p2 = free_port()
+f2 = Proc("forward", ["sh", "-c", "ulimit -n 24; exec %s forward -L "
+                      "%d:pi:%d" % (ACCESSCTL, p2, target.port)], env=env)
+f2.wait_line("forwarding", 30)
+many = [socket.create_connection(("127.0.0.1", p2), 10) for _ in range(30)]
+ok(f2.wait_line("wait for others to end: Too many open files", 30),
+   "out of descriptors: that is said", f2.text())
+for s in many:
+    s.close()
+eq(talk(b"room", p_=p2), b"room", "and over when the others have gone")
+f2.stop()
 
 dead = free_port()
 f2 = Forward(env, "0:pi:%d" % dead)

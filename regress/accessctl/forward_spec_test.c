@@ -205,11 +205,55 @@ what_is_refused(void **state)
 	    &(const char *){ NULL }), 0);
 }
 
+static int
+same(const char *a, const char *b)
+{
+	struct forward_spec	 sa, sb;
+	const char		*why;
+
+	assert_int_equal(forward_spec_parse(a, &sa, &why), 0);
+	assert_int_equal(forward_spec_parse(b, &sb, &why), 0);
+	return (forward_spec_same(&sa, &sb));
+}
+
+static void
+two_at_the_same_place(void **state)
+{
+	assert_true(same("80:pi:1", "80:po:2"));
+	assert_true(same("[::1]:80:pi:1/udp", "[::1]:80:po:2/udp"));
+	assert_true(same("/x:pi:1", "/x:pi:/y"));
+	assert_false(same("80:pi:1", "80:pi:1/udp"));
+	assert_false(same("80:pi:1", "81:pi:1"));
+	assert_false(same("*:80:pi:1", "127.0.0.1:80:pi:1"));
+	assert_false(same("0:pi:1", "0:pi:1"));
+	assert_false(same("/x:pi:1", "/y:pi:1"));
+}
+
+static void
+a_path_that_is_not_absolute_is_told_so(void **state)
+{
+	static const char *const specs[] = {
+		"x.sock:pi:80", "./x.sock:pi:80", "80:pi:x.sock",
+		"80:pi:./x.sock", "80:pi:~/x.sock"
+	};
+	struct forward_spec	 spec;
+	const char		*why;
+	size_t			 i;
+
+	for (i = 0; i < nitems(specs); i++) {
+		assert_int_equal(forward_spec_parse(specs[i], &spec, &why),
+		    -1);
+		assert_non_null(strstr(why, "Unix socket begins with /"));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(three_fields_mean_the_node_itself),
+		cmocka_unit_test(two_at_the_same_place),
+		cmocka_unit_test(a_path_that_is_not_absolute_is_told_so),
 		cmocka_unit_test(four_fields_by_what_the_first_is),
 		cmocka_unit_test(five_fields),
 		cmocka_unit_test(node_names_are_lower_case),
