@@ -103,6 +103,46 @@ connect_answer(const char *buf, size_t len, int has_auth,
 	return (CONNECT_OK);
 }
 
+/*
+ * The next way of authentication that a field names (RFC 9110, 11.6.1: a list
+ * of them, each perhaps with parameters, which are a list as well), cut if
+ * need be; 1, or 0 at the end.
+ */
+static int
+connect_scheme(const struct http_str *v, size_t *pos, char *name, size_t size)
+{
+	size_t	 i = *pos, n;
+	int	 quoted, param;
+
+	while (i < v->len) {
+		while (i < v->len && (v->s[i] == ',' || v->s[i] == ' ' ||
+		    v->s[i] == '\t'))
+			i++;
+		for (n = 0; i < v->len && (((v->s[i] | 0x20) >= 'a' &&
+		    (v->s[i] | 0x20) <= 'z') || (n > 0 && (v->s[i] == '-' ||
+		    (v->s[i] >= '0' && v->s[i] <= '9')))); i++) {
+			if (n + 1 < size)
+				name[n++] = v->s[i];
+		}
+		name[n] = '\0';
+		while (i < v->len && (v->s[i] == ' ' || v->s[i] == '\t'))
+			i++;
+		param = i < v->len && v->s[i] == '=';
+		for (quoted = 0; i < v->len && (quoted || v->s[i] != ',');
+		    i++) {
+			if (v->s[i] == '"')
+				quoted = !quoted;
+			else if (quoted && v->s[i] == '\\')
+				i++;
+		}
+		if (n > 0 && !param) {
+			*pos = i;
+			return (1);
+		}
+	}
+	return (0);
+}
+
 /* What does it want, and what should be done? */
 static void
 connect_wants(const struct http_head *head, int has_auth,
@@ -110,24 +150,20 @@ connect_wants(const struct http_head *head, int has_auth,
 {
 	const struct http_field	*f;
 	char			 name[32], list[96] = "";
-	size_t			 i, n;
+	size_t			 i, pos;
 	int			 basic = 0;
 
 	for (i = 0; i < head->nfields; i++) {
 		f = &head->fields[i];
 		if (!http_str_caseeq(&f->name, "proxy-authenticate"))
 			continue;
-		for (n = 0; n < f->value.len && n + 1 < sizeof(name) &&
-		    ((f->value.s[n] | 0x20) >= 'a' &&
-		    (f->value.s[n] | 0x20) <= 'z'); n++)
-			name[n] = f->value.s[n];
-		name[n] = '\0';
-		if (n == 0)
-			continue;
-		basic |= strcasecmp(name, "Basic") == 0;
-		if (list[0] != '\0')
-			strlcat(list, ", ", sizeof(list));
-		strlcat(list, name, sizeof(list));
+		for (pos = 0; connect_scheme(&f->value, &pos, name,
+		    sizeof(name));) {
+			basic |= strcasecmp(name, "Basic") == 0;
+			if (list[0] != '\0')
+				strlcat(list, ", ", sizeof(list));
+			strlcat(list, name, sizeof(list));
+		}
 	}
 	if (list[0] != '\0' && !basic)
 		connect_fail(a, DIAL_DENIED, "it wants authentication by %s "

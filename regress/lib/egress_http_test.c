@@ -153,6 +153,13 @@ refused(void **state)
 		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\r\n"
 		    "Proxy-Authenticate: Basic\r\n\r\n", 1, DIAL_DENIED,
 		    "does not accept this user and password" },
+		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate, Basic "
+		    "realm=\"x\"\r\n\r\n", 0, DIAL_DENIED,
+		    "wants a user and a password" },
+		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: Digest realm=\"a, "
+		    "Basic\\\", Basic\", algorithm = MD5, Basic=x, "
+		    "SCRAM-SHA-256 a=b,,NTLM TlRMTVNTUAAC==\r\n\r\n", 0,
+		    DIAL_DENIED, "by Digest, SCRAM-SHA-256, NTLM (" },
 		{ "HTTP/1.1 407 x\r\nServer: s\r\nProxy-Authenticate: 1\r\n"
 		    "Proxy-Authenticate: \r\nProxy-Authenticate: "
 		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n", 1,
