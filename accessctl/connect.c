@@ -313,9 +313,10 @@ connect_target(int argc, char **argv, struct mux_open *open)
 		usage();
 		return (-1);
 	}
-	if (argv[0][0] == '\0' || strlcpy(open->node, argv[0],
-	    sizeof(open->node)) >= sizeof(open->node)) {
-		log_warnx("the node's name is empty or too long");
+	if (argv[0][0] == '\0' || !target_spec_printable(argv[0]) ||
+	    strlcpy(open->node, argv[0], sizeof(open->node)) >=
+	    sizeof(open->node)) {
+		log_warnx("the node's name is empty, too long or no name");
 		return (-1);
 	}
 	v6 = argc == 3 && strchr(argv[1], ':') != NULL && argv[1][0] != '[';

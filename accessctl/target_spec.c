@@ -23,12 +23,23 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <ctype.h>
 #include <string.h>
 
 #include "addr.h"
 #include "target_spec.h"
 
 #define PORT_TEXT	16	/* "65535/udp" and some more, to be refused */
+
+int
+target_spec_printable(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (iscntrl((unsigned char)*s))
+			return (0);
+	}
+	return (1);
+}
 
 int
 target_spec_path(const char *path, const char **why)
@@ -77,6 +88,10 @@ target_spec_parse(const char *s, struct mux_open *o, const char **why)
 	const char	*host = "127.0.0.1", *end;
 	size_t		 len = strlen(host);
 
+	if (!target_spec_printable(s)) {
+		*why = "it holds a control character";
+		return (-1);
+	}
 	if (s[0] == '/') {
 		if (target_spec_path(s, why) == -1)
 			return (-1);
