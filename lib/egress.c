@@ -329,16 +329,11 @@ egress_choose(const struct egress_conf *conf, const struct relay_url *url,
     struct egress *e, char *err, size_t size)
 {
 	const char	*name = "proxy", *value = conf->proxy, *list, *why;
-	int		 past;
 
 	memset(e, 0, sizeof(*e));
 	if (value != NULL && strcmp(value, "none") == 0)
 		return (0);
-	list = environment(variables_no, &name);
-	past = list != NULL && egress_bypass(list, url->host);
-	name = "proxy";
-	/* One that is not asked need not be one that we can ask. */
-	if (value == NULL && conf->helper == NULL && !past)
+	if (value == NULL && conf->helper == NULL)
 		value = environment(url->tls ? variables_tls :
 		    variables_plain, &name);
 	if (value != NULL && egress_parse(value, e, &why) == -1) {
@@ -355,7 +350,8 @@ egress_choose(const struct egress_conf *conf, const struct relay_url *url,
 		}
 		e->kind = EGRESS_HELPER;
 	}
-	if (past)
+	list = environment(variables_no, &name);
+	if (list != NULL && egress_bypass(list, url->host))
 		explicit_bzero(e, sizeof(*e));
 	return (0);
 }

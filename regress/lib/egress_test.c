@@ -328,11 +328,6 @@ choice(void **state)
 	assert_string_equal(choose(NULL, NULL, wss), "https_proxy: https:// "
 	    "to a proxy is not spoken: use its http:// port (what flows is "
 	    "encrypted up to the relay), or a helper");
-	setenv("no_proxy", "example.org", 1);
-	assert_string_equal(choose(NULL, NULL, wss), "");
-	assert_string_equal(choose("https://c:1", NULL, wss), "proxy: "
-	    "https:// to a proxy is not spoken: use its http:// port (what "
-	    "flows is encrypted up to the relay), or a helper");
 	clear();
 }
 
