@@ -47,6 +47,7 @@
 #define PROC_KINDS_MAX		8
 #define PROC_INSTANCES_MAX	64	/* those that drain included */
 #define PROC_PARENT		0	/* kind of the parent, always */
+#define PROC_LATER_MS		4		/* see proc_send_later */
 #define PROC_QUEUE_HIGH		(256 * 1024)	/* bytes queued to a peer */
 #define PROC_QUEUE_LOW		(64 * 1024)
 #define PROC_QUEUE_MAX		(4 * 1024 * 1024) /* then sends fail */
@@ -302,6 +303,13 @@ int		 proc_usage_memory(int kind, int instance,
  */
 int		 proc_send(struct proc_peer *, uint32_t type, uint32_t id,
 		    int fd, const void *, size_t);
+/*
+ * proc_send_later: the same without a descriptor, for what nobody waits for.
+ * It keeps its place among the others, and leaves with the next of them, or
+ * after PROC_LATER_MS: to wake a process costs more than to tell it.
+ */
+int		 proc_send_later(struct proc_peer *, uint32_t type,
+		    uint32_t id, const void *, size_t);
 /* Stop and go on reading from a peer: XOFF and XON. */
 void		 proc_xoff(struct proc_peer *);
 void		 proc_xon(struct proc_peer *);

@@ -182,8 +182,10 @@ proc_peer_new(int kind, int instance, int fd)
 	    proc_peer_readable, p);
 	p->write = event_new(proc_self.base, fd, EV_WRITE,
 	    proc_peer_writable, p);
+	p->later = evtimer_new(proc_self.base, proc_peer_writable, p);
 	p->retry = evtimer_new(proc_self.base, proc_peer_retry, p);
-	if (p->read == NULL || p->write == NULL || p->retry == NULL)
+	if (p->read == NULL || p->write == NULL || p->later == NULL ||
+	    p->retry == NULL)
 		fatalx("pipe to %s: no memory for events", p->name);
 	proc_self.peers[kind][instance] = p;
 	return (p);
@@ -211,6 +213,7 @@ proc_peer_close(struct proc_peer *p)
 	p->gone = 1;
 	event_del(p->read);
 	event_del(p->write);
+	event_del(p->later);
 	event_del(p->retry);
 	proc_self.peers[p->kind][p->instance] = NULL;
 	if (p->told && proc_self.def->peer_down != NULL)
@@ -224,6 +227,7 @@ proc_peer_free(struct proc_peer *p)
 {
 	event_free(p->read);
 	event_free(p->write);
+	event_free(p->later);
 	event_free(p->retry);
 	imsgbuf_clear(&p->ibuf);
 	close(p->ibuf.fd);
@@ -421,6 +425,7 @@ proc_peer_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct proc_peer	*p = arg;
 
+	event_del(p->later);
 	if (imsgbuf_write(&p->ibuf) == -1) {
 		/* It is gone, but what it said last is still to be read. */
 		log_debug("write to %s: %s", p->name, strerror(errno));
@@ -455,8 +460,9 @@ proc_peer_deaf(struct proc_peer *p)
 	kill(k->pid, SIGKILL);
 }
 
-int
-proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
+/* Queue it; returns 0, or -1 when the descriptor has been closed. */
+static int
+proc_peer_queue(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
     const void *data, size_t len)
 {
 	if (p == NULL || p->gone || p->deaf ||
@@ -467,8 +473,6 @@ proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
 			proc_peer_deaf(p);
 		goto fail;
 	}
-	if (!event_pending(p->write, EV_WRITE, NULL))
-		event_active(p->write, EV_WRITE, 1);
 	if (!p->congested && proc_queued(p) > PROC_QUEUE_HIGH) {
 		p->congested = 1;
 		if (proc_self.def->congested != NULL)
@@ -480,6 +484,34 @@ fail:
 	if (fd != -1)
 		close(fd);
 	return (-1);
+}
+
+int
+proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
+    const void *data, size_t len)
+{
+	if (proc_peer_queue(p, type, id, fd, data, len) == -1)
+		return (-1);
+	if (!event_pending(p->write, EV_WRITE, NULL))
+		event_active(p->write, EV_WRITE, 1);
+	return (0);
+}
+
+int
+proc_send_later(struct proc_peer *p, uint32_t type, uint32_t id,
+    const void *data, size_t len)
+{
+	const struct timeval	 tv = { 0, PROC_LATER_MS * 1000 };
+
+	if (proc_peer_queue(p, type, id, -1, data, len) == -1)
+		return (-1);
+	if (event_pending(p->write, EV_WRITE, NULL))
+		return (0);
+	if (p->congested)
+		event_active(p->write, EV_WRITE, 1);
+	else if (!event_pending(p->later, EV_TIMEOUT, NULL))
+		event_add(p->later, &tv);
+	return (0);
 }
 
 size_t

@@ -100,6 +100,7 @@ struct proc_peer {
 	struct imsgbuf		 ibuf;
 	struct event		*read;
 	struct event		*write;
+	struct event		*later;		/* see proc_send_later */
 	struct event		*retry;		/* no room to read */
 	int			 busy;		/* its messages are handled */
 	int			 gone;		/* free it when not busy */

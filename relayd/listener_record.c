@@ -107,7 +107,7 @@ record_send(uint32_t type, const void *data, size_t len)
 	if (router == NULL)
 		return;
 	if (STAILQ_EMPTY(&behind) && proc_queued(router) <= BEHIND) {
-		(void)proc_send(router, type, 0, -1, data, len);
+		(void)proc_send_later(router, type, 0, data, len);
 		return;
 	}
 	if ((m = malloc(sizeof(*m) + len)) == NULL)

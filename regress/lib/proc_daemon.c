@@ -230,6 +230,9 @@ child_recv_cmd(struct proc_peer *parent, struct imsg *imsg)
 	case 'h':
 		proc_send(p, TEST_HELLO, 0, -1, &value, sizeof(value));
 		break;
+	case 'w':
+		proc_send_later(p, TEST_HELLO, 0, &value, sizeof(value));
+		break;
 	case 't':
 		proc_send(p, TEST_SAY, 0, -1, NULL, 0);
 		break;

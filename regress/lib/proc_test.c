@@ -261,6 +261,9 @@ all_talk_to_all(void **state)
 	expect("worker 0 heard boss 1\n");
 	command("worker 1 h 2 0\n");
 	expect("worker 1 heard worker 0\n");
+	/* What waits for others to leave with leaves without them. */
+	command("boss 0 w 2 1\n");
+	expect("boss 0 heard worker 1\n");
 	run_end();
 }
 
