@@ -121,7 +121,7 @@ dgram_start(struct dgramstream *d, struct mux_stream *s)
 		event_active(d->fds.rev, EV_READ, 1);
 	/* What came before we took over. */
 	if (mux_queued(s) > 0 || mux_eof(s))
-		fdpair_watch(&d->fds);
+		fdpair_try(&d->fds);
 }
 
 struct dgramstream *

@@ -253,6 +253,15 @@ attempt_event(evutil_socket_t fd, short what __unused, void *arg)
 	dial_next(-1, 0, d);
 }
 
+static int
+attempt_connected(int fd)
+{
+	struct sockaddr_storage	 peer;
+	socklen_t		 len = sizeof(peer);
+
+	return (getpeername(fd, (struct sockaddr *)&peer, &len) == 0);
+}
+
 /* Returns 0 when it is under way, or -1 noted. */
 static int
 attempt_start(struct attempt *a)
@@ -269,12 +278,17 @@ attempt_start(struct attempt *a)
 	if (!d->conf.dgram)
 		(void)setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &on,
 		    sizeof(on));
-	/* Even what connects at once is told by the event. */
 	if (connect(a->fd, (struct sockaddr *)&a->addr, a->addrlen) == -1 &&
 	    errno != EINPROGRESS && errno != EINTR)
 		goto fail;
 	a->ev = event_new(d->conf.base, a->fd, EV_WRITE, attempt_event, a);
-	if (a->ev == NULL || event_add(a->ev, NULL) == -1) {
+	/*
+	 * Even what connects at once is told by the event; on this host that
+	 * is so though connect said that it is under way.
+	 */
+	if (a->ev != NULL && attempt_connected(a->fd))
+		event_active(a->ev, EV_WRITE, 1);
+	else if (a->ev == NULL || event_add(a->ev, NULL) == -1) {
 		errno = ENOMEM;
 		goto fail;
 	}

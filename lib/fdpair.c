@@ -67,6 +67,12 @@ fdpair_init(struct fdpair *p, struct event_base *base, int rfd, int wfd,
 }
 
 void
+fdpair_try(struct fdpair *p)
+{
+	event_active(p->wev, EV_WRITE, 1);
+}
+
+void
 fdpair_watch(struct fdpair *p)
 {
 	if (!p->wfile && !p->watched) {
@@ -76,7 +82,7 @@ fdpair_watch(struct fdpair *p)
 			p->wfile = 1;
 	}
 	if (p->wfile)
-		event_active(p->wev, EV_WRITE, 1);
+		fdpair_try(p);
 }
 
 void

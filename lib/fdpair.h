@@ -46,6 +46,8 @@ struct fdpair {
  */
 int	 fdpair_init(struct fdpair *, struct event_base *, int, int,
 	    event_callback_fn, event_callback_fn, void *);
+/* Call back at once, to try the sink before it is watched. */
+void	 fdpair_try(struct fdpair *);
 /* Call back when the sink can take more; no longer. */
 void	 fdpair_watch(struct fdpair *);
 void	 fdpair_unwatch(struct fdpair *);

@@ -156,7 +156,7 @@ fdstream_begin(struct fdstream *f, struct mux_stream *s)
 	}
 	/* What came before we took over. */
 	if (mux_queued(s) > 0 || mux_eof(s))
-		fdpair_watch(&f->fds);
+		fdpair_try(&f->fds);
 }
 
 struct fdstream *
@@ -198,6 +198,9 @@ fdstream_metered(struct event_base *base, int rfd, int wfd, struct mux *mux,
 	if (from != NULL)
 		mux_pace(s, from);
 	fdstream_begin(f, s);
+	/* What the source has said by now goes out with the OPEN. */
+	f->asked = 1;
+	mux_ready(s);
 	return (f);
 }
 
@@ -559,6 +562,8 @@ fdstream_done(struct mux_stream *s __unused, void *arg)
 {
 	struct fdstream	*f = arg;
 
-	fdstream_end(f);
+	/* To close a socket that was read to its end says the same. */
+	if (f->fds.wfd != f->fds.rfd)
+		fdstream_end(f);
 	fdstream_close(f, 0, 0, NULL);
 }

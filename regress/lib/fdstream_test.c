@@ -76,6 +76,31 @@ target_may_speak_first(void **state __unused)
 	close(ta);
 }
 
+/* Who connects and speaks wakes the far end once. */
+static void
+early_words_go_with_the_open(void **state __unused)
+{
+	struct mux_open	 open = { .kind = MUX_KIND_TCP, .port = 22 };
+	uint8_t		 buf[MUX_FRAME_MAX];
+	int		 l[2];
+	size_t		 n;
+
+	passes(50);
+	tcp_pair(l);
+	say(l[0], "GET");
+	strlcpy(open.host, "localhost", sizeof(open.host));
+	a.f = fdstream_open(base, l[1], l[1], a.mux, &open, &fd_ops, &a);
+	assert_non_null(a.f);
+	assert_true(mux_output(a.mux, buf, sizeof(buf), 0) > MUX_HEAD_LEN);
+	assert_int_equal(buf[0], MUX_OPEN);
+	n = mux_output(a.mux, buf, sizeof(buf), 0);
+	assert_int_equal(n, MUX_HEAD_LEN + 3);
+	assert_int_equal(buf[0], MUX_DATA);
+	assert_memory_equal(buf + MUX_HEAD_LEN, "GET", 3);
+	fdstream_kill(a.f, MUX_CODE_KILLED, "enough");
+	close(l[0]);
+}
+
 static void
 prefix_goes_first_and_does_not_wait(void **state __unused)
 {
@@ -426,6 +451,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		CASE(bytes_pass_both_ways),
 		CASE(target_may_speak_first),
+		CASE(early_words_go_with_the_open),
 		CASE(prefix_goes_first_and_does_not_wait),
 		CASE(prefix_before_what_was_said_already),
 		CASE(guarded_end_waits_for_the_word),
