@@ -353,6 +353,20 @@ link_tick(evutil_socket_t fd, short what, void *arg)
 	    l->ping_ms);
 }
 
+/*
+ * The peer's ping has come.  If ours is not long in coming it goes out with
+ * the answer: a device, and a relay of many, wakes once for both.
+ */
+void
+link_ping_along(struct link *l)
+{
+	if (!l->up || l->ws.role == WS_INTERNAL ||
+	    l->heard - l->ping_at < l->ping_ms * 1000ULL / 2)
+		return;
+	l->ping_due = 1;
+	link_arm(l, l->ping_ms);
+}
+
 /* ---- what the mux says ---- */
 
 static void

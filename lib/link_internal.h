@@ -42,7 +42,9 @@ struct link {
 	const struct timeval	*ping_tv;	/* kept by the event base */
 	uint64_t		 born;
 	uint64_t		 heard;		/* when bytes came, us */
-	uint64_t		 pinged;	/* what the last ping carried */
+	uint64_t		 pinged;	/* what the last ping said; 0:
+						   it was answered */
+	uint64_t		 ping_at;	/* when it was sent, us */
 	uint32_t		 rtt;		/* smoothed, us; 0: unknown */
 	uint32_t		 rtts[8];	/* the last ones */
 	size_t			 nrtts;
@@ -74,6 +76,8 @@ void	 link_leave(struct link *);
  * be told, and the close frame, is sent yet.
  */
 void	 link_end(struct link *, int, const char *);
+/* The peer has sent a ping: ours may go with the answer. */
+void	 link_ping_along(struct link *);
 /* The peer broke the rules: say which and leave, it may never answer. */
 void	 link_fail(struct link *, int, const char *);
 

@@ -95,6 +95,7 @@ link_control(struct link *l, const struct ws_event *ev)
 		l->pong_len = ev->len;
 		l->pong_due = 1;
 		evtls_want_output(l->conn);
+		link_ping_along(l);
 		break;
 	case WS_PONG:
 		link_pong(l, ev->data, ev->len);
@@ -241,7 +242,7 @@ link_output_control(struct link *l, uint8_t *buf)
 	}
 	if (l->ping_due) {
 		l->ping_due = 0;
-		l->pinged = link_now();
+		l->pinged = l->ping_at = link_now();
 		stamp = htobe64(l->pinged);
 		memcpy(buf + off + WS_HEAD_MAX, &stamp, PONG_LEN);
 		off += link_frame(l, buf + off, WS_PING, WS_HEAD_MAX,

@@ -348,6 +348,31 @@ newest_ping_is_answered(void **state __unused)
 	assert_in_range(pongs, 1, 20);
 }
 
+/* Whoever is woken by a ping sends its own with the pong, not too often. */
+static void
+pings_go_along(void **state __unused)
+{
+	struct ws_event	 ev;
+	uint64_t	 start;
+
+	one_link(WS_SERVER, 2000, 0);
+	raw_hello();
+	assert_int_equal(raw_wait(WS_PING, &ev, 1000), 1);
+	start = link_now();
+	raw_send(WS_PING, "a", 1, 1);
+	assert_int_equal(raw_wait(WS_PONG, &ev, 1000), 1);
+	assert_int_equal(raw_next(&ev, 20), -1);
+	while (link_now() - start < 1050000)
+		passes(1);
+	raw_send(WS_PING, "b", 1, 1);
+	assert_int_equal(raw_wait(WS_PONG, &ev, 500), 1);
+	assert_int_equal(raw_next(&ev, 100), 1);
+	assert_int_equal(ev.opcode, WS_PING);
+	raw_send(WS_PING, "c", 1, 1);
+	assert_int_equal(raw_wait(WS_PONG, &ev, 500), 1);
+	assert_int_equal(raw_next(&ev, 20), -1);
+}
+
 static void
 internal_links_are_not_pinged(void **state __unused)
 {
@@ -517,6 +542,7 @@ main(void)
 		CASE(peer_without_hello_is_closed),
 		CASE(foreign_pongs_say_nothing),
 		CASE(newest_ping_is_answered),
+		CASE(pings_go_along),
 		CASE(internal_links_are_not_pinged),
 		CASE(violations_are_named),
 		CASE(lost_connection_is_told),
