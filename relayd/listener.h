@@ -455,9 +455,11 @@ void	 record_down(struct stream_record *, uint16_t, const char *);
 void	 record_end(struct stream_record *);
 /*
  * records_behind: router is told of streams more slowly than they come and
- * go: there is to be no other one now.  records_go_on: it can be told more.
+ * go: clients open no other one now.  records_full: and much waits for it,
+ * so no door does (record_limit).  records_go_on: it can be told more.
  */
 int	 records_behind(void);
+int	 records_full(void);
 void	 records_go_on(void);
 void	 records_router_gone(void);
 /* The first with an id above this, or NULL. */

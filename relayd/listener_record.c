@@ -36,11 +36,15 @@
 #define TELL_S		5	/* router hears of bytes so often */
 #define BEHIND		(2 * PROC_QUEUE_HIGH)	/* queued to router: the rest
 						   of its pipe is others' */
+#define RECORDS_MAX	(8 * 1024 * 1024) /* bytes that wait here: then no
+					   door opens a stream */
 
 /*
  * What router is told of streams it is told in any case, and in this order:
  * here it waits while the pipe holds enough of it.  Each stream on record is
- * good for two of these, and there are no new ones meanwhile.
+ * good for two of these.  Clients open no new ones meanwhile, and visitors
+ * none when that is much: a burst of theirs is no fault, a router that does
+ * not read is.
  */
 struct record_message {
 	STAILQ_ENTRY(record_message)	 entry;
@@ -60,6 +64,7 @@ static RB_HEAD(record_table, stream_record) records =
 RB_GENERATE_STATIC(record_table, stream_record, by_id, record_cmp)
 
 static void	record_send(uint32_t, const void *, size_t);
+static void	behind_remove(struct record_message *);
 static void	record_bytes(struct stream_record *);
 static void	records_tell(evutil_socket_t, short, void *);
 static void	records_tell_later(void);
@@ -67,6 +72,7 @@ static void	records_tell_later(void);
 static uint64_t		 last_id;
 static struct event	*teller;
 static STAILQ_HEAD(, record_message) behind = STAILQ_HEAD_INITIALIZER(behind);
+static size_t		 behind_len;	/* bytes, what holds them included */
 
 void
 record_new(struct stream_record *r, struct stream_owner *o,
@@ -116,12 +122,27 @@ record_send(uint32_t type, const void *data, size_t len)
 	m->len = len;
 	memcpy(m->data, data, len);
 	STAILQ_INSERT_TAIL(&behind, m, entry);
+	behind_len += sizeof(*m) + len;
+}
+
+static void
+behind_remove(struct record_message *m)
+{
+	STAILQ_REMOVE_HEAD(&behind, entry);
+	behind_len -= sizeof(*m) + m->len;
+	free(m);
 }
 
 int
 records_behind(void)
 {
 	return (!STAILQ_EMPTY(&behind));
+}
+
+int
+records_full(void)
+{
+	return (behind_len >= RECORDS_MAX);
 }
 
 void
@@ -132,9 +153,8 @@ records_go_on(void)
 
 	while ((m = STAILQ_FIRST(&behind)) != NULL &&
 	    proc_queued(router) <= PROC_QUEUE_HIGH) {
-		STAILQ_REMOVE_HEAD(&behind, entry);
 		(void)proc_send(router, m->type, 0, -1, m->data, m->len);
-		free(m);
+		behind_remove(m);
 	}
 }
 
@@ -143,10 +163,8 @@ records_router_gone(void)
 {
 	struct record_message	*m;
 
-	while ((m = STAILQ_FIRST(&behind)) != NULL) {
-		STAILQ_REMOVE_HEAD(&behind, entry);
-		free(m);
-	}
+	while ((m = STAILQ_FIRST(&behind)) != NULL)
+		behind_remove(m);
 }
 
 void

@@ -171,6 +171,10 @@ record_limit(struct stream_record *r, const struct route *route,
 	struct share		*s;
 	int			 i;
 
+	if (records_full()) {
+		*why = "the relay is busy";
+		return (-1);
+	}
 	for (i = 0; i < STREAM_METERS; i++) {
 		id = &route->meters[i];
 		if (id->what == 0)
