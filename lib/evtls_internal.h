@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "evtls.h"
+#include "tls_guard.h"
 
 /*
  * Between the files of evtls only: evtls.c (what owners call), evtls_input.c
@@ -80,6 +81,7 @@ struct evtls {
 	struct tls		*tls;		/* NULL: in the clear, or nobody
 						   has said hello yet */
 	struct ssl_st		*ssl;		/* beneath tls */
+	struct tls_guard	 guard;		/* a client's handshake */
 	struct evtls_server	*server;	/* a reference, or NULL */
 	struct evtls_client	*client;	/* a reference, or NULL */
 	char			*host;		/* of a TLS client, or NULL */
@@ -232,6 +234,8 @@ int			 evtls_ssl_end(struct evtls *);
  */
 struct x509_store_st	*evtls_ssl_roots(const char *, char **);
 void			 evtls_ssl_roots_free(struct x509_store_st *);
+/* TLS 1.3 is agreed on. */
+int			 evtls_ssl_is_13(const struct evtls *);
 /* The handshake is complete: let go of what only it needed. */
 void			 evtls_ssl_established(struct evtls *);
 /* The key id of the peer's certificate.  0 or -1. */

@@ -269,6 +269,12 @@ evtls_ssl_roots_free(struct x509_store_st *store)
 	X509_STORE_free(store);
 }
 
+int
+evtls_ssl_is_13(const struct evtls *c)
+{
+	return (SSL_version(c->ssl) == TLS1_3_VERSION);
+}
+
 void
 evtls_ssl_established(struct evtls *c)
 {

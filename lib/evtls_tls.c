@@ -294,6 +294,11 @@ read_src(struct tls *tls, void *buf, size_t len, void *arg)
 		return (TLS_WANT_POLLIN);
 	if (len > c->srclen)
 		len = c->srclen;
+	if (c->server != NULL && !c->ready && tls_guard_feed(&c->guard,
+	    c->src, len, evtls_ssl_is_13(c)) == -1) {
+		evtls_set_text(c, "a message of its handshake is too long");
+		return (-1);
+	}
 	memcpy(buf, c->src, len);
 	c->src += len;
 	c->srclen -= len;

@@ -358,6 +358,9 @@ tls_hello_feed(struct tls_hello *h, const uint8_t *buf, size_t len)
 			h->record--;
 			hello_byte(h, buf[i]);
 		}
+		if (++h->wire >= TLS_HELLO_WIRE_MAX &&
+		    h->verdict == TLS_HELLO_MORE)
+			hello_bad(h);
 	}
 	return (h->verdict);
 }

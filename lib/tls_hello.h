@@ -30,8 +30,11 @@
  */
 
 #define TLS_HELLO_MAX		(16 * 1024)	/* bytes of the message */
-/* What that is on the wire when each record holds one byte. */
-#define TLS_HELLO_WIRE_MAX	((5 + 1) * (4 + TLS_HELLO_MAX))
+/*
+ * And with the heads of its records: those of usual size may be cut into
+ * records of one byte, as tests do, but a stranger gets no more memory by it.
+ */
+#define TLS_HELLO_WIRE_MAX	(20 * 1024)
 
 enum tls_hello_verdict {
 	TLS_HELLO_MORE,		/* so far it may be anything */
@@ -51,6 +54,7 @@ struct tls_hello {
 	/* of the parser alone: */
 	uint8_t			 head[5];	/* of the record */
 	uint32_t		 headlen;
+	uint32_t		 wire;		/* bytes that have come */
 	uint32_t		 record;	/* bytes of it that will come */
 	uint32_t		 message;	/* of the message */
 	uint32_t		 extensions;	/* of all extensions */

@@ -20,7 +20,7 @@
 
 /* link: regress/lib/evtls_sides.c lib/evtls.c lib/evtls_input.c
  * lib/evtls_output.c lib/evtls_buf.c lib/evtls_tls.c lib/evtls_libtls.c
- * lib/evtls_libtls_key.c lib/base64.c regress/lib/tls_util.c */
+ * lib/evtls_libtls_key.c lib/tls_guard.c lib/base64.c regress/lib/tls_util.c */
 /* libs: libevent libtls libssl libcrypto */
 
 #include "compat.h"
@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <openssl/ssl.h>
 
 #include "evtls.h"
 #include "evtls_internal.h"
@@ -322,6 +323,52 @@ http_is_not_tls(void **state)
 	send_raw(get, sizeof(get) - 1, "it sent an HTTP request");
 }
 
+/* libssl would make room for 128 KiB. */
+static void
+a_hello_that_says_it_is_long(void **state)
+{
+	static const char	 hello[] = "\026\003\001\000\004"
+				    "\001\002\001\104";
+	static const char	 cut[] = "\026\003\001\000\001\001"
+				    "\026\003\001\000\003\002\001\104";
+
+	send_raw(hello, sizeof(hello) - 1, "handshake is too long");
+	sides_again(state);
+	send_raw(cut, sizeof(cut) - 1, "handshake is too long");
+}
+
+/* A second one, asked for since the key in the first was of another group. */
+static void
+a_second_hello_that_says_it_is_long(void **state)
+{
+	static const char	 second[] = "\026\003\003\000\004"
+				    "\001\002\001\104";
+	SSL_CTX			*ctx = SSL_CTX_new(TLS_client_method());
+	BIO			*in = BIO_new(BIO_s_mem());
+	BIO			*out = BIO_new(BIO_s_mem());
+	SSL			*ssl;
+	char			 wire[4096];
+	int			 n;
+
+	sides_standard(ec, 0);
+	SSL_set1_groups_list(cl.c->ssl, "X448:P-256");
+	sides_until_ready();
+	assert_int_equal(SSL_get_negotiated_group(cl.c->ssl),
+	    NID_X9_62_prime256v1);
+	sides_again(state);
+	assert_true(ctx != NULL && in != NULL && out != NULL);
+	assert_non_null(ssl = SSL_new(ctx));
+	SSL_set1_groups_list(ssl, "X448:P-256");
+	SSL_set_bio(ssl, in, out);
+	(void)SSL_connect(ssl);
+	n = BIO_read(out, wire, sizeof(wire) - sizeof(second));
+	assert_true(n > 0);
+	memcpy(wire + n, second, sizeof(second) - 1);
+	send_raw(wire, n + sizeof(second) - 1, "handshake is too long");
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+}
+
 static void
 server_without_tls(void **state)
 {
@@ -381,6 +428,8 @@ main(void)
 		SIDES_CASE(rubbish_is_not_tls),
 		SIDES_CASE(random_rubbish),
 		SIDES_CASE(http_is_not_tls),
+		SIDES_CASE(a_hello_that_says_it_is_long),
+		SIDES_CASE(a_second_hello_that_says_it_is_long),
 		SIDES_CASE(server_without_tls),
 		SIDES_CASE(silence_meets_the_deadline),
 		SIDES_CASE(deadline_moves_and_goes),
