@@ -341,6 +341,7 @@ a_hello_that_says_it_is_long(void **state)
 static void
 a_second_hello_that_says_it_is_long(void **state)
 {
+	static char		 groups[] = "X448:P-256";
 	static const char	 second[] = "\026\003\003\000\004"
 				    "\001\002\001\104";
 	SSL_CTX			*ctx = SSL_CTX_new(TLS_client_method());
@@ -351,14 +352,14 @@ a_second_hello_that_says_it_is_long(void **state)
 	int			 n;
 
 	sides_standard(ec, 0);
-	SSL_set1_groups_list(cl.c->ssl, "X448:P-256");
+	SSL_set1_groups_list(cl.c->ssl, groups);
 	sides_until_ready();
 	assert_int_equal(SSL_get_negotiated_group(cl.c->ssl),
 	    NID_X9_62_prime256v1);
 	sides_again(state);
 	assert_true(ctx != NULL && in != NULL && out != NULL);
 	assert_non_null(ssl = SSL_new(ctx));
-	SSL_set1_groups_list(ssl, "X448:P-256");
+	SSL_set1_groups_list(ssl, groups);
 	SSL_set_bio(ssl, in, out);
 	(void)SSL_connect(ssl);
 	n = BIO_read(out, wire, sizeof(wire) - sizeof(second));
