@@ -116,12 +116,18 @@ static int
 relay_helper(struct relay_link *r)
 {
 	pid_t	 pid;
+	int	 err = -1;
 
 	if (r->egress.kind != EGRESS_HELPER)
 		return (0);
-	r->helper = helper_fork(r->egress.host, NULL, NULL, &pid);
+	/* Who stays may leave the terminal. */
+	if (!r->retry || (err = helper_said_open(r->base)) != -1)
+		r->helper = helper_fork(r->egress.host, NULL, NULL, err,
+		    &pid);
 	if (r->helper == -1)
 		log_warn("proxy helper");
+	if (err != -1)
+		close(err);
 	return (r->helper == -1 ? -1 : 0);
 }
 
@@ -215,6 +221,7 @@ relay_link_free(struct relay_link *r)
 		link_free(r->left[--r->nleft]);
 	if (r->helper != -1)
 		close(r->helper);
+	helper_said_close();
 	if (r->timer != NULL)
 		event_free(r->timer);
 	evtls_client_free(r->tls);

@@ -246,7 +246,7 @@ agentd_prepare(void)
 	if (conf->helper == NULL)
 		return;
 	helper_fd = helper_fork(conf->helper, geteuid() == 0 ? "_culvertpx" :
-	    NULL, "helper", &helper_pid);
+	    NULL, "helper", -1, &helper_pid);
 	if (helper_fd == -1)
 		fatal("proxy helper");
 	ev = evsignal_new(proc_base(), SIGCHLD, agentd_reap, NULL);

@@ -65,7 +65,7 @@ static pid_t	 running[HELPER_MAX];
 static int	 nrunning;
 
 int
-helper_fork(const char *path, const char *user, const char *title,
+helper_fork(const char *path, const char *user, const char *title, int err,
     pid_t *kid)
 {
 	pid_t	 pid, parent = getpid();
@@ -77,7 +77,8 @@ helper_fork(const char *path, const char *user, const char *title,
 		close(sv[0]);
 		if (title != NULL)
 			setproctitle("%s", title);
-		if (sandbox_process(parent) == -1)
+		if (sandbox_process(parent) == -1 || (err != -1 &&
+		    dup2(err, STDERR_FILENO) == -1))
 			_exit(1);
 		helper_serve(sv[1], path, user);
 	}
@@ -119,7 +120,7 @@ helper_serve(int fd, const char *path, const char *user)
 	sigset_t		 none;
 	ssize_t			 n;
 	size_t			 i;
-	int			 keep, helper;
+	int			 null, keep, helper;
 
 	for (i = 0; i < nitems(caught); i++)
 		signal(caught[i], SIG_DFL);
@@ -127,7 +128,14 @@ helper_serve(int fd, const char *path, const char *user)
 	(void)setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* What else was open has no business here. */
+	/*
+	 * What else was open has no business here; who reads from us, or
+	 * writes to us, would not see us close it.
+	 */
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 ||
+	    dup2(null, STDIN_FILENO) == -1 ||
+	    dup2(null, STDOUT_FILENO) == -1)
+		_exit(1);
 	if ((keep = fcntl(fd, F_DUPFD_CLOEXEC, 3)) == -1 ||
 	    dup2(keep, 3) == -1)
 		_exit(1);

@@ -36,11 +36,12 @@
 /*
  * helper_fork: before threads and the sandbox.  The program's path; the
  * user it runs as, or NULL for ours; a title for ps(1) where
- * setproctitle_init(3) was called, or NULL.  Returns the socket,
+ * setproctitle_init(3) was called, or NULL; the standard error of both, or
+ * -1 for ours: the others that we have they don't hold.  Returns the socket,
  * non-blocking and close-on-exec, and the process that was forked, or -1
  * (errno).  That process ends when no copy of the socket is left, or with us.
  */
-int	helper_fork(const char *, const char *, const char *, pid_t *);
+int	helper_fork(const char *, const char *, const char *, int, pid_t *);
 /* Ask for one to this host and port.  0, or -1 (errno). */
 int	helper_ask(int, uint32_t, const char *, uint16_t);
 /*

@@ -167,7 +167,7 @@ login_try(const struct login *l, int plain_ok, const char *agent, char *err,
 	if (egress_choose(&out, &t.url, &egress, err, errsize) == -1)
 		goto done;
 	if (egress.kind == EGRESS_HELPER && (dc.helper = helper_fork(
-	    egress.host, NULL, NULL, &pid)) == -1) {
+	    egress.host, NULL, NULL, -1, &pid)) == -1) {
 		snprintf(err, errsize, "helper: %s", strerror(errno));
 		goto done;
 	}

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 sys.path.insert(0, "regress/e2e")
 import culvert
@@ -212,6 +213,64 @@ ok(wait_for(lambda: len(os.listdir("/proc/%d/task" % f.p.pid)) == 1),
    "the thread that looked the relay's name up is not in the sandbox, and "
    "gone", os.listdir("/proc/%d/task" % f.p.pid))
 
+# ---- by a proxy helper ----
+
+helper = write("helper", """#!%s
+import os, select, socket, sys
+print("on my way to", sys.argv[1], file=sys.stderr, flush=True)
+s = socket.create_connection(sys.argv[1:])
+while True:
+    for i in select.select([0, s], [], [])[0]:
+        b = os.read(0, 65536) if i == 0 else s.recv(65536)
+        if not b:
+            sys.exit()
+        s.sendall(b) if i == 0 else os.write(1, b)
+""" % sys.executable, 0o755)
+
+
+def says_bye(c):
+    c.sendall(b"bye")
+    c.shutdown(socket.SHUT_WR)
+    while c.recv(4096):
+        pass
+
+
+p = subprocess.Popen([ACCESSCTL, "connect", "--proxy-helper", helper, "pi",
+                      str(Target(says_bye).port)], env=env,
+                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+end = []
+t = threading.Thread(target=lambda: end.append(p.stdout.read()))
+t.start()
+t.join(30)
+eq(end, [b"bye"], "the target's end is seen, while ours is to come")
+p.stdin.close()
+eq(p.wait(30), 0, "which is one in order")
+t.join()
+
+p2 = free_port()
+r = run([ACCESSCTL, "forward", "-f", "--proxy-helper", helper, "-L",
+         "%d:pi:%d" % (p2, target.port)], timeout=20, env=env)
+eq(r.returncode, 0, "forward -f: nothing holds the output of who called it")
+ok("proxy helper: on my way to localhost" in r.stderr,
+   "where is what the helper said", r.stderr)
+
+
+def by_helper():
+    try:
+        return talk(b"helped", p_=p2) == b"helped"
+    except OSError:
+        return False
+
+
+ok(wait_for(by_helper, 30), "it serves")
+r = run([ACCESSCTL, "forward", "-f", "--proxy-helper", write("bad", """#!/bin/sh
+echo no ticket >&2
+""", 0o755), "-L", "0:pi:1"], timeout=20, env=env)
+ok(r.returncode == 8 and "proxy helper: no ticket" in r.stderr,
+   "one that fails: its reason is told", r.stderr)
+
+# ---- another relay ----
+
 relay.stop()
 waiting = socket.create_connection(("127.0.0.1", port), 10)
 waiting.sendall(b"early")
@@ -229,6 +288,11 @@ waiting.close()
 ok(f.lines("is up again"), "the link came back by itself", f.text())
 ok(wait_for(lambda: node_online(relay), 60), "the device, too")
 eq(talk(b"again"), b"again", "and goes on")
+ok(wait_for(by_helper, 60), "by another helper, too")
+for p in os.listdir("/proc"):
+    if p.isdigit() and " forward -f " in cmdline(int(p)) and \
+            "-L %d:" % p2 in cmdline(int(p)):
+        kill_pid(int(p), signal.SIGTERM)
 
 relay.stop()
 t0 = time.monotonic()
@@ -249,6 +313,12 @@ ok(time.monotonic() - t0 < 1, "at once")
 r = run([ACCESSCTL, "forward", "-L", "0:pi:1"], timeout=20,
         env=dict(env, RELAY_TOKEN=relay.token("node")))
 eq(r.returncode, 5, "a token that may not: forward does not go on trying")
+token = relay.token("connect")
+f = Forward(dict(env, RELAY_TOKEN=token), "0:pi:1")
+relay.ctl("token", "revoke", token.split("_")[1])
+ok(f.wait_line("token was revoked; accessctl login takes another", 30),
+   "one that may no longer: what to do is said", f.text())
+f.stop()
 
 # ---- login, logout ----
 

@@ -531,8 +531,8 @@ helper_of(const char *text, pid_t *pid)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	assert_int_equal(fchmod(fd, 0700), 0);
 	close(fd);
-	assert_int_not_equal(fd = helper_fork(helper_path, NULL, NULL, pid),
-	    -1);
+	assert_int_not_equal(fd = helper_fork(helper_path, NULL, NULL, -1,
+	    pid), -1);
 	return (fd);
 }
 
