@@ -33,6 +33,7 @@
 #include "conflex.h"
 #include "log.h"
 #include "login.h"
+#include "proxy_policy.h"
 
 static int	yylex(void);
 static int	yyparse(void);
@@ -471,6 +472,9 @@ add_rule_unix(int action, int quick, const char *path)
 	else if (strlcpy(r->host, path, sizeof(r->host)) >=
 	    sizeof(sun.sun_path))
 		conflex_error("unix %s: too long for a Unix socket", path);
+	else if (!policy_path_plain(path))
+		conflex_error("unix %s: has an empty part, . or .. in it",
+		    path);
 }
 
 /* ---- backends ---- */

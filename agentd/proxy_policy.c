@@ -84,12 +84,31 @@ policy_pass(const struct rule *rules, size_t n, uint32_t kind,
 }
 
 int
+policy_path_plain(const char *path)
+{
+	size_t	 len;
+
+	do {
+		if (*path++ != '/')
+			return (0);
+		len = strcspn(path, "/");
+		if (len == 0 || (len == 1 && path[0] == '.') ||
+		    (len == 2 && path[0] == '.' && path[1] == '.'))
+			return (0);
+		path += len;
+	} while (*path != '\0');
+	return (1);
+}
+
+int
 policy_pass_unix(const struct rules *rules, const char *path)
 {
 	const struct rule_entry	*e;
 	const struct rule	*r;
 	int			 pass = 0;
 
+	if (!policy_path_plain(path))
+		return (0);
 	TAILQ_FOREACH(e, rules, entry) {
 		r = &e->rule;
 		if (r->kind != MUX_KIND_UNIX || (r->what != RULE_ANY &&

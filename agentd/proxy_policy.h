@@ -32,10 +32,14 @@
  * policy_pass_unix: the same for a Unix socket, by its path, word for word;
  * before the first rule all are blocked.  No rule but those of kind unix has
  * a say: who passes "any" means ports.
- * Both: 1 or 0.  Pure.
+ * policy_path_plain: whether a path is written as such a rule has it, without
+ * an empty part, "." or ".."; no other is passed, as a rule that blocks one
+ * could be led around by it.
+ * All: 1 or 0.  Pure.
  */
 int	policy_pass(const struct rule *, size_t, uint32_t, const char *,
 	    const struct sockaddr *, uint16_t);
 int	policy_pass_unix(const struct rules *, const char *);
+int	policy_path_plain(const char *);
 
 #endif /* PROXY_POLICY_H */

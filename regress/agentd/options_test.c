@@ -20,7 +20,7 @@
  */
 
 /* link: agentd/options.c agentd/config.c agentd/backend.c agentd/parse.y
- * regress/lib/tls_util.c libculvert.a */
+ * agentd/proxy_policy.c regress/lib/tls_util.c libculvert.a */
 /* libs: libevent libtls libssl libcrypto libseccomp jansson pthread */
 
 #include "compat.h"

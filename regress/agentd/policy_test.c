@@ -148,6 +148,17 @@ last_wins_and_quick_ends(void **state)
 	assert_false(pass_unix("/run/a"));
 	assert_true(pass_unix("/run/b"));
 	assert_true(pass_unix("/run/c"));
+	assert_true(pass_unix("/run/...c/..c/c."));
+	/* The one that is blocked, by other ways to write it. */
+	assert_false(pass_unix("//run/a"));
+	assert_false(pass_unix("/run//a"));
+	assert_false(pass_unix("/run/a/"));
+	assert_false(pass_unix("/./run/a"));
+	assert_false(pass_unix("/run/."));
+	assert_false(pass_unix("/run/x/../a"));
+	assert_false(pass_unix("/run/.."));
+	assert_false(pass_unix("run/a"));
+	assert_false(pass_unix(""));
 }
 
 static void
