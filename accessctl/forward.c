@@ -192,8 +192,10 @@ forward_down(void *arg, enum exit_status why, const char *text,
 		event_base_loopbreak(base);
 		return;
 	}
-	log_warnx("relay %s: %s; next attempt in %u.%u s",
-	    relay_link_name(relay), text, ms / 1000, ms % 1000 / 100);
+	log_warnx("relay %s: %s%s; next attempt in %u.%u s",
+	    relay_link_name(relay), text, why == EXIT_DENIED ? "; accessctl "
+	    "login takes another token, for a new start" : "", ms / 1000,
+	    ms % 1000 / 100);
 }
 
 /* Goodbye to the relay; a second signal does not wait for that. */
