@@ -11,11 +11,12 @@ import sys
 sys.path.insert(0, "regress/e2e")
 from http_site import *
 import asyncio
-import itertools
 import http.client
 import http_rpc
 import http_runner
+from http_backend import Backend
 from http_cases import CASES
+from http_way import Listeners, Relaid
 
 if not ROOT:
     skip_all("whose connection is whose only root may see")
@@ -24,9 +25,9 @@ only = {int(x) for x in os.environ.get("HTTP_ONLY", "").split(",") if x}
 seed = int(os.environ.get("HTTP_SEED", random.randrange(1 << 32)))
 print("# HTTP_SEED=%d" % seed, flush=True)
 relay = Sites("trusted proxy 127.200.0.0/16\nlimit handshake timeout 100s")
-backend = http_runner.Backend()
+backend = Backend()
 pids = [relay.children()["listener"], relay.children()["listener 1"]]
-where = http_runner.Listeners(pids)
+where = Listeners(pids)
 
 
 def listener_of(agent):
@@ -73,8 +74,8 @@ for name in nodes.values():
 
 cases = [c for c in CASES if not only or c.group in only]
 ways = [(tls, cross) for tls in (False, True) for cross in (False, True)]
-door = http_runner.Relaid(relay.plain, relay.port, client_context(),
-                          [nodes[0], nodes[1]], where)
+door = Relaid(relay.plain, relay.port, client_context(), [nodes[0], nodes[1]],
+              where)
 
 
 def pair(name):

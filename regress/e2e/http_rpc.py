@@ -5,13 +5,14 @@ answers, as far as JSON has them."""
 import asyncio
 import base64
 import json
-import os
 import random
 import struct
 
-from http_runner import (OURS, Abort, Broken, Close, Fill, Got, Head, Marked,
-                         Ours, Partial, Relaid, Run, SAME, Sleep, Step, Whole,
-                         digest, pieces, stop, DROPPED)
+from http_backend import stop
+from http_runner import DROPPED, OURS, Run, digest
+from http_steps import (SAME, Abort, Close, Fill, Got, Head, Marked, Ours,
+                        Sleep, Step, Whole, pieces)
+from http_way import Relaid
 from http_wire import Message, Parser, parse_all
 
 BODY_MAX = 262144

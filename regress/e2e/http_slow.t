@@ -9,9 +9,10 @@ import threading
 sys.path.insert(0, "regress/e2e")
 from http_site import *
 import http_runner
-from http_cases import OK, ans, post, raw, req
-from http_runner import (Case, Close, Fill, Gone, Got, Head, Mark, Marked,
-                         Ours, Partial, Sleep, Status, Whole)
+from http_backend import Backend
+from http_case import OK, post, raw, req
+from http_steps import Case, Gone, Got, Ours, Partial, Sleep, Whole
+from http_way import Relaid, one_listener
 
 PER_ADDR = 20
 relay = Sites("""limit {
@@ -22,7 +23,7 @@ relay = Sites("""limit {
     http body rate 1000
     http connections per address %d
 }""" % PER_ADDR, prefork=1)
-backend = http_runner.Backend()
+backend = Backend()
 agent = Agent(relay, "pia", extra="http backend \"http://127.0.0.1:%d\"" %
               backend.port)
 relay.public("pia")
@@ -84,9 +85,8 @@ case(33, "a quiet connection ends after a while, in order",
 
 try:
     made = asyncio.run(http_runner.run_all(
-        CASES, http_runner.Relaid(
-            relay.plain, relay.port, client_context(), ["pia", "pia"],
-            http_runner.one_listener), backend, 1,
+        CASES, Relaid(relay.plain, relay.port, client_context(),
+                      ["pia", "pia"], one_listener), backend, 1,
         [(False, False), (True, False)]))
 except KeyboardInterrupt:
     raise SystemExit(1)

@@ -25,7 +25,7 @@ import sqlite3
 import threading
 sys.path.insert(0, "regress/e2e")
 from culvert import *
-from http_runner import Listeners
+from http_way import Listeners
 
 BIG = 262144
 NODE_KEY = "0123456789abcdef-key"
