@@ -14,8 +14,8 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-
-/* link: lib/http.c lib/http_field.c lib/http_host.c */
+/* link: regress/lib/http_heads.c lib/http.c lib/http_field.c lib/http_host.c
+ * */
 
 #include "compat.h"
 
@@ -30,105 +30,7 @@
 #include <cmocka.h>
 
 #include "http.h"
-
-#define GET	"GET / HTTP/1.1\r\nHost: a\r\n"
-#define REQ(s)	(s), sizeof(s) - 1
-
-/* What the tests look at, until the next parse. */
-static char		 text[2 * HTTP_HEAD_MAX];
-static struct http_head	 head;
-static int		 answer;
-
-/* Parse the first len bytes of a text from an allocation of just that size. */
-static ssize_t
-parse_cut(const char *s, size_t len, size_t limit, int response,
-    struct http_head *h, int *status)
-{
-	char	*copy;
-	ssize_t	 n;
-
-	assert_non_null(copy = malloc(len > 0 ? len : 1));
-	memcpy(copy, s, len);
-	*status = 0;
-	n = (response ? http_parse_response : http_parse_request)(copy, len,
-	    limit, h, status);
-	free(copy);
-	return (n);
-}
-
-/*
- * Parse a text whole, and byte by byte: the first answer is the last one.
- * Long texts are cut at every 61st byte only, and at the last hundred.
- */
-static ssize_t
-parse(const char *s, size_t len, size_t limit, int response)
-{
-	struct http_head	 h;
-	ssize_t			 n, whole;
-	size_t			 i;
-	int			 status;
-
-	assert_true(len <= sizeof(text));
-	memcpy(text, s, len);
-	answer = 0;
-	whole = (response ? http_parse_response : http_parse_request)(text,
-	    len, limit, &head, &answer);
-	for (i = 0; i < len; i++) {
-		if (len > 1000 && i % 61 != 0 && len - i > 100)
-			continue;
-		n = parse_cut(s, i, limit, response, &h, &status);
-		if (n == 0)
-			continue;
-		assert_int_equal(n, whole);
-		assert_int_equal(status, answer);
-		assert_true(n == -1 || (size_t)n <= i);
-	}
-	return (whole);
-}
-
-static ssize_t
-request(const char *s, size_t len)
-{
-	return (parse(s, len, HTTP_HEAD_MAX, 0));
-}
-
-static ssize_t
-response(const char *s, size_t len)
-{
-	return (parse(s, len, HTTP_HEAD_MAX, 1));
-}
-
-struct bad {
-	const char	*name;
-	const char	*s;
-	size_t		 len;
-	int		 status;
-};
-
-static void
-refused(const struct bad *bad, size_t n, int is_response)
-{
-	size_t	 i;
-
-	for (i = 0; i < n; i++) {
-		if (parse(bad[i].s, bad[i].len, HTTP_HEAD_MAX, is_response) !=
-		    -1)
-			fail_msg("%s: not refused", bad[i].name);
-		if (answer != bad[i].status)
-			fail_msg("%s: %d, not %d", bad[i].name, answer,
-			    bad[i].status);
-	}
-}
-
-#define assert_str(str, want)	assert_text(&(str), (want), __LINE__)
-
-static void
-assert_text(const struct http_str *str, const char *want, int line)
-{
-	if (!http_str_eq(str, want))
-		fail_msg("line %d: \"%.*s\", not \"%s\"", line,
-		    (int)str->len, str->s, want);
-}
+#include "http_heads.h"
 
 static void
 request_parts(void **state)
