@@ -50,7 +50,6 @@
 #define BUDGET_MOST	(1UL << 30)	/* of windows, on large machines */
 /* A link that stood so long was a good one: begin at the minimum again. */
 #define LINK_GOOD_MS	60000
-#define LEFT_MAX	8	/* links that were left and still carry */
 
 enum tunnel_state {
 	TUNNEL_WAITING,		/* for the next attempt */
@@ -67,8 +66,6 @@ static struct backoff		 backoff;
 static struct link_client	*client;
 static struct link		*link_now_up;
 static struct link		*link_next;	/* its hello has not come */
-static struct link		*left[LEFT_MAX];	/* oldest first */
-static size_t			 nleft;
 static uint32_t			 ids, dial_id;
 static size_t			 relay;		/* the one being tried */
 static unsigned int		 round_ms;	/* the least to wait after
@@ -104,8 +101,6 @@ static void	tunnel_open(struct link *, void *, struct mux_stream *,
 static void	tunnel_goaway(struct link *, void *,
 		    const struct mux_goaway *);
 static void	tunnel_down(struct link *, void *, int, const char *);
-static void	tunnel_leave(struct link *);
-static int	tunnel_forget(const struct link *);
 static void	tunnel_close(int, const char *);
 static const char *relay_name(void);
 
@@ -175,7 +170,7 @@ void
 tunnel_stop(void)
 {
 	ending = 1;
-	if (link_now_up != NULL || link_next != NULL || nleft > 0) {
+	if (link_now_up != NULL || link_next != NULL || left_count() > 0) {
 		proc_linger(1000);
 		tunnel_close(WS_CLOSE_AWAY, "agentd ends");
 	}
@@ -449,7 +444,7 @@ tunnel_up(struct link *link, void *arg, const struct mux_hello *h)
 	    up.relay, up.software, up.tls, up.way[0] != '\0' ?
 	    " through " : "", up.way);
 	if (link_now_up != NULL)
-		tunnel_leave(link_now_up);
+		left_add(link_now_up);
 	link_now_up = link;
 }
 
@@ -485,7 +480,7 @@ tunnel_down(struct link *link, void *arg, int code, const char *text)
 {
 	int	 was_up = link == link_now_up, was_next = link == link_next;
 
-	if (!was_up && !was_next && tunnel_forget(link))
+	if (!was_up && !was_next && left_forget(link))
 		log_info("relay %s: the link that was left has ended: %s",
 		    relay_name(), text);
 	link_free(link);
@@ -494,7 +489,8 @@ tunnel_down(struct link *link, void *arg, int code, const char *text)
 	if (was_next)
 		link_next = NULL;
 	if (ending) {
-		if (link_now_up == NULL && link_next == NULL && nleft == 0)
+		if (link_now_up == NULL && link_next == NULL &&
+		    left_count() == 0)
 			proc_quit(0);
 		return;
 	}
@@ -517,44 +513,10 @@ tunnel_down(struct link *link, void *arg, int code, const char *text)
 		log_info("relay %s: link ended: %s", relay_name(), text);
 }
 
-/* There is a newer link; this one stays as long as it carries something. */
-static void
-tunnel_leave(struct link *link)
-{
-	struct link	*oldest = left[0];
-
-	if (nleft == LEFT_MAX) {
-		tunnel_forget(oldest);
-		link_close(oldest, WS_CLOSE_AWAY, "left long ago");
-	}
-	left[nleft++] = link;
-	if (link_retire(link, "moved") == -1)
-		link_close(link, WS_CLOSE_AWAY, "moved");
-}
-
-/* 1 if it was one that was left. */
-static int
-tunnel_forget(const struct link *link)
-{
-	size_t	 i;
-
-	for (i = 0; i < nleft; i++) {
-		if (left[i] != link)
-			continue;
-		nleft--;
-		memmove(&left[i], &left[i + 1], (nleft - i) * sizeof(left[0]));
-		return (1);
-	}
-	return (0);
-}
-
 static void
 tunnel_close(int code, const char *text)
 {
-	size_t	 i;
-
-	for (i = 0; i < nleft; i++)
-		link_close(left[i], code, text);
+	left_close(code, text);
 	if (link_next != NULL)
 		link_close(link_next, code, text);
 	if (link_now_up != NULL)
@@ -585,7 +547,7 @@ tunnel_state(struct ctl_agent *a)
 	uint64_t		 now = link_now();
 
 	strlcpy(a->name, conf.begin.name, sizeof(a->name));
-	a->links = nleft;
+	a->links = left_count();
 	if (link_now_up != NULL) {
 		a->connected = 1;
 		strlcpy(a->state, "connected", sizeof(a->state));

@@ -27,6 +27,7 @@
  *
  *	tunnel.c	the link and its return
  *	tunnel_conf.c	the configuration as the parent sends it
+ *	tunnel_left.c	links that were left for a newer one
  *	tunnel_link.c	streams: asked for by the relay, connected by proxy
  *	tunnel_pair.c	codes that are offered to the relay
  *	tunnel_status.c	what is asked at the control socket
@@ -90,6 +91,15 @@ void	 tunnel_state(struct ctl_agent *);
 /* The link that is up, or NULL; what the node is called. */
 struct link *tunnel_link(void);
 const char *tunnel_name(void);
+
+/* tunnel_left.c */
+/* There is a newer link; the last one of very many left ones ends. */
+void	 left_add(struct link *);
+/* It has ended, or will: 1 if it was one that was left. */
+int	 left_forget(const struct link *);
+/* Close all. */
+void	 left_close(int, const char *);
+size_t	 left_count(void);
 
 /* tunnel_pair.c: CTL_PAIR, answered when the relay has said something. */
 void	 pair_offer(struct control *);

@@ -18,7 +18,8 @@
  * link: relayd/http_request.c relayd/http_trailer.c
  * link: relayd/http_exchange.c relayd/http_response.c relayd/http_backend.c
  * link: relayd/http_backend_open.c relayd/http_backend_stream.c
- * link: regress/relayd/exchange_fake.c lib/http_prologue.c
+ * link: regress/relayd/exchange_fake.c regress/relayd/exchange_run.c
+ * link: lib/http_prologue.c
  * link: lib/http_message.c lib/http_body.c lib/http_chunk.c
  * link: lib/http.c lib/http_field.c lib/http_host.c lib/addr.c
  * link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
@@ -45,6 +46,7 @@
 #include <string.h>
 
 #include "relayd/exchange_fake.h"
+#include "relayd/exchange_run.h"
 
 #define INPUT_MAX	4096
 

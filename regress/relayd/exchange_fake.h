@@ -91,31 +91,4 @@ void	 fake_routed(void);
 /* The site is not what it was. */
 void	 fake_site_ends(void);
 
-/*
- * A whole exchange.  said: "200 length: body", "103 ", trailers as "T a=b",
- * "END" or "!502 word"; at most so many bytes of it.
- */
-struct fake_run {
-	struct exchange		*ex;
-	struct http_body	 body;
-	const char		*rest;	/* of the request */
-	size_t			 left;
-	int			 came;
-	char			 said[8192];
-	size_t			 saidlen;
-	int			 over;
-	int			 readable, writable;
-	size_t			 max;	/* of data at a time */
-};
-
-/* Begin one with this request; *backend is what the last one left. */
-int	 fake_begin(struct fake_run *, const char *, size_t,
-	    struct http_backend **);
-/* Give it so many bytes of its body; frames pass. */
-void	 fake_body(struct fake_run *, size_t);
-/* Read what there is. */
-void	 fake_read(struct fake_run *);
-/* All of that, body and answer; what is left of its backend. */
-struct http_backend *fake_end(struct fake_run *);
-
 #endif /* EXCHANGE_FAKE_H */

@@ -21,7 +21,8 @@
  *
  * link: relayd/http_request.c relayd/http_trailer.c
  * link: relayd/http_exchange.c relayd/http_response.c relayd/http_backend*.c
- * link: regress/relayd/exchange_fake.c lib/http_prologue.c
+ * link: regress/relayd/exchange_fake.c regress/relayd/exchange_run.c
+ * link: lib/http_prologue.c
  * link: lib/http_message.c lib/http_body.c lib/http_chunk.c
  * link: lib/http.c lib/http_field.c lib/http_host.c lib/addr.c
  * link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
@@ -47,6 +48,7 @@
 
 #include "../lib/nth_alloc.h"
 #include "exchange_fake.h"
+#include "exchange_run.h"
 
 #define GET	"GET / HTTP/1.1\r\nHost: pi.example.org\r\n\r\n"
 

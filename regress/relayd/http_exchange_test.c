@@ -20,7 +20,8 @@
  * link: relayd/http_request.c relayd/http_trailer.c
  * link: relayd/http_exchange.c relayd/http_response.c relayd/http_backend.c
  * link: relayd/http_backend_open.c relayd/http_backend_stream.c
- * link: regress/relayd/exchange_fake.c lib/http_prologue.c
+ * link: regress/relayd/exchange_fake.c regress/relayd/exchange_run.c
+ * link: lib/http_prologue.c
  * link: lib/http_message.c lib/http_body.c lib/http_chunk.c
  * link: lib/http.c lib/http_field.c lib/http_host.c lib/addr.c
  * link: lib/mux.c lib/mux_output.c lib/mux_table.c lib/mux_stream.c
@@ -43,6 +44,7 @@
 #include <cmocka.h>
 
 #include "exchange_fake.h"
+#include "exchange_run.h"
 
 #define GET	"GET / HTTP/1.1\r\nHost: pi.example.org\r\n\r\n"
 #define OK2	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
