@@ -20,6 +20,8 @@
 
 #include "compat.h"
 
+#include <sys/resource.h>
+
 #include <imsg.h>
 
 #include <stdlib.h>
@@ -29,12 +31,39 @@
 #include "tunnel.h"
 
 #define CA_MAX		(1024 * 1024)
+#define SPARE_FDS	32	/* links, processes, and who asks for status */
 
 struct tunnel_conf		 conf;
 struct evtls_client		*trust;
 struct mux_hello		 hello;
 
 static struct tunnel_conf	 next;
+
+static uint32_t	 conf_streams(uint32_t);
+
+/*
+ * Each stream takes a descriptor: without one it would have to wait, and so
+ * would all that another process has to say, until others end.
+ */
+static uint32_t
+conf_streams(uint32_t want)
+{
+	static uint32_t	 told;
+	struct rlimit	 rl;
+	uint32_t	 room;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 ||
+	    rl.rlim_cur >= (rlim_t)want + SPARE_FDS)
+		return (want);
+	room = rl.rlim_cur > 2 * SPARE_FDS ? rl.rlim_cur - SPARE_FDS :
+	    rl.rlim_cur / 2;
+	if (room != told)
+		log_info("at most %u streams at once, and not %u, as there "
+		    "may be no more than %llu open files (ulimit -n)", room,
+		    want, (unsigned long long)rl.rlim_cur);
+	told = room;
+	return (room);
+}
 
 int
 conf_recv_begin(struct proc_peer *peer, struct imsg *imsg)
@@ -104,6 +133,7 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	conf = next;
 	memset(&next, 0, sizeof(next));
 	log_setverbose(conf.begin.verbose);
+	conf.begin.streams_max = conf_streams(conf.begin.streams_max);
 	memset(&hello, 0, sizeof(hello));
 	hello.version = 1;
 	hello.credit = MUX_CREDIT_EARLY;

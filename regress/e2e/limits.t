@@ -331,4 +331,24 @@ ok(all(streams), "agentd, streams: one less")
 streams.append(stream())
 ok(streams[-1], "agentd, streams: as many as may be")
 ok(stream() is None, "agentd, streams: one more is refused")
+fwd.stop()
+pi.stop()
+
+r.extra = ""
+r.write_conf()
+eq(r.ctl("reload").returncode, 0, "no limits of the relay's")
+pi = Agent(r, name="tight", program=[
+    "sh", "-c", 'ulimit -n 40; exec "$@"', "sh", OBJ + "/agentd"])
+port = free_port()
+fwd = Forward(env, "127.0.0.1:%d:tight:127.0.0.1:%d" % (port, target.port))
+streams = [stream() for _ in range(20)]
+ok(all(streams), "agentd, few descriptors: as many streams as fit")
+t0 = time.monotonic()
+ok(stream() is None and time.monotonic() - t0 < 10,
+   "one more is refused, and does not wait for others to end")
+ok(fwd.wait_line("limit|too many", 10), "and forward says why", fwd.text())
+ok(pi.proc.lines("at most 20 streams at once, and not 4096"),
+   "as does agentd", pi.proc.text())
+streams.pop().close()
+ok(wait_for(stream, 10), "with one gone there is room again")
 done()
