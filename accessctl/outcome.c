@@ -61,7 +61,8 @@ outcome_text(uint16_t code, const char *text, const struct mux_open *o,
 
 	/* The other end knows best, unless it says nothing. */
 	if (text == NULL || text[0] == '\0')
-		text = mux_code_name(code);
+		text = code == MUX_CODE_LIMIT ? "too many at once: relay or "
+		    "device are at a limit of theirs" : mux_code_name(code);
 	mux_target(o->kind, o->host, o->port, target);
 	switch (code) {
 	case MUX_CODE_NO_NODE:

@@ -68,6 +68,12 @@ one_line_for_a_person(void **state)
 	    "there?");
 	outcome_text(MUX_CODE_REFUSED, "", &o, buf, sizeof(buf));
 	assert_string_equal(buf, "pi: 127.0.0.1:22: refused");
+	outcome_text(MUX_CODE_LIMIT, "", &o, buf, sizeof(buf));
+	assert_string_equal(buf, "pi: 127.0.0.1:22: too many at once: relay "
+	    "or device are at a limit of theirs");
+	outcome_text(MUX_CODE_LIMIT, "this month's bytes", &o, buf,
+	    sizeof(buf));
+	assert_string_equal(buf, "pi: 127.0.0.1:22: this month's bytes");
 	/* The host is not named twice. */
 	outcome_text(MUX_CODE_REFUSED, "127.0.0.1 port 22: refused", &o, buf,
 	    sizeof(buf));
