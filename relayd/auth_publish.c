@@ -393,6 +393,7 @@ auth_admin_publish_remove(const struct auth_request *req, const char *name)
 	enum store_result		 r;
 	const char			*why;
 	char				 id[CTL_ID_LEN] = "";
+	char				 near[CTL_SPEC_LEN] = "";
 	int64_t				 after = 0;
 	size_t				 i, n;
 	int				 is_spec;
@@ -407,9 +408,16 @@ auth_admin_publish_remove(const struct auth_request *req, const char *name)
 			if (strcmp(page[i].p.id, name) == 0 || (is_spec &&
 			    memcmp(&page[i].p.spec, &spec, sizeof(spec)) == 0))
 				strlcpy(id, page[i].p.id, sizeof(id));
+			else if (is_spec && publish_spec_overlap(
+			    &page[i].p.spec, &spec))
+				publish_spec_format(&page[i].p.spec, near);
 			after = page[i].row;
 		}
 	} while (n == nitems(page) && id[0] == '\0');
+	if (id[0] == '\0' && near[0] != '\0')
+		return (auth_admin_error(req, CTL_CODE_NOT_FOUND,
+		    "%s is not published as such, but %s is: that can be "
+		    "removed", name, near));
 	if (id[0] == '\0')
 		return (auth_admin_error(req, CTL_CODE_NOT_FOUND,
 		    "%s is not published: accessctl publish list shows what "

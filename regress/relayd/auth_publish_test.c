@@ -333,12 +333,21 @@ ports_are_published_once(void **state)
 static void
 removed_by_name_or_id(void **state)
 {
+	const struct ctl_end	*e;
 	const struct revoke	*r;
 	char			 id[CTL_ID_LEN];
 
 	strlcpy(id, publish("2222", "pi:22"), sizeof(id));
 	ask_name(CTL_PUBLISH_REMOVE, "2223");
-	(void)fake_one(PROC_ROUTER, CTL_ERROR, sizeof(struct ctl_end));
+	e = fake_one(PROC_ROUTER, CTL_ERROR, sizeof(*e));
+	assert_non_null(strstr(e->text, "2223 is not published: "));
+	/* A part of it, or more than it. */
+	ask_name(CTL_PUBLISH_REMOVE, "127.0.0.1:2222");
+	e = fake_one(PROC_ROUTER, CTL_ERROR, sizeof(*e));
+	assert_non_null(strstr(e->text, "but 0.0.0.0:2222/tcp is"));
+	ask_name(CTL_PUBLISH_REMOVE, "2220-2230");
+	e = fake_one(PROC_ROUTER, CTL_ERROR, sizeof(*e));
+	assert_non_null(strstr(e->text, "but 0.0.0.0:2222/tcp is"));
 	ask_name(CTL_PUBLISH_REMOVE, "2222");
 	r = fake_one(PROC_ROUTER, IMSG_REVOKE, sizeof(*r));
 	assert_int_equal(r->what, REVOKE_PORT);
