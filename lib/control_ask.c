@@ -163,12 +163,15 @@ control_outlive(void)
 	outlive = 1;
 }
 
-/* They hung up: 1 if there may be others, or -1. */
+/* They hung up: 1 if there may be others, or -1 (logged). */
 static int
 control_gone(void)
 {
-	if (!outlive)
+	if (!outlive) {
+		log_warnx("%s hung up: it ended, or this user is not allowed "
+		    "to ask (see its log)", daemon_asked->name);
 		return (-1);
+	}
 	imsgbuf_clear(&ibuf);
 	close(sock);
 	sock = -1;
@@ -249,18 +252,12 @@ control_wait(void)
 		log_warnx("%s does not answer", daemon_asked->name);
 		return (-1);
 	}
-	if (n == -1 || ((n = imsgbuf_read(&ibuf)) == -1 && !outlive)) {
+	if (n == -1 || ((n = imsgbuf_read(&ibuf)) == -1 && !outlive &&
+	    errno != ECONNRESET)) {
 		log_warn("control socket");
 		return (-1);
 	}
-	if (n < 1 && outlive)
-		return (control_gone());
-	if (n == 0) {
-		log_warnx("%s hung up: it ended, or this user is not "
-		    "allowed to ask (see its log)", daemon_asked->name);
-		return (-1);
-	}
-	return (0);
+	return (n < 1 ? control_gone() : 0);
 }
 
 /* How it ended: 1 for well, -1 (logged) for not. */
@@ -335,14 +332,9 @@ control_ask(uint32_t request, const void *data, size_t len, uint32_t type,
 		return (-1);
 	if (imsg_compose(&ibuf, request, 0, 0, -1, data, len) == -1 ||
 	    imsgbuf_flush(&ibuf) == -1) {
-		if (outlive)
+		if (outlive || errno == EPIPE || errno == ECONNRESET)
 			return (control_gone());
-		/* Who is not welcome is hung up on. */
-		if (errno == EPIPE || errno == ECONNRESET)
-			log_warnx("%s hung up: this user is not allowed "
-			    "to ask (see its log)", daemon_asked->name);
-		else
-			log_warn("control socket");
+		log_warn("control socket");
 		return (-1);
 	}
 	for (;;) {

@@ -349,8 +349,8 @@ tally_fill(struct tally *t)
 	tallies_later(LOOK_MS);
 	n = streams_end(t, MUX_CODE_LIMIT, texts[t->id.what]);
 	log_info("%s %s: all of its %llu bytes of this month are used: %u "
-	    "streams ended", names[t->id.what], t->name,
-	    (unsigned long long)t->quota, n);
+	    "stream%s ended", names[t->id.what], t->name,
+	    (unsigned long long)t->quota, n, n == 1 ? "" : "s");
 }
 
 int
