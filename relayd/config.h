@@ -124,6 +124,18 @@ int			 config_load(struct relayd_conf *);
 void			 config_free(struct relayd_conf *);
 
 /*
+ * config_limit.c, config_identity.c: one setting by its name ("head size",
+ * "per user"; "user", "email" or "name", and the field or "").  0, or -1 with
+ * a reason.
+ */
+int	limit_conf_set(struct relayd_limits *, const char *, const char *,
+	    char *, size_t);
+int	bandwidth_conf_set(struct relayd_bandwidth *, const char *,
+	    const char *, char *, size_t);
+int	identity_conf_set(struct relayd_identity *, const char *, const char *,
+	    char *, size_t);
+
+/*
  * config_rpc.c: the defaults; one setting by its name ("pair ttl"); a node of
  * the other make that has a secret.  0, or -1 with a reason.
  */

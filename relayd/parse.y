@@ -24,8 +24,6 @@
 #include <sys/socket.h>
 
 #include <ctype.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,9 +32,7 @@
 #include "config.h"
 #include "conflex.h"
 #include "forwarded.h"
-#include "http.h"
 #include "log.h"
-#include "rate.h"
 
 static int	yylex(void);
 static int	yyparse(void);
@@ -321,51 +317,6 @@ static const struct conflex_keyword keywords[] = {
 	{ "trusted",		TRUSTED },
 	{ "upgrade",		UPGRADE },
 	{ "user",		USER },
-};
-
-enum limit_unit { LIMIT_TIME, LIMIT_SIZE, LIMIT_COUNT };
-
-#define LIMIT32(f)	offsetof(struct relayd_limits, f), 4
-#define LIMIT64(f)	offsetof(struct relayd_limits, f), 8
-
-static const struct {
-	const char	*name;
-	enum limit_unit	 unit;
-	size_t		 offset;
-	int		 width;		/* of the field, bytes */
-	uint64_t	 min, max;
-} limit_names[] = {
-	{ "handshake timeout", LIMIT_TIME, LIMIT32(handshake_ms),
-	    100, 3600000 },
-	{ "head fields", LIMIT_COUNT, LIMIT32(head_fields),
-	    1, HTTP_FIELDS_MAX },
-	{ "head size", LIMIT_SIZE, LIMIT32(head_bytes), 512, 65536 },
-	{ "request line", LIMIT_SIZE, LIMIT32(request_line),
-	    64, HTTP_LINE_MAX },
-	{ "idle timeout", LIMIT_TIME, LIMIT32(idle_ms), 100, 3600000 },
-	{ "connections", LIMIT_COUNT, LIMIT32(connections), 1, 1000000 },
-	{ "connections per address", LIMIT_COUNT,
-	    LIMIT32(connections_per_addr), 1, 1000000 },
-	{ "handshakes", LIMIT_COUNT, LIMIT32(handshakes), 1, 1000000 },
-	{ "links per user", LIMIT_COUNT, LIMIT32(links_per_user),
-	    1, 1000000 },
-	{ "nodes per user", LIMIT_COUNT, LIMIT32(nodes_per_user),
-	    1, 1000000 },
-	{ "streams per link", LIMIT_COUNT, LIMIT32(streams_per_link),
-	    1, 1000000 },
-	{ "udp idle", LIMIT_TIME, LIMIT32(udp_idle_ms), 1000, 3600000 },
-	{ "http response timeout", LIMIT_TIME, LIMIT32(http_response_ms),
-	    1000, 86400000 },
-	{ "http idle timeout", LIMIT_TIME, LIMIT32(http_idle_ms),
-	    1000, 86400000 },
-	{ "http body rate", LIMIT_SIZE, LIMIT32(http_body_rate),
-	    0, 1024 * 1024 },
-	{ "http connections per address", LIMIT_COUNT,
-	    LIMIT32(http_per_addr), 1, 1000000 },
-	{ "credit per link", LIMIT_SIZE, LIMIT64(credit_per_link),
-	    1024 * 1024, 1ULL << 40 },
-	{ "credit", LIMIT_SIZE, LIMIT64(credit_total),
-	    1024 * 1024, 1ULL << 40 },
 };
 
 static int
@@ -669,130 +620,36 @@ limit_word(const char *word)
 	limit_value = word;
 }
 
+/* "handshake timeout 10s". */
 static void
 limit_end(void)
 {
-	uint64_t	 v = 0;
-	long long	 n = 0;
-	uint32_t	 v32;
-	size_t		 i;
-	int		 bad;
+	char	 err[256];
 
-	for (i = 0; i < nitems(limit_names); i++) {
-		if (strcmp(limit_names[i].name, limit_name) == 0)
-			break;
-	}
-	if (i == nitems(limit_names)) {
-		conflex_error("limit %s: there is none of this name",
-		    limit_name);
-		return;
-	}
-	switch (limit_names[i].unit) {
-	case LIMIT_TIME:
-		bad = conflex_time(limit_value, &v);
-		break;
-	case LIMIT_SIZE:
-		bad = conflex_size(limit_value, &v);
-		break;
-	default:
-		bad = conflex_number(limit_value, 0, 1000000000, &n);
-		v = n;
-		break;
-	}
-	if (bad || v < limit_names[i].min || v > limit_names[i].max) {
-		conflex_error("limit %s %s: from %llu to %llu%s", limit_name,
-		    limit_value, (unsigned long long)limit_names[i].min,
-		    (unsigned long long)limit_names[i].max,
-		    limit_names[i].unit == LIMIT_TIME ? " ms" :
-		    limit_names[i].unit == LIMIT_SIZE ? " bytes" : "");
-		return;
-	}
-	v32 = v;
-	memcpy((char *)&conf->limits + limit_names[i].offset,
-	    limit_names[i].width == 4 ? (void *)&v32 : (void *)&v,
-	    limit_names[i].width);
-}
-
-/* A field that the backends of sites are told something in. */
-static void
-set_identity(const char *word, const char *name)
-{
-	static const char *const words[] = IDENTITY_WORDS;
-	static const char *const taken[] = {
-		"Accept*", "Authorization", "Connection", "Content-*",
-		"Cookie", "Date", "Expect", "Forwarded", "Host", "Keep-Alive",
-		"Origin", "Proxy-*", "Range", "Sec-*", "TE", "Trailer",
-		"Transfer-Encoding", "Upgrade", "Via", "X-Forwarded-*",
-		"X-Request-Id"
-	};
-	struct http_str		 s = { name, strlen(name) };
-	size_t			 i, what;
-
-	for (what = 0; what < nitems(words); what++) {
-		if (strcmp(words[what], word) == 0)
-			break;
-	}
-	if (what == nitems(words)) {
-		conflex_error("identity header %s: user, email or name",
-		    word);
-		return;
-	}
-	if (s.len > 0 && (!http_str_is_token(&s) || s.len >= IDENTITY_LEN ||
-	    strchr(name, '*') != NULL)) {
-		conflex_error("identity header %s: %s is no name of a field",
-		    word, name);
-		return;
-	}
-	for (i = 0; s.len > 0 && i < nitems(taken); i++) {
-		if (http_name_matches(&s, taken[i])) {
-			conflex_error("identity header %s: %s says something "
-			    "else", word, name);
-			return;
-		}
-	}
-	strlcpy(conf->identity.field[what], name, IDENTITY_LEN);
+	if (limit_conf_set(&conf->limits, limit_name, limit_value, err,
+	    sizeof(err)) == -1)
+		conflex_error("%s", err);
 }
 
 /* "per user 10M", "month per node 100G". */
 static void
 bandwidth_end(void)
 {
-	static const struct {
-		const char	*name;
-		size_t		 offset;
-		int		 month;
-	} names[] = {
-		{ "per user", offsetof(struct relayd_bandwidth, user_rate),
-		    0 },
-		{ "per node", offsetof(struct relayd_bandwidth, node_rate),
-		    0 },
-		{ "month per user",
-		    offsetof(struct relayd_bandwidth, user_month), 1 },
-		{ "month per node",
-		    offsetof(struct relayd_bandwidth, node_month), 1 },
-	};
-	uint64_t	 v;
-	size_t		 i;
+	char	 err[256];
 
-	for (i = 0; i < nitems(names); i++) {
-		if (strcmp(names[i].name, limit_name) == 0)
-			break;
-	}
-	if (i == nitems(names)) {
-		conflex_error("bandwidth %s: per user, per node, month per "
-		    "user or month per node", limit_name);
-		return;
-	}
-	if (names[i].month && rate_quota(limit_value, &v) == -1)
-		conflex_error("bandwidth %s %s: a size like 500G, from 1M to "
-		    "1024T, or none", limit_name, limit_value);
-	else if (!names[i].month && rate_parse(limit_value, &v) == -1)
-		conflex_error("bandwidth %s %s: bytes a second like 10M, or "
-		    "bits like 80Mbit, from 1K to 1024G, or none",
-		    limit_name, limit_value);
-	else
-		memcpy((char *)&conf->bandwidth + names[i].offset, &v,
-		    sizeof(v));
+	if (bandwidth_conf_set(&conf->bandwidth, limit_name, limit_value, err,
+	    sizeof(err)) == -1)
+		conflex_error("%s", err);
+}
+
+static void
+set_identity(const char *word, const char *name)
+{
+	char	 err[256];
+
+	if (identity_conf_set(&conf->identity, word, name, err,
+	    sizeof(err)) == -1)
+		conflex_error("%s", err);
 }
 
 /* "pair ttl 2m". */
