@@ -265,7 +265,7 @@ proc_parent_quit(int status)
 		event_del(k->again);
 		event_del(k->late);
 		if (k->pid != 0 && proc_send(proc_peer(k->kind, k->instance),
-		    IMSG_PROC_STOP, 0, -1, NULL, 0) == -1)
+		    IMSG_PROC_STOP, PROC_STOP_ALL, -1, NULL, 0) == -1)
 			kill(k->pid, SIGTERM);
 	}
 	event_del(ping_timer);

@@ -243,6 +243,8 @@ void		 proc_quit(int status);
  * milliseconds.  The parent's patience is PROC_STOP_S.
  */
 void		 proc_linger(int ms);
+/* In stop(): whether all processes end, and not this one alone. */
+int		 proc_all_end(void);
 
 /* In a child that drains: nothing here needs its place any more. */
 void		 proc_quiet(void);

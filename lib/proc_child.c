@@ -64,7 +64,7 @@ static void	proc_child_drop(void);
 static void	proc_child_user(const char *);
 static void	proc_child_sandbox(void);
 static void	proc_child_serve(void);
-static void	proc_child_stop(void);
+static void	proc_child_stop(int);
 static void	proc_child_quit(int);
 
 static const struct proc_rule proc_child_rules[] = {
@@ -83,6 +83,7 @@ static struct proc_child_state {
 	pid_t			 parent;
 	int			 go;
 	int			 stopping;
+	int			 all_end;	/* and so do all others */
 	int			 ended;		/* proc_quit was called */
 	int			 status;
 	struct event		*late;		/* the end of proc_linger */
@@ -135,7 +136,7 @@ proc_recv_go(struct proc_peer *parent, struct imsg *imsg)
 static int
 proc_recv_stop(struct proc_peer *parent, struct imsg *imsg)
 {
-	proc_child_stop();
+	proc_child_stop(imsg_get_id(imsg) == PROC_STOP_ALL);
 	return (0);
 }
 
@@ -214,15 +215,22 @@ proc_child_bad(struct proc_peer *p)
  */
 
 static void
-proc_child_stop(void)
+proc_child_stop(int all)
 {
 	if (child.stopping || child.ended)
 		return;
 	child.stopping = 1;
+	child.all_end = all;
 	if (proc_self.serving && proc_self.def->stop != NULL)
 		proc_self.def->stop();
 	if (!evtimer_pending(child.late, NULL))
 		proc_child_quit(0);
+}
+
+int
+proc_all_end(void)
+{
+	return (child.all_end);
 }
 
 void
@@ -243,7 +251,8 @@ proc_child_late(evutil_socket_t fd, short what, void *arg)
 static void
 proc_child_term(evutil_socket_t sig, short what, void *arg)
 {
-	proc_child_stop();
+	/* Whoever ends services like that sends it to each process. */
+	proc_child_stop(1);
 }
 
 /*

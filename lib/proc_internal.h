@@ -42,12 +42,14 @@
 
 struct event;
 
+#define PROC_STOP_ALL	1
+
 /* Messages of proc's own: types below PROC_IMSG_FIRST. */
 enum proc_imsg {
 	/* from the parent */
 	IMSG_PROC_PEER = 1,	/* a pipe to another process */
 	IMSG_PROC_GO,		/* your configuration is complete */
-	IMSG_PROC_STOP,
+	IMSG_PROC_STOP,		/* id: PROC_STOP_ALL, or 0 for you alone */
 	IMSG_PROC_PING,
 	/* to the parent */
 	IMSG_PROC_READY,	/* sandboxed and serving */

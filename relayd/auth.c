@@ -44,6 +44,7 @@
 #define AUTH_SWEEP_MS		5000
 #define AUTH_REOPEN_MS		10000
 #define AUTH_TROUBLE_MS		60000
+#define AUTH_END_MS		2500	/* for router to end before us */
 #define AUTH_THROTTLED_MAX	65536	/* networks and tokens */
 #define AUTH_FILE		"culvert.db"
 
@@ -57,6 +58,8 @@ static void	auth_tick(evutil_socket_t, short, void *);
 static void	auth_soon_tick(evutil_socket_t, short, void *);
 static void	auth_grant(evutil_socket_t, short, void *);
 static void	auth_open(void);
+static void	auth_late(evutil_socket_t, short, void *);
+static void	auth_end(void);
 
 struct store		*auth_store;
 struct throttle		*auth_throttle;
@@ -301,13 +304,43 @@ auth_serve(void)
 		fatal("auth");
 }
 
+/* Not before router has said all that it had to say. */
 void
 auth_stop(void)
+{
+	const struct timeval	 tv = { AUTH_END_MS / 1000,
+				    AUTH_END_MS % 1000 * 1000 };
+	struct event		*late;
+
+	if (proc_all_end() && proc_peer(PROC_ROUTER, 0) != NULL &&
+	    (late = evtimer_new(proc_base(), auth_late, NULL)) != NULL &&
+	    evtimer_add(late, &tv) == 0)
+		proc_linger(2 * AUTH_END_MS);
+	else
+		auth_end();
+}
+
+static void
+auth_late(evutil_socket_t fd, short what, void *arg)
+{
+	auth_end();
+}
+
+static void
+auth_end(void)
 {
 	auth_audit_flush();
 	auth_traffic_stop();
 	store_free(auth_store);
 	auth_store = NULL;
+	proc_quit(0);
+}
+
+void
+auth_peer_down(struct proc_peer *peer)
+{
+	if (proc_peer_kind(peer) == PROC_ROUTER && proc_all_end())
+		auth_end();
 }
 
 void

@@ -40,6 +40,7 @@
 #define TICK_MS		20	/* while there is something to wait for */
 #define LOG_MS		60000	/* the same warning, at most so often */
 #define UNTOLD_MS	60000	/* for links, until CONF_SERVE says how long */
+#define STOP_MS		2000	/* for listeners to end before us */
 
 static int	router_recv_begin(struct proc_peer *, struct imsg *);
 static int	router_recv_end(struct proc_peer *, struct imsg *);
@@ -47,6 +48,7 @@ static int	router_recv_control(struct proc_peer *, struct imsg *);
 static int	router_recv_serve(struct proc_peer *, struct imsg *);
 static int	router_recv_old(struct proc_peer *, struct imsg *);
 static void	router_tick(evutil_socket_t, short, void *);
+static void	router_end(void);
 
 struct relayd_limits	 router_limits;
 struct router_counts	 router_counts;
@@ -57,6 +59,7 @@ static struct conf_begin next;		/* being taken in */
 static int		 next_open;
 static struct event	*tick;
 static int		 may_serve;	/* no other router does */
+static int		 ending;	/* as soon as all is on record */
 static int		 told_early;	/* so, before router_start */
 static uint64_t		 start_ms;	/* of relayd */
 static int		 start_known;
@@ -356,7 +359,38 @@ router_peer_down(struct proc_peer *peer)
 		figures_listener_down(i);
 		conns_listener_down(i);
 		tallies_listener_down(i);
+		router_end();
 	}
+}
+
+/* What listeners say at the end of their links and streams goes on record. */
+void
+router_stop(void)
+{
+	if (!proc_all_end())
+		return;
+	ending = 1;
+	proc_linger(STOP_MS);
+	router_end();
+}
+
+static void
+router_end(void)
+{
+	struct proc_peer	*auth = router_auth();
+	int			 i;
+
+	if (!ending)
+		return;
+	for (i = 0; i < PROC_INSTANCES_MAX; i++)
+		if (router_listener(i) != NULL)
+			return;
+	tallies_flush();
+	(void)audit_flush();
+	if (auth != NULL && proc_queued(auth) > 0)
+		router_wake();
+	else
+		proc_quit(0);
 }
 
 void
@@ -382,6 +416,7 @@ router_tick(evutil_socket_t fd, short what, void *arg)
 	more |= ends_expire(now);
 	more |= stats_expire(now);
 	more |= routes_expire(now);
+	router_end();
 	if (more)
 		router_wake();
 }

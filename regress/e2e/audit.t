@@ -149,7 +149,42 @@ out, err = stop.communicate(timeout=60)
 ok(stop.returncode == 1 and (b"too slowly" in err or b"hung up" in err),
    "and told", (stop.returncode, err))
 
-# ---- a log that can't be read ----
 ok(relay.serving(), "relayd is well")
 db.close()
+
+# ---- what ends with relayd ----
+def carried():
+    return sum(x["bytes_in"] for x in relay.json("traffic")
+               if x["what"] == "user")
+
+
+for i, what in enumerate(("the parent is told to end",
+                          "all processes are told to",
+                          "the device does not answer")):
+    name = "end%d" % i
+    other = Agent(relay, name)
+    before = carried()
+    c = Connect(env, name, target.port)
+    ok(c.echoes(), "a stream")
+    hung = what.startswith("the device") and other.children()["tunnel"]
+    if hung:
+        os.kill(hung, signal.SIGSTOP)
+    for pid in [relay.proc.pid] + ([] if "all" not in what else
+                                   list(relay.children().values())):
+        os.kill(pid, signal.SIGTERM)
+    eq(relay.proc.p.wait(30), 0, what + ": relayd ends in order")
+    c.kill()
+    if hung:
+        os.kill(hung, signal.SIGCONT)
+    other.stop()
+    relay.start()
+    ok(wait_for(lambda: relay.ctl("user", "list").returncode == 0, 30),
+       "and is started again")
+    lines = audit("--node", name)
+    s = [x for x in lines if x["what"] == "stream"]
+    ok(len(s) == 1 and (s[0]["bytes_in"], s[0]["bytes_out"]) == (1, 1),
+       "the stream that was open is on record", lines)
+    eq(len([x for x in lines if x["what"] == "link down"]), 1,
+       "and the end of the link")
+    eq(carried() - before, 1, "what it has carried is counted")
 done()
