@@ -71,6 +71,7 @@ static struct relayd_bandwidth new_bandwidth;
 static struct names	 new_names = TAILQ_HEAD_INITIALIZER(new_names);
 static char		 state[1024], new_domain[DOMAIN_LEN];
 static struct event	*tick, *soon, *grant;
+static int		 ending;	/* when router has ended */
 static uint64_t		 sweep_at, reopen_at, trouble_at;	/* ms */
 static int		 was_down;	/* the store, at the last look */
 static int		 may_serve;	/* nobody else has the store */
@@ -312,7 +313,8 @@ auth_stop(void)
 				    AUTH_END_MS % 1000 * 1000 };
 	struct event		*late;
 
-	if (proc_all_end() && proc_peer(PROC_ROUTER, 0) != NULL &&
+	ending = 1;
+	if (proc_peer(PROC_ROUTER, 0) != NULL &&
 	    (late = evtimer_new(proc_base(), auth_late, NULL)) != NULL &&
 	    evtimer_add(late, &tv) == 0)
 		proc_linger(2 * AUTH_END_MS);
@@ -339,7 +341,7 @@ auth_end(void)
 void
 auth_peer_down(struct proc_peer *peer)
 {
-	if (proc_peer_kind(peer) == PROC_ROUTER && proc_all_end())
+	if (proc_peer_kind(peer) == PROC_ROUTER && ending)
 		auth_end();
 }
 

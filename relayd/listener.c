@@ -275,7 +275,8 @@ listener_announce(void)
 			routes_ask_again();
 			shares_announce();
 		}
-		if (!records_announce(&told.stream, 0))
+		if (!records_announce(&told.stream, 0) ||
+		    !records_announce_ended())
 			return;
 		told.done = 1;
 	}

@@ -469,6 +469,8 @@ struct stream_record *record_after(uint64_t);
  * makes anew, or all others.
  */
 int	 records_announce(uint64_t *, int);
+/* And those of links that have ended since there was one. */
+int	 records_announce_ended(void);
 int	 record_recv_kill(struct proc_peer *, struct imsg *);
 int	 record_recv_stats(struct proc_peer *, struct imsg *);
 

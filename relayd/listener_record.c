@@ -38,6 +38,7 @@
 						   of its pipe is others' */
 #define RECORDS_MAX	(8 * 1024 * 1024) /* bytes that wait here: then no
 					   door opens a stream */
+#define ENDED_MAX	4096	/* without a router; a kilobyte each */
 
 /*
  * What router is told of streams it is told in any case, and in this order:
@@ -53,6 +54,17 @@ struct record_message {
 	uint8_t				 data[];
 };
 
+/*
+ * A stream that has ended while there was no router: the next one is told of
+ * its whole life.  Those of ports have sessions that the next router makes
+ * anew, and are left out.
+ */
+struct record_ended {
+	STAILQ_ENTRY(record_ended)	 entry;
+	struct stream_up		 up;
+	struct stream_down		 down;
+};
+
 static int
 record_cmp(struct stream_record *a, struct stream_record *b)
 {
@@ -63,6 +75,9 @@ static RB_HEAD(record_table, stream_record) records =
     RB_INITIALIZER(&records);
 RB_GENERATE_STATIC(record_table, stream_record, by_id, record_cmp)
 
+static void	record_fill(struct stream_record *, struct stream_up *);
+static void	record_keep(struct stream_record *,
+		    const struct stream_down *);
 static void	record_send(uint32_t, const void *, size_t);
 static void	behind_remove(struct record_message *);
 static void	record_bytes(struct stream_record *);
@@ -73,6 +88,8 @@ static uint64_t		 last_id;
 static struct event	*teller;
 static STAILQ_HEAD(, record_message) behind = STAILQ_HEAD_INITIALIZER(behind);
 static size_t		 behind_len;	/* bytes, what holds them included */
+static STAILQ_HEAD(, record_ended) ended = STAILQ_HEAD_INITIALIZER(ended);
+static unsigned int	 nended;
 
 void
 record_new(struct stream_record *r, struct stream_owner *o,
@@ -167,19 +184,25 @@ records_router_gone(void)
 		behind_remove(m);
 }
 
+static void
+record_fill(struct stream_record *r, struct stream_up *up)
+{
+	memset(up, 0, sizeof(*up));
+	up->id = r->id;
+	up->session = r->owner->session;
+	up->ticket = r->ticket;
+	up->since = r->since;
+	up->in = r->in;
+	up->out = r->out;
+	r->ops->describe(r, up);
+}
+
 void
 record_up(struct stream_record *r)
 {
 	struct stream_up	 up;
 
-	memset(&up, 0, sizeof(up));
-	up.id = r->id;
-	up.session = r->owner->session;
-	up.ticket = r->ticket;
-	up.since = r->since;
-	up.in = r->in;
-	up.out = r->out;
-	r->ops->describe(r, &up);
+	record_fill(r, &up);
 	r->told = 1;
 	records_tell_later();
 	record_send(IMSG_STREAM_UP, &up, sizeof(up));
@@ -196,7 +219,44 @@ record_down(struct stream_record *r, uint16_t code, const char *text)
 	down.code = code;
 	if (text != NULL)
 		strlcpy(down.text, text, sizeof(down.text));
-	record_send(IMSG_STREAM_DOWN, &down, sizeof(down));
+	if (proc_peer(PROC_ROUTER, 0) == NULL)
+		record_keep(r, &down);
+	else
+		record_send(IMSG_STREAM_DOWN, &down, sizeof(down));
+}
+
+static void
+record_keep(struct stream_record *r, const struct stream_down *down)
+{
+	struct record_ended	*e;
+
+	if (!r->told || r->owner->conn == 0 || nended >= ENDED_MAX ||
+	    (e = malloc(sizeof(*e))) == NULL)
+		return;
+	record_fill(r, &e->up);
+	e->down = *down;
+	STAILQ_INSERT_TAIL(&ended, e, entry);
+	nended++;
+}
+
+int
+records_announce_ended(void)
+{
+	struct proc_peer	*router = proc_peer(PROC_ROUTER, 0);
+	struct record_ended	*e;
+
+	while ((e = STAILQ_FIRST(&ended)) != NULL) {
+		if (proc_queued(router) > PROC_QUEUE_HIGH)
+			return (0);
+		(void)proc_send(router, IMSG_STREAM_UP, 0, -1, &e->up,
+		    sizeof(e->up));
+		(void)proc_send(router, IMSG_STREAM_DOWN, 0, -1, &e->down,
+		    sizeof(e->down));
+		STAILQ_REMOVE_HEAD(&ended, entry);
+		nended--;
+		free(e);
+	}
+	return (1);
 }
 
 /* How many bytes it has carried, if that is news. */

@@ -59,7 +59,8 @@ static struct conf_begin next;		/* being taken in */
 static int		 next_open;
 static struct event	*tick;
 static int		 may_serve;	/* no other router does */
-static int		 ending;	/* as soon as all is on record */
+/* As soon as all is on record: after the listeners, or what they have said. */
+static enum { END_NOT, END_LAST, END_READ } ending;
 static int		 told_early;	/* so, before router_start */
 static uint64_t		 start_ms;	/* of relayd */
 static int		 start_known;
@@ -359,19 +360,25 @@ router_peer_down(struct proc_peer *peer)
 		figures_listener_down(i);
 		conns_listener_down(i);
 		tallies_listener_down(i);
-		router_end();
+		if (ending == END_LAST)
+			router_end();
 	}
 }
 
-/* What listeners say at the end of their links and streams goes on record. */
+/*
+ * What listeners say at the end of their links and streams goes on record.
+ * If they stay, for another router, it is what they have said already: a tick
+ * is enough to read it.
+ */
 void
 router_stop(void)
 {
-	if (!proc_all_end())
-		return;
-	ending = 1;
+	ending = proc_all_end() ? END_LAST : END_READ;
 	proc_linger(STOP_MS);
-	router_end();
+	if (ending == END_LAST)
+		router_end();
+	else
+		router_wake();
 }
 
 static void
@@ -382,7 +389,7 @@ router_end(void)
 
 	if (!ending)
 		return;
-	for (i = 0; i < PROC_INSTANCES_MAX; i++)
+	for (i = 0; ending == END_LAST && i < PROC_INSTANCES_MAX; i++)
 		if (router_listener(i) != NULL)
 			return;
 	tallies_flush();

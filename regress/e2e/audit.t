@@ -152,11 +152,51 @@ ok(stop.returncode == 1 and (b"too slowly" in err or b"hung up" in err),
 ok(relay.serving(), "relayd is well")
 db.close()
 
-# ---- what ends with relayd ----
+# ---- what ends while there is no router ----
 def carried():
     return sum(x["bytes_in"] for x in relay.json("traffic")
                if x["what"] == "user")
 
+
+ok(wait_for(lambda: node_online(relay), 60), "the node is there")
+port = free_port()
+f = Forward(env, "%d:pi:%d" % (port, target.port))
+c = socket.create_connection(("127.0.0.1", port), 20)
+c.sendall(b"a")
+eq(c.recv(1), b"a", "a stream")
+n = len(stream_line())
+router = relay.children()["router"]
+# Nobody starts another one before it has ended.
+relay.proc.kill(signal.SIGSTOP)
+os.kill(router, signal.SIGKILL)
+ok(wait_for(lambda: not alive(router), 30), "router dies")
+c.sendall(b"b")
+eq(c.recv(1), b"b", "the stream does not")
+c.close()
+ok(wait_for(lambda: target.conns[-1].fileno() == -1, 30), "before it ends")
+relay.proc.kill(signal.SIGCONT)
+ok(wait_for(lambda: relay.children().get("router") not in (None, router) and
+            relay.serving() and len(stream_line()) == n + 1, 30),
+   "when router is back it is on record",
+   len(stream_line()) - n)
+f.stop()
+
+shutil.copy(OBJ + "/relayd", path("relayd"))
+os.chmod(path("relayd"), 0o755)
+relay.stop()
+relay.proc = Proc("upgraded", [path("relayd"), "-d", "-f", relay.conf])
+ok(wait_for(lambda: relay.ctl("user", "list").returncode == 0 and
+            node_online(relay), 60), "a relay of a binary of its own")
+before, n = carried(), len(stream_line())
+eq(Connect(env, "pi", target.port).end(b"x" * 50000)[0], 0, "a stream")
+eq(relay.ctl("upgrade", timeout=120).returncode, 0, "an upgrade behind it")
+ok(wait_for(lambda: relay.ctl("user", "list").returncode == 0, 30) and
+   len(stream_line()) == n + 1, "it is on record")
+eq(carried() - before, 50000, "and counted")
+relay.stop()
+relay.start()
+
+# ---- what ends with relayd ----
 
 for i, what in enumerate(("the parent is told to end",
                           "all processes are told to",
@@ -171,7 +211,10 @@ for i, what in enumerate(("the parent is told to end",
         os.kill(hung, signal.SIGSTOP)
     for pid in [relay.proc.pid] + ([] if "all" not in what else
                                    list(relay.children().values())):
-        os.kill(pid, signal.SIGTERM)
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:      # the parent has told it already
+            pass
     eq(relay.proc.p.wait(30), 0, what + ": relayd ends in order")
     c.kill()
     if hung:

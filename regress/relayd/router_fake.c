@@ -300,6 +300,23 @@ proc_peer_instance(const struct proc_peer *p)
 	return (p->instance);
 }
 
+/* Nothing here ends. */
+void
+proc_quit(int status)
+{
+}
+
+int
+proc_all_end(void)
+{
+	return (0);
+}
+
+void
+proc_linger(int ms)
+{
+}
+
 size_t
 proc_queued(const struct proc_peer *p)
 {
