@@ -402,6 +402,9 @@ auth_open(void)
 {
 	reopen_at = auth_mono() + AUTH_REOPEN_MS;
 	if (store_open(auth_store) != STORE_OK) {
+		/* The one before us may be about to end. */
+		if (store_in_use(auth_store))
+			reopen_at = auth_mono();
 		was_down = 1;
 		auth_trouble("log-ins are refused");
 		return;

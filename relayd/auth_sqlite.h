@@ -42,6 +42,8 @@ struct store {
 	size_t			 nqueries;
 	int			 full;		/* the disk was, at open */
 	int			 exclusive;	/* others can't read it now */
+	int			 lock;		/* descriptor; or -1 */
+	int			 in_use;	/* somebody else has the lock */
 	char			 error[CTL_TEXT_LEN];
 	/* A copy that is being made. */
 	sqlite3			*copy;

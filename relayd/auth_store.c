@@ -24,6 +24,8 @@
 #include "compat.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +42,7 @@
 #define STORE_CHECK_MAX	(256LL * 1024 * 1024)	/* bytes, checked whole */
 
 static void		 store_close(struct store *);
+static enum store_result store_lock(struct store *);
 static enum store_result store_try(struct store *);
 static enum store_result store_connect(struct store *);
 static int		 store_reads_only(struct store *);
@@ -57,6 +60,7 @@ store_new(const char *file, const char *shown)
 
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return (NULL);
+	s->lock = -1;
 	s->file = strdup(file);
 	s->shown = strdup(shown);
 	if (s->file == NULL || s->shown == NULL) {
@@ -74,6 +78,8 @@ store_free(struct store *s)
 	if (s == NULL)
 		return;
 	store_close(s);
+	if (s->lock != -1)
+		close(s->lock);
 	free(s->file);
 	free(s->shown);
 	free(s);
@@ -98,6 +104,41 @@ store_is_open(const struct store *s)
 	return (s->db != NULL);
 }
 
+int
+store_in_use(const struct store *s)
+{
+	return (s->in_use);
+}
+
+/*
+ * What one relayd revokes would go on at another, so a store is one's alone.
+ * SQLite's own locks are not held for long.  Where this file can't be made
+ * there is no telling, and no reason to refuse log-ins.
+ */
+static enum store_result
+store_lock(struct store *s)
+{
+	struct flock	 fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char		 file[PATH_MAX];
+
+	s->in_use = 0;
+	if (s->lock != -1)
+		return (STORE_OK);
+	if ((size_t)snprintf(file, sizeof(file), "%s-lock", s->file) >=
+	    sizeof(file) || (s->lock = open(file, O_RDWR | O_CREAT |
+	    O_CLOEXEC | O_NOFOLLOW, 0600)) == -1)
+		return (STORE_OK);
+	if (fcntl(s->lock, F_SETLK, &fl) == -1 &&
+	    (errno == EAGAIN || errno == EACCES)) {
+		close(s->lock);
+		s->lock = -1;
+		s->in_use = 1;
+		return (store_broken(s, "database %s: another relayd uses it",
+		    s->shown));
+	}
+	return (STORE_OK);
+}
+
 const char *
 store_error(const struct store *s)
 {
@@ -114,6 +155,8 @@ store_open(struct store *s)
 {
 	if (s->db != NULL)
 		return (STORE_OK);
+	if (store_lock(s) != STORE_OK)
+		return (STORE_DOWN);
 	s->exclusive = s->full = 0;
 	if (store_try(s) == STORE_OK)
 		return (STORE_OK);
@@ -283,6 +326,8 @@ store_fail_io(struct store *s, int rc)
 static enum store_result
 store_fail(struct store *s, int rc)
 {
+	int	 e;
+
 	switch (rc & 0xff) {
 	case SQLITE_CONSTRAINT:
 		if (rc == SQLITE_CONSTRAINT_FOREIGNKEY)
@@ -301,6 +346,10 @@ store_fail(struct store *s, int rc)
 		return (STORE_NOWRITE);
 	case SQLITE_IOERR:
 		return (store_fail_io(s, rc));
+	case SQLITE_CANTOPEN:
+		e = s->db != NULL ? sqlite3_system_errno(s->db) : 0;
+		return (store_broken(s, "database %s can't be opened: %s",
+		    s->shown, e != 0 ? strerror(e) : sqlite3_errstr(rc)));
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return (store_broken(s, "database %s is damaged: %s",

@@ -151,6 +151,8 @@ void		 store_free(struct store *);
  */
 enum store_result store_open(struct store *);
 int		 store_is_open(const struct store *);
+/* Whether store_open failed as another process has it open. */
+int		 store_in_use(const struct store *);
 /* Why the last call failed, for people: "disk full: ...".  Never NULL. */
 const char	*store_error(const struct store *);
 

@@ -99,6 +99,22 @@ ok(d.ends(), "SIGTERM ends relayd")
 ok(not os.path.exists(relay.socket) and not can_connect(relay.port),
    "with its socket and its port")
 
+# ---- two of them, one store ----
+relay.start()
+ok(wait_for(lambda: relay.ctl("user", "list").returncode == 0, 30), "a relay")
+other = Relay("other", tls=False, prefork=1, start=False)
+other.conf = write("other.conf", open(other.conf).read().replace(
+    other.dir + "/state", relay.dir + "/state"))
+other.start()
+r = other.ctl("user", "list")
+ok(r.returncode == 1 and "another relayd uses it" in r.stderr and
+   other.proc.lines("log-ins are refused: .*another relayd uses it"),
+   "another one on the same store says so, and refuses log-ins", r.stderr)
+relay.stop()
+ok(wait_for(lambda: other.ctl("user", "list").returncode == 0, 30),
+   "until that has ended")
+other.stop()
+
 # ---- with nothing open ----
 def closed(argv):
     """What sh runs so that no descriptor is open."""

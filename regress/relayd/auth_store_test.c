@@ -26,6 +26,7 @@
 #include "compat.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,6 +59,44 @@ new_database_is_private_and_durable(void **state)
 	rows_assert("SELECT version FROM meta", "3");
 	rows_assert("SELECT count(*) FROM users", "0");
 	rows_reopen();
+	assert_int_equal(store_open(store), STORE_OK);
+}
+
+static void
+a_store_is_used_by_one_process(void **state)
+{
+	struct store	*other;
+	pid_t		 pid;
+	int		 status;
+
+	assert_int_equal(store_open(store), STORE_OK);
+	if ((pid = fork()) == 0) {
+		other = store_new("culvert.db", "culvert.db");
+		_exit(other == NULL || store_open(other) != STORE_DOWN ||
+		    !store_in_use(other) || strstr(store_error(other),
+		    "another relayd uses it") == NULL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	store_free(store);
+	store = NULL;
+	if ((pid = fork()) == 0) {
+		other = store_new("culvert.db", "culvert.db");
+		_exit(other == NULL || store_open(other) != STORE_OK);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+what_can_not_be_opened_is_said(void **state)
+{
+	assert_int_equal(mkdir("culvert.db", 0700), 0);
+	assert_int_equal(store_open(store), STORE_DOWN);
+	assert_false(store_in_use(store));
+	assert_non_null(strstr(store_error(store), "can't be opened: "));
+	assert_int_equal(rmdir("culvert.db"), 0);
 	assert_int_equal(store_open(store), STORE_OK);
 }
 
@@ -483,6 +522,8 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		ROWS_CASE(new_database_is_private_and_durable),
+		ROWS_CASE(a_store_is_used_by_one_process),
+		ROWS_CASE(what_can_not_be_opened_is_said),
 		ROWS_CASE(rows_come_back_as_they_went),
 		ROWS_CASE(names_are_taken_once),
 		ROWS_CASE(deleting_a_user_takes_its_tokens_and_nodes),
