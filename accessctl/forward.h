@@ -31,6 +31,8 @@ struct forward {
 	char		 name[MUX_TARGET_LEN];	/* where it listens first */
 	int		 good;		/* its node was there of late, on
 					   this link */
+	unsigned int	 nwaiting;	/* see forward_wait.c; at their most
+					   nothing more is accepted for it */
 };
 
 /* ---- forward.c ---- */
@@ -56,6 +58,8 @@ int	listen_add(struct event_base *, const struct forward_spec *,
 /* Accept, from all; or pause. */
 void	listen_resume(void);
 void	listen_pause(void);
+/* The same for one, whatever becomes of the others. */
+void	listen_hold(struct forward *, int);
 
 /* ---- forward_unix.c ---- */
 

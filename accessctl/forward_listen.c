@@ -52,6 +52,7 @@ struct listener {
 	struct event		*ev;
 	void			(*accepted)(struct forward *, int);
 	int			 fd;
+	int			 held;
 };
 
 /* What all sockets of one -L have in common. */
@@ -249,8 +250,10 @@ listen_resume(void)
 	paused = 0;
 	if (evtimer_pending(pause_timer, NULL))
 		return;
-	TAILQ_FOREACH(l, &listeners, entry)
-		event_add(l->ev, NULL);
+	TAILQ_FOREACH(l, &listeners, entry) {
+		if (!l->held)
+			event_add(l->ev, NULL);
+	}
 }
 
 void
@@ -261,6 +264,22 @@ listen_pause(void)
 	paused = 1;
 	TAILQ_FOREACH(l, &listeners, entry)
 		event_del(l->ev);
+}
+
+void
+listen_hold(struct forward *f, int on)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &listeners, entry) {
+		if (l->forward != f)
+			continue;
+		l->held = on;
+		if (on)
+			event_del(l->ev);
+	}
+	if (!on && !paused)
+		listen_resume();
 }
 
 static void
@@ -290,7 +309,7 @@ listen_accept(evutil_socket_t lfd, short what, void *arg)
 	struct listener	*l = arg;
 	int		 fd, i, one = 1;
 
-	for (i = 0; i < ACCEPT_BATCH && !paused; i++) {
+	for (i = 0; i < ACCEPT_BATCH && !paused && !l->held; i++) {
 		fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1) {
 			if (errno != EMFILE && errno != ENFILE &&

@@ -38,7 +38,8 @@
 
 #define WAIT_MS		10000
 #define WAIT_RETRY_MS	500	/* between questions for a node */
-#define WAITING_MAX	256	/* more stay in the kernel's queue */
+#define WAITING_MAX	256	/* of a forward; more stay in the kernel's
+				   queue */
 
 /* A connection that waits; the list owns it, oldest first. */
 struct waiting {
@@ -52,7 +53,6 @@ struct waiting {
 };
 
 static TAILQ_HEAD(, waiting)	 waitings = TAILQ_HEAD_INITIALIZER(waitings);
-static unsigned int		 nwaiting;
 static struct event		*timer;
 
 static void	wait_tick(evutil_socket_t, short, void *);
@@ -111,7 +111,8 @@ wait_add(struct forward *f, int fd)
 {
 	struct waiting	*w;
 
-	if (nwaiting >= WAITING_MAX || (w = calloc(1, sizeof(*w))) == NULL) {
+	if (f->nwaiting >= WAITING_MAX ||
+	    (w = calloc(1, sizeof(*w))) == NULL) {
 		wait_reset(fd);
 		return;
 	}
@@ -119,8 +120,9 @@ wait_add(struct forward *f, int fd)
 	w->fd = fd;
 	w->since = link_now();
 	TAILQ_INSERT_TAIL(&waitings, w, entry);
-	if (++nwaiting == WAITING_MAX)
-		listen_pause();
+	/* Those to other nodes go on. */
+	if (++f->nwaiting == WAITING_MAX)
+		listen_hold(f, 1);
 	wait_try(w);
 	wait_arm();
 }
@@ -130,9 +132,9 @@ static void
 wait_end(struct waiting *w)
 {
 	TAILQ_REMOVE(&waitings, w, entry);
+	if (w->forward->nwaiting-- == WAITING_MAX)
+		listen_hold(w->forward, 0);
 	free(w);
-	if (nwaiting-- == WAITING_MAX)
-		listen_resume();
 }
 
 static void
@@ -223,6 +225,6 @@ wait_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	if (n > 0)
 		wait_complain(&first, n);
-	if (nwaiting > 0)
+	if (!TAILQ_EMPTY(&waitings))
 		wait_arm();
 }

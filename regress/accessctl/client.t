@@ -196,6 +196,21 @@ for s in many:
 eq(talk(b"room", p_=p2), b"room", "and over when the others have gone")
 f2.stop()
 
+# A node that is away, and many who ask for it.
+gone = Agent(relay, name="gone")
+gone.stop()
+p2, p3 = free_port(), free_port()
+f2 = Proc("forward", [ACCESSCTL, "forward", "-L", "%d:gone:22" % p2, "-L",
+                      "%d:pi:%d" % (p3, target.port)], env=env)
+f2.wait_line("forwarding .* to pi", 30)
+many = [socket.create_connection(("127.0.0.1", p2), 10) for _ in range(300)]
+eq(talk(b"here", p_=p3, timeout=60), b"here", "those for another node")
+ok(not f2.lines("refused after"), "do not wait for what waits for that one",
+   f2.text())
+for s in many:
+    s.close()
+f2.stop()
+
 dead = free_port()
 f2 = Forward(env, "0:pi:%d" % dead)
 p2 = int(re.search(r"127.0.0.1:(\d+) to pi", f2.text()).group(1))
