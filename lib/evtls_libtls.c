@@ -151,7 +151,8 @@ evtls_ssl_server(struct tls *tls, struct tls_config *config,
 	r = tls_configure(tls, config);
 	contexts = NULL;
 	if (r == -1) {
-		strlcpy(err, tls_error(tls), errlen);
+		strlcpy(err, tls_error(tls) == NULL ? "no memory for TLS" :
+		    tls_error(tls), errlen);
 		return (-1);
 	}
 	if (ncontexts == 0 || ncontexts == CONTEXTS_MAX) {

@@ -40,6 +40,8 @@
  */
 void	tls_config_skip_private_key_check(struct tls_config *);
 
+static void			 config_why(struct tls_config *, char *,
+				    size_t);
 static struct tls_config	*new_config(char *, size_t);
 static struct evtls_client	*new_client(const char *, const uint8_t *,
 				    char *, size_t);
@@ -71,6 +73,15 @@ evtls_init(void)
 	return (0);
 }
 
+/* Where memory was lacking it may not say anything. */
+static void
+config_why(struct tls_config *config, char *err, size_t errlen)
+{
+	const char	*why = tls_config_error(config);
+
+	strlcpy(err, why == NULL ? "no memory for TLS" : why, errlen);
+}
+
 static struct tls_config *
 new_config(char *err, size_t errlen)
 {
@@ -84,7 +95,7 @@ new_config(char *err, size_t errlen)
 	    TLS_PROTOCOL_TLSv1_2 | TLS_PROTOCOL_TLSv1_3) == -1 ||
 	    tls_config_set_ciphers(config, ciphers) == -1 ||
 	    tls_config_set_ecdhecurves(config, curves) == -1) {
-		strlcpy(err, tls_config_error(config), errlen);
+		config_why(config, err, errlen);
 		tls_config_free(config);
 		return (NULL);
 	}
@@ -98,6 +109,7 @@ evtls_server_new(const char *const *chains, size_t n,
 	struct evtls_server	*s;
 	struct tls_config	*config = NULL;
 	const uint8_t		*pem;
+	char			 why[256];
 	size_t			 i;
 	int			 r;
 
@@ -121,9 +133,9 @@ evtls_server_new(const char *const *chains, size_t n,
 		    strlen(chains[i])) : tls_config_add_keypair_mem(config,
 		    pem, strlen(chains[i]), NULL, 0);
 		if (r == -1) {
+			config_why(config, why, sizeof(why));
 			snprintf(err, errlen, "certificate %zu: %s", i + 1,
-			    tls_config_error(config) == NULL ? "unusable" :
-			    tls_config_error(config));
+			    why);
 			goto fail;
 		}
 	}
@@ -189,7 +201,7 @@ new_client(const char *ca, const uint8_t *pin, char *err, size_t errlen)
 		goto fail;
 	if (ca != NULL && tls_config_set_ca_mem(cl->config,
 	    (const uint8_t *)ca, strlen(ca)) == -1) {
-		strlcpy(err, tls_config_error(cl->config), errlen);
+		config_why(cl->config, err, errlen);
 		goto fail;
 	}
 	if (ca == NULL) {

@@ -49,8 +49,10 @@ static char	*file_load(const char *, int);
 static int	 no_passphrase(char *, int, int, void *);
 static int	 cert_load(struct relayd_conf *, struct certificate *);
 static int	 cert_check(struct certificate *, X509 *, EVP_PKEY *);
-static void	 cert_names(struct relayd_conf *, X509 *);
-static void	 cert_name(struct certificate *, X509 *);
+static int	 cert_alt_names(struct certificate *, X509 *,
+		    GENERAL_NAMES **);
+static void	 cert_names(struct relayd_conf *, GENERAL_NAMES *);
+static void	 cert_name(struct certificate *, X509 *, GENERAL_NAMES *);
 static void	 add_name(struct relayd_conf *, const char *, size_t);
 
 struct relayd_conf *
@@ -265,6 +267,7 @@ no_passphrase(char *buf, int size, int rwflag, void *arg)
 static int
 cert_load(struct relayd_conf *conf, struct certificate *c)
 {
+	GENERAL_NAMES	*names = NULL;
 	EVP_PKEY	*key;
 	X509		*x;
 	BIO		*cb, *kb;
@@ -279,9 +282,11 @@ cert_load(struct relayd_conf *conf, struct certificate *c)
 		fatalx("certificate");
 	x = PEM_read_bio_X509(cb, NULL, NULL, NULL);
 	key = PEM_read_bio_PrivateKey(kb, NULL, no_passphrase, NULL);
-	if ((ret = cert_check(c, x, key)) == 0) {
-		cert_names(conf, x);
-		cert_name(c, x);
+	if ((ret = cert_check(c, x, key)) == 0 &&
+	    (ret = cert_alt_names(c, x, &names)) == 0) {
+		cert_names(conf, names);
+		cert_name(c, x, names);
+		GENERAL_NAMES_free(names);
 	}
 	EVP_PKEY_free(key);
 	X509_free(x);
@@ -343,17 +348,28 @@ add_name(struct relayd_conf *conf, const char *name, size_t len)
 	TAILQ_INSERT_TAIL(&conf->names, n, entry);
 }
 
+/* None are an answer; those that can't be read are not. */
+static int
+cert_alt_names(struct certificate *c, X509 *x, GENERAL_NAMES **names)
+{
+	int	 critical;
+
+	*names = X509_get_ext_d2i(x, NID_subject_alt_name, &critical, NULL);
+	if (*names != NULL || critical < 0)
+		return (0);
+	log_warnx("%s: its names can't be read", c->cert_file);
+	return (-1);
+}
+
 /* What the certificate calls us is what clients may call us. */
 static void
-cert_names(struct relayd_conf *conf, X509 *x)
+cert_names(struct relayd_conf *conf, GENERAL_NAMES *names)
 {
-	GENERAL_NAMES	*names;
 	GENERAL_NAME	*name;
 	char		 buf[INET6_ADDRSTRLEN];
 	ASN1_STRING	*s;
 	int		 i;
 
-	names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 	for (i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		name = sk_GENERAL_NAME_value(names, i);
 		if (name->type == GEN_DNS) {
@@ -369,19 +385,16 @@ cert_names(struct relayd_conf *conf, X509 *x)
 				add_name(conf, buf, strlen(buf));
 		}
 	}
-	GENERAL_NAMES_free(names);
 }
 
 /* What people know it by: its first name, its subject's, or its file's. */
 static void
-cert_name(struct certificate *c, X509 *x)
+cert_name(struct certificate *c, X509 *x, GENERAL_NAMES *names)
 {
-	GENERAL_NAMES	*names;
 	GENERAL_NAME	*name;
 	const char	*base;
 	int		 i;
 
-	names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
 	for (i = 0; i < sk_GENERAL_NAME_num(names) && c->name[0] == '\0';
 	    i++) {
 		name = sk_GENERAL_NAME_value(names, i);
@@ -391,7 +404,6 @@ cert_name(struct certificate *c, X509 *x)
 			    (const char *)ASN1_STRING_get0_data(
 			    name->d.dNSName));
 	}
-	GENERAL_NAMES_free(names);
 	if (c->name[0] == '\0')
 		(void)X509_NAME_get_text_by_NID(X509_get_subject_name(x),
 		    NID_commonName, c->name, sizeof(c->name));

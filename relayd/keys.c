@@ -132,8 +132,15 @@ keys_recv_key(struct proc_peer *peer, struct imsg *imsg)
 		goto done;
 	memcpy(pem + pem_len, c.data, c.len);
 	if ((pem_len += c.len) == pem_size) {
-		if ((ret = key_set_load(&next, pem, pem_size)) == -1)
-			log_warnx("a private key can't be read");
+		/*
+		 * The parent has read it, and knows what is signed for: then
+		 * this is for want of memory, and the next keys has it.
+		 */
+		if (key_set_load(&next, pem, pem_size) == -1 ||
+		    memcmp(next.keys[next.n - 1].id, c.keyid,
+		    sizeof(c.keyid)) != 0)
+			fatalx("a private key can't be read");
+		ret = 0;
 		freezero(pem, pem_size);
 		pem = NULL;
 		pem_len = pem_size = 0;

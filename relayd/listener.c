@@ -40,6 +40,7 @@
 #include "log.h"
 #include "msg_list.h"
 #include "msg_publish.h"
+#include "rpc_message.h"
 
 #define DRAIN_MS		500	/* for goodbyes when we end */
 #define FDS_RESERVED		64	/* pipes, sockets, the log */
@@ -181,6 +182,7 @@ listener_start(void)
 	struct rlimit	 rl;
 
 	listener_first_id();
+	rpc_message_start();
 	/* Clients choose the keys of JSON objects. */
 	json_object_seed(arc4random() | 1);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {

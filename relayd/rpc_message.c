@@ -51,6 +51,8 @@ static const struct {
 };
 
 /* Of the connection to the relay or to the backend, which are ours. */
+static int	 lacked;		/* memory */
+
 static const char *const	 ours[] = {
 	"host", "expect", "upgrade", "te", "trailer", "keep-alive",
 	"proxy-connection"
@@ -134,6 +136,22 @@ rpc_text(const json_t *v)
 	}
 }
 
+/* Without memory jansson may say that the text is wrong. */
+static void *
+message_malloc(size_t n)
+{
+	void	*p = malloc(n);
+
+	lacked |= p == NULL;
+	return (p);
+}
+
+void
+rpc_message_start(void)
+{
+	json_set_alloc_funcs(message_malloc, free);
+}
+
 int
 rpc_message_parse(const char *text, size_t len, struct rpc_message *m)
 {
@@ -142,8 +160,11 @@ rpc_message_parse(const char *text, size_t len, struct rpc_message *m)
 	size_t		 i;
 
 	memset(m, 0, sizeof(*m));
+	lacked = 0;
 	m->object = json_loadb(text, len,
 	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	if (m->object == NULL && lacked)
+		return (-1);
 	if (m->object != NULL && !json_is_object(m->object)) {
 		json_decref(m->object);
 		m->object = NULL;

@@ -58,6 +58,8 @@ struct rpc_message {
 	int		 bad_id;	/* it can't be said again */
 };
 
+/* Before any JSON is handled in this process. */
+void	 rpc_message_start(void);
 /*
  * rpc_message_parse: so many bytes; 0, or -1 without memory.  What is no
  * object is RPC_UNKNOWN.  rpc_message_free: what of it is still there.
