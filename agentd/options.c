@@ -214,7 +214,7 @@ options_parse(int argc, char **argv, struct proc_options *opt)
 			check = 1;
 			break;
 		case 'T':
-			opt->test = strdup(optarg);
+			opt->test = proc_arg(optarg);
 			break;
 		case 'v':
 			opt->verbose++;
@@ -224,7 +224,7 @@ options_parse(int argc, char **argv, struct proc_options *opt)
 			printf("agentd %s\n", CULVERT_VERSION);
 			exit(0);
 		case 'x':
-			opt->child = strdup(optarg);
+			opt->child = proc_arg(optarg);
 			break;
 		default:
 			long_arg(ch, optarg);

@@ -175,6 +175,9 @@ struct proc_options {
 	char		**argv;
 };
 
+/* A copy of an argument that outlives the title; without memory, the end. */
+char		*proc_arg(const char *);
+
 /*
  * proc_parent: become the parent, start the children, run until the end.
  * Returns the exit status of the daemon.  Unless in the foreground it

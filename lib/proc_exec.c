@@ -67,6 +67,16 @@ static int		 proc_empty_ok(const char *);
 
 static int		 proc_detach_fd = -1;
 
+char *
+proc_arg(const char *arg)
+{
+	char	*copy;
+
+	if ((copy = strdup(arg)) == NULL)
+		fatal("arguments");
+	return (copy);
+}
+
 static void
 proc_args_add(struct proc_args *a, const char *arg)
 {

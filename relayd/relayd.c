@@ -212,13 +212,13 @@ parse_options(struct proc_options *opt)
 			break;
 		case 'f':
 			free(conffile);
-			conffile = strdup(optarg);
+			conffile = proc_arg(optarg);
 			break;
 		case 'n':
 			check = 1;
 			break;
 		case 'T':
-			opt->test = strdup(optarg);
+			opt->test = proc_arg(optarg);
 			break;
 		case 'U':
 			if (strlcpy(resume, optarg, sizeof(resume)) >=
@@ -234,7 +234,7 @@ parse_options(struct proc_options *opt)
 			printf("relayd %s\n", CULVERT_VERSION);
 			exit(0);
 		case 'x':
-			opt->child = strdup(optarg);
+			opt->child = proc_arg(optarg);
 			break;
 		default:
 			usage();
@@ -255,12 +255,12 @@ find_conffile(void)
 
 	if (conffile == NULL)
 		conffile = strdup(RELAYD_CONF);
-	if (conffile == NULL)
-		fatal("configuration");
-	if (realpath(conffile, path) != NULL) {
+	if (conffile != NULL && realpath(conffile, path) != NULL) {
 		free(conffile);
 		conffile = strdup(path);
 	}
+	if (conffile == NULL)
+		fatal("configuration");
 }
 
 /* The configuration, and what it says to open or what was handed over. */
