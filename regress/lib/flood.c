@@ -50,6 +50,7 @@ static struct imsgbuf	*far[PROC_KINDS_MAX][PEERS];
 static unsigned int	 seed = 20;
 static unsigned long	 taken, refused;
 int			 flood_may_end;
+void			(*flood_works)(int);
 static size_t		 logged;		/* bytes */
 static char		 last[512];		/* line */
 static uint32_t		 last_type;
@@ -117,7 +118,7 @@ flood_died(int sig)
 static void
 flood_exit(void)
 {
-	if (last_type != 0 && !flood_may_end)
+	if (last_type != 0 && (!flood_may_end || getenv("FLOOD_ENDS") != NULL))
 		warnx("exit at type %u, %zu bytes, after %lu taken and %lu "
 		    "refused: %s", last_type, last_len, taken, refused, last);
 }
@@ -190,8 +191,12 @@ flood_join(int kind, int instance)
 void
 flood_run(void)
 {
+	if (flood_works != NULL)
+		flood_works(1);
 	if (event_base_loop(proc_self.base, EVLOOP_NONBLOCK) == -1)
 		errx(2, "event loop");
+	if (flood_works != NULL)
+		flood_works(0);
 }
 
 /* What was sent to anybody: nobody reads that. */
@@ -217,12 +222,17 @@ static int
 flood_handle(int kind, int instance)
 {
 	struct proc_peer	*p;
-	int			 i;
+	int			 i, r;
 
 	for (i = 0; i < 50; i++) {
 		if ((p = proc_peer(kind, instance)) == NULL)
 			return (-1);
-		if (proc_peer_poll(p, 0) == -1)
+		if (flood_works != NULL)
+			flood_works(1);
+		r = proc_peer_poll(p, 0);
+		if (flood_works != NULL)
+			flood_works(0);
+		if (r == -1)
 			return (-1);
 		if (!p->xoff)
 			break;
@@ -255,6 +265,23 @@ flood_say(int kind, int instance, uint32_t type, uint32_t id, int fd,
 	    imsgbuf_flush(f) == -1)
 		err(2, "message %u of %zu bytes", type, len);
 	return (flood_handle(kind, instance));
+}
+
+int
+flood_next(int kind, int instance, struct imsg *imsg)
+{
+	struct imsgbuf	*f = far[kind][instance];
+	int		 i, n;
+
+	for (i = 0; i < 2; i++) {
+		if ((n = imsgbuf_get(f, imsg)) == 1)
+			return (1);
+		if (n == -1)
+			err(2, "what was sent");
+		if (imsgbuf_read(f) == -1 && errno != EAGAIN)
+			err(2, "read");
+	}
+	return (0);
 }
 
 int

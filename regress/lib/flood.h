@@ -47,8 +47,13 @@ int	 flood_say(int kind, int instance, uint32_t type, uint32_t id, int fd,
 	    const void *, size_t);
 /* The next message of this type and length that went to it: 1, or 0. */
 int	 flood_took(int kind, int instance, uint32_t type, void *, size_t);
+/* The next message, whatever it is: 1, or 0; the caller frees it. */
+struct imsg;
+int	 flood_next(int kind, int instance, struct imsg *);
 /* Events that are due. */
 void	 flood_run(void);
+/* If not NULL: the process itself begins to work (1), has ended it (0). */
+extern void (*flood_works)(int);
 
 /*
  * Hostile messages from a peer, FLOOD (of the environment) or so many, the

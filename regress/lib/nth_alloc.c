@@ -40,12 +40,20 @@ int	 __wrap_asprintf(char **, const char *, ...)
 	    __attribute__((__format__ (printf, 2, 3)));
 
 static unsigned int	 fail_at, calls;	/* 0: none fails */
+static int		 held;
 
 void
 nth_alloc_fail(unsigned int at)
 {
 	fail_at = at;
 	calls = 0;
+	held = 0;
+}
+
+void
+nth_alloc_works(int on)
+{
+	held = !on;
 }
 
 unsigned int
@@ -57,7 +65,7 @@ nth_alloc_seen(void)
 static int
 fails(void)
 {
-	if (fail_at == 0 || ++calls != fail_at)
+	if (fail_at == 0 || held || ++calls != fail_at)
 		return (0);
 	errno = ENOMEM;
 	return (1);

@@ -28,6 +28,8 @@
  * and -Wl,--wrap=asprintf where that is called.
  */
 void		 nth_alloc_fail(unsigned int at);
+/* From now on, none is counted (0), or they are again (1). */
+void		 nth_alloc_works(int);
 /* How many were asked for since; at or more: it has failed. */
 unsigned int	 nth_alloc_seen(void);
 

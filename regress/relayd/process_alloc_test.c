@@ -21,8 +21,8 @@
  * does not, it serves on.
  */
 
-/* link: regress/lib/flood.c regress/lib/nth_alloc.c regress/relayd/hostile.c
- * relayd/[a-z]*.c relayd/parse.y sql.c libculvert.a */
+/* link: regress/lib/flood.c regress/lib/nth_alloc.c regress/lib/nth_each.c
+ * regress/relayd/hostile.c relayd/[a-z]*.c relayd/parse.y sql.c libculvert.a */
 /* libs: libevent libtls libssl libcrypto libseccomp sqlite3 jansson crypt */
 /* flags: -Wl,--wrap=main,--wrap=proc_parent,--wrap=proc_upgrade
  *	-Wl,--wrap=crypt_r,--wrap=asprintf
@@ -30,9 +30,6 @@
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup */
 
 #include "compat.h"
-
-#include <sys/mman.h>
-#include <sys/wait.h>
 
 #include <err.h>
 #include <event2/event.h>
@@ -49,13 +46,8 @@
 
 #include "../lib/flood.h"
 #include "../lib/nth_alloc.h"
+#include "../lib/nth_each.h"
 #include "hostile.h"
-
-
-/* Seen by the test and by the process it watches. */
-static struct shared {
-	unsigned int	 at, seen;
-} *shared;
 
 static void
 run(void (*begin)(void), int kind, unsigned int n,
@@ -64,9 +56,9 @@ run(void (*begin)(void), int kind, unsigned int n,
 	begin();
 	flood_join(kind, 0);
 	flood_run();
-	nth_alloc_fail(shared->at);
+	nth_alloc_fail(nth_at());
 	flood_messages(kind, 0, n, pick);
-	shared->seen = nth_alloc_seen();
+	nth_seen(nth_alloc_seen());
 	nth_alloc_fail(0);
 	answers();
 }
@@ -106,39 +98,11 @@ router_of_auth(void)
 	    hostile_router_answers);
 }
 
-static void
-each_fails(void (*scenario)(void))
-{
-	unsigned int	 ended = 0, lived = 0;
-	int		 status;
-
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(shared != MAP_FAILED);
-	flood_may_end = 1;
-	for (shared->at = 1; ; shared->at++) {
-		shared->seen = shared->at;	/* if it ends in between */
-		status = flood_apart(scenario);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-			lived++;
-		else if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
-			ended++;
-		else
-			fail_msg("allocation %u: status %#x", shared->at,
-			    status);
-		if (shared->seen < shared->at)
-			break;
-	}
-	printf("# %u allocations, %u times it ended\n", shared->at - 1, ended);
-	assert_true(shared->at > 20 && lived > 0);
-	munmap(shared, sizeof(*shared));
-}
-
 #define ALLOC_TEST(name)						\
 	static void							\
 	test_##name(void **state)					\
 	{								\
-		each_fails(name);					\
+		assert_true(nth_each(name) > 20);			\
 	}
 
 ALLOC_TEST(parent_of_router)
