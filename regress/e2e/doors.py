@@ -155,6 +155,7 @@ class Doors:
     def socket(self, name, src="127.0.0.1"):
         s = socket.create_connection(("127.0.0.1", self.relay.port), 30,
                                      (src, 0))
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             return self.context.wrap_socket(s, server_hostname=name)
         except Exception:

@@ -21,11 +21,13 @@ ERRORS = {
     "socket": [errno.EMFILE, errno.ENFILE],
 }
 _HEAD = struct.Struct("=IIIIQQQQq")
+_MADE = 8 * len(KINDS) * len(CALLS)
+_OUTER, _WAYS = 8, 65536
 
 
 class Faults:
     def __init__(self):
-        size = _HEAD.size + 8 * len(KINDS) * len(CALLS)
+        size = _HEAD.size + _MADE + 8 * (1 + _OUTER + _WAYS)
         name = write("faults", "", 0o666)
         os.truncate(name, size)
         os.environ["CULVERT_FAULT"] = name
@@ -41,12 +43,25 @@ class Faults:
     def disarm(self):
         struct.pack_into("=Q", self.map, 24, 0)
 
-    def slow(self, on):
-        struct.pack_into("=I", self.map, 12, on)
+    def fresh(self, inner):
+        """Only what comes a way that was not tried shall fail (and be
+        counted): one that differs in the program's calls, or in so many of
+        the innermost.  0: any call again."""
+        struct.pack_into("=Q", self.map, _HEAD.size + _MADE, inner)
 
-    def clock(self, seconds):
-        """Put the wall clock on by so much, of all processes at once."""
-        struct.pack_into("=q", self.map, 48, seconds)
+    def forget(self):
+        """No way was tried."""
+        self.map[_HEAD.size + _MADE + 8:] = bytes(8 * (_OUTER + _WAYS))
+
+    def way(self, program):
+        """The program's functions that led to what failed by fresh."""
+        at = struct.unpack_from("=%dQ" % _OUTER, self.map,
+                                _HEAD.size + _MADE + 8)
+        r = run(["addr2line", "-fse", program,
+                 *("%#x" % (x - 1) for x in at if x)])
+        out = r.stdout.split()
+        return " < ".join("%s %s" % x for x in zip(out[::2], out[1::2])
+                          if "seam.c" not in x[1])
 
     @property
     def fired(self):

@@ -28,6 +28,11 @@
  * With slow set, every process gets a byte at a time (or a few), EINTR and
  * EAGAIN.
  *
+ * With fresh set, it is the first call that fails whose way there was not yet
+ * tried: the functions of the program that led to it, and the innermost ones
+ * of whatever library.  What a way before it led to, it would lead to again;
+ * so a few hundred failures stand for many thousands.
+ *
  * regress/e2e/fault.py knows the layout of the file.
  */
 
@@ -38,7 +43,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdarg.h>
@@ -50,6 +57,10 @@
 #include <unistd.h>
 
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define WAYS		65536	/* that can be remembered */
+#define DEPTH		64	/* of calls, looked at */
+#define OUTER		8	/* of these: the program's own */
 
 enum call {
 	CALL_MALLOC,		/* anything that allocates */
@@ -86,12 +97,16 @@ struct fault {
 	uint64_t	 fired;
 	int64_t		 clock;		/* s that the wall clock is off */
 	uint64_t	 made[nitems(kinds)][CALLS];	/* in all */
+	uint64_t	 fresh;		/* see above: how many innermost; */
+					/* ...at counts these ways */
+	uint64_t	 way[OUTER];	/* the last: the program's part */
+	uint64_t	 ways[WAYS];	/* tried; 0: none */
 };
 
 static volatile struct fault	*fault;
 static uint32_t			 self;		/* index in kinds */
 static unsigned int		 turn;
-static int			 held;
+static __thread int		 held;
 static uint8_t			 files[1024];	/* never say EAGAIN */
 
 int	 __real_seccomp_load(void *);
@@ -106,6 +121,7 @@ ssize_t	 __read_chk(int, void *, size_t, size_t);
 ssize_t	 __recv_chk(int, void *, size_t, size_t, int);
 
 static void	 fault_begin(int, char **) __attribute__((__constructor__));
+static int	 fault_fresh(void);
 static int	 fault_fails(enum call);
 static enum slow fault_slow(int, size_t);
 static size_t	 fault_some(void);
@@ -137,7 +153,52 @@ fault_begin(int argc, char **argv)
 	if (p == MAP_FAILED)
 		_exit(99);
 	close(fd);
+	fault_fresh();		/* loads what it needs */
 	fault = p;
+}
+
+/* Whether nobody came this way; then it is known from now on. */
+static int
+fault_fresh(void)
+{
+	struct dl_find_object	 o, own;
+	void			*at[DEPTH];
+	uint64_t		 h = 0x9e3779b97f4a7c15ULL, seen, off,
+				 way[OUTER] = { 0 };
+	unsigned int		 inner = 0, outer = 0;
+	int			 i, n;
+
+	held = 1;
+	n = backtrace(at, DEPTH);
+	_dl_find_object((void *)(uintptr_t)fault_fresh, &own);
+	for (i = 2; i < n && outer < OUTER && fault != NULL; i++) {
+		if (_dl_find_object(at[i], &o) == -1)
+			break;
+		off = (uintptr_t)at[i] - (uintptr_t)o.dlfo_map_start;
+		if (o.dlfo_map_start == own.dlfo_map_start)
+			way[outer++] = off;
+		else if (inner >= fault->fresh)
+			continue;
+		inner++;
+		h ^= off;
+		h *= 0xff51afd7ed558ccdULL;
+		h ^= h >> 32;
+	}
+	held = 0;
+	if (fault == NULL)
+		return (0);
+	h |= 1;
+	for (i = h % WAYS; ; i = (i + 1) % WAYS) {
+		seen = 0;
+		if (__atomic_compare_exchange_n(&fault->ways[i], &seen, h, 0,
+		    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			break;
+		if (seen == h)
+			return (0);
+	}
+	for (i = 0; i < OUTER; i++)
+		fault->way[i] = way[i];
+	return (1);
 }
 
 static int
@@ -151,6 +212,10 @@ fault_fails(enum call call)
 	if (held ||
 	    __atomic_load_n(&fault->times, __ATOMIC_ACQUIRE) == 0 ||
 	    fault->kind != self || fault->call != (uint32_t)call)
+		return (0);
+	/* A way counts as tried only if it was. */
+	if (fault->fresh && (fault->seen >= fault->at + fault->times - 1 ||
+	    !fault_fresh()))
 		return (0);
 	n = __atomic_add_fetch(&fault->seen, 1, __ATOMIC_RELAXED);
 	if (n < fault->at || n - fault->at >= fault->times)
