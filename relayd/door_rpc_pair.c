@@ -165,16 +165,19 @@ static int
 pair_code(struct conn *c, const char *body, size_t len, json_t **object,
     const char **code, size_t *codelen)
 {
-	json_error_t	 error;
-	json_t		*v;
+	json_t	*v;
 
 	if (len == 0) {
 		invalid(c, "missing", NULL, "Field required", NULL);
 		return (-1);
 	}
-	*object = c->pairing->is_json ? json_loadb(body, len,
-	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY,
-	    &error) : NULL;
+	*object = NULL;
+	if (c->pairing->is_json &&
+	    rpc_load(body, len, JSON_DECODE_ANY, object) == -1) {
+		rpc_pair_forget(c);
+		rpc_detail(c, 503, "try again", "Retry-After: 1\r\n");
+		return (-1);
+	}
 	if (*object == NULL && c->pairing->is_json) {
 		invalid(c, "json_invalid", NULL, "JSON decode error", NULL);
 		return (-1);

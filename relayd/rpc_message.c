@@ -153,17 +153,24 @@ rpc_message_start(void)
 }
 
 int
+rpc_load(const char *text, size_t len, size_t flags, json_t **v)
+{
+	json_error_t	 error;
+
+	lacked = 0;
+	*v = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL |
+	    flags, &error);
+	return (*v == NULL && lacked ? -1 : 0);
+}
+
+int
 rpc_message_parse(const char *text, size_t len, struct rpc_message *m)
 {
 	const json_t	*v;
-	json_error_t	 error;
 	size_t		 i;
 
 	memset(m, 0, sizeof(*m));
-	lacked = 0;
-	m->object = json_loadb(text, len,
-	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-	if (m->object == NULL && lacked)
+	if (rpc_load(text, len, 0, &m->object) == -1)
 		return (-1);
 	if (m->object != NULL && !json_is_object(m->object)) {
 		json_decref(m->object);

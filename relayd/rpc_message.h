@@ -60,6 +60,9 @@ struct rpc_message {
 
 /* Before any JSON is handled in this process. */
 void	 rpc_message_start(void);
+/* The value of this text, with jansson's flags, or NULL: it is none.  0, or
+   -1 without memory. */
+int	 rpc_load(const char *, size_t, size_t, json_t **);
 /*
  * rpc_message_parse: so many bytes; 0, or -1 without memory.  What is no
  * object is RPC_UNKNOWN.  rpc_message_free: what of it is still there.
