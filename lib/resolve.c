@@ -82,9 +82,14 @@ static int			 answer_fd[2] = { -1, -1 };
 int
 resolve_init(struct event_base *base)
 {
+	static const char *const names[] = {
+		"localhost", "not..a.name.invalid"
+	};
 	struct addrinfo		 hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo		*res;
 	pthread_condattr_t	 attr;
+	size_t			 i;
+	int			 r;
 
 	if (answer_event != NULL)
 		return (0);
@@ -93,11 +98,13 @@ resolve_init(struct event_base *base)
 	 * load; one that none can have, and that is too malformed to ask a
 	 * server for, makes the others.
 	 */
-	if (getaddrinfo("localhost", "1", &hints, &res) == 0)
-		freeaddrinfo(res);
-	if (getaddrinfo("not..a.name.invalid", "1", &hints, &res) == 0)
-		freeaddrinfo(res);
-
+	for (i = 0; i < nitems(names); i++) {
+		if ((r = getaddrinfo(names[i], "1", &hints, &res)) == 0)
+			freeaddrinfo(res);
+		/* What did not load is never tried again. */
+		if (r == EAI_MEMORY)
+			return (-1);
+	}
 	if (pthread_condattr_init(&attr) != 0 ||
 	    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) != 0 ||
 	    pthread_cond_init(&work, &attr) != 0 ||
