@@ -158,6 +158,7 @@ keys_begin(void)
 	flood_join(PROC_PARENT, 0);
 	c.total = c.len = strlen(pem);
 	memcpy(c.data, pem, c.len);
+	memcpy(c.keyid, keyid, sizeof(c.keyid));
 	if (flood_say(PROC_PARENT, 0, IMSG_CONF_BEGIN, 0, -1, &begin,
 	    sizeof(begin)) == -1 || flood_say(PROC_PARENT, 0, IMSG_CONF_KEY,
 	    0, -1, &c, sizeof(c)) == -1 || flood_say(PROC_PARENT, 0,

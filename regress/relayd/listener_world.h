@@ -20,18 +20,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mux_frame.h"
-#include "ws.h"
+#include "../lib/far_link.h"
 
 /*
  * A listener of relayd in this process, and all that it talks to: its parent,
  * auth, router, which answer its questions as those would, another listener,
- * nodes and clients of all doors, by sockets.  link: needs regress/lib/flood.c,
- * regress/relayd/hostile.c with its flags, and all of relayd.
+ * nodes and clients of all doors, by sockets.  link: needs
+ * regress/lib/flood.c, regress/lib/far_link.c, regress/relayd/hostile.c with
+ * its flags, and all of relayd.
  */
 
 #define WORLD_DOMAIN	"relay.test"
-#define WORLD_IDS	64
 
 /* A connection to a port of the listener. */
 struct client {
@@ -39,21 +38,6 @@ struct client {
 	int		 eof;
 	size_t		 len;
 	char		 text[65536];	/* what came, and a NUL */
-};
-
-/*
- * A link whose other end we are: what is opened on it is accepted, and echoed
- * or, for http, answered; what came on our own streams is counted.
- */
-struct far_link {
-	int		 fd;		/* -1: none, or closed */
-	int		 masked;	/* we are a client */
-	int		 lazy;		/* accepts, and no more */
-	struct ws	 ws;
-	uint8_t		 buf[70000];
-	size_t		 len;
-	uint8_t		 kind[WORLD_IDS];
-	uint32_t	 opened, accepted, reset, bytes, fins;
 };
 
 extern int	 world_port, world_published, world_udp;
@@ -84,11 +68,6 @@ extern struct client	 world_said;
 /* Log in with that token at such a path; -1: it can't. */
 int	 far_begin(struct far_link *, const char *path, const char *token,
 	    const char *fields);
-void	 far_close(struct far_link *);
-/* Open a stream, send it that and the end, run.  Returns its number. */
-uint32_t far_stream(struct far_link *, uint8_t kind, const char *node,
-	    const char *host, uint16_t port, uint64_t ticket,
-	    const char *data, size_t len);
 
 /* Tokens that auth knows, and does not know. */
 extern char	 world_token[], world_stranger[];
