@@ -121,11 +121,12 @@ static void
 check_version(struct check *c)
 {
 	sqlite3_stmt	*st = NULL;
-	int		 version;
+	int		 rc, version;
 
-	if (sqlite3_prepare_v2(c->db, "SELECT version FROM meta", -1, &st,
-	    NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW)
+	if ((rc = sqlite3_prepare_v2(c->db, "SELECT version FROM meta", -1,
+	    &st, NULL)) != SQLITE_OK || (rc = sqlite3_step(st)) != SQLITE_ROW)
 		check_say(c, "it is no database of a relay: %s",
+		    rc == SQLITE_DONE ? "it has no version" :
 		    sqlite3_errmsg(c->db));
 	else if ((version = sqlite3_column_int(st, 0)) > SQL_VERSION ||
 	    version < 0)

@@ -77,6 +77,11 @@ eq(relay.ctl("backup", path("nowhere/b.db")).returncode, 1, "no such folder")
 eq(relay.ctl("backup").returncode, 2, "no file: usage")
 eq(relay.ctl("check").stdout, "ok\n", "accessctl check: ok")
 eq(relay.ctl("check", b).stdout, "ok\n", "of a copy: ok")
+shutil.copy(b, path("bare.db"))
+sql(path("bare.db"), "DELETE FROM meta")
+r = relay.ctl("check", path("bare.db"))
+ok(r.returncode == 1 and "it has no version" in r.stdout,
+   "of one without a version", r.stdout + r.stderr)
 eq(relay.ctl("check", "-s", relay.socket).stdout, "ok\n",
    "with a socket, and without a copy")
 eq(relay.ctl("log", "--socket", relay.socket).stdout, "brief\n",
