@@ -40,7 +40,8 @@
 #define IDLE_S		60	/* of a UDP session */
 #define IDLE_MAX	86400
 #define GOODBYE_MS	500	/* for the relay, at the end */
-#define COMPLAIN_US	1000000	/* between lines about streams that failed */
+#define COMPLAIN_US	1000000	/* between lines about streams of a forward
+				   that failed */
 
 static struct event_base	*base;
 static struct relay_link	*relay;
@@ -70,24 +71,22 @@ forward_link(void)
 
 /* Thousands may fail in a second, all for one reason. */
 void
-forward_complain(const struct forward *f, uint16_t code, const char *text)
+forward_complain(struct forward *f, uint16_t code, const char *text)
 {
-	static uint64_t		 last;
-	static unsigned int	 untold;
-	uint64_t		 now = link_now();
-	char			 line[512];
+	uint64_t	 now = link_now();
+	char		 line[512];
 
-	if (last != 0 && now - last < COMPLAIN_US) {
-		untold++;
+	if (f->told != 0 && now - f->told < COMPLAIN_US) {
+		f->untold++;
 		return;
 	}
 	outcome_text(code, text, &f->open, line, sizeof(line));
-	if (untold > 0)
-		log_warnx("%s (and %u more failed before)", line, untold);
+	if (f->untold > 0)
+		log_warnx("%s (and %u more failed before)", line, f->untold);
 	else
 		log_warnx("%s", line);
-	last = now;
-	untold = 0;
+	f->told = now;
+	f->untold = 0;
 }
 
 static void

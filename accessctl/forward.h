@@ -33,6 +33,8 @@ struct forward {
 					   this link */
 	unsigned int	 nwaiting;	/* see forward_wait.c; at their most
 					   nothing more is accepted for it */
+	uint64_t	 told;		/* when the last failure was, us */
+	unsigned int	 untold;	/* failures since */
 };
 
 /* ---- forward.c ---- */
@@ -40,7 +42,7 @@ struct forward {
 /* The link to the relay, or NULL while it is down. */
 struct link *forward_link(void);
 /* A stream that failed: one line, though not for each of thousands. */
-void	forward_complain(const struct forward *, uint16_t, const char *);
+void	forward_complain(struct forward *, uint16_t, const char *);
 /* A connection whose stream the far end has accepted. */
 void	forward_serve(struct forward *, struct mux_stream *, int);
 

@@ -203,28 +203,49 @@ wait_complain(const struct waiting *w, unsigned int n)
 	    n == 1 ? "" : "s", WAIT_MS / 1000);
 }
 
+/* One that was asked for gets an answer. */
+static int
+wait_late(const struct waiting *w)
+{
+	return (w->stream == NULL &&
+	    link_now() - w->since >= WAIT_MS * 1000ULL);
+}
+
+/* It waits no more, nor do those with it that have the same reason. */
+static void
+wait_expire(struct waiting *first)
+{
+	struct waiting	*w, *tmp, old = *first;
+	unsigned int	 n = 0;
+
+	TAILQ_FOREACH_SAFE(w, &waitings, entry, tmp) {
+		if (!wait_late(w) || (forward_link() != NULL &&
+		    w->forward != old.forward))
+			continue;
+		wait_reset(w->fd);
+		wait_end(w);
+		n++;
+	}
+	wait_complain(&old, n);
+}
+
 /* Who has waited long enough waits no more; the others' nodes are asked. */
 static void
 wait_tick(evutil_socket_t fd, short what, void *arg)
 {
-	struct waiting	*w, *tmp, first;
-	unsigned int	 n = 0;
+	struct waiting	*w;
 
-	TAILQ_FOREACH_SAFE(w, &waitings, entry, tmp) {
-		/* One that was asked for gets an answer. */
-		if (w->stream != NULL)
-			continue;
-		if (link_now() - w->since < WAIT_MS * 1000ULL) {
-			wait_try(w);
-			continue;
+	/* They came in order, but some may still be asked for. */
+	do {
+		TAILQ_FOREACH(w, &waitings, entry) {
+			if (wait_late(w))
+				break;
 		}
-		if (n++ == 0)
-			first = *w;
-		wait_reset(w->fd);
-		wait_end(w);
-	}
-	if (n > 0)
-		wait_complain(&first, n);
+		if (w != NULL)
+			wait_expire(w);
+	} while (w != NULL);
+	TAILQ_FOREACH(w, &waitings, entry)
+		wait_try(w);
 	if (!TAILQ_EMPTY(&waitings))
 		wait_arm();
 }

@@ -200,13 +200,22 @@ f2.stop()
 gone = Agent(relay, name="gone")
 gone.stop()
 p2, p3 = free_port(), free_port()
+p4, p5 = free_port(), free_port()
 f2 = Proc("forward", [ACCESSCTL, "forward", "-L", "%d:gone:22" % p2, "-L",
+                      "%d:pi:[::1]:1" % p4, "-L", "%d:pi:[::1]:2" % p5, "-L",
                       "%d:pi:%d" % (p3, target.port)], env=env)
-f2.wait_line("forwarding .* to pi", 30)
+f2.wait_line("forwarding .* to pi 127", 30)
 many = [socket.create_connection(("127.0.0.1", p2), 10) for _ in range(300)]
 eq(talk(b"here", p_=p3, timeout=60), b"here", "those for another node")
 ok(not f2.lines("refused after"), "do not wait for what waits for that one",
    f2.text())
+for p in (p4, p5):
+    try:
+        talk(p_=p)
+    except OSError:
+        pass
+ok(f2.wait_line(r"\[?::1\]? port 1: ") and f2.wait_line("port 2: "),
+   "two that fail in one second are told both", f2.text())
 for s in many:
     s.close()
 f2.stop()
