@@ -285,7 +285,8 @@ evtls_start_reading(struct evtls *c)
 {
 	if (!c->eof)
 		evtls_add_event(c->rd);
-	if (c->in.len > 0 || c->left.len > 0)
+	/* With a broken one nothing need come: its end is to be found. */
+	if (c->in.len > 0 || c->left.len > 0 || c->neterr != 0)
 		event_active(c->rd, EV_READ, 1);
 }
 

@@ -401,8 +401,14 @@ offer(struct evtls *c, size_t len)
 static void
 input_end(struct evtls *c, enum end end)
 {
-	if (end == END_OPEN || evtls_stopped(c))
+	if (evtls_stopped(c))
 		return;
+	if (end == END_OPEN) {
+		/* A send has failed: read on, up to the end. */
+		if (c->neterr != 0)
+			event_active(c->rd, EV_READ, 1);
+		return;
+	}
 	if (end == END_EOF && c->ready && c->ops->eof != NULL) {
 		if (c->eof)
 			return;

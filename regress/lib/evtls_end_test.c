@@ -461,6 +461,50 @@ ends_of_the_paused_can_be_told(void **state)
 	}
 }
 
+/* ---- a send that fails while its owner is about to pause ---- */
+
+static struct event	*pauser;
+
+static void
+pause_now(evutil_socket_t fd, short what, void *arg)
+{
+	evtls_pause(sv.c);
+}
+
+static size_t
+output_and_pause(struct evtls *c, void *arg, uint8_t *buf, size_t n)
+{
+	/* It comes before whatever the failure brings about. */
+	event_active(pauser, EV_TIMEOUT, 1);
+	return (side_output(c, arg, buf, n));
+}
+
+static void
+a_failed_send_outlives_a_pause(void **state)
+{
+	struct evtls_ops	 ops = side_ops;
+	int			 fds[2];
+
+	ops.output = output_and_pause;
+	pauser = event_new(sides_base, -1, 0, pause_now, NULL);
+	assert_non_null(pauser);
+	sides_pair(fds);
+	sv.send = 1000;
+	sv.c = evtls_accept(sides_base, fds[1], NULL, &ops, &sv);
+	assert_non_null(sv.c);
+	assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+	evtls_want_output(sv.c);
+	while (sv.sent == 0)
+		event_base_loop(sides_base, EVLOOP_ONCE);
+	assert_int_equal(sv.closed, 0);
+	/* The peer is there, and says nothing. */
+	evtls_resume(sv.c);
+	sides_until_closed(&sv);
+	assert_int_equal(sv.why, EVTLS_ERROR);
+	event_free(pauser);
+	close(fds[0]);
+}
+
 int
 main(void)
 {
@@ -486,6 +530,7 @@ main(void)
 		SIDES_CASE(plain_eof),
 		SIDES_CASE(eof_waits_for_the_paused),
 		SIDES_CASE(ends_of_the_paused_can_be_told),
+		SIDES_CASE(a_failed_send_outlives_a_pause),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
