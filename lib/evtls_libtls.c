@@ -105,6 +105,10 @@ evtls_ca_check(const char *pem, char *err, size_t size)
 int
 evtls_ssl_init(void)
 {
+	/* Signatures of certificates are made with one of these. */
+	static const char *const digests[] = { "SHA256", "SHA384", "SHA512" };
+	size_t			 i;
+
 	if (ctx_index != -1)
 		return (0);
 	if (evtls_crypto_init() == -1 ||
@@ -112,6 +116,10 @@ evtls_ssl_init(void)
 	    OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1 ||
 	    evtls_key_init() == -1)
 		return (-1);
+	/* What it had no memory for it leaves out, and says nothing. */
+	for (i = 0; i < nitems(digests); i++)
+		if (EVP_get_digestbyname(digests[i]) == NULL)
+			return (-1);
 	ssl_index = SSL_get_ex_new_index(0, NULL, made_ssl, NULL, NULL);
 	if (ssl_index == -1)
 		return (-1);
