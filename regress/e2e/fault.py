@@ -54,7 +54,7 @@ class Faults:
         self.map[_HEAD.size + _MADE + 8:] = bytes(8 * (_OUTER + _WAYS))
 
     def way(self, program):
-        """The program's functions that led to what failed by fresh."""
+        """The program's functions that led to what failed last."""
         at = struct.unpack_from("=%dQ" % _OUTER, self.map,
                                 _HEAD.size + _MADE + 8)
         r = run(["addr2line", "-fse", program,

@@ -196,7 +196,7 @@ for how, kind, call, n, at, name in plans():
     if os.environ.get("FAULT_VERBOSE"):
         print("# %.1f s" % (time.monotonic() - t), file=sys.stderr,
               flush=True)
-    if len(bad) > nbad and name.startswith("way"):
+    if len(bad) > nbad:
         by = way()
         print("# by way of " + by, file=sys.stderr, flush=True)
         if LIBC in by and all("killed by" in x for x in bad[nbad:]):

@@ -187,6 +187,8 @@ fault_fresh(void)
 	held = 0;
 	if (fault == NULL)
 		return (0);
+	for (i = 0; i < OUTER; i++)
+		fault->way[i] = way[i];
 	h |= 1;
 	for (i = h % WAYS; ; i = (i + 1) % WAYS) {
 		seen = 0;
@@ -196,8 +198,6 @@ fault_fresh(void)
 		if (seen == h)
 			return (0);
 	}
-	for (i = 0; i < OUTER; i++)
-		fault->way[i] = way[i];
 	return (1);
 }
 
@@ -221,6 +221,8 @@ fault_fails(enum call call)
 	if (n < fault->at || n - fault->at >= fault->times)
 		return (0);
 	__atomic_add_fetch(&fault->fired, 1, __ATOMIC_RELAXED);
+	if (!fault->fresh)
+		(void)fault_fresh();	/* to be told about */
 	errno = fault->error;
 	return (1);
 }
