@@ -99,10 +99,14 @@ resolve_init(struct event_base *base)
 	 * server for, makes the others.
 	 */
 	for (i = 0; i < nitems(names); i++) {
+		errno = 0;
 		if ((r = getaddrinfo(names[i], "1", &hints, &res)) == 0)
 			freeaddrinfo(res);
-		/* What did not load is never tried again. */
-		if (r == EAI_MEMORY)
+		/*
+		 * What did not load is never tried again, or may be waited
+		 * for without an end, by the next call already.
+		 */
+		if (r == EAI_MEMORY || (r != 0 && errno == ENOMEM))
 			return (-1);
 	}
 	if (pthread_condattr_init(&attr) != 0 ||

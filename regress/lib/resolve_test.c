@@ -20,10 +20,14 @@
 
 /* link: lib/resolve.c */
 /* libs: libevent pthread */
+/* flags: -Wl,--wrap=getaddrinfo */
 
 #include "compat.h"
 
+#include <errno.h>
+#include <event2/event.h>
 #include <limits.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -91,6 +95,41 @@ what_does_not_fit_is_none(void **state __unused)
 	    -1);
 }
 
+/* ---- the start ---- */
+
+int	 __wrap_getaddrinfo(const char *, const char *,
+	    const struct addrinfo *, struct addrinfo **);
+
+static int	 asked, lacks;
+
+int
+__wrap_getaddrinfo(const char *host, const char *service,
+    const struct addrinfo *hints, struct addrinfo **res)
+{
+	asked++;
+	errno = lacks ? ENOMEM : ENOENT;
+	return (lacks == 2 ? EAI_MEMORY : EAI_SYSTEM);
+}
+
+/* The C library may wait for itself where it is asked once more. */
+static void
+without_memory_it_is_not_asked_again(void **state)
+{
+	struct event_base	*base = event_base_new();
+
+	assert_non_null(base);
+	for (lacks = 1; lacks <= 2; lacks++) {
+		asked = 0;
+		assert_int_equal(resolve_init(base), -1);
+		assert_int_equal(asked, 1);
+	}
+	/* That there is no such name is no fault. */
+	lacks = asked = 0;
+	assert_int_equal(resolve_init(base), 0);
+	assert_int_equal(asked, 2);
+	event_base_free(base);
+}
+
 int
 main(void)
 {
@@ -98,6 +137,7 @@ main(void)
 		cmocka_unit_test(those_of_programs_that_manage_networks),
 		cmocka_unit_test(none_that_is_full_of_other_things),
 		cmocka_unit_test(what_does_not_fit_is_none),
+		cmocka_unit_test(without_memory_it_is_not_asked_again),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
