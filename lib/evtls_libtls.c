@@ -113,13 +113,14 @@ evtls_ssl_init(void)
 		return (0);
 	if (evtls_crypto_init() == -1 ||
 	    OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
-	    OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1 ||
-	    evtls_key_init() == -1)
+	    OPENSSL_INIT_LOAD_SSL_STRINGS, NULL) != 1)
 		return (-1);
 	/* What it had no memory for it leaves out, and says nothing. */
 	for (i = 0; i < nitems(digests); i++)
 		if (EVP_get_digestbyname(digests[i]) == NULL)
 			return (-1);
+	if (evtls_key_init() == -1)
+		return (-1);
 	ssl_index = SSL_get_ex_new_index(0, NULL, made_ssl, NULL, NULL);
 	if (ssl_index == -1)
 		return (-1);
