@@ -11,7 +11,7 @@ CULVERT_TEST_OBJ=obj-test
 
 case $1 in
 */lint.t|*/fuzz.t)	seconds=7200 ;;
-*.t)			seconds=600 ;;
+*.t|*_io_test|*_alloc_test) seconds=600 ;;
 *)			seconds=180 ;;
 esac
 case $CULVERT_OBJ in
