@@ -43,6 +43,13 @@ class Faults:
     def disarm(self):
         struct.pack_into("=Q", self.map, 24, 0)
 
+    def slow(self, on):
+        struct.pack_into("=I", self.map, 12, on)
+
+    def clock(self, seconds):
+        """Put the wall clock on by so much, of all processes at once."""
+        struct.pack_into("=q", self.map, 48, seconds)
+
     def fresh(self, inner):
         """Only what comes a way that was not tried shall fail (and be
         counted): one that differs in the program's calls, or in so many of

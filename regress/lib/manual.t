@@ -102,7 +102,7 @@ rows, table = {}, {}
 for m in re.finditer(r"^\.It Cm (.*?) (?:Ns \* )?Ta (.*)$", page, re.M):
     rows[m[1]] = re.split(r"\s*\bTa\b\s*", m[2])
     table[m[1]] = rows[m[1]][0]
-source = read("relayd/parse.y")
+source = read("relayd/config_limit.c")
 settings = read("relayd/config.c")
 limits = re.findall(r'\{ "([a-z ]+)", LIMIT_(\w+),\s+LIMIT(?:32|64)\((\w+)\),'
                     r'\s+([^,]+),\s+([^}]+?) \}', source)
