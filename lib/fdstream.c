@@ -198,9 +198,14 @@ fdstream_metered(struct event_base *base, int rfd, int wfd, struct mux *mux,
 	if (from != NULL)
 		mux_pace(s, from);
 	fdstream_begin(f, s);
-	/* What the source has said by now goes out with the OPEN. */
-	f->asked = 1;
-	mux_ready(s);
+	/*
+	 * What the source has said by now goes out with the OPEN.  But who
+	 * is in the background is stopped for reading from its terminal.
+	 */
+	if (!f->fds.rtty) {
+		f->asked = 1;
+		mux_ready(s);
+	}
 	return (f);
 }
 

@@ -101,6 +101,30 @@ early_words_go_with_the_open(void **state __unused)
 	close(l[0]);
 }
 
+/* A job in the background would be stopped by a read before its time. */
+static void
+terminal_is_not_read_before_it_speaks(void **state __unused)
+{
+	struct mux_open	 o = { .kind = MUX_KIND_TCP, .port = 22 };
+	uint8_t		 buf[MUX_FRAME_MAX];
+	int		 pty, tty;
+
+	passes(50);
+	pty = posix_openpt(O_RDWR | O_NOCTTY);
+	assert_true(pty != -1 && grantpt(pty) == 0 && unlockpt(pty) == 0);
+	tty = open(ptsname(pty), O_RDWR | O_NOCTTY | O_NONBLOCK);
+	assert_int_not_equal(tty, -1);
+	say(pty, "ls\n");
+	strlcpy(o.host, "localhost", sizeof(o.host));
+	a.f = fdstream_open(base, tty, tty, a.mux, &o, &fd_ops, &a);
+	assert_non_null(a.f);
+	assert_true(mux_output(a.mux, buf, sizeof(buf), 0) > MUX_HEAD_LEN);
+	assert_int_equal(buf[0], MUX_OPEN);
+	assert_int_equal(mux_output(a.mux, buf, sizeof(buf), 0), 0);
+	fdstream_kill(a.f, MUX_CODE_KILLED, "enough");
+	close(pty);
+}
+
 static void
 prefix_goes_first_and_does_not_wait(void **state __unused)
 {
@@ -452,6 +476,7 @@ main(void)
 		CASE(bytes_pass_both_ways),
 		CASE(target_may_speak_first),
 		CASE(early_words_go_with_the_open),
+		CASE(terminal_is_not_read_before_it_speaks),
 		CASE(prefix_goes_first_and_does_not_wait),
 		CASE(prefix_before_what_was_said_already),
 		CASE(guarded_end_waits_for_the_word),
