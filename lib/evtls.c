@@ -159,6 +159,7 @@ conn_destroy(struct evtls *c)
 	evtls_tls_free(c);
 	evtls_forget(c);
 	free(c->host);
+	free(c->servername);
 	free(c->text);
 	free(c);
 }
@@ -286,7 +287,7 @@ evtls_start_reading(struct evtls *c)
 	if (!c->eof)
 		evtls_add_event(c->rd);
 	/* With a broken one nothing need come: its end is to be found. */
-	if (c->in.len > 0 || c->left.len > 0 || c->neterr != 0)
+	if (evtls_left(c) || c->neterr != 0)
 		event_active(c->rd, EV_READ, 1);
 }
 
@@ -429,10 +430,18 @@ evtls_patient(struct evtls *c)
 		    sizeof(patient_options[i].value));
 }
 
+/* A record that has come in part says nothing; libssl keeps it itself. */
+int
+evtls_kept_whole(const struct evtls *c)
+{
+	return (c->in.len > 0 && (c->record == NULL ||
+	    tls_record_whole(evtls_kept_data(&c->in), c->in.len)));
+}
+
 int
 evtls_left(const struct evtls *c)
 {
-	return (c->in.len > 0 || c->left.len > 0);
+	return (c->left.len > 0 || evtls_kept_whole(c));
 }
 
 int
@@ -478,7 +487,9 @@ evtls_memory(const struct evtls *c)
 	if (c->timer != NULL)
 		n++;
 	return (sizeof(*c) + n * event_get_struct_event_size() +
+	    (c->record != NULL ? tls_record_memory() : 0) +
 	    (c->host != NULL ? strlen(c->host) + 1 : 0) +
+	    (c->servername != NULL ? strlen(c->servername) + 1 : 0) +
 	    (c->text != NULL ? strlen(c->text) + 1 : 0));
 }
 

@@ -27,7 +27,9 @@
  * A connection on libevent, through TLS (libtls) or in the clear.
  *
  * All connections of a process share its large buffers: an idle one holds
- * no buffer of ours and, by SSL_MODE_RELEASE_BUFFERS, none of libssl's.
+ * no buffer of ours.  In TLS 1.3 libtls makes the connection and we go on
+ * with it (tls_record.h), so nothing of the library's is held either; in TLS
+ * 1.2 an idle one holds no buffer of libssl's (SSL_MODE_RELEASE_BUFFERS).
  * Input is read up to EVTLS_BATCH bytes at a time; output is pulled from the
  * owner, sealed into full records and leaves EVTLS_BATCH at a time in one
  * system call.
@@ -246,8 +248,9 @@ const char	*evtls_servername(const struct evtls *);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256" into the buffer, or "plain". */
 void		 evtls_describe(const struct evtls *, char *, size_t);
 /*
- * What a connection takes besides, of ours: its TLS state is the library's,
- * which does not tell.  And what all connections of the process share.
+ * What a connection takes besides, of ours: of a handshake, and of TLS 1.2,
+ * the state is the library's, which does not tell.  And what all connections
+ * of the process share.
  */
 size_t		 evtls_memory(const struct evtls *);
 size_t		 evtls_memory_shared(void);

@@ -48,6 +48,7 @@ static int		 preface(struct evtls *);
 static int		 hello(struct evtls *);
 static int		 hello_whole(const uint8_t *, size_t);
 static enum end		 handshake(struct evtls *);
+static enum end		 sealed_load(struct evtls *);
 static void		 input_tls(struct evtls *);
 static enum end		 open_records(struct evtls *, size_t *);
 static void		 input_plain(struct evtls *);
@@ -70,7 +71,8 @@ evtls_on_read(int fd, short what, void *arg)
 		;	/* woken before, stopped since */
 	else if (c->preface != NULL && !preface(c))
 		;	/* more of it, or nothing, will come */
-	else if (c->secure && c->tls == NULL && !hello(c))
+	else if (c->secure && c->tls == NULL && c->record == NULL &&
+	    !hello(c))
 		;	/* likewise */
 	else if (c->secure)
 		input_tls(c);
@@ -233,11 +235,34 @@ handshake(struct evtls *c)
 	}
 }
 
+/* What is to be opened: what is kept, if that will do, or with more. */
+static enum end
+sealed_load(struct evtls *c)
+{
+	uint8_t		*buf = evtls_bufs()->sealed_in;
+	enum end	 end;
+	size_t		 kept = c->in.len, got;
+
+	if (evtls_kept_whole(c)) {
+		c->src = evtls_kept_data(&c->in);
+		c->srclen = kept;
+		return (END_OPEN);
+	}
+	if (kept > 0) {
+		memcpy(buf, evtls_kept_data(&c->in), kept);
+		evtls_kept_drain(&c->in, kept);
+	}
+	end = receive(c, buf + kept, room(c->left.len + kept), &got);
+	c->src = buf;
+	c->srclen = kept + got;
+	return (end);
+}
+
 static void
 input_tls(struct evtls *c)
 {
 	struct evtls_bufs	*b = evtls_bufs();
-	enum end		 end = END_OPEN, e = END_OPEN;
+	enum end		 end, e;
 	size_t			 len;
 
 	if (c->out.len > EVTLS_SEALED) {
@@ -246,14 +271,7 @@ input_tls(struct evtls *c)
 		event_del(c->rd);
 		return;
 	}
-	if (c->in.len > 0) {
-		c->src = evtls_kept_data(&c->in);
-		c->srclen = c->in.len;
-	} else {
-		end = receive(c, b->sealed_in, room(c->left.len),
-		    &c->srclen);
-		c->src = b->sealed_in;
-	}
+	end = sealed_load(c);
 	len = left_load(c);
 	if (!c->ready && end == END_OPEN)
 		end = handshake(c);

@@ -24,11 +24,12 @@
 
 #include "evtls.h"
 #include "tls_guard.h"
+#include "tls_record.h"
 
 /*
  * Between the files of evtls only: evtls.c (what owners call), evtls_input.c
  * and evtls_output.c (the passes), evtls_buf.c (bytes that wait), evtls_tls.c
- * (libtls), evtls_libtls.c and evtls_libtls_key.c (the OpenSSL that LibreTLS
+ * (libtls), evtls_record.c (TLS 1.3 behind the handshake), evtls_libtls.c and evtls_libtls_key.c (the OpenSSL that LibreTLS
  * stands on; another TLS library brings others).
  */
 
@@ -78,20 +79,27 @@ struct evtls {
 	struct event		*rd;
 	struct event		*wr;
 	struct event		*timer;		/* NULL: never had a deadline */
-	struct tls		*tls;		/* NULL: in the clear, or nobody
-						   has said hello yet */
+	/*
+	 * At most one of these: libtls makes the connection, and goes on with
+	 * it in TLS 1.2.  NULL: in the clear, or nobody has said hello yet.
+	 */
+	struct tls		*tls;
+	struct tls_record	*record;
 	struct ssl_st		*ssl;		/* beneath tls */
+	struct evtls_secrets	*secrets;	/* for record, in a handshake */
 	struct tls_guard	 guard;		/* a client's handshake */
 	struct evtls_server	*server;	/* a reference, or NULL */
 	struct evtls_client	*client;	/* a reference, or NULL */
 	char			*host;		/* of a TLS client, or NULL */
+	char			*servername;	/* by SNI, beside record */
+	const char		*cipher;	/* its name, likewise; static */
 	char			*text;		/* why it is over, or NULL */
 	/* What comes first is not yet complete; else NULL. */
 	ssize_t			 (*preface)(struct evtls *, void *,
 				    const uint8_t *, size_t);
 	size_t			 preface_max;
 
-	/* What libtls may read in this pass. */
+	/* What is to be opened in this pass. */
 	const uint8_t		*src;
 	size_t			 srclen;
 
@@ -118,6 +126,14 @@ struct evtls {
 				 busy : 1,	/* a pass is under way */
 				 over : 1,	/* closed was called */
 				 dead : 1;	/* evtls_free was called */
+};
+
+/* The first ones of the application (RFC 8446, 7.1). */
+struct evtls_secrets {
+	uint8_t			 client[TLS_RECORD_SECRET_MAX];
+	uint8_t			 server[TLS_RECORD_SECRET_MAX];
+	size_t			 client_len;	/* 0: not known */
+	size_t			 server_len;
 };
 
 struct evtls_server {
@@ -148,6 +164,8 @@ void			 evtls_forget(struct evtls *);
 int			 evtls_gone(const struct evtls *);
 /* The owner takes no input: it paused, or has left. */
 int			 evtls_stopped(const struct evtls *);
+/* What is kept of the input can be opened without more of it. */
+int			 evtls_kept_whole(const struct evtls *);
 /* Wait for it, without a limit in time; read when there is input. */
 void			 evtls_add_event(struct event *);
 void			 evtls_start_reading(struct evtls *);
@@ -212,6 +230,22 @@ void			 evtls_client_ref(struct evtls_client *);
 void			 evtls_set_text(struct evtls *, const char *, ...)
 			    __attribute__((__format__ (printf, 2, 3)));
 
+/* evtls_record.c */
+
+/*
+ * The handshake is complete: take the connection over from libtls, if it is
+ * of TLS 1.3.  Without memory libtls goes on with it.
+ */
+void			 evtls_record_take(struct evtls *);
+/* What the functions of evtls_tls.c do, of one that was taken over. */
+enum evtls_io		 evtls_record_read(struct evtls *, uint8_t *, size_t,
+			    size_t *);
+enum evtls_io		 evtls_record_write(struct evtls *, const uint8_t *,
+			    size_t);
+void			 evtls_record_close_notify(struct evtls *);
+/* Forget what only a handshake needs. */
+void			 evtls_secrets_free(struct evtls *);
+
 /* evtls_libtls.c */
 
 /* Once, before the sandbox.  0 or -1. */
@@ -238,6 +272,12 @@ void			 evtls_ssl_roots_free(struct x509_store_st *);
 int			 evtls_ssl_is_13(const struct evtls *);
 /* The handshake is complete: let go of what only it needed. */
 void			 evtls_ssl_established(struct evtls *);
+/* Its cipher suite (RFC 8446, B.4); the static name is stored. */
+uint16_t		 evtls_ssl_suite(const struct evtls *, const char **);
+/* Nothing that the peer has sealed waits inside the library. */
+int			 evtls_ssl_empty(const struct evtls *);
+/* What an alert of the peer's says (RFC 8446, 6), for a person; static. */
+const char		*evtls_ssl_alert(uint8_t);
 /* The key id of the peer's certificate.  0 or -1. */
 int			 evtls_ssl_peer_keyid(struct evtls *,
 			    uint8_t[EVTLS_KEYID_LEN]);

@@ -46,6 +46,7 @@
 
 static void	 made_ctx(void *, void *, CRYPTO_EX_DATA *, int, long, void *);
 static void	 made_ssl(void *, void *, CRYPTO_EX_DATA *, int, long, void *);
+static void	 keep_secret(const SSL *, const char *);
 static int	 set_up_ctx(SSL_CTX *, const struct evtls_signer *,
 		    const char **);
 static const char *client_suites(void);
@@ -205,6 +206,7 @@ set_up_ctx(SSL_CTX *ctx, const struct evtls_signer *signer, const char **why)
 	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_keylog_callback(ctx, keep_secret);
 	return (0);
 }
 
@@ -230,6 +232,7 @@ evtls_ssl_end(struct evtls *c)
 	SSL_set_options(c->ssl, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(c->ssl),
 	    SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(c->ssl), keep_secret);
 	if (c->client->roots != NULL &&
 	    SSL_set1_verify_cert_store(c->ssl, c->client->roots) != 1)
 		return (-1);
@@ -277,6 +280,66 @@ void
 evtls_ssl_roots_free(struct x509_store_st *store)
 {
 	X509_STORE_free(store);
+}
+
+/* Digits in lower or upper case; the bytes, or 0: there are too many. */
+static size_t
+from_hex(const char *p, uint8_t *out, size_t max)
+{
+	size_t	 n;
+	int	 hi, lo;
+
+	for (n = 0; p[2 * n] != '\0'; n++) {
+		hi = OPENSSL_hexchar2int(p[2 * n]);
+		lo = hi < 0 ? -1 : OPENSSL_hexchar2int(p[2 * n + 1]);
+		if (lo < 0 || n == max)
+			return (0);
+		out[n] = hi << 4 | lo;
+	}
+	return (n);
+}
+
+/*
+ * libssl gives its secrets away in the form of the files that analysers read:
+ * a label, the client's random and the secret, in hex.
+ */
+static void
+keep_secret(const SSL *ssl, const char *line)
+{
+	static const char	 client[] = "CLIENT_TRAFFIC_SECRET_0 ";
+	static const char	 server[] = "SERVER_TRAFFIC_SECRET_0 ";
+	struct evtls		*c = SSL_get_ex_data(ssl, ssl_index);
+	int			 is_client;
+	const char		*hex;
+
+	is_client = strncmp(line, client, sizeof(client) - 1) == 0;
+	if (c == NULL || (hex = strrchr(line, ' ')) == NULL ||
+	    (!is_client && strncmp(line, server, sizeof(server) - 1) != 0))
+		return;
+	if (c->secrets == NULL &&
+	    (c->secrets = calloc(1, sizeof(*c->secrets))) == NULL)
+		return;
+	if (is_client)
+		c->secrets->client_len = from_hex(hex + 1, c->secrets->client,
+		    sizeof(c->secrets->client));
+	else
+		c->secrets->server_len = from_hex(hex + 1, c->secrets->server,
+		    sizeof(c->secrets->server));
+}
+
+uint16_t
+evtls_ssl_suite(const struct evtls *c, const char **name)
+{
+	const SSL_CIPHER	*cipher = SSL_get_current_cipher(c->ssl);
+
+	*name = cipher == NULL ? NULL : SSL_CIPHER_get_name(cipher);
+	return (cipher == NULL ? 0 : SSL_CIPHER_get_protocol_id(cipher));
+}
+
+int
+evtls_ssl_empty(const struct evtls *c)
+{
+	return (!SSL_has_pending(c->ssl));
 }
 
 int
@@ -434,6 +497,14 @@ evtls_ssl_explain(struct evtls *c, const char *libtls_says)
 		evtls_set_text(c, "TLS: %s", libtls_says == NULL ?
 		    "unknown error" : libtls_says);
 	ERR_clear_error();
+}
+
+const char *
+evtls_ssl_alert(uint8_t alert)
+{
+	const char	*why = explain_reason(SSL_AD_REASON_OFFSET + alert);
+
+	return (why != NULL ? why : SSL_alert_desc_string_long(alert));
 }
 
 /* An alert that the peer sent is 1000 and its number (RFC 8446, 6.2). */

@@ -198,7 +198,7 @@ static void
 output_end(struct evtls *c)
 {
 	c->notified = 1;
-	if (c->tls == NULL)
+	if (!c->secure)
 		shutdown(c->fd, SHUT_WR);
 	else {
 		evtls_tls_close_notify(c);
@@ -214,7 +214,7 @@ output_done(struct evtls *c)
 		evtls_finish(c, EVTLS_CLOSED, "closed");
 		return;
 	}
-	if (c->tls != NULL && !c->notified) {
+	if (c->secure && !c->notified) {
 		c->notified = 1;
 		evtls_tls_close_notify(c);
 		if (!evtls_flush(c))

@@ -16,8 +16,8 @@
 
 /*
  * evtls by libtls: the certificates and the trust, and one connection's
- * handshake, records and end.  libtls never sees the socket: it reads from
- * and writes into the buffers of the pass.
+ * handshake, and in TLS 1.2 its records and end.  libtls never sees the
+ * socket: it reads from and writes into the buffers of the pass.
  */
 
 #include "compat.h"
@@ -362,6 +362,9 @@ evtls_tls_free(struct evtls *c)
 	tls_free(c->tls);
 	c->tls = NULL;
 	c->ssl = NULL;
+	tls_record_free(c->record);
+	c->record = NULL;
+	evtls_secrets_free(c);
 	evtls_server_free(c->server);
 	c->server = NULL;
 	evtls_client_free(c->client);
@@ -400,7 +403,9 @@ evtls_tls_handshake(struct evtls *c)
 	}
 	if (check_pin(c) == EVTLS_IO_ERROR)
 		return (EVTLS_IO_ERROR);
-	evtls_ssl_established(c);
+	evtls_record_take(c);
+	if (c->tls != NULL)
+		evtls_ssl_established(c);
 	return (EVTLS_IO_OK);
 }
 
@@ -432,6 +437,8 @@ evtls_tls_read(struct evtls *c, uint8_t *buf, size_t len, size_t *got)
 	ssize_t	n;
 	int	idle = 0;
 
+	if (c->record != NULL)
+		return (evtls_record_read(c, buf, len, got));
 	do {
 		before = c->srclen;
 		n = tls_read(c->tls, buf, len);
@@ -455,6 +462,8 @@ evtls_tls_write(struct evtls *c, const uint8_t *buf, size_t len)
 	ssize_t	n;
 	int	idle = 0;
 
+	if (c->record != NULL)
+		return (evtls_record_write(c, buf, len));
 	while (len > 0) {
 		if ((n = tls_write(c->tls, buf, len)) > 0) {
 			buf += n;
@@ -473,8 +482,10 @@ evtls_tls_write(struct evtls *c, const uint8_t *buf, size_t len)
 void
 evtls_tls_close_notify(struct evtls *c)
 {
-	/* It answers "wait for the peer's": we don't. */
-	(void)tls_close(c->tls);
+	if (c->record != NULL)
+		evtls_record_close_notify(c);
+	else	/* It answers "wait for the peer's": we don't. */
+		(void)tls_close(c->tls);
 }
 
 int
@@ -486,7 +497,8 @@ evtls_is_tls(const struct evtls *c)
 const char *
 evtls_servername(const struct evtls *c)
 {
-	return (c->tls == NULL ? NULL : tls_conn_servername(c->tls));
+	return (c->tls == NULL ? c->servername :
+	    tls_conn_servername(c->tls));
 }
 
 void
@@ -498,8 +510,8 @@ evtls_describe(const struct evtls *c, char *buf, size_t len)
 		strlcpy(buf, "plain", len);
 		return;
 	}
-	version = c->tls == NULL ? NULL : tls_conn_version(c->tls);
-	cipher = c->tls == NULL ? NULL : tls_conn_cipher(c->tls);
+	version = c->tls == NULL ? "TLSv1.3" : tls_conn_version(c->tls);
+	cipher = c->tls == NULL ? c->cipher : tls_conn_cipher(c->tls);
 	if (version == NULL || cipher == NULL)
 		strlcpy(buf, "TLS handshake", len);
 	else

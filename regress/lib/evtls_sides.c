@@ -52,8 +52,8 @@ struct tls_util_cert	*other_ca, *ip;
 
 /* ---- A side ---- */
 
-static uint8_t
-byte_at(size_t i)
+uint8_t
+side_byte(size_t i)
 {
 	return ((uint32_t)i * 2654435761U >> 24);
 }
@@ -111,7 +111,7 @@ take(struct side *s, uint8_t *buf, size_t len)
 	size_t	i;
 
 	for (i = 0; i < len; i++) {
-		if (buf[i] != byte_at(s->got + i))
+		if (buf[i] != side_byte(s->got + i))
 			s->wrong = 1;
 		buf[i] = 0xff;
 	}
@@ -169,7 +169,7 @@ side_output(struct evtls *c, void *arg, uint8_t *buf, size_t cap)
 	else if (n > s->chunk && s->chunk > 0)
 		n = 1 + arc4random_uniform(s->chunk);
 	for (i = 0; i < n; i++)
-		buf[i] = byte_at(s->sent + i);
+		buf[i] = side_byte(s->sent + i);
 	s->sent += n;
 	side_note(s);
 	if (s->close_after && s->sent == s->send)

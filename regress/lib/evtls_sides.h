@@ -66,6 +66,8 @@ extern const struct evtls_ops	 side_ops;
 void	 side_ready(struct evtls *, void *);
 size_t	 side_output(struct evtls *, void *, uint8_t *, size_t);
 void	 side_closed(struct evtls *, void *, enum evtls_why, const char *);
+/* Of the sequence: the one that is sent so far from its beginning. */
+uint8_t	 side_byte(size_t);
 /* See how much it buffers. */
 void	 side_note(struct side *);
 void	 side_free(struct side *);

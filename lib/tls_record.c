@@ -1,0 +1,546 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+/*
+ * Records of TLS 1.3 by libcrypto's ciphers.  Numbers in brackets are
+ * sections of RFC 8446.
+ */
+
+#include "compat.h"
+
+#include <sys/types.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tls_record.h"
+
+/* Types of content [5.1], and of messages of the handshake [4]. */
+#define TYPE_ALERT		21
+#define TYPE_HANDSHAKE		22
+#define TYPE_DATA		23
+#define MESSAGE_TICKET		4
+#define MESSAGE_KEY_UPDATE	24
+
+#define ALERT_WARNING		1
+#define ALERT_FATAL		2
+
+enum alert {			/* [6] */
+	CLOSE_NOTIFY = 0, UNEXPECTED_MESSAGE = 10, BAD_RECORD_MAC = 20,
+	RECORD_OVERFLOW = 22, ILLEGAL_PARAMETER = 47, DECODE_ERROR = 50,
+	INTERNAL_ERROR = 80, USER_CANCELED = 90
+};
+
+#define TAG_LEN			16
+#define IV_LEN			12
+#define KEY_MAX			32
+#define SEALED_MAX		(TLS_RECORD_MAX + 256)	/* [5.2] */
+/* Records in a row that bring nothing: more is an attack. */
+#define VOID_MAX		32
+#define KEY_UPDATE_LEN		5
+
+struct suite {
+	uint16_t		 id;
+	const EVP_CIPHER	*(*cipher)(void);
+	const EVP_MD		*(*hash)(void);
+	uint8_t			 key_len;
+	uint8_t			 hash_len;
+};
+
+/* [B.4] */
+static const struct suite suites[] = {
+	{ 0x1301, EVP_aes_128_gcm, EVP_sha256, 16, 32 },
+	{ 0x1302, EVP_aes_256_gcm, EVP_sha384, 32, 48 },
+	{ 0x1303, EVP_chacha20_poly1305, EVP_sha256, 32, 32 },
+};
+
+/* One direction: what its records are sealed with. */
+struct flow {
+	uint64_t		 key_id;	/* each key of the process has
+						   another */
+	uint64_t		 number;	/* of the next record */
+	uint8_t			 secret[TLS_RECORD_SECRET_MAX];
+	uint8_t			 key[KEY_MAX];
+	uint8_t			 iv[IV_LEN];
+};
+
+struct tls_record {
+	const struct suite	*suite;
+	struct flow		 in;
+	struct flow		 out;
+	enum tls_record_what	 over;		/* TLS_RECORD_DATA: it is not */
+	const char		*error;
+	uint32_t		 skip;		/* of a ticket, bytes */
+	uint8_t			 message[KEY_UPDATE_LEN]; /* its beginning */
+	uint8_t			 nmessage;
+	uint8_t			 nvoid;		/* records, see VOID_MAX */
+	uint8_t			 alert;
+	uint8_t			 client;
+	uint8_t			 rekey;		/* before the next record */
+};
+
+/* The ciphers of the process, and which key each one holds. */
+static struct state {
+	EVP_CIPHER_CTX	*ctx;
+	uint64_t	 key_id;
+} states[nitems(suites)][2];
+
+static uint64_t		 keys_made;
+
+static const struct suite *
+suite_find(uint16_t id)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(suites); i++)
+		if (suites[i].id == id)
+			return (&suites[i]);
+	return (NULL);
+}
+
+int
+tls_record_suite(uint16_t id)
+{
+	return (suite_find(id) != NULL);
+}
+
+/* ---- Keys ---- */
+
+/* HKDF-Expand-Label [7.1] of no more than one hash, without a context. */
+static int
+expand(const struct suite *su, const uint8_t *secret, const char *label,
+    uint8_t *out, size_t len)
+{
+	uint8_t		 info[32], hash[EVP_MAX_MD_SIZE];
+	unsigned int	 n;
+	size_t		 label_len = strlen(label), i = 0;
+	int		 ok;
+
+	info[i++] = 0;
+	info[i++] = len;
+	info[i++] = 6 + label_len;
+	memcpy(info + i, "tls13 ", 6);
+	i += 6;
+	memcpy(info + i, label, label_len);
+	i += label_len;
+	info[i++] = 0;
+	info[i++] = 1;			/* RFC 5869, 2.3: T(1) */
+	ok = HMAC(su->hash(), secret, su->hash_len, info, i, hash, &n) !=
+	    NULL && len <= n;
+	if (ok)
+		memcpy(out, hash, len);
+	explicit_bzero(hash, sizeof(hash));
+	return (ok ? 0 : -1);
+}
+
+/* [7.3] */
+static int
+flow_key(const struct suite *su, struct flow *f)
+{
+	f->number = 0;
+	f->key_id = ++keys_made;
+	if (expand(su, f->secret, "key", f->key, su->key_len) == -1 ||
+	    expand(su, f->secret, "iv", f->iv, IV_LEN) == -1)
+		return (-1);
+	return (0);
+}
+
+/* [7.2] */
+static int
+flow_next(const struct suite *su, struct flow *f)
+{
+	uint8_t	 next[TLS_RECORD_SECRET_MAX];
+	int	 r;
+
+	r = expand(su, f->secret, "traffic upd", next, su->hash_len);
+	if (r == 0) {
+		memcpy(f->secret, next, su->hash_len);
+		r = flow_key(su, f);
+	}
+	explicit_bzero(next, sizeof(next));
+	return (r);
+}
+
+/* The cipher of one direction, with the key and the next number in it. */
+static EVP_CIPHER_CTX *
+flow_cipher(const struct suite *su, struct flow *f, int seal)
+{
+	struct state	*st = &states[su - suites][seal];
+	uint8_t		 nonce[IV_LEN];
+	uint64_t	 number = f->number++;
+	size_t		 i;
+
+	if (st->ctx == NULL && ((st->ctx = EVP_CIPHER_CTX_new()) == NULL ||
+	    EVP_CipherInit_ex(st->ctx, su->cipher(), NULL, NULL, NULL,
+	    seal) != 1))
+		goto fail;
+	memcpy(nonce, f->iv, sizeof(nonce));	/* [5.3] */
+	for (i = IV_LEN - 1; number > 0; number >>= 8)
+		nonce[i--] ^= number & 0xff;
+	if (EVP_CipherInit_ex(st->ctx, NULL, NULL, st->key_id == f->key_id ?
+	    NULL : f->key, nonce, seal) != 1)
+		goto fail;
+	st->key_id = f->key_id;
+	return (st->ctx);
+ fail:
+	EVP_CIPHER_CTX_free(st->ctx);
+	st->ctx = NULL;
+	st->key_id = 0;
+	return (NULL);
+}
+
+/* Nothing of its key stays in the process. */
+static void
+flow_forget(const struct suite *su, const struct flow *f, int seal)
+{
+	struct state	*st = &states[su - suites][seal];
+
+	if (st->key_id != f->key_id)
+		return;
+	EVP_CIPHER_CTX_free(st->ctx);
+	st->ctx = NULL;
+	st->key_id = 0;
+}
+
+struct tls_record *
+tls_record_new(uint16_t suite, int client, const uint8_t *in,
+    const uint8_t *out, size_t len)
+{
+	const struct suite	*su = suite_find(suite);
+	struct tls_record	*r;
+
+	if (su == NULL || len != su->hash_len ||
+	    (r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	r->suite = su;
+	r->client = client;
+	memcpy(r->in.secret, in, len);
+	memcpy(r->out.secret, out, len);
+	if (flow_key(su, &r->in) == -1 || flow_key(su, &r->out) == -1) {
+		tls_record_free(r);
+		return (NULL);
+	}
+	return (r);
+}
+
+size_t
+tls_record_memory(void)
+{
+	return (sizeof(struct tls_record));
+}
+
+void
+tls_record_free(struct tls_record *r)
+{
+	if (r == NULL)
+		return;
+	flow_forget(r->suite, &r->in, 0);
+	flow_forget(r->suite, &r->out, 1);
+	freezero(r, sizeof(*r));
+}
+
+/* ---- What comes ---- */
+
+/* Nothing follows this. */
+static enum tls_record_what
+over(struct tls_record *r, enum tls_record_what what)
+{
+	r->over = what;
+	return (what);
+}
+
+static enum tls_record_what
+fail(struct tls_record *r, enum alert alert, const char *error)
+{
+	r->alert = alert;
+	r->error = error;
+	return (over(r, TLS_RECORD_ERROR));
+}
+
+static size_t
+head_length(const uint8_t *p)
+{
+	return ((size_t)p[3] << 8 | p[4]);
+}
+
+/* What this can be opened at all. */
+static int
+head_ok(const uint8_t *p)
+{
+	return (p[0] == TYPE_DATA && head_length(p) <= SEALED_MAX &&
+	    head_length(p) > TAG_LEN);
+}
+
+int
+tls_record_whole(const uint8_t *p, size_t n)
+{
+	return (n >= TLS_RECORD_HEAD && (!head_ok(p) ||
+	    n >= TLS_RECORD_HEAD + head_length(p)));
+}
+
+/* Returns 0, or -1: it is not what the peer has sealed. */
+static int
+open_sealed(struct tls_record *r, const uint8_t *p, uint8_t *out, size_t len)
+{
+	EVP_CIPHER_CTX	*ctx = flow_cipher(r->suite, &r->in, 0);
+	uint8_t		 tag[TAG_LEN];
+	int		 n;
+
+	memcpy(tag, p + TLS_RECORD_HEAD + len, sizeof(tag));
+	if (ctx != NULL &&
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof(tag),
+	    tag) == 1 &&
+	    EVP_DecryptUpdate(ctx, NULL, &n, p, TLS_RECORD_HEAD) == 1 &&
+	    EVP_DecryptUpdate(ctx, out, &n, p + TLS_RECORD_HEAD, len) == 1 &&
+	    EVP_DecryptFinal_ex(ctx, out + len, &n) == 1)
+		return (0);
+	ERR_clear_error();
+	return (-1);
+}
+
+/* [6]: in TLS 1.3 the level says nothing. */
+static enum tls_record_what
+open_alert(struct tls_record *r, const uint8_t *p, size_t n)
+{
+	if (n != 2)
+		return (fail(r, DECODE_ERROR, "a broken alert"));
+	r->alert = p[1];
+	switch (r->alert) {
+	case CLOSE_NOTIFY:
+		return (over(r, TLS_RECORD_EOF));
+	case USER_CANCELED:
+		/* close_notify follows [6.1]. */
+		return (TLS_RECORD_DATA);
+	default:
+		return (over(r, TLS_RECORD_ALERT));
+	}
+}
+
+/* [4.6.3]; last: nothing follows it under the old key. */
+static enum tls_record_what
+key_update(struct tls_record *r, uint8_t requested, int last)
+{
+	if (!last)
+		return (fail(r, UNEXPECTED_MESSAGE,
+		    "a change of keys inside a record"));
+	if (requested > 1)
+		return (fail(r, ILLEGAL_PARAMETER, "a broken change of keys"));
+	if (flow_next(r->suite, &r->in) == -1)
+		return (fail(r, INTERNAL_ERROR, "no memory for a key"));
+	/* However often it asks, ours changes when it is used. */
+	if (requested)
+		r->rekey = 1;
+	return (TLS_RECORD_DATA);
+}
+
+/*
+ * Of the messages behind the handshake [4.6] we offer none, so a client gets
+ * tickets, which it does not keep, and everybody new keys.
+ */
+static enum tls_record_what
+open_message(struct tls_record *r, const uint8_t *p, size_t n)
+{
+	enum tls_record_what	 what;
+	size_t			 k;
+
+	if (n == 0)
+		return (fail(r, UNEXPECTED_MESSAGE, "an empty message"));
+	while (n > 0) {
+		if (r->skip > 0) {
+			k = n < r->skip ? n : r->skip;
+			r->skip -= k;
+			p += k;
+			n -= k;
+			continue;
+		}
+		r->message[r->nmessage++] = *p++;
+		n--;
+		if (r->nmessage < 4)
+			continue;
+		k = (size_t)r->message[1] << 16 | r->message[2] << 8 |
+		    r->message[3];
+		if (r->message[0] == MESSAGE_KEY_UPDATE && k == 1) {
+			if (r->nmessage < KEY_UPDATE_LEN)
+				continue;
+			what = key_update(r, r->message[4], n == 0);
+			if (what != TLS_RECORD_DATA)
+				return (what);
+		} else if (r->message[0] == MESSAGE_TICKET && r->client &&
+		    k <= UINT16_MAX + 512)
+			r->skip = k;
+		else
+			return (fail(r, UNEXPECTED_MESSAGE,
+			    "a message that has no place here"));
+		r->nmessage = 0;
+	}
+	return (TLS_RECORD_DATA);
+}
+
+enum tls_record_what
+tls_record_open(struct tls_record *r, const uint8_t *p, size_t n,
+    uint8_t *out, size_t *took, size_t *gave)
+{
+	size_t	 len;
+	uint8_t	 type;
+
+	*took = *gave = 0;
+	if (r->over != TLS_RECORD_DATA)
+		return (r->over);
+	if (n < TLS_RECORD_HEAD)
+		return (TLS_RECORD_MORE);
+	if (p[0] != TYPE_DATA)
+		return (fail(r, UNEXPECTED_MESSAGE, "a record in the clear"));
+	if (!head_ok(p))
+		return (fail(r, RECORD_OVERFLOW,
+		    "a record of an impossible length"));
+	if (!tls_record_whole(p, n))
+		return (TLS_RECORD_MORE);
+	len = head_length(p) - TAG_LEN;
+	*took = TLS_RECORD_HEAD + head_length(p);
+	if (len > TLS_RECORD_ROOM)
+		return (fail(r, RECORD_OVERFLOW, "a record that is too long"));
+	if (open_sealed(r, p, out, len) == -1)
+		return (fail(r, BAD_RECORD_MAC,
+		    "a record that was changed on the way"));
+	/* The type is the last byte that is not padding [5.4]. */
+	while (len > 0 && out[len - 1] == 0)
+		len--;
+	if (len == 0)
+		return (fail(r, UNEXPECTED_MESSAGE, "a record of no type"));
+	type = out[--len];
+	if (type == TYPE_DATA && len > 0)
+		r->nvoid = 0;
+	else if (++r->nvoid > VOID_MAX)
+		return (fail(r, UNEXPECTED_MESSAGE,
+		    "too many records without data"));
+	if (type == TYPE_HANDSHAKE)
+		return (open_message(r, out, len));
+	if (r->nmessage > 0 || r->skip > 0)
+		return (fail(r, UNEXPECTED_MESSAGE, "a message cut short"));
+	if (type == TYPE_ALERT)
+		return (open_alert(r, out, len));
+	if (type != TYPE_DATA)
+		return (fail(r, UNEXPECTED_MESSAGE,
+		    "a record of an unknown type"));
+	*gave = len;
+	return (TLS_RECORD_DATA);
+}
+
+uint8_t
+tls_record_alert(const struct tls_record *r)
+{
+	return (r->alert);
+}
+
+const char *
+tls_record_error(const struct tls_record *r)
+{
+	return (r->error == NULL ? "no error" : r->error);
+}
+
+/* ---- What goes ---- */
+
+/* One record: n is at most TLS_RECORD_MAX.  Its length, or -1. */
+static ssize_t
+seal_one(struct tls_record *r, uint8_t *out, uint8_t type, const uint8_t *p,
+    size_t n)
+{
+	EVP_CIPHER_CTX	*ctx = flow_cipher(r->suite, &r->out, 1);
+	uint8_t		*body = out + TLS_RECORD_HEAD;
+	size_t		 len = n + 1 + TAG_LEN;
+	int		 k;
+
+	out[0] = TYPE_DATA;
+	out[1] = out[2] = 3;			/* [5.2] */
+	out[3] = len >> 8;
+	out[4] = len & 0xff;
+	if (ctx == NULL ||
+	    EVP_EncryptUpdate(ctx, NULL, &k, out, TLS_RECORD_HEAD) != 1 ||
+	    (n > 0 && EVP_EncryptUpdate(ctx, body, &k, p, n) != 1) ||
+	    EVP_EncryptUpdate(ctx, body + n, &k, &type, 1) != 1 ||
+	    EVP_EncryptFinal_ex(ctx, body + n + 1, &k) != 1 ||
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN,
+	    body + n + 1) != 1) {
+		ERR_clear_error();
+		return (-1);
+	}
+	return (TLS_RECORD_HEAD + len);
+}
+
+static ssize_t
+seal_key_update(struct tls_record *r, uint8_t *out)
+{
+	static const uint8_t	 message[KEY_UPDATE_LEN] = {
+					MESSAGE_KEY_UPDATE, 0, 0, 1, 0
+				 };
+	ssize_t			 n;
+
+	n = seal_one(r, out, TYPE_HANDSHAKE, message, sizeof(message));
+	if (n == -1 || flow_next(r->suite, &r->out) == -1)
+		return (-1);
+	r->rekey = 0;
+	return (n);
+}
+
+ssize_t
+tls_record_seal(struct tls_record *r, uint8_t *out, const uint8_t *p,
+    size_t n)
+{
+	uint8_t	*start = out;
+	size_t	 k;
+	ssize_t	 len;
+
+	while (n > 0) {
+		if (r->rekey || r->out.number >= TLS_RECORD_KEY_MAX) {
+			if ((len = seal_key_update(r, out)) == -1)
+				return (-1);
+			out += len;
+		}
+		k = n < TLS_RECORD_MAX ? n : TLS_RECORD_MAX;
+		if ((len = seal_one(r, out, TYPE_DATA, p, k)) == -1)
+			return (-1);
+		out += len;
+		p += k;
+		n -= k;
+	}
+	return (out - start);
+}
+
+size_t
+tls_record_sealed(size_t n)
+{
+	return (n + (n / TLS_RECORD_MAX + 1) * TLS_RECORD_OVERHEAD +
+	    TLS_RECORD_OVERHEAD + KEY_UPDATE_LEN);
+}
+
+void
+tls_record_rekey(struct tls_record *r)
+{
+	r->rekey = 1;
+}
+
+ssize_t
+tls_record_say(struct tls_record *r, uint8_t *out, uint8_t alert)
+{
+	uint8_t	 message[2];
+
+	message[0] = alert == CLOSE_NOTIFY ? ALERT_WARNING : ALERT_FATAL;
+	message[1] = alert;
+	return (seal_one(r, out, TYPE_ALERT, message, sizeof(message)));
+}
