@@ -29,8 +29,9 @@
 /*
  * Between the files of evtls only: evtls.c (what owners call), evtls_input.c
  * and evtls_output.c (the passes), evtls_buf.c (bytes that wait), evtls_tls.c
- * (libtls), evtls_record.c (TLS 1.3 behind the handshake), evtls_libtls.c and evtls_libtls_key.c (the OpenSSL that LibreTLS
- * stands on; another TLS library brings others).
+ * (libtls), evtls_record.c (TLS 1.3 behind the handshake), evtls_libtls.c and
+ * evtls_libtls_key.c (the OpenSSL that LibreTLS stands on; another TLS library
+ * brings others).
  */
 
 struct event;
