@@ -287,7 +287,7 @@ evtls_start_reading(struct evtls *c)
 	if (!c->eof)
 		evtls_add_event(c->rd);
 	/* With a broken one nothing need come: its end is to be found. */
-	if (evtls_left(c) || c->neterr != 0)
+	if (evtls_left(c) || c->neterr != 0 || c->found)
 		event_active(c->rd, EV_READ, 1);
 }
 
@@ -435,7 +435,7 @@ int
 evtls_kept_whole(const struct evtls *c)
 {
 	return (c->in.len > 0 && (c->record == NULL ||
-	    tls_record_whole(evtls_kept_data(&c->in), c->in.len)));
+	    tls_record_rest(evtls_kept_data(&c->in), c->in.len) == 0));
 }
 
 int

@@ -241,7 +241,7 @@ sealed_load(struct evtls *c)
 {
 	uint8_t		*buf = evtls_bufs()->sealed_in;
 	enum end	 end;
-	size_t		 kept = c->in.len, got;
+	size_t		 kept = c->in.len, max, rest, got;
 
 	if (evtls_kept_whole(c)) {
 		c->src = evtls_kept_data(&c->in);
@@ -252,7 +252,11 @@ sealed_load(struct evtls *c)
 		memcpy(buf, evtls_kept_data(&c->in), kept);
 		evtls_kept_drain(&c->in, kept);
 	}
-	end = receive(c, buf + kept, room(c->left.len + kept), &got);
+	max = room(c->left.len + kept);
+	/* A record comes as a whole: to wait for it by bytes helps nobody. */
+	if (c->record != NULL && (rest = tls_record_rest(buf, kept)) > max)
+		max = rest;
+	end = receive(c, buf + kept, max, &got);
 	c->src = buf;
 	c->srclen = kept + got;
 	return (end);
@@ -415,12 +419,19 @@ offer(struct evtls *c, size_t len)
 	return (len);
 }
 
-/* One that is paused will find its end again. */
+/*
+ * One that is paused will find its end again, and looks for it even if
+ * nothing more comes: TLS ends with a record.
+ */
 static void
 input_end(struct evtls *c, enum end end)
 {
-	if (evtls_stopped(c))
+	if (evtls_stopped(c)) {
+		if (end != END_OPEN)
+			c->found = 1;
 		return;
+	}
+	c->found = 0;
 	if (end == END_OPEN) {
 		/* A send has failed: read on, up to the end. */
 		if (c->neterr != 0)

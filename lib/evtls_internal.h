@@ -124,6 +124,7 @@ struct evtls {
 				 notified : 1,	/* ... close_notify is out */
 				 shut : 1,	/* ... and all was sent */
 				 eof : 1,	/* eof was called */
+				 found : 1,	/* its end, while paused */
 				 busy : 1,	/* a pass is under way */
 				 over : 1,	/* closed was called */
 				 dead : 1;	/* evtls_free was called */

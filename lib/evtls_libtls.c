@@ -535,6 +535,8 @@ explain_reason(int reason)
 		return ("the peer refuses our certificate");
 	case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
 		return ("the peer says that our certificate has expired");
+	case SSL_R_SSLV3_ALERT_BAD_RECORD_MAC:
+		return ("what it got from us was changed on the way");
 	case SSL_R_TLSV1_ALERT_INTERNAL_ERROR:
 		return ("the peer had an internal error in the handshake");
 	default:

@@ -77,7 +77,7 @@ evtls_record_take(struct evtls *c)
 	c->ssl = NULL;
 }
 
-/* Put an alert behind what is sealed. */
+/* Put an alert behind what is sealed in this pass. */
 static void
 say(struct evtls *c, uint8_t alert)
 {
@@ -111,15 +111,19 @@ evtls_record_read(struct evtls *c, uint8_t *buf, size_t len, size_t *got)
 	case TLS_RECORD_MORE:
 		return (EVTLS_IO_WAIT);
 	case TLS_RECORD_EOF:
+		c->srclen = 0;		/* RFC 8446, 6.1 */
 		return (EVTLS_IO_EOF);
 	case TLS_RECORD_ALERT:
 		evtls_set_text(c, "TLS: the peer gave up: %s",
 		    evtls_ssl_alert(tls_record_alert(c->record)));
 		return (EVTLS_IO_ERROR);
 	default:
-		say(c, tls_record_alert(c->record));
-		evtls_set_text(c, "TLS: the peer sent %s",
-		    tls_record_error(c->record));
+		/* Nothing is sent behind it. */
+		if (!c->notified)
+			say(c, tls_record_alert(c->record));
+		c->notified = 1;
+		c->want = 0;
+		evtls_set_text(c, "TLS: %s", tls_record_error(c->record));
 		return (EVTLS_IO_ERROR);
 	}
 }

@@ -93,6 +93,7 @@ struct tls_record {
 	uint8_t			 alert;
 	uint8_t			 client;
 	uint8_t			 rekey;		/* before the next record */
+	uint8_t			 broken;	/* nothing more is sealed */
 };
 
 /* The ciphers of the process, and which key each one holds. */
@@ -102,6 +103,8 @@ static struct state {
 } states[nitems(suites)][2];
 
 static uint64_t		 keys_made;
+
+static const char	 no_memory[] = "no memory for a key";
 
 static const struct suite *
 suite_find(uint16_t id)
@@ -145,8 +148,23 @@ expand(const struct suite *su, const uint8_t *secret, const char *label,
 	    NULL && len <= n;
 	if (ok)
 		memcpy(out, hash, len);
+	else
+		ERR_clear_error();	/* libssl would take it for its own */
 	explicit_bzero(hash, sizeof(hash));
 	return (ok ? 0 : -1);
+}
+
+/* Nothing of its key stays in the process. */
+static void
+flow_forget(const struct suite *su, const struct flow *f, int seal)
+{
+	struct state	*st = &states[su - suites][seal];
+
+	if (st->key_id != f->key_id)
+		return;
+	EVP_CIPHER_CTX_free(st->ctx);
+	st->ctx = NULL;
+	st->key_id = 0;
 }
 
 /* [7.3] */
@@ -163,11 +181,12 @@ flow_key(const struct suite *su, struct flow *f)
 
 /* [7.2] */
 static int
-flow_next(const struct suite *su, struct flow *f)
+flow_next(const struct suite *su, struct flow *f, int seal)
 {
 	uint8_t	 next[TLS_RECORD_SECRET_MAX];
 	int	 r;
 
+	flow_forget(su, f, seal);
 	r = expand(su, f->secret, "traffic upd", next, su->hash_len);
 	if (r == 0) {
 		memcpy(f->secret, next, su->hash_len);
@@ -199,23 +218,11 @@ flow_cipher(const struct suite *su, struct flow *f, int seal)
 	st->key_id = f->key_id;
 	return (st->ctx);
  fail:
+	ERR_clear_error();
 	EVP_CIPHER_CTX_free(st->ctx);
 	st->ctx = NULL;
 	st->key_id = 0;
 	return (NULL);
-}
-
-/* Nothing of its key stays in the process. */
-static void
-flow_forget(const struct suite *su, const struct flow *f, int seal)
-{
-	struct state	*st = &states[su - suites][seal];
-
-	if (st->key_id != f->key_id)
-		return;
-	EVP_CIPHER_CTX_free(st->ctx);
-	st->ctx = NULL;
-	st->key_id = 0;
 }
 
 struct tls_record *
@@ -287,24 +294,28 @@ head_ok(const uint8_t *p)
 	    head_length(p) > TAG_LEN);
 }
 
-int
-tls_record_whole(const uint8_t *p, size_t n)
+size_t
+tls_record_rest(const uint8_t *p, size_t n)
 {
-	return (n >= TLS_RECORD_HEAD && (!head_ok(p) ||
-	    n >= TLS_RECORD_HEAD + head_length(p)));
+	size_t	 len = TLS_RECORD_HEAD;
+
+	if (n >= TLS_RECORD_HEAD) {
+		if (!head_ok(p))
+			return (0);
+		len += head_length(p);
+	}
+	return (n < len ? len - n : 0);
 }
 
 /* Returns 0, or -1: it is not what the peer has sealed. */
 static int
-open_sealed(struct tls_record *r, const uint8_t *p, uint8_t *out, size_t len)
+open_sealed(EVP_CIPHER_CTX *ctx, const uint8_t *p, uint8_t *out, size_t len)
 {
-	EVP_CIPHER_CTX	*ctx = flow_cipher(r->suite, &r->in, 0);
-	uint8_t		 tag[TAG_LEN];
-	int		 n;
+	uint8_t	 tag[TAG_LEN];
+	int	 n;
 
 	memcpy(tag, p + TLS_RECORD_HEAD + len, sizeof(tag));
-	if (ctx != NULL &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof(tag),
+	if (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof(tag),
 	    tag) == 1 &&
 	    EVP_DecryptUpdate(ctx, NULL, &n, p, TLS_RECORD_HEAD) == 1 &&
 	    EVP_DecryptUpdate(ctx, out, &n, p + TLS_RECORD_HEAD, len) == 1 &&
@@ -319,7 +330,7 @@ static enum tls_record_what
 open_alert(struct tls_record *r, const uint8_t *p, size_t n)
 {
 	if (n != 2)
-		return (fail(r, DECODE_ERROR, "a broken alert"));
+		return (fail(r, DECODE_ERROR, "the peer sent a broken alert"));
 	r->alert = p[1];
 	switch (r->alert) {
 	case CLOSE_NOTIFY:
@@ -338,11 +349,12 @@ key_update(struct tls_record *r, uint8_t requested, int last)
 {
 	if (!last)
 		return (fail(r, UNEXPECTED_MESSAGE,
-		    "a change of keys inside a record"));
+		    "the peer sent a change of keys inside a record"));
 	if (requested > 1)
-		return (fail(r, ILLEGAL_PARAMETER, "a broken change of keys"));
-	if (flow_next(r->suite, &r->in) == -1)
-		return (fail(r, INTERNAL_ERROR, "no memory for a key"));
+		return (fail(r, ILLEGAL_PARAMETER,
+		    "the peer sent a broken change of keys"));
+	if (flow_next(r->suite, &r->in, 0) == -1)
+		return (fail(r, INTERNAL_ERROR, no_memory));
 	/* However often it asks, ours changes when it is used. */
 	if (requested)
 		r->rekey = 1;
@@ -360,7 +372,8 @@ open_message(struct tls_record *r, const uint8_t *p, size_t n)
 	size_t			 k;
 
 	if (n == 0)
-		return (fail(r, UNEXPECTED_MESSAGE, "an empty message"));
+		return (fail(r, UNEXPECTED_MESSAGE,
+		    "the peer sent an empty message"));
 	while (n > 0) {
 		if (r->skip > 0) {
 			k = n < r->skip ? n : r->skip;
@@ -386,7 +399,7 @@ open_message(struct tls_record *r, const uint8_t *p, size_t n)
 			r->skip = k;
 		else
 			return (fail(r, UNEXPECTED_MESSAGE,
-			    "a message that has no place here"));
+			    "the peer sent a message that has no place here"));
 		r->nmessage = 0;
 	}
 	return (TLS_RECORD_DATA);
@@ -396,8 +409,9 @@ enum tls_record_what
 tls_record_open(struct tls_record *r, const uint8_t *p, size_t n,
     uint8_t *out, size_t *took, size_t *gave)
 {
-	size_t	 len;
-	uint8_t	 type;
+	EVP_CIPHER_CTX	*ctx;
+	size_t		 len;
+	uint8_t		 type;
 
 	*took = *gave = 0;
 	if (r->over != TLS_RECORD_DATA)
@@ -405,39 +419,45 @@ tls_record_open(struct tls_record *r, const uint8_t *p, size_t n,
 	if (n < TLS_RECORD_HEAD)
 		return (TLS_RECORD_MORE);
 	if (p[0] != TYPE_DATA)
-		return (fail(r, UNEXPECTED_MESSAGE, "a record in the clear"));
+		return (fail(r, UNEXPECTED_MESSAGE,
+		    "the peer sent a record in the clear"));
 	if (!head_ok(p))
 		return (fail(r, RECORD_OVERFLOW,
-		    "a record of an impossible length"));
-	if (!tls_record_whole(p, n))
+		    "the peer sent a record of an impossible length"));
+	if (tls_record_rest(p, n) > 0)
 		return (TLS_RECORD_MORE);
 	len = head_length(p) - TAG_LEN;
 	*took = TLS_RECORD_HEAD + head_length(p);
 	if (len > TLS_RECORD_ROOM)
-		return (fail(r, RECORD_OVERFLOW, "a record that is too long"));
-	if (open_sealed(r, p, out, len) == -1)
+		return (fail(r, RECORD_OVERFLOW,
+		    "the peer sent a record that is too long"));
+	if ((ctx = flow_cipher(r->suite, &r->in, 0)) == NULL)
+		return (fail(r, INTERNAL_ERROR, no_memory));
+	if (open_sealed(ctx, p, out, len) == -1)
 		return (fail(r, BAD_RECORD_MAC,
-		    "a record that was changed on the way"));
+		    "what the peer sent was changed on the way"));
 	/* The type is the last byte that is not padding [5.4]. */
 	while (len > 0 && out[len - 1] == 0)
 		len--;
 	if (len == 0)
-		return (fail(r, UNEXPECTED_MESSAGE, "a record of no type"));
+		return (fail(r, UNEXPECTED_MESSAGE,
+		    "the peer sent a record of no type"));
 	type = out[--len];
 	if (type == TYPE_DATA && len > 0)
 		r->nvoid = 0;
 	else if (++r->nvoid > VOID_MAX)
 		return (fail(r, UNEXPECTED_MESSAGE,
-		    "too many records without data"));
+		    "the peer sent too many records without data"));
 	if (type == TYPE_HANDSHAKE)
 		return (open_message(r, out, len));
 	if (r->nmessage > 0 || r->skip > 0)
-		return (fail(r, UNEXPECTED_MESSAGE, "a message cut short"));
+		return (fail(r, UNEXPECTED_MESSAGE,
+		    "the peer sent a message cut short"));
 	if (type == TYPE_ALERT)
 		return (open_alert(r, out, len));
 	if (type != TYPE_DATA)
 		return (fail(r, UNEXPECTED_MESSAGE,
-		    "a record of an unknown type"));
+		    "the peer sent a record of an unknown type"));
 	*gave = len;
 	return (TLS_RECORD_DATA);
 }
@@ -456,12 +476,15 @@ tls_record_error(const struct tls_record *r)
 
 /* ---- What goes ---- */
 
-/* One record: n is at most TLS_RECORD_MAX.  Its length, or -1. */
+/*
+ * One record: n is at most TLS_RECORD_MAX.  Its length, or -1, and then it is
+ * so for ever: no number is used twice with one key.
+ */
 static ssize_t
 seal_one(struct tls_record *r, uint8_t *out, uint8_t type, const uint8_t *p,
     size_t n)
 {
-	EVP_CIPHER_CTX	*ctx = flow_cipher(r->suite, &r->out, 1);
+	EVP_CIPHER_CTX	*ctx;
 	uint8_t		*body = out + TLS_RECORD_HEAD;
 	size_t		 len = n + 1 + TAG_LEN;
 	int		 k;
@@ -470,7 +493,7 @@ seal_one(struct tls_record *r, uint8_t *out, uint8_t type, const uint8_t *p,
 	out[1] = out[2] = 3;			/* [5.2] */
 	out[3] = len >> 8;
 	out[4] = len & 0xff;
-	if (ctx == NULL ||
+	if (r->broken || (ctx = flow_cipher(r->suite, &r->out, 1)) == NULL ||
 	    EVP_EncryptUpdate(ctx, NULL, &k, out, TLS_RECORD_HEAD) != 1 ||
 	    (n > 0 && EVP_EncryptUpdate(ctx, body, &k, p, n) != 1) ||
 	    EVP_EncryptUpdate(ctx, body + n, &k, &type, 1) != 1 ||
@@ -478,6 +501,7 @@ seal_one(struct tls_record *r, uint8_t *out, uint8_t type, const uint8_t *p,
 	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN,
 	    body + n + 1) != 1) {
 		ERR_clear_error();
+		r->broken = 1;
 		return (-1);
 	}
 	return (TLS_RECORD_HEAD + len);
@@ -492,8 +516,12 @@ seal_key_update(struct tls_record *r, uint8_t *out)
 	ssize_t			 n;
 
 	n = seal_one(r, out, TYPE_HANDSHAKE, message, sizeof(message));
-	if (n == -1 || flow_next(r->suite, &r->out) == -1)
+	if (n == -1)
 		return (-1);
+	if (flow_next(r->suite, &r->out, 1) == -1) {
+		r->broken = 1;
+		return (-1);
+	}
 	r->rekey = 0;
 	return (n);
 }

@@ -72,8 +72,11 @@ void		 tls_record_free(struct tls_record *);
 /* Bytes that one takes. */
 size_t		 tls_record_memory(void);
 
-/* The first of n bytes are a whole record, or none that will be opened. */
-int		 tls_record_whole(const uint8_t *, size_t);
+/*
+ * How many bytes are to come until the first of n are a whole record, or its
+ * head.  0: it is whole, or will not be opened.
+ */
+size_t		 tls_record_rest(const uint8_t *, size_t n);
 /*
  * Open the first record of n bytes into the buffer, which has TLS_RECORD_ROOM
  * and lies elsewhere.  How many bytes it took of those, and gave, is stored.
@@ -83,13 +86,13 @@ enum tls_record_what tls_record_open(struct tls_record *, const uint8_t *,
 		    size_t n, uint8_t *, size_t *took, size_t *gave);
 /* Of the peer's alert, or of the one that it ought to get from us. */
 uint8_t		 tls_record_alert(const struct tls_record *);
-/* Why we gave up; a static text. */
+/* Why we gave up, for a person; a static text. */
 const char	*tls_record_error(const struct tls_record *);
 
 /*
  * Seal n bytes as data, in as many records as it takes, into a buffer with
  * room for tls_record_sealed(n).  A change of keys that is due goes first.
- * The length, or -1: the library failed.
+ * The length, or -1: the library failed, and nothing can be sealed any more.
  */
 ssize_t		 tls_record_seal(struct tls_record *, uint8_t *,
 		    const uint8_t *, size_t n);

@@ -148,13 +148,17 @@ parts_may_be_taken_plain(void **state)
 static void
 a_batch_may_be_left(void **state)
 {
+	int	 passes = 0;
+
 	cl.send = sv.send = 10 * EVTLS_BATCH;
 	cl.keep = sv.keep = EVTLS_BATCH;
 	sides_standard(ec, 0);
 	/* What is less than a batch at the end stays. */
-	while (cl.got < 9 * EVTLS_BATCH || sv.got < 9 * EVTLS_BATCH)
+	for (; cl.got < 9 * EVTLS_BATCH || sv.got < 9 * EVTLS_BATCH; passes++)
 		sides_pass();
 	assert_int_equal(cl.closed + sv.closed, 0);
+	/* Behind nearly a batch the rest of a record doesn't come by bytes. */
+	assert_true(passes < 1000);
 }
 
 static void
@@ -211,95 +215,6 @@ slow_reader_is_bounded(void **state)
 	}
 	assert_true(cl.most <= EVTLS_SEALED + EVTLS_BATCH);
 	assert_true(sv.most <= EVTLS_SEALED);
-}
-
-/* A client of OpenSSL itself, to the server side. */
-static SSL *
-openssl_client(int fds[2])
-{
-	SSL_CTX	*ctx;
-	SSL	*ssl;
-
-	sides_pair(fds);
-	assert_non_null(ctx = SSL_CTX_new(TLS_client_method()));
-	assert_non_null(ssl = SSL_new(ctx));
-	SSL_CTX_free(ctx);
-	SSL_set_fd(ssl, fds[0]);
-	sv.c = evtls_accept(sides_base, fds[1], sides_server(ec, NULL, NULL),
-	    &side_ops, &sv);
-	evtls_server_free(sv.c->server);
-	while (SSL_connect(ssl) != 1 || !sv.ready)
-		event_base_loop(sides_base, EVLOOP_NONBLOCK);
-	return (ssl);
-}
-
-static void
-openssl_send(SSL *ssl, const char *p, int n)
-{
-	while (SSL_write(ssl, p, n) != n)
-		event_base_loop(sides_base, EVLOOP_NONBLOCK);
-}
-
-/* New keys, asked for often; both sides' are used. */
-static void
-key_updates(void **state)
-{
-	size_t	 got = 0;
-	char	 buf[1000], byte;
-	SSL	*ssl;
-	int	 fds[2], i, n;
-
-	ssl = openssl_client(fds);
-	for (i = 0; i < 300; i++) {
-		assert_int_equal(SSL_key_update(ssl, i % 3 == 0 ?
-		    SSL_KEY_UPDATE_NOT_REQUESTED : SSL_KEY_UPDATE_REQUESTED),
-		    1);
-		if (i % 4 == 0) {
-			byte = side_byte(i / 4);
-			openssl_send(ssl, &byte, 1);
-		}
-		while (SSL_do_handshake(ssl) != 1)
-			event_base_loop(sides_base, EVLOOP_NONBLOCK);
-		if (i % 50 == 0) {
-			sv.send += sizeof(buf);
-			evtls_want_output(sv.c);
-		}
-		while (got < sv.send) {
-			event_base_loop(sides_base, EVLOOP_NONBLOCK);
-			if ((n = SSL_read(ssl, buf, sizeof(buf))) > 0)
-				got += n;
-			assert_string_equal(sv.text, "");
-		}
-	}
-	while (sv.got < 75 && !sv.closed)
-		event_base_loop(sides_base, EVLOOP_NONBLOCK);
-	SSL_free(ssl);
-	close(fds[0]);
-	assert_string_equal(sv.text, "");
-	assert_int_equal(sv.got, 75);
-}
-
-/* A peer that does nothing else; nothing of ours grows. */
-static void
-key_updates_without_end(void **state)
-{
-	size_t	 most = 0;
-	SSL	*ssl;
-	int	 fds[2], i;
-
-	ssl = openssl_client(fds);
-	for (i = 0; i < 1000 && !sv.closed; i++) {
-		if (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1)
-			(void)SSL_do_handshake(ssl);
-		event_base_loop(sides_base, EVLOOP_NONBLOCK);
-		if (!sv.closed && evtls_buffered(sv.c) > most)
-			most = evtls_buffered(sv.c);
-	}
-	SSL_free(ssl);
-	close(fds[0]);
-	assert_string_equal(sv.text,
-	    "TLS: the peer sent too many records without data");
-	assert_int_equal(most, 0);
 }
 
 static void
@@ -497,8 +412,6 @@ main(void)
 		SIDES_CASE(more_than_a_batch_may_not),
 		SIDES_CASE(small_output_leaves_at_once),
 		SIDES_CASE(slow_reader_is_bounded),
-		SIDES_CASE(key_updates),
-		SIDES_CASE(key_updates_without_end),
 		SIDES_CASE(free_in_ready),
 		SIDES_CASE(free_in_input),
 		SIDES_CASE(free_in_output),
