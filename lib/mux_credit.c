@@ -315,6 +315,8 @@ stream_fit(struct mux_stream *s, uint32_t took)
 	int		 sparse = m->now - m->sparse_at < MUX_SPARSE_FOR &&
 			    m->sparse_id != s->id;
 	uint32_t	 max = stream_window_max(s), n;
+	uint32_t	 least = sparse ? MUX_CREDIT_SPARSE :
+			    MUX_CREDIT_INITIAL;
 	int		 lags = s->queue.len > s->window / 4;
 
 	trip = MAXIMUM(m->rtt, sparse ? MUX_RTT_SPARSE : MUX_RTT_FLOOR);
@@ -343,8 +345,8 @@ stream_fit(struct mux_stream *s, uint32_t took)
 		return;
 	}
 	if (((pace > 4 * trip && lags) || (sparse && pace > 2 * trip)) &&
-	    s->window > MUX_CREDIT_INITIAL) {
-		n = MINIMUM(s->window / 2, s->window - MUX_CREDIT_INITIAL);
+	    s->window > least) {
+		n = MINIMUM(s->window / 2, s->window - least);
 		n = MINIMUM(n, took);
 		s->window -= n;
 		s->consumed -= n;

@@ -376,6 +376,41 @@ window_shrinks_before_a_slow_reader(void **state)
 	peer_free(&t);
 }
 
+/* What it waits for is no more than it must be, and only while it waits. */
+static void
+window_shrinks_beside_a_sparse_stream(void **state)
+{
+	struct seen	*st;
+	uint32_t	 credit = MUX_CREDIT_INITIAL;
+	int		 i;
+
+	peer_up(&t, 0);
+	t.now = 1000000000;
+	st = peer_theirs(&t, 1, 0);
+	(void)peer_theirs(&t, 3, 0);
+	mux_set_rtt(t.m, 1000);
+	for (i = 0; i < 20; i++) {
+		t.now += 20000;
+		credit = fill_and_drain(st, credit);
+		assert_int_equal(t.budget.used, 2 * MUX_CREDIT_INITIAL);
+	}
+	for (i = 0; i < 20; i++) {
+		t.now += 20000;
+		assert_int_equal(peer_data(&t, 3, 1, 0), 0);
+		credit = fill_and_drain(st, credit);
+	}
+	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL +
+	    MUX_CREDIT_SPARSE);
+	/* A quick reader has it back when there is nobody else. */
+	t.now += MUX_SPARSE_FOR;
+	for (i = 0; i < 200; i++) {
+		t.now += 900;
+		credit = fill_and_drain(st, credit);
+	}
+	assert_true(t.budget.used >= 2 * MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
 static void
 credit_before_accept(void **state)
 {
@@ -416,6 +451,7 @@ main(void)
 		cmocka_unit_test(window_does_not_grow_before_a_slow_reader),
 		cmocka_unit_test(window_does_not_grow_without_budget),
 		cmocka_unit_test(window_shrinks_before_a_slow_reader),
+		cmocka_unit_test(window_shrinks_beside_a_sparse_stream),
 		cmocka_unit_test(credit_before_accept),
 	};
 
