@@ -187,7 +187,11 @@ mux_error(const struct mux *m)
 void
 mux_set_rtt(struct mux *m, uint32_t rtt)
 {
+	uint32_t	 least = m->rtt_least + m->rtt_least / 64 + 1;
+
 	m->rtt = rtt;
+	/* As long as bulk fills the path it tells nothing; paths do change. */
+	m->rtt_least = m->rtt_least == 0 || rtt < least ? rtt : least;
 }
 
 void

@@ -41,7 +41,8 @@
 
 #define MUX_CREDIT_INITIAL	(256 * 1024)	/* per stream and direction */
 #define MUX_CREDIT_SPARSE	(128 * 1024)	/* the least beside streams
-						   that carry little */
+						   that carry little, or */
+#define MUX_CREDIT_LEAST	(16 * 1024)	/* where it takes long */
 #define MUX_CREDIT_EARLY	(64 * 1024)	/* before ACCEPT (in hello) */
 #define MUX_CREDIT_MAX		(16 * 1024 * 1024)
 #define MUX_STREAMS_PRESUMED	4096		/* that a peer takes, if its
@@ -51,7 +52,9 @@
 #define MUX_RTT_SPARSE		150	/* us: the same beside streams that
 						   carry little, and wait for
 						   what is on the way */
-#define MUX_SPARSE_FOR		500000	/* us: after such a stream's data */
+#define MUX_SPARSE_LAG		10000	/* us: for half a window; a person
+						   feels what is longer */
+#define MUX_SPARSE_FOR		1000000	/* us: after such a stream's data */
 #define MUX_GROW_AFTER		50000		/* us: of reading at that pace;
 						   a socket whose reader is
 						   stalled is quick at first */

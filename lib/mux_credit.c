@@ -298,6 +298,15 @@ mux_stream_grant_accept(struct mux_stream *s)
 	return (credit);
 }
 
+/* The least that a window may shrink to; pace: half of it takes so long, us. */
+static uint32_t
+stream_least(int sparse, uint64_t pace)
+{
+	if (!sparse)
+		return (MUX_CREDIT_INITIAL);
+	return (pace > MUX_SPARSE_LAG ? MUX_CREDIT_LEAST : MUX_CREDIT_SPARSE);
+}
+
 /*
  * If the reader takes half a window or more in a round trip, and little is
  * waiting, and that goes on, the window is what holds the sender up, so it
@@ -314,12 +323,11 @@ stream_fit(struct mux_stream *s, uint32_t took)
 	uint64_t	 trip, pace, time = m->now - s->fit_at;
 	int		 sparse = m->now - m->sparse_at < MUX_SPARSE_FOR &&
 			    m->sparse_id != s->id;
-	uint32_t	 max = stream_window_max(s), n;
-	uint32_t	 least = sparse ? MUX_CREDIT_SPARSE :
-			    MUX_CREDIT_INITIAL;
+	uint32_t	 max = stream_window_max(s), least, n;
 	int		 lags = s->queue.len > s->window / 4;
 
-	trip = MAXIMUM(m->rtt, sparse ? MUX_RTT_SPARSE : MUX_RTT_FLOOR);
+	trip = sparse ? MAXIMUM(m->rtt_least, MUX_RTT_SPARSE) :
+	    MAXIMUM(m->rtt, MUX_RTT_FLOOR);
 	/* Meters are run now and then, which is part of the way then. */
 	if (s->meter != NULL)
 		trip += 2 * METER_TICK_US;
@@ -344,6 +352,7 @@ stream_fit(struct mux_stream *s, uint32_t took)
 		}
 		return;
 	}
+	least = stream_least(sparse, pace);
 	if (((pace > 4 * trip && lags) || (sparse && pace > 2 * trip)) &&
 	    s->window > least) {
 		n = MINIMUM(s->window / 2, s->window - least);

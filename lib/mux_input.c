@@ -88,18 +88,23 @@ stream_loan(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 		mux_stream_fin(s);
 }
 
-/* Is it one of those that carry little, at the time? */
+/*
+ * Is it one of those that carry little, at the time?  On a slow path all do:
+ * so it must be little of what the link has carried since it came last.
+ */
 static void
 stream_came(struct mux_stream *s, size_t n)
 {
 	struct mux	*m = s->mux;
 	uint64_t	 forgiven = (uint64_t)((uint32_t)m->now - s->came_at) *
 			    MUX_SPARSE;
+	uint32_t	 since = (uint32_t)m->in - s->came_in;
 
 	s->recent_in = forgiven < s->recent_in ? s->recent_in - forgiven : 0;
 	s->recent_in = MINIMUM(s->recent_in + n, 4 * MUX_TURN);
 	s->came_at = m->now;
-	if (s->recent_in < MUX_DATA_MAX) {
+	s->came_in = m->in;
+	if (s->recent_in < MUX_DATA_MAX && since / MUX_SPARSE_PART >= n) {
 		m->sparse_at = m->now;
 		m->sparse_id = s->id;
 	}

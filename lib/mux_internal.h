@@ -53,6 +53,7 @@
 #define MUX_LOAN_MIN	(8 * 1024)	/* bytes, to be worth it */
 #define MUX_LOAN_MAX	16		/* frames */
 #define MUX_SPARSE	4
+#define MUX_SPARSE_PART	8		/* of what a link carries, at most */
 #define MUX_SPARSE_RUN	8
 
 /* State of a stream. */
@@ -97,6 +98,7 @@ struct mux_stream {
 	uint32_t		 sent_at;	/* when: the low bits */
 	uint32_t		 recent_in;	/* the same, of what came */
 	uint32_t		 came_at;
+	uint32_t		 came_in;	/* the link's then: low bits */
 
 	/*
 	 * The receive window: what was reserved for this stream.  The three
@@ -187,6 +189,7 @@ struct mux {
 
 	unsigned int		 depth;		/* of calls, see above */
 	uint32_t		 rtt;		/* us */
+	uint32_t		 rtt_least;	/* of a long time, us */
 	struct mux_stream	*loan;		/* its frames wait for others */
 	uint64_t		 sparse_at;	/* data of a sparse one came */
 	uint32_t		 sparse_id;	/* which was this */

@@ -376,7 +376,21 @@ window_shrinks_before_a_slow_reader(void **state)
 	peer_free(&t);
 }
 
-/* What it waits for is no more than it must be, and only while it waits. */
+/* A byte on stream 3, and half a window of 1 that takes so long; many times. */
+static uint32_t
+beside_a_sparse_stream(struct seen *st, uint32_t credit, uint64_t us)
+{
+	int		 i;
+
+	for (i = 0; i < 20; i++) {
+		t.now += us;
+		assert_int_equal(peer_data(&t, 3, 1, 0), 0);
+		credit = fill_and_drain(st, credit);
+	}
+	return (credit);
+}
+
+/* What that waits for is no more than it must be, and only while it waits. */
 static void
 window_shrinks_beside_a_sparse_stream(void **state)
 {
@@ -390,15 +404,11 @@ window_shrinks_beside_a_sparse_stream(void **state)
 	(void)peer_theirs(&t, 3, 0);
 	mux_set_rtt(t.m, 1000);
 	for (i = 0; i < 20; i++) {
-		t.now += 20000;
+		t.now += MUX_SPARSE_LAG / 2;
 		credit = fill_and_drain(st, credit);
 		assert_int_equal(t.budget.used, 2 * MUX_CREDIT_INITIAL);
 	}
-	for (i = 0; i < 20; i++) {
-		t.now += 20000;
-		assert_int_equal(peer_data(&t, 3, 1, 0), 0);
-		credit = fill_and_drain(st, credit);
-	}
+	credit = beside_a_sparse_stream(st, credit, MUX_SPARSE_LAG / 2);
 	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL +
 	    MUX_CREDIT_SPARSE);
 	/* A quick reader has it back when there is nobody else. */
@@ -408,6 +418,54 @@ window_shrinks_beside_a_sparse_stream(void **state)
 		credit = fill_and_drain(st, credit);
 	}
 	assert_true(t.budget.used >= 2 * MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
+/* Where the path is slow, and its round trip long while bulk fills it. */
+static void
+window_shrinks_much_on_a_slow_path(void **state)
+{
+	struct seen	*st;
+	uint32_t	 credit = MUX_CREDIT_INITIAL;
+	int		 i;
+
+	peer_up(&t, 0);
+	t.now = 1000000000;
+	st = peer_theirs(&t, 1, 0);
+	(void)peer_theirs(&t, 3, 0);
+	mux_set_rtt(t.m, 1000);
+	for (i = 0; i < 20; i++) {
+		t.now += 500000;
+		mux_set_rtt(t.m, 600000);
+		credit = fill_and_drain(st, credit);
+	}
+	assert_true(t.budget.used >= 2 * MUX_CREDIT_INITIAL);
+	(void)beside_a_sparse_stream(st, credit, 500000);
+	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL +
+	    MUX_CREDIT_LEAST);
+	peer_free(&t);
+}
+
+/* Nobody else is there, however little it carries itself. */
+static void
+window_does_not_shrink_alone(void **state)
+{
+	uint64_t	 came = 0;
+	int		 i;
+
+	peer_up(&t, 0);
+	t.now = 1000000000;
+	(void)peer_theirs(&t, 1, 0);
+	(void)peer_theirs(&t, 3, 0);
+	mux_set_rtt(t.m, 1000);
+	for (i = 0; i < 2000; i++) {
+		t.now += 10000;
+		came += 1000;
+		assert_int_equal(peer_data(&t, 1 + i % 2 * 2, 1000, 0), 0);
+		(void)peer_next(&t);
+	}
+	assert_true(came > 4 * MUX_CREDIT_INITIAL);
+	assert_int_equal(t.budget.used, 2 * MUX_CREDIT_INITIAL);
 	peer_free(&t);
 }
 
@@ -452,6 +510,8 @@ main(void)
 		cmocka_unit_test(window_does_not_grow_without_budget),
 		cmocka_unit_test(window_shrinks_before_a_slow_reader),
 		cmocka_unit_test(window_shrinks_beside_a_sparse_stream),
+		cmocka_unit_test(window_shrinks_much_on_a_slow_path),
+		cmocka_unit_test(window_does_not_shrink_alone),
 		cmocka_unit_test(credit_before_accept),
 	};
 
