@@ -54,6 +54,7 @@ enum alert {			/* [6] */
 /* Records in a row that bring nothing: more is an attack. */
 #define VOID_MAX		32
 #define KEY_UPDATE_LEN		5
+#define TICKET_MAX		(2 * 65536 + 512) /* [4.6.1], all of it */
 
 struct suite {
 	uint16_t		 id;
@@ -395,7 +396,7 @@ open_message(struct tls_record *r, const uint8_t *p, size_t n)
 			if (what != TLS_RECORD_DATA)
 				return (what);
 		} else if (r->message[0] == MESSAGE_TICKET && r->client &&
-		    k <= UINT16_MAX + 512)
+		    k <= TICKET_MAX)
 			r->skip = k;
 		else
 			return (fail(r, UNEXPECTED_MESSAGE,

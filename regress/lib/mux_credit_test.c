@@ -382,7 +382,7 @@ beside_a_sparse_stream(struct seen *st, uint32_t credit, uint64_t us)
 {
 	int		 i;
 
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 40; i++) {
 		t.now += us;
 		assert_int_equal(peer_data(&t, 3, 1, 0), 0);
 		credit = fill_and_drain(st, credit);
