@@ -323,11 +323,11 @@ stream_fit(struct mux_stream *s, uint32_t took)
 	uint64_t	 trip, pace, time = m->now - s->fit_at;
 	int		 sparse = m->now - m->sparse_at < MUX_SPARSE_FOR &&
 			    m->sparse_id != s->id;
+	uint32_t	 rtt = sparse ? m->rtt_least : m->rtt;
 	uint32_t	 max = stream_window_max(s), least, n;
 	int		 lags = s->queue.len > s->window / 4;
 
-	trip = sparse ? MAXIMUM(m->rtt_least, MUX_RTT_SPARSE) :
-	    MAXIMUM(m->rtt, MUX_RTT_FLOOR);
+	trip = MAXIMUM(rtt, sparse ? MUX_RTT_SPARSE : MUX_RTT_FLOOR);
 	/* Meters are run now and then, which is part of the way then. */
 	if (s->meter != NULL)
 		trip += 2 * METER_TICK_US;
@@ -340,7 +340,7 @@ stream_fit(struct mux_stream *s, uint32_t took)
 	s->fit_at = m->now;
 	s->fit_took = 0;
 	/* A window that has just doubled shows in the next round trip. */
-	if (pace > trip + m->rtt / 4 || lags)
+	if (pace > trip + rtt / 4 || lags)
 		s->quick_since = m->now;
 	else if (m->now - s->quick_since >= MUX_GROW_AFTER &&
 	    s->window < max) {
