@@ -236,7 +236,8 @@ void			 evtls_set_text(struct evtls *, const char *, ...)
 
 /*
  * The handshake is complete: take the connection over from libtls, if it is
- * of TLS 1.3.  Without memory libtls goes on with it.
+ * of TLS 1.3.  Without memory libtls goes on with it, and where the peer wants
+ * records that are shorter than ours.
  */
 void			 evtls_record_take(struct evtls *);
 /* What the functions of evtls_tls.c do, of one that was taken over. */
@@ -276,8 +277,11 @@ int			 evtls_ssl_is_13(const struct evtls *);
 void			 evtls_ssl_established(struct evtls *);
 /* Its cipher suite (RFC 8446, B.4); the static name is stored. */
 uint16_t		 evtls_ssl_suite(const struct evtls *, const char **);
-/* Nothing that the peer has sealed waits inside the library. */
-int			 evtls_ssl_empty(const struct evtls *);
+/*
+ * Records can go on without the library: nothing that the peer has sealed
+ * waits inside, and they may be as long as others.
+ */
+int			 evtls_ssl_leaves(const struct evtls *);
 /* What an alert of the peer's says (RFC 8446, 6), for a person; static. */
 const char		*evtls_ssl_alert(uint8_t);
 /* The key id of the peer's certificate.  0 or -1. */

@@ -337,9 +337,17 @@ evtls_ssl_suite(const struct evtls *c, const char **name)
 }
 
 int
-evtls_ssl_empty(const struct evtls *c)
+evtls_ssl_leaves(const struct evtls *c)
 {
-	return (!SSL_has_pending(c->ssl));
+	const SSL_SESSION	*session = SSL_get_session(c->ssl);
+	int			 max;
+
+	if (session == NULL || SSL_has_pending(c->ssl))
+		return (0);
+	/* A small peer may want small records (RFC 6066, 4). */
+	max = SSL_SESSION_get_max_fragment_length(session);
+	return (max < TLSEXT_max_fragment_length_512 ||
+	    max > TLSEXT_max_fragment_length_4096);
 }
 
 int
@@ -477,11 +485,13 @@ explain_date(struct evtls *c, X509 *cert, int expired)
 void
 evtls_ssl_explain(struct evtls *c, const char *libtls_says)
 {
-	unsigned long	 err = ERR_peek_error();
+	unsigned long	 err = ERR_peek_error(), last = ERR_peek_last_error();
 	const char	*why = NULL;
 
 	if (err != 0 && ERR_GET_LIB(err) == ERR_LIB_SSL)
 		why = explain_reason(ERR_GET_REASON(err));
+	else if (last != 0 && ERR_GET_LIB(last) == ERR_LIB_SSL)
+		why = explain_reason(ERR_GET_REASON(last));	/* a cipher's */
 	if (why != NULL)
 		evtls_set_text(c, "%s", why);
 	else if (c->text != NULL)
@@ -535,8 +545,10 @@ explain_reason(int reason)
 		return ("the peer refuses our certificate");
 	case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
 		return ("the peer says that our certificate has expired");
+	case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
+		return ("what the peer sent was changed on the way");
 	case SSL_R_SSLV3_ALERT_BAD_RECORD_MAC:
-		return ("what it got from us was changed on the way");
+		return ("what the peer got was changed on the way");
 	case SSL_R_TLSV1_ALERT_INTERNAL_ERROR:
 		return ("the peer had an internal error in the handshake");
 	default:

@@ -46,7 +46,7 @@ records(const struct evtls *c, const char **cipher)
 	uint16_t			 suite = evtls_ssl_suite(c, cipher);
 
 	if (s == NULL || s->client_len != s->server_len ||
-	    !evtls_ssl_is_13(c) || !evtls_ssl_empty(c))
+	    !evtls_ssl_is_13(c) || !evtls_ssl_leaves(c))
 		return (NULL);
 	if (c->client != NULL)
 		return (tls_record_new(suite, 1, s->server, s->client,

@@ -397,12 +397,12 @@ evtls_tls_handshake(struct evtls *c)
 	} while (try_again(c, r, before, &idle));
 	if (r == TLS_WANT_POLLIN && c->srclen == 0)
 		return (EVTLS_IO_WAIT);
-	if (r != 0) {
+	if (r != 0)
 		evtls_ssl_explain(c, tls_error(c->tls));
+	if (r != 0 || check_pin(c) == EVTLS_IO_ERROR) {
+		evtls_secrets_free(c);
 		return (EVTLS_IO_ERROR);
 	}
-	if (check_pin(c) == EVTLS_IO_ERROR)
-		return (EVTLS_IO_ERROR);
 	evtls_record_take(c);
 	if (c->tls != NULL)
 		evtls_ssl_established(c);

@@ -213,7 +213,7 @@ for suite in SUITES:
 # ---- a byte is changed between agent and relay ----
 # Rather rarely it is one of a record's head.
 CHANGED = "TLS: (what the peer sent was changed on the way|the peer sent a re)"
-HEARD = "gave up: (what it got from us was changed on the way|record|unex)"
+HEARD = "gave up: (what the peer got was changed on the way|record|unex)"
 for way, finds, hears in (("to", relay.proc, agent.proc),
                           ("from", agent.proc, relay.proc)):
     ups = len(agent.proc.lines("link to .* is up"))

@@ -54,9 +54,9 @@ struct tls_record	*__wrap_tls_record_new(uint16_t, int, const uint8_t *,
 			    const uint8_t *, size_t);
 
 /* No bytes of anybody's, in a record. */
-static const uint8_t	 junk[] = { 23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-			    10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20 };
+static const uint8_t	 junk[45] = { 23, 3, 3, 0, 40, 1, 2, 3, 4, 5, 6, 7 };
 static int		 no_memory;
+static uint8_t		 max_fragment;	/* of OpenSSL's client; 0: all */
 
 struct tls_record *
 __wrap_tls_record_new(uint16_t suite, int client, const uint8_t *in,
@@ -78,6 +78,7 @@ openssl_client(int fds[2], int version)
 	assert_non_null(ssl = SSL_new(ctx));
 	SSL_CTX_free(ctx);
 	SSL_set_max_proto_version(ssl, version);
+	SSL_set_tlsext_max_fragment_length(ssl, max_fragment);
 	SSL_set_fd(ssl, fds[0]);
 	sv.c = evtls_accept(sides_base, fds[1], sides_server(ec, NULL, NULL),
 	    &side_ops, &sv);
@@ -323,8 +324,20 @@ changed_on_the_way(void **state)
 	    "TLS: what the peer sent was changed on the way");
 	sides_until_closed(&cl);
 	assert_int_equal(cl.why, EVTLS_ERROR);
-	assert_string_equal(cl.text, "TLS: the peer gave up: what it got from "
-	    "us was changed on the way");
+	assert_string_equal(cl.text, "TLS: the peer gave up: what the peer "
+	    "got was changed on the way");
+	/* By libtls as well. */
+	sides_again(state);
+	sides_standard(ec, 1);
+	SSL_set_max_proto_version(cl.c->ssl, TLS1_2_VERSION);
+	sides_until_ready();
+	raw_send(evtls_fd(cl.c), junk, sizeof(junk));
+	sides_until_closed(&sv);
+	assert_string_equal(sv.text,
+	    "what the peer sent was changed on the way");
+	sides_until_closed(&cl);
+	assert_string_equal(cl.text,
+	    "what the peer got was changed on the way");
 }
 
 static void
@@ -442,6 +455,49 @@ each_suite(void **state)
 	}
 }
 
+/* A peer of little memory: no record may be longer than it asked for. */
+static void
+small_records(void **state)
+{
+	char	 buf[5000];
+	SSL	*ssl;
+	size_t	 got = 0;
+	int	 fds[2], version, n;
+
+	for (version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		max_fragment = TLSEXT_max_fragment_length_512;
+		ssl = openssl_client(fds, version);
+		max_fragment = 0;
+		assert_null(sv.c->record);
+		assert_null(sv.c->secrets);
+		sv.send = 100000;
+		evtls_want_output(sv.c);
+		for (got = 0; got < sv.send; got += n > 0 ? n : 0) {
+			event_base_loop(sides_base, EVLOOP_NONBLOCK);
+			n = SSL_read(ssl, buf, sizeof(buf));
+			assert_true(n <= 512);
+			assert_true(n > 0 || SSL_get_error(ssl, n) ==
+			    SSL_ERROR_WANT_READ);
+		}
+		SSL_free(ssl);
+		close(fds[0]);
+		sides_again(state);
+	}
+}
+
+/* What a handshake that failed knew. */
+static void
+no_secrets_of_a_failure(void **state)
+{
+	const uint8_t	 pin[EVTLS_KEYID_LEN] = { 0 };
+
+	sides_connect(sides_server(ec, NULL, NULL), sides_client(NULL, pin),
+	    "node.example", 0);
+	sides_until_closed(&cl);
+	assert_int_equal(cl.ready, 0);
+	assert_null(cl.c->secrets);
+}
+
 /* Then libtls goes on as before. */
 static void
 no_memory_for_records(void **state)
@@ -477,6 +533,8 @@ main(void)
 		SIDES_CASE(in_the_clear),
 		SIDES_CASE(byte_by_byte),
 		SIDES_CASE(each_suite),
+		SIDES_CASE(small_records),
+		SIDES_CASE(no_secrets_of_a_failure),
 		SIDES_CASE(no_memory_for_records),
 	};
 
