@@ -90,7 +90,8 @@ stream_loan(struct mux_stream *s, const uint8_t *p, size_t n, int flags)
 
 /*
  * Is it one of those that carry little, at the time?  On a slow path all do:
- * so it must be little of what the link has carried since it came last.
+ * so it must be little of what the link has carried since it came last.  And
+ * bulk that was held up goes on with a little: so it must be so some times.
  */
 static void
 stream_came(struct mux_stream *s, size_t n)
@@ -101,10 +102,13 @@ stream_came(struct mux_stream *s, size_t n)
 	uint32_t	 since = (uint32_t)m->in - s->came_in;
 
 	s->recent_in = forgiven < s->recent_in ? s->recent_in - forgiven : 0;
-	s->recent_in = MINIMUM(s->recent_in + n, 4 * MUX_TURN);
+	s->recent_in = MINIMUM(s->recent_in + n, MUX_RECENT_MAX);
 	s->came_at = m->now;
 	s->came_in = m->in;
-	if (s->recent_in < MUX_DATA_MAX && since / MUX_SPARSE_PART >= n) {
+	if (s->recent_in >= MUX_DATA_MAX)
+		s->few = 0;
+	else if (since / MUX_SPARSE_PART >= n &&
+	    (s->few == MUX_SPARSE_TIMES || ++s->few == MUX_SPARSE_TIMES)) {
 		m->sparse_at = m->now;
 		m->sparse_id = s->id;
 	}

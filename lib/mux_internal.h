@@ -53,6 +53,8 @@
 #define MUX_LOAN_MIN	(8 * 1024)	/* bytes, to be worth it */
 #define MUX_LOAN_MAX	16		/* frames */
 #define MUX_SPARSE	4
+#define MUX_RECENT_MAX	(4 * MUX_TURN)	/* bytes: more is not remembered */
+#define MUX_SPARSE_TIMES 3
 #define MUX_SPARSE_PART	8		/* of what a link carries, at most */
 #define MUX_SPARSE_RUN	8
 
@@ -88,6 +90,7 @@ struct mux_stream {
 	uint8_t			*owed;		/* payload of OPEN or RESET */
 	uint16_t		 owed_len;
 	uint8_t			 owe;
+	uint8_t			 few;		/* times that little came */
 	uint16_t		 code;		/* of RESET */
 	uint32_t		 flags;
 	uint32_t		 id;

@@ -78,8 +78,8 @@ void
 mux_ring_sent(struct mux *m, struct mux_stream *s, size_t n)
 {
 	s->recent = ring_recent(m, s) + n;
-	if (s->recent > 4 * MUX_TURN)
-		s->recent = 4 * MUX_TURN;
+	if (s->recent > MUX_RECENT_MAX)
+		s->recent = MUX_RECENT_MAX;
 	s->sent_at = m->now;
 	s->sent += n;
 }

@@ -49,6 +49,10 @@ stream_new(struct mux *m, uint32_t id, uint32_t window, int dgram)
 	}
 	s->window = window;
 	s->fit_at = s->quick_since = m->now;
+	/* That it carries little is not known by its first frame. */
+	s->recent_in = MUX_RECENT_MAX;
+	s->came_at = m->now;
+	s->came_in = m->in;
 	TAILQ_INSERT_TAIL(&m->streams, s, entry);
 	return (s);
 }

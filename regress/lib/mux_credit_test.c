@@ -446,6 +446,29 @@ window_shrinks_much_on_a_slow_path(void **state)
 	peer_free(&t);
 }
 
+/* Two of bulk, of which one stops now and then and goes on with a little. */
+static void
+window_does_not_shrink_beside_bulk(void **state)
+{
+	struct seen	*one, *three;
+	uint32_t	 credit[2] = { MUX_CREDIT_INITIAL, MUX_CREDIT_INITIAL };
+	int		 i;
+
+	peer_up(&t, 0);
+	t.now = 1000000000;
+	one = peer_theirs(&t, 1, 0);
+	three = peer_theirs(&t, 3, 0);
+	mux_set_rtt(t.m, 1000);
+	for (i = 0; i < 40; i++) {
+		t.now += 200000;
+		credit[0] = fill_and_drain(one, credit[0]);
+		assert_int_equal(peer_data(&t, 3, 100, 0), 0);
+		credit[1] = fill_and_drain(three, credit[1] - 100);
+		assert_int_equal(t.budget.used, 2 * MUX_CREDIT_INITIAL);
+	}
+	peer_free(&t);
+}
+
 /* Nobody else is there, however little it carries itself. */
 static void
 window_does_not_shrink_alone(void **state)
@@ -512,6 +535,7 @@ main(void)
 		cmocka_unit_test(window_shrinks_beside_a_sparse_stream),
 		cmocka_unit_test(window_shrinks_much_on_a_slow_path),
 		cmocka_unit_test(window_does_not_shrink_alone),
+		cmocka_unit_test(window_does_not_shrink_beside_bulk),
 		cmocka_unit_test(credit_before_accept),
 	};
 
