@@ -22,7 +22,7 @@ DESTDIR =
 .PHONY: all helpers tests fuzzers objects install uninstall users demo test \
     test-build check asan fuzz faults lint tidy coverage static-agent deb \
     clean distclean soak soak-run bench bench-agents bench-streams \
-    bench-hostile
+    bench-hostile bench-slowpath
 all:
 
 # configure's findings.  A fresh clone has none: look, and where a tool is
@@ -269,7 +269,7 @@ bench: helpers
 
 # What comes out of these is kept in regress/RESULTS.md.  N, COUNT and so on:
 # see the scripts.
-bench-agents bench-streams bench-hostile: helpers
+bench-agents bench-streams bench-hostile bench-slowpath: helpers
 	CULVERT_OBJ=$(OBJ) python3 regress/bench/$(@:bench-%=%).py
 
 SOAK_SECONDS =	150

@@ -52,6 +52,7 @@
 #define MUX_RTT_SPARSE		150	/* us: the same beside streams that
 						   carry little, and wait for
 						   what is on the way */
+#define MUX_RTT_MAX		2000000	/* us: no path is longer */
 #define MUX_SPARSE_LAG		10000	/* us: for half a window; a person
 						   feels what is longer */
 #define MUX_SPARSE_FOR		1000000	/* us: after such a stream's data */

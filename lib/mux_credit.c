@@ -298,13 +298,49 @@ mux_stream_grant_accept(struct mux_stream *s)
 	return (credit);
 }
 
+/* Another stream that carries little is there, or was when we looked last. */
+static int
+stream_beside_sparse(const struct mux_stream *s)
+{
+	const struct mux	*m = s->mux;
+
+	return (m->sparse_id != s->id && m->sparse_at != 0 &&
+	    (m->sparse_at >= s->fit_at ||
+	    m->now - m->sparse_at < MUX_SPARSE_FOR));
+}
+
 /* The least that a window may shrink to; pace: half of it takes so long, us. */
 static uint32_t
-stream_least(int sparse, uint64_t pace)
+stream_least(const struct mux_stream *s, int sparse, uint64_t pace)
 {
 	if (!sparse)
 		return (MUX_CREDIT_INITIAL);
-	return (pace > MUX_SPARSE_LAG ? MUX_CREDIT_LEAST : MUX_CREDIT_SPARSE);
+	return (pace > MUX_SPARSE_LAG && s->mux->rtt_least > 0 ?
+	    MUX_CREDIT_LEAST : MUX_CREDIT_SPARSE);
+}
+
+static void
+stream_shrink(struct mux_stream *s, uint32_t n)
+{
+	s->window -= n;
+	s->consumed -= n;
+	mux_unreserve(s->mux, n);
+}
+
+/* Twice as large, if there is room. */
+static void
+stream_grow(struct mux_stream *s, uint32_t max)
+{
+	uint32_t	 n;
+
+	if (s->window >= max)
+		return;
+	n = MINIMUM(s->window, max - s->window);
+	if (!plenty(s->mux) || reserve(s->mux, n) == -1)
+		return;
+	s->window += n;
+	s->consumed += n;
+	s->quick_since = s->mux->now;
 }
 
 /*
@@ -312,19 +348,19 @@ stream_least(int sparse, uint64_t pace)
  * waiting, and that goes on, the window is what holds the sender up, so it
  * doubles.  If it takes less than an eighth, and much is waiting, half the
  * window would do as well, and the rest is only memory; beside streams that
- * wait for what is on the way, less than a quarter will do.  took: what was
- * consumed since the last time.  What comes in a round trip comes at once or
- * spread over it, so much less time than that says nothing.
+ * wait for what is on the way, less than a quarter will do.  Should less come
+ * then, the path is longer than we knew, and the window was needed.  took:
+ * what was consumed since the last time.  What comes in a round trip comes at
+ * once or spread over it, so much less time than that says nothing.
  */
 static void
 stream_fit(struct mux_stream *s, uint32_t took)
 {
 	struct mux	*m = s->mux;
 	uint64_t	 trip, pace, time = m->now - s->fit_at;
-	int		 sparse = m->now - m->sparse_at < MUX_SPARSE_FOR &&
-			    m->sparse_id != s->id;
+	int		 sparse = stream_beside_sparse(s);
 	uint32_t	 rtt = sparse ? m->rtt_least : m->rtt;
-	uint32_t	 max = stream_window_max(s), least, n;
+	uint32_t	 max = stream_window_max(s), least, rate;
 	int		 lags = s->queue.len > s->window / 4;
 
 	trip = MAXIMUM(rtt, sparse ? MUX_RTT_SPARSE : MUX_RTT_FLOOR);
@@ -337,29 +373,33 @@ stream_fit(struct mux_stream *s, uint32_t took)
 	/* How long half a window takes, us. */
 	pace = MINIMUM(time, UINT32_MAX) * (s->window / 2) /
 	    MAXIMUM(s->fit_took, 1);
+	rate = MINIMUM(s->fit_took * 1000ULL / MAXIMUM(time, 1), UINT32_MAX);
 	s->fit_at = m->now;
 	s->fit_took = 0;
+	if (!sparse || s->window >= MUX_CREDIT_INITIAL)
+		s->fit_rate = 0;
+	if (rate < s->fit_rate / 4 * 3 && !lags) {
+		s->fit_rate = 0;
+		m->rtt_least = MAXIMUM(m->rtt_least, MINIMUM(2 * pace,
+		    MUX_RTT_MAX));
+		stream_grow(s, max);
+		return;
+	}
 	/* A window that has just doubled shows in the next round trip. */
 	if (pace > trip + rtt / 4 || lags)
 		s->quick_since = m->now;
 	else if (m->now - s->quick_since >= MUX_GROW_AFTER &&
 	    s->window < max) {
-		n = MINIMUM(s->window, max - s->window);
-		if (plenty(m) && reserve(m, n) == 0) {
-			s->window += n;
-			s->consumed += n;
-			s->quick_since = m->now;
-		}
+		stream_grow(s, max);
 		return;
 	}
-	least = stream_least(sparse, pace);
+	least = stream_least(s, sparse, pace);
 	if (((pace > 4 * trip && lags) || (sparse && pace > 2 * trip)) &&
 	    s->window > least) {
-		n = MINIMUM(s->window / 2, s->window - least);
-		n = MINIMUM(n, took);
-		s->window -= n;
-		s->consumed -= n;
-		mux_unreserve(m, n);
+		if (least == MUX_CREDIT_LEAST)
+			s->fit_rate = MAXIMUM(s->fit_rate, rate);
+		stream_shrink(s, MINIMUM(took, MINIMUM(s->window / 2,
+		    s->window - least)));
 	}
 }
 

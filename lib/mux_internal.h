@@ -113,6 +113,8 @@ struct mux_stream {
 	struct mux_queue	 queue;
 	uint64_t		 fit_at;	/* when it was looked at */
 	uint32_t		 fit_took;	/* bytes consumed since */
+	/* Bytes a ms before it shrank beside a sparse one; 0: it did not. */
+	uint32_t		 fit_rate;
 	uint64_t		 quick_since;	/* the reader, for the window */
 
 	/*

@@ -181,6 +181,9 @@ credit_returns_by_halves(void **state)
  * The peer sends and we take, until credit comes back; returns what it may
  * send then.
  */
+static uint64_t	 us_per_kib;		/* how fast the path is */
+static uint32_t	 beside;		/* a stream with a byte now and then */
+
 static uint32_t
 fill_and_drain(struct seen *st, uint32_t credit)
 {
@@ -190,6 +193,9 @@ fill_and_drain(struct seen *st, uint32_t credit)
 	for (;;) {
 		assert_true(credit > 0);
 		n = credit < MUX_DATA_MAX ? credit : MUX_DATA_MAX;
+		t.now += n * us_per_kib / 1024;
+		if (beside != 0)
+			assert_int_equal(peer_data(&t, beside, 1, 0), 0);
 		assert_int_equal(peer_data(&t, id, n, 0), 0);
 		credit -= n;
 		if (peer_next(&t) == 0)
@@ -376,74 +382,98 @@ window_shrinks_before_a_slow_reader(void **state)
 	peer_free(&t);
 }
 
-/* A byte on stream 3, and half a window of 1 that takes so long; many times. */
+/* Half a window of stream 1 beside a little of 3, many times. */
 static uint32_t
 beside_a_sparse_stream(struct seen *st, uint32_t credit, uint64_t us)
 {
 	int		 i;
 
+	beside = 3;
 	for (i = 0; i < 40; i++) {
 		t.now += us;
-		assert_int_equal(peer_data(&t, 3, 1, 0), 0);
 		credit = fill_and_drain(st, credit);
 	}
+	beside = 0;
 	return (credit);
+}
+
+/* Streams 1 and 3, over a path of 1 ms. */
+static struct seen *
+two_streams(uint64_t us)
+{
+	struct seen	*st;
+
+	peer_up(&t, 0);
+	t.now = 1000000000;
+	st = peer_theirs(&t, 1, 0);
+	(void)peer_theirs(&t, 3, 0);
+	mux_set_rtt(t.m, 1000);
+	us_per_kib = us;
+	return (st);
+}
+
+static void
+two_streams_end(void)
+{
+	us_per_kib = 0;
+	peer_free(&t);
 }
 
 /* What that waits for is no more than it must be, and only while it waits. */
 static void
 window_shrinks_beside_a_sparse_stream(void **state)
 {
-	struct seen	*st;
+	struct seen	*st = two_streams(MUX_SPARSE_LAG / 256);
 	uint32_t	 credit = MUX_CREDIT_INITIAL;
 	int		 i;
 
-	peer_up(&t, 0);
-	t.now = 1000000000;
-	st = peer_theirs(&t, 1, 0);
-	(void)peer_theirs(&t, 3, 0);
-	mux_set_rtt(t.m, 1000);
 	for (i = 0; i < 20; i++) {
-		t.now += MUX_SPARSE_LAG / 2;
 		credit = fill_and_drain(st, credit);
 		assert_int_equal(t.budget.used, 2 * MUX_CREDIT_INITIAL);
 	}
-	credit = beside_a_sparse_stream(st, credit, MUX_SPARSE_LAG / 2);
+	credit = beside_a_sparse_stream(st, credit, 0);
 	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL +
 	    MUX_CREDIT_SPARSE);
 	/* A quick reader has it back when there is nobody else. */
 	t.now += MUX_SPARSE_FOR;
+	us_per_kib = 0;
 	for (i = 0; i < 200; i++) {
 		t.now += 900;
 		credit = fill_and_drain(st, credit);
 	}
 	assert_true(t.budget.used >= 2 * MUX_CREDIT_INITIAL);
-	peer_free(&t);
+	two_streams_end();
 }
 
 /* Where the path is slow, and its round trip long while bulk fills it. */
 static void
 window_shrinks_much_on_a_slow_path(void **state)
 {
-	struct seen	*st;
+	struct seen	*st = two_streams(4000);
 	uint32_t	 credit = MUX_CREDIT_INITIAL;
 	int		 i;
 
-	peer_up(&t, 0);
-	t.now = 1000000000;
-	st = peer_theirs(&t, 1, 0);
-	(void)peer_theirs(&t, 3, 0);
-	mux_set_rtt(t.m, 1000);
 	for (i = 0; i < 20; i++) {
-		t.now += 500000;
 		mux_set_rtt(t.m, 600000);
 		credit = fill_and_drain(st, credit);
 	}
 	assert_true(t.budget.used >= 2 * MUX_CREDIT_INITIAL);
-	(void)beside_a_sparse_stream(st, credit, 500000);
+	(void)beside_a_sparse_stream(st, credit, 0);
 	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL +
 	    MUX_CREDIT_LEAST);
-	peer_free(&t);
+	two_streams_end();
+}
+
+/* It has become longer than it was ever seen: half a window a round trip. */
+static void
+window_is_kept_on_a_path_that_has_grown(void **state)
+{
+	struct seen	*st = two_streams(0);
+
+	(void)beside_a_sparse_stream(st, MUX_CREDIT_INITIAL, 200000);
+	assert_true(t.budget.used >= MUX_CREDIT_INITIAL +
+	    MUX_CREDIT_INITIAL / 2);
+	two_streams_end();
 }
 
 /* Two of bulk, of which one stops now and then and goes on with a little. */
@@ -534,6 +564,7 @@ main(void)
 		cmocka_unit_test(window_shrinks_before_a_slow_reader),
 		cmocka_unit_test(window_shrinks_beside_a_sparse_stream),
 		cmocka_unit_test(window_shrinks_much_on_a_slow_path),
+		cmocka_unit_test(window_is_kept_on_a_path_that_has_grown),
 		cmocka_unit_test(window_does_not_shrink_alone),
 		cmocka_unit_test(window_does_not_shrink_beside_bulk),
 		cmocka_unit_test(credit_before_accept),
