@@ -25,8 +25,8 @@ ip link set lo up
 ip link set lo mtu 1500
 ip link set lo gso_max_segs 1
 tc qdisc add dev lo root handle 1: htb default 1 r2q 10000
-tc class add dev lo parent 1: classid 1:1 htb rate 10gbit
-tc class add dev lo parent 1: classid 1:2 htb rate %dmbit burst 4k cburst 4k
+tc class add dev lo parent 1: classid 1:1 htb rate 10gbit quantum 60000
+tc class add dev lo parent 1: classid 1:2 htb rate %dmbit burst 4k cburst 4k quantum 1500
 tc filter add dev lo parent 1: protocol ip u32 match ip dport %d 0xffff \
 flowid 1:2
 """
