@@ -363,6 +363,37 @@ def echo(c):
         c.sendall(b)
 
 
+class Between:
+    """A TCP proxy to this port.  passes(data, up) gives what is passed on of
+    what comes, up: towards that port; it may wait."""
+
+    def __init__(self, port, passes):
+        self.to = port
+        self.passes = passes
+        self.port = Target(self.serve).port
+
+    def pump(self, a, b, up):
+        try:
+            while True:
+                d = a.recv(65536)
+                if not d:
+                    break
+                b.sendall(self.passes(d, up))
+        except OSError:
+            pass
+        for x in (a, b):
+            try:
+                x.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def serve(self, c):
+        s = socket.create_connection(("127.0.0.1", self.to))
+        threading.Thread(target=self.pump, args=(s, c, False),
+                         daemon=True).start()
+        self.pump(c, s, True)
+
+
 class UdpTarget:
     """A UDP service: what it answers, or None, is up to a function."""
 

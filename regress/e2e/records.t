@@ -30,40 +30,22 @@ class Pages(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Tamper:
-    """A proxy that changes a byte, once, of those to or from the relay."""
+class Tamper(Between):
+    """Changes a byte, once, of those to or from the relay."""
 
     def __init__(self, port):
-        self.to = port
+        super().__init__(port, self.one)
         self.change = None
         self.changed = threading.Event()
-        self.target = Target(self.serve)
-        self.port = self.target.port
 
-    def pump(self, a, b, way):
-        try:
-            while True:
-                d = bytearray(a.recv(65536))
-                if not d:
-                    break
-                if self.change == way:
-                    self.change = None
-                    d[len(d) // 2] ^= 4
-                    self.changed.set()
-                b.sendall(d)
-        except OSError:
-            pass
-        for x in (a, b):
-            try:
-                x.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def serve(self, c):
-        up = socket.create_connection(("127.0.0.1", self.to))
-        threading.Thread(target=self.pump, args=(up, c, "from"),
-                         daemon=True).start()
-        self.pump(c, up, "to")
+    def one(self, data, up):
+        if self.change != ("to" if up else "from"):
+            return data
+        self.change = None
+        d = bytearray(data)
+        d[len(d) // 2] ^= 4
+        self.changed.set()
+        return d
 
 
 pages = QuietServer(Pages)
