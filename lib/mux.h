@@ -40,9 +40,10 @@
  */
 
 #define MUX_CREDIT_INITIAL	(256 * 1024)	/* per stream and direction */
-#define MUX_CREDIT_SPARSE	(128 * 1024)	/* the least beside streams
-						   that carry little, or */
-#define MUX_CREDIT_LEAST	(8 * 1024)	/* where it takes long */
+#define MUX_CREDIT_SPARSE	(128 * 1024)	/* the least of a window beside
+						   streams that carry little */
+#define MUX_CREDIT_LEAST	(8 * 1024)	/* ... if half of it takes
+						   MUX_SPARSE_LAG */
 #define MUX_CREDIT_EARLY	(64 * 1024)	/* before ACCEPT (in hello) */
 #define MUX_CREDIT_MAX		(16 * 1024 * 1024)
 #define MUX_STREAMS_PRESUMED	4096		/* that a peer takes, if its

@@ -118,12 +118,6 @@ suite_find(uint16_t id)
 	return (NULL);
 }
 
-int
-tls_record_suite(uint16_t id)
-{
-	return (suite_find(id) != NULL);
-}
-
 /* ---- Keys ---- */
 
 /* HKDF-Expand-Label [7.1] of no more than one hash, without a context. */
@@ -287,7 +281,7 @@ head_length(const uint8_t *p)
 	return ((size_t)p[3] << 8 | p[4]);
 }
 
-/* What this can be opened at all. */
+/* Whether it can be one of ours at all, by its head. */
 static int
 head_ok(const uint8_t *p)
 {
@@ -358,7 +352,7 @@ key_update(struct tls_record *r, uint8_t requested, int last)
 		return (fail(r, INTERNAL_ERROR, no_memory));
 	/* However often it asks, ours changes when it is used. */
 	if (requested)
-		r->rekey = 1;
+		tls_record_rekey(r);
 	return (TLS_RECORD_DATA);
 }
 

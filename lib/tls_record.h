@@ -57,12 +57,11 @@ enum tls_record_what {
 
 struct tls_record;
 
-/* Whether this cipher suite (RFC 8446, B.4) is one of ours. */
-int		 tls_record_suite(uint16_t);
 /*
- * Records under these first secrets of the application (RFC 8446, 7.1), which
- * are as long as the suite's hash; they are copied.  client: whether we are
- * the client.  NULL: no memory, or no such suite.
+ * Records of a cipher suite (RFC 8446, B.4) under these first secrets of the
+ * application (7.1), which are as long as the suite's hash; they are copied.
+ * client: whether we are the client.  NULL: no memory, or a suite that is not
+ * one of the first three.
  */
 struct tls_record *tls_record_new(uint16_t suite, int client,
 		    const uint8_t *in, const uint8_t *out, size_t len);
