@@ -231,7 +231,7 @@ test:
 	$(MAKE) $(PARALLEL) VARIANT=fault all
 	rm -f $(PROVE_STATE)
 	$(PROVE) --statefile $(PROVE_STATE) --state=save \
-	    obj/regress/lint.t obj/regress/fuzz.t \
+	    obj/regress/lint.t obj/regress/fuzz.t obj/regress/again.t \
 	    $(addprefix obj/,$(call tagged,long)) \
 	    $(call unit,test) $(call unit,asan) \
 	    $(addprefix obj/,$(filter-out $(call tagged,long),$(SCRIPTS))) \

@@ -7,7 +7,10 @@
 set -u
 state=$1
 shift
-failed=$(prove --statefile "$state" --state=failed --dry) || exit 1
+# Not "prove --state=failed": it forgets tests that are no files, and ours are
+# names that run.sh understands.
+failed=$(awk '/^  [^ ].*:$/ { test = substr($1, 1, length($1) - 1) }
+    $1 == "last_result:" && $2 != 0 { print test }' "$state") || exit 1
 [ -n "$failed" ] || exit 1
 echo "Failed: $failed" | tr '\n' ' '
 echo
