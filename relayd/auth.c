@@ -222,6 +222,7 @@ auth_recv_conf_end(struct proc_peer *peer, struct imsg *imsg)
 	auth_site_conf(new_domain);
 	auth_bandwidth = new_bandwidth;
 	auth_limits_changed();
+	(void)proc_send(peer, IMSG_CONF_TAKEN, 0, -1, &c, sizeof(c));
 	return (0);
 }
 

@@ -167,7 +167,7 @@ keys_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	log_debug("holds %zu keys, and %zu of earlier configurations",
 	    current.n, retired.n);
 	/* Now the listeners may use the certificates. */
-	(void)proc_send(peer, IMSG_KEYS_READY, 0, -1, &end, sizeof(end));
+	(void)proc_send(peer, IMSG_CONF_TAKEN, 0, -1, &end, sizeof(end));
 	return (0);
 }
 

@@ -113,12 +113,13 @@ int
 conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct evtls_server	*server = NULL;
+	struct conf_end		 end;
 	char			 err[256];
 
-	if (!next.open || memchr(next.begin.user, '\0',
-	    sizeof(next.begin.user)) == NULL || memchr(next.begin.domain,
-	    '\0', sizeof(next.begin.domain)) == NULL ||
-	    !gate_conf_ok(&next.begin))
+	if (!next.open || imsg_get_data(imsg, &end, sizeof(end)) == -1 ||
+	    memchr(next.begin.user, '\0', sizeof(next.begin.user)) == NULL ||
+	    memchr(next.begin.domain, '\0', sizeof(next.begin.domain)) ==
+	    NULL || !gate_conf_ok(&next.begin))
 		return (-1);
 	proc_user(next.begin.user);
 	if (next.nchains > 0) {
@@ -148,5 +149,6 @@ conf_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	log_setverbose(next.begin.verbose);
 	listener_accept_sweep(1);
 	conf_forget();
+	(void)proc_send(peer, IMSG_CONF_TAKEN, 0, -1, &end, sizeof(end));
 	return (0);
 }

@@ -57,7 +57,8 @@ enum imsg_type {
 	IMSG_LISTENER_LINK,	/* struct listener_link, fd; to listeners */
 	IMSG_LISTENER_AGAIN,	/* struct listener_link; listener -> parent:
 				   that one is lost */
-	IMSG_KEYS_READY,	/* struct conf_end; keys -> parent: taken */
+	IMSG_CONF_TAKEN,	/* struct conf_end; all -> parent: the answer
+				   to IMSG_CONF_END */
 	/*
 	 * Begin to serve; to all but keys, and not before those of a binary
 	 * that is being replaced have ended.  And then what is left of them,

@@ -28,7 +28,8 @@
 /*
  * The parent: what its files share.
  *
- *	relayd.c	start, configuration, reload, what it is asked
+ *	relayd.c	start, configuration, what it is asked
+ *	reload.c	another configuration in the place of this one
  *	parent_send.c	the configuration, to each process
  *	parent_listener.c	which sockets and pipes each listener has
  *	listen.c	the sockets
@@ -50,6 +51,7 @@ struct imsg;
 
 /* relayd.c */
 extern struct relayd_conf	*conf;
+extern char			*relayd_conffile;	/* its path */
 extern int			 control_fd;
 extern uint8_t			 relayd_nonce_key[32];	/* of all listeners */
 extern uint32_t			 relayd_generation;	/* of conf */
@@ -57,6 +59,15 @@ extern int			 relayd_verbose;	/* now */
 extern int64_t			 relayd_started;	/* s since 1970 */
 
 void	 relayd_up(void);
+/* From now on so much is logged (lib/log.h), or what -v says if it is more. */
+void	 relayd_log_level(int);
+
+/* reload.c: hooks of struct proc_daemon, messages. */
+void	 reload_signal(void);
+int	 reload_recv(struct proc_peer *, struct imsg *);
+int	 reload_recv_taken(struct proc_peer *, struct imsg *);
+/* It is about to get its first configuration. */
+void	 reload_peer(struct proc_peer *);
 
 /* parent_send.c: all that this process may have of conf. */
 void	 send_conf(struct proc_peer *);

@@ -52,13 +52,8 @@ static void	open_files(void);
 static int	relayd_check(const char *);
 static int	relayd_listeners(void);
 static void	relayd_configure(struct proc_peer *);
-static void	relayd_reload(void);
 static void	relayd_down(void);
-static int	relayd_reconfigure(char *, size_t);
-static int	relayd_recv_keys(struct proc_peer *, struct imsg *);
-static int	relayd_recv_reload(struct proc_peer *, struct imsg *);
 static int	relayd_recv_log(struct proc_peer *, struct imsg *);
-static void	relayd_log_level(int);
 static int	relayd_recv_memory(struct proc_peer *, struct imsg *);
 static void	relayd_tell_memory(struct proc_peer *, uint32_t, int, int);
 static void	send_control(struct proc_peer *);
@@ -69,15 +64,12 @@ uint8_t				 relayd_nonce_key[32];
 uint32_t			 relayd_generation;
 int				 relayd_verbose;
 int64_t				 relayd_started;
-static char			*conffile;
+char				*relayd_conffile;
 static int			 verbose_min;	/* by -v */
-static int			 unsent;	/* keys has not taken it yet */
-static uint32_t			 asked[8];	/* who waits for that */
-static int			 nasked;
 
 static const struct proc_rule parent_rules[] = {
 	{ IMSG_RELOAD, PROC_ROUTER, sizeof(struct ctl_name),
-	    relayd_recv_reload, 0, 0 },
+	    reload_recv, 0, 0 },
 	{ IMSG_LOG_LEVEL, PROC_ROUTER, sizeof(struct ctl_name),
 	    relayd_recv_log, 0, 0 },
 	{ IMSG_PUBLISH, PROC_ROUTER, sizeof(struct publish),
@@ -98,8 +90,14 @@ static const struct proc_rule parent_rules[] = {
 	    upgrade_recv_serves, 0, 0 },
 	{ IMSG_LISTENER_AGAIN, PROC_LISTENER, sizeof(struct listener_link),
 	    listener_recv_again, 0, 0 },
-	{ IMSG_KEYS_READY, PROC_KEYS, sizeof(struct conf_end),
-	    relayd_recv_keys, 0, 0 },
+	{ IMSG_CONF_TAKEN, PROC_KEYS, sizeof(struct conf_end),
+	    reload_recv_taken, 0, 0 },
+	{ IMSG_CONF_TAKEN, PROC_AUTH, sizeof(struct conf_end),
+	    reload_recv_taken, 0, 0 },
+	{ IMSG_CONF_TAKEN, PROC_ROUTER, sizeof(struct conf_end),
+	    reload_recv_taken, 0, 0 },
+	{ IMSG_CONF_TAKEN, PROC_LISTENER, sizeof(struct conf_end),
+	    reload_recv_taken, 0, 0 },
 };
 
 #define TO(kind)	(1U << (kind))
@@ -135,7 +133,7 @@ static struct proc_def relayd_defs[] = {
 const struct proc_daemon relayd_daemon = {
 	.name = "relayd", .defs = relayd_defs, .ndefs = nitems(relayd_defs),
 	.configure = relayd_configure, .up = relayd_up,
-	.reload = relayd_reload, .reopen = access_file_reopen,
+	.reload = reload_signal, .reopen = access_file_reopen,
 	.down = relayd_down,
 	.upgrade = upgrade_signal, .save = upgrade_save,
 	.restore = upgrade_restore, .takeover = upgrade_takeover,
@@ -171,8 +169,8 @@ main(int argc, char **argv)
 		proc_child(&relayd_daemon, &opt);
 	find_conffile();
 	if (check && opt.resume == NULL)
-		return (relayd_check(conffile));
-	upgrade_arg("-f", conffile);
+		return (relayd_check(relayd_conffile));
+	upgrade_arg("-f", relayd_conffile);
 	upgrade_program(argv[0]);
 	opt.rehearse = check;
 	if (opt.resume != NULL && proc_resume(&relayd_daemon, &opt) == -1)
@@ -211,8 +209,8 @@ parse_options(struct proc_options *opt)
 				usage();
 			break;
 		case 'f':
-			free(conffile);
-			conffile = proc_arg(optarg);
+			free(relayd_conffile);
+			relayd_conffile = proc_arg(optarg);
 			break;
 		case 'n':
 			check = 1;
@@ -253,13 +251,14 @@ find_conffile(void)
 {
 	char	 path[PATH_MAX];
 
-	if (conffile == NULL)
-		conffile = strdup(RELAYD_CONF);
-	if (conffile != NULL && realpath(conffile, path) != NULL) {
-		free(conffile);
-		conffile = strdup(path);
+	if (relayd_conffile == NULL)
+		relayd_conffile = strdup(RELAYD_CONF);
+	if (relayd_conffile != NULL &&
+	    realpath(relayd_conffile, path) != NULL) {
+		free(relayd_conffile);
+		relayd_conffile = strdup(path);
 	}
-	if (conffile == NULL)
+	if (relayd_conffile == NULL)
 		fatal("configuration");
 }
 
@@ -269,7 +268,7 @@ relayd_open(struct proc_options *opt)
 {
 	int	 fd;
 
-	if ((conf = parse_config(conffile)) == NULL ||
+	if ((conf = parse_config(relayd_conffile)) == NULL ||
 	    config_load(conf) == -1)
 		return (-1);
 	if (opt->resume != NULL ? upgrade_config(conf, opt->rehearse) == -1 :
@@ -351,6 +350,7 @@ relayd_configure(struct proc_peer *p)
 {
 	int	 i;
 
+	reload_peer(p);
 	switch (proc_peer_kind(p)) {
 	case PROC_KEYS:
 		send_conf(p);
@@ -365,8 +365,6 @@ relayd_configure(struct proc_peer *p)
 		publish_listener(p);
 		break;
 	case PROC_ROUTER:
-		/* Whoever asked it has gone with the one before. */
-		nasked = 0;
 		publish_router();
 		send_conf(p);
 		send_control(p);
@@ -391,129 +389,9 @@ send_control(struct proc_peer *p)
 	proc_send(p, IMSG_CONF_CONTROL, 0, fd, &end, sizeof(end));
 }
 
-/* ---- reload: all or nothing ---- */
-
-static int
-relayd_reconfigure(char *why, size_t size)
-{
-	struct relayd_conf	*new;
-	int			 access;
-
-	if ((new = parse_config(conffile)) == NULL) {
-		snprintf(why, size, "%s has errors: the old configuration "
-		    "stays; relayd -n shows them", conffile);
-		return (-1);
-	}
-	if (config_load(new) == -1) {
-		snprintf(why, size, "%s can't be used: the old configuration "
-		    "stays; relayd -n says why", conffile);
-		config_free(new);
-		return (-1);
-	}
-	if (new->prefork != conf->prefork ||
-	    strcmp(new->state, conf->state) != 0 ||
-	    strcmp(new->control, conf->control) != 0 ||
-	    strcmp(new->user, conf->user) != 0 ||
-	    new->log_dest != conf->log_dest ||
-	    new->log_facility != conf->log_facility) {
-		snprintf(why, size, "prefork, state, control, user and log to "
-		    "change only with a restart: the old configuration "
-		    "stays");
-		config_free(new);
-		return (-1);
-	}
-	if (access_file_open(new, &access) == -1) {
-		snprintf(why, size, "the access log can't be opened: the old "
-		    "configuration stays; the log says why");
-		config_free(new);
-		return (-1);
-	}
-	if (listen_open(new, conf) == -1) {
-		if (access != -1)
-			close(access);
-		snprintf(why, size, "an address can't be listened on: the old "
-		    "configuration stays; the log says which");
-		config_free(new);
-		return (-1);
-	}
-	publish_configure(new);
-	config_free(conf);
-	conf = new;
-	access_file_use(access);
-	watch_start(conf);
-	relayd_log_level(conf->log_level);
-	relayd_generation++;
-	/*
-	 * Keys first: the others get it when keys says that it has the new
-	 * ones (a keys that is just being started says so too).
-	 */
-	unsent = 1;
-	if (proc_peer(PROC_KEYS, 0) != NULL)
-		send_conf(proc_peer(PROC_KEYS, 0));
-	snprintf(why, size, "configuration reloaded");
-	return (0);
-}
-
-static int
-relayd_recv_keys(struct proc_peer *p, struct imsg *imsg)
-{
-	struct conf_end	 end;
-	int		 i;
-
-	if (imsg_get_data(imsg, &end, sizeof(end)) == -1)
-		return (-1);
-	if (!unsent || end.generation != relayd_generation)
-		return (0);
-	unsent = 0;
-	if (proc_peer(PROC_AUTH, 0) != NULL)
-		send_conf(proc_peer(PROC_AUTH, 0));
-	if (proc_peer(PROC_ROUTER, 0) != NULL)
-		send_conf(proc_peer(PROC_ROUTER, 0));
-	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		if (proc_peer(PROC_LISTENER, i) != NULL &&
-		    !proc_is_old(PROC_LISTENER, i))
-			send_conf(proc_peer(PROC_LISTENER, i));
-	}
-	/* Router has it before it reads this. */
-	while (nasked > 0)
-		send_answer(asked[--nasked], CTL_CODE_OK,
-		    "configuration reloaded");
-	return (0);
-}
-
-static void
-relayd_reload(void)
-{
-	char	 why[CTL_TEXT_LEN];
-
-	if (relayd_reconfigure(why, sizeof(why)) == -1)
-		log_warnx("reload: %s", why);
-	else
-		log_info("%s", why);
-}
-
-static int
-relayd_recv_reload(struct proc_peer *p, struct imsg *imsg)
-{
-	char	 why[CTL_TEXT_LEN];
-
-	if (relayd_reconfigure(why, sizeof(why)) == -1) {
-		log_warnx("reload: %s", why);
-		send_answer(imsg_get_id(imsg), CTL_CODE_INVALID, why);
-		return (0);
-	}
-	log_info("%s", why);
-	/* Who asked is told when all of it is on its way. */
-	if (nasked < (int)nitems(asked))
-		asked[nasked++] = imsg_get_id(imsg);
-	else
-		send_answer(imsg_get_id(imsg), CTL_CODE_OK, why);
-	return (0);
-}
-
 /* ---- how much is logged ---- */
 
-static void
+void
 relayd_log_level(int level)
 {
 	relayd_verbose = level > verbose_min ? level : verbose_min;

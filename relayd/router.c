@@ -458,6 +458,7 @@ router_recv_end(struct proc_peer *peer, struct imsg *imsg)
 	figures_conf_end();
 	rpc_conf_end(&next.rpc);
 	log_setverbose(next.verbose);
+	(void)proc_send(peer, IMSG_CONF_TAKEN, 0, -1, &end, sizeof(end));
 	return (0);
 }
 

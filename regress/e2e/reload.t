@@ -51,8 +51,7 @@ second = make_cert("second", kind="rsa")
 install(second)
 r = relay.ctl("reload")
 eq(r.returncode, 0, "accessctl reload")
-ok(wait_for(lambda: served() == der(second)),
-   "new connections get the new certificate")
+eq(served(), der(second), "new connections get the new certificate")
 passes("a new certificate")
 install(first)
 relay.proc.kill(signal.SIGHUP)
@@ -106,15 +105,17 @@ def load():
 
 several = [make_cert("several%d" % i) for i in range(6)]
 slow, before = [], first
+# The agent and the open stream.
+wait_for(lambda: relay.stat("connections") == 2)
 for pair in several:
     slow.append((Slow(), before))
-    # With the agent and the open stream.
     ok(wait_for(lambda: relay.stat("connections") == len(slow) + 2),
        "one begins its handshake")
     install(pair)
     eq(relay.ctl("reload").returncode, 0, "and the certificate is another")
     before = pair
-wrong = [x for s, pair in slow for x in [s.end()] if x != der(pair)]
+wrong = [(i, x) for i, (s, pair) in enumerate(slow) for x in [s.end()]
+         if x != der(pair)]
 ok(not wrong, "who began %d reloads ago, or fewer, has the certificate of "
    "then" % len(several), wrong)
 
@@ -161,20 +162,23 @@ ok(wait_for(lambda: not can_connect(other)), "the other address is closed")
 passes("an address less")
 eq(c.end()[0], 0, "it ends in order")
 
-# it is told when it is done
-pid = relay.children()["keys"]
-os.kill(pid, signal.SIGSTOP)
-p = subprocess.Popen([OBJ + "/accessctl", "reload"], stdout=subprocess.PIPE,
-                     stderr=subprocess.STDOUT, text=True,
-                     env=dict(os.environ, CULVERT_SOCKET=relay.socket))
-try:
-    p.wait(1)
-except subprocess.TimeoutExpired:
-    pass
-ok(p.returncode is None, "a reload that keys has not taken is not over yet")
-os.kill(pid, signal.SIGCONT)
-ok(p.wait(30) == 0 and "configuration reloaded" in p.stdout.read(),
-   "and it is then")
+# it is told when it is done, and that is when all have it
+for kind in ("keys", "auth", "listener"):
+    pid = relay.children()[kind]
+    os.kill(pid, signal.SIGSTOP)
+    p = subprocess.Popen([OBJ + "/accessctl", "reload"],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         text=True, env=dict(os.environ,
+                                             CULVERT_SOCKET=relay.socket))
+    try:
+        p.wait(1)
+    except subprocess.TimeoutExpired:
+        pass
+    ok(p.returncode is None, "a reload that %s has not taken is not over yet"
+       % kind)
+    os.kill(pid, signal.SIGCONT)
+    ok(p.wait(30) == 0 and "configuration reloaded" in p.stdout.read(),
+       "and it is then")
 
 # a second start
 r = run([OBJ + "/relayd", "-d", "-f", relay.conf], timeout=10)
