@@ -25,11 +25,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "accessctl.h"
 #include "log.h"
 
 #define SINCE_DEFAULT	86400
+#define AWAY_S		60	/* relayd may be, when it is started again */
+#define QUICK_S		3	/* to hang up so soon */
+#define QUICK_MAX	5	/* ... and so often is no replacement */
 
 enum { OPT_SINCE = 256, OPT_USER, OPT_NODE };
 
@@ -58,12 +62,14 @@ static const struct field	 audit_fields[] = {
 static struct {
 	int		 follow;
 	unsigned long	 lines;
+	uint64_t	 last;	/* id */
 } shown;
 
 static void	audit_line(const void *, void *);
 static void	audit_text(const struct ctl_audit *);
 static void	audit_word(const char *, const char *);
 static int	audit_options(int, char **, struct ctl_audit_ask *);
+static int	audit_ask(struct ctl_audit_ask *);
 
 /* " from 192.0.2.1:22", if there is anything to say. */
 static void
@@ -120,6 +126,7 @@ audit_line(const void *rec, void *arg)
 	} else
 		audit_text(a);
 	shown.lines++;
+	shown.last = a->id;
 	/* Nobody may be reading any more. */
 	if ((shown.follow && fflush(stdout) == EOF) || ferror(stdout)) {
 		log_warn("standard output");
@@ -180,19 +187,44 @@ audit_options(int argc, char **argv, struct ctl_audit_ask *ask)
 	return (0);
 }
 
+/* relayd, or its router, may be replaced: the rest is asked of the next. */
+static int
+audit_ask(struct ctl_audit_ask *ask)
+{
+	struct ctl_end	 end;
+	time_t		 asked;
+	int		 n, quick = 0;
+
+	for (;;) {
+		asked = time(NULL);
+		n = control_ask(CTL_AUDIT, ask, sizeof(*ask), CTL_AUDIT_LINE,
+		    sizeof(struct ctl_audit), audit_line, NULL, &end);
+		if (n != 1)
+			return (n);
+		quick = time(NULL) - asked < QUICK_S ? quick + 1 : 0;
+		if (quick == QUICK_MAX) {
+			log_warnx("relayd hangs up each time: its log may "
+			    "say why");
+			return (-1);
+		}
+		ask->after = shown.last;
+		sleep(1);
+	}
+}
+
 int
 cmd_audit(int argc, char **argv)
 {
 	struct ctl_audit_ask	 ask;
-	struct ctl_end		 end;
 
 	memset(&ask, 0, sizeof(ask));
 	if (audit_options(argc, argv, &ask) == -1)
 		return (EXIT_USAGE);
-	if (ask.follow)
+	if (ask.follow) {
 		control_patience(-1);
-	if (control_ask(CTL_AUDIT, &ask, sizeof(ask), CTL_AUDIT_LINE,
-	    sizeof(struct ctl_audit), audit_line, NULL, &end) == -1)
+		control_outlive(AWAY_S);
+	}
+	if (audit_ask(&ask) == -1)
 		return (EXIT_OTHER);
 	if (json)
 		fputs(shown.lines == 0 ? "[]\n" : "\n]\n", stdout);

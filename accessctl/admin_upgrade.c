@@ -129,7 +129,7 @@ upgrade_run(int wait)
 	struct ctl_upgrade	 before, u;
 	struct ctl_end		 end;
 
-	control_outlive();
+	control_outlive(0);
 	control_patience(UPGRADE_MS);
 	if (upgrade_state(&before) == -1)
 		return (EXIT_OTHER);

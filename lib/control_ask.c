@@ -119,6 +119,8 @@ static enum sandbox_profile profile = SANDBOX_ADMIN;
 static const struct sandbox_path *paths;
 static size_t		 npaths;
 static int		 outlive;	/* they may hang up */
+static int		 away_max;	/* s, until there are others */
+static int		 met;		/* they were there; confined */
 static int		 patience = CONTROL_WAIT_MS;
 
 static int	control_open(void);
@@ -158,9 +160,11 @@ control_fd(void)
 }
 
 void
-control_outlive(void)
+control_outlive(int seconds)
 {
 	outlive = 1;
+	away_max = seconds;
+	profile = SANDBOX_ADMIN_AGAIN;
 }
 
 /* They hung up: 1 if there may be others, or -1 (logged). */
@@ -201,6 +205,25 @@ control_why_not(int error)
 	}
 }
 
+/* Of somebody who was there once: they may come back. */
+static int
+control_connect(const struct sockaddr_un *sun)
+{
+	int	 left = met ? away_max : 0;
+
+	while (connect(sock, (const struct sockaddr *)sun, sizeof(*sun)) ==
+	    -1) {
+		if ((errno != ENOENT && errno != ECONNREFUSED) || left == 0) {
+			control_why_not(errno);
+			return (-1);
+		}
+		if (left-- == away_max)
+			log_warnx("%s is away", daemon_asked->name);
+		sleep(1);
+	}
+	return (0);
+}
+
 static int
 control_open(void)
 {
@@ -220,18 +243,17 @@ control_open(void)
 		log_warn("socket");
 		return (-1);
 	}
-	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
-		control_why_not(errno);
+	if (control_connect(&sun) == -1)
 		goto fail;
-	}
 	if (imsgbuf_init(&ibuf, sock) == -1) {
 		log_warn("%s", path);
 		goto fail;
 	}
 	imsgbuf_allow_fdpass(&ibuf);
 	/* Nothing but this conversation is left to do. */
-	if (!outlive && sandbox_enter(profile, paths, npaths, -1) == -1)
+	if (!met && sandbox_enter(profile, paths, npaths, -1) == -1)
 		log_debug("no sandbox: %s", strerror(errno));
+	met = 1;
 	return (0);
  fail:
 	close(sock);

@@ -53,9 +53,10 @@ int	control_fd(void);
 /*
  * control_outlive: who is asked may be replaced by another meanwhile.  Then
  * control_ask returns 1, without a word, and the next question goes to the
- * other.  To be called before the first question.
+ * other, which need not be there yet: it is waited for, so many seconds.  To
+ * be called before the first question; the sandbox allows for it.
  */
-void	control_outlive(void);
+void	control_outlive(int);
 /*
  * control_ask: connect if need be, send one request, hand every record of
  * the given type and size to the callback (NULL if none is expected).  0

@@ -342,6 +342,7 @@ struct ctl_stat {
 /* Lines of the audit log that are not older, of whom, of which node. */
 struct ctl_audit_ask {
 	int64_t		 since;			/* s since 1970; 0: all */
+	uint64_t	 after;			/* id: the last known, or 0 */
 	uint32_t	 follow;		/* and those that come */
 	uint32_t	 pad;
 	char		 email[CTL_EMAIL_LEN];	/* empty: everybody */

@@ -56,6 +56,7 @@ enum sandbox_profile {
 	SANDBOX_PROXY,
 	SANDBOX_CLIENT,			/* accessctl, once connected */
 	SANDBOX_ADMIN,			/* the same, at the control socket */
+	SANDBOX_ADMIN_AGAIN,		/* and connecting to another one */
 	SANDBOX_BACKUP,			/* and putting a file in its place */
 	SANDBOX_PROFILES
 };

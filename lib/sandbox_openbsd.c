@@ -45,6 +45,8 @@ static const char *const sandbox_promises[SANDBOX_PROFILES] = {
 	[SANDBOX_ROUTER] = "stdio unix sendfd recvfd",
 	[SANDBOX_TUNNEL] = "stdio inet unix sendfd recvfd",
 	[SANDBOX_PROXY] = "stdio rpath inet unix dns sendfd recvfd",
+	[SANDBOX_ADMIN] = "stdio tty recvfd",
+	[SANDBOX_ADMIN_AGAIN] = "stdio unix tty recvfd",
 	[SANDBOX_BACKUP] = "stdio rpath wpath cpath tty recvfd",
 	[SANDBOX_CLIENT] = "stdio rpath inet unix dns tty",
 };

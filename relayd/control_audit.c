@@ -51,7 +51,7 @@ control_audit_run(struct control *c)
 
 	for (p = c->payload.audit.email; *p != '\0'; p++)
 		*p = tolower((unsigned char)*p);
-	c->cursor = 0;
+	c->cursor = c->payload.audit.after;
 	audit_ask_page(c);
 }
 

@@ -92,7 +92,16 @@ for proc in ("auth", "auth", "auth"):
     wait_for(relay.serving, 20)
     wait_for(lambda: relay.ctl("user", "list").returncode == 0, 20)
     ok(f.wait_line(happens(), 30), "and after auth was killed")
-seen = [json.loads(x)["id"] for x in f.text().splitlines()]
+os.kill(relay.children()["router"], signal.SIGKILL)
+wait_for(relay.serving, 20)
+ok(f.wait_line(happens(), 30), "and after router was killed")
+eq(relay.ctl("upgrade", timeout=120).returncode, 0, "an upgrade")
+ok(f.wait_line(happens(), 30), "does not end it")
+relay.stop()
+relay.start()
+ok(f.wait_line(happens(), 30), "nor does a restart of relayd")
+seen = [json.loads(x)["id"] for x in f.text().splitlines()
+        if x.startswith("{")]
 eq(seen, sorted(set(seen)), "each once, in order, an object a line")
 relay.ctl("user", "disable", "other@example.org")
 ok(g.wait_line("disable user other@example.org", 20) and

@@ -79,12 +79,14 @@ static const char *const	 names[SANDBOX_PROFILES] = {
 	[SANDBOX_PROXY] = "proxy",
 	[SANDBOX_CLIENT] = "client",
 	[SANDBOX_ADMIN] = "admin",
+	[SANDBOX_ADMIN_AGAIN] = "admin again",
 	[SANDBOX_BACKUP] = "backup",
 };
 
 #define CHILDREN	(~(1U << SANDBOX_RELAYD_PARENT | \
 			 1U << SANDBOX_AGENTD_PARENT))
-#define DIALLERS	(1U << SANDBOX_PROXY | 1U << SANDBOX_CLIENT)
+#define DIALLERS	(1U << SANDBOX_PROXY | 1U << SANDBOX_CLIENT | \
+			 1U << SANDBOX_ADMIN_AGAIN)
 #define OPENERS		(DIALLERS | 1U << SANDBOX_AUTH)
 #define ALL		(~0U)
 
@@ -233,6 +235,9 @@ static const struct {
 	{ SANDBOX_AUTH, { SYS_chmod, 0 }, -1 },
 	{ SANDBOX_ADMIN, { SYS_rename, 0 }, -1 },
 	{ SANDBOX_ADMIN, { SYS_unlink, 0 }, -1 },
+	{ SANDBOX_ADMIN, { SYS_connect, 2 }, -1 },
+	{ SANDBOX_ADMIN_AGAIN, { SYS_connect, 2 }, ENOTSOCK },
+	{ SANDBOX_ADMIN_AGAIN, { SYS_unlink, 0 }, -1 },
 	{ SANDBOX_BACKUP, { SYS_rename, 0 }, EFAULT },
 	{ SANDBOX_BACKUP, { SYS_link, 0 }, EFAULT },
 	{ SANDBOX_BACKUP, { SYS_fsync, -1 }, EBADF },
