@@ -64,6 +64,7 @@ static int	scheme(const char **, struct egress *, const char **);
 static int	userinfo(const char *, size_t, struct egress *,
 		    const char **);
 static int	percent_decode(const char *, size_t, char *, size_t);
+static int	bypass_port(const char **, size_t *, uint16_t);
 static int	bypass_name(const char *, size_t, const char *, size_t);
 static int	bypass_addr(const char *, size_t, const struct sockaddr *);
 static const char *environment(const char *const *, const char **);
@@ -241,12 +242,50 @@ egress_redact(struct egress *e)
 
 /* ---- NO_PROXY ---- */
 
-/* "example.org" and ".example.org" stand for www.example.org, too. */
+/*
+ * Take brackets and a port off a word; -1: another port than that.  More than
+ * one colon without brackets is an address of IPv6.
+ */
+static int
+bypass_port(const char **word, size_t *len, uint16_t port)
+{
+	const char	*colon, *w = *word;
+	char		 text[6];
+	size_t		 n = *len, host;
+	uint16_t	 p;
+
+	colon = memrchr(w, ':', n);
+	if (colon > w && colon[-1] != ']' && memchr(w, ':', colon - w) != NULL)
+		colon = NULL;
+	host = colon == NULL ? n : (size_t)(colon - w);
+	if (host < n) {
+		n -= host + 1;
+		if (n >= sizeof(text))
+			return (-1);
+		memcpy(text, colon + 1, n);
+		text[n] = '\0';
+		if (addr_parse_port(text, &p) == -1 || p != port)
+			return (-1);
+	}
+	if (host > 1 && w[0] == '[' && w[host - 1] == ']') {
+		w++;
+		host -= 2;
+	}
+	*word = w;
+	*len = host;
+	return (0);
+}
+
+/* example.org, .example.org and *.example.org: www.example.org, too. */
 static int
 bypass_name(const char *word, size_t len, const char *host, size_t hostlen)
 {
 	if (len > 0 && word[len - 1] == '.')
 		len--;
+	if (len > 1 && word[0] == '*' && word[1] == '.') {
+		word++;
+		len--;
+	}
 	if (len > 0 && word[0] == '.') {
 		word++;
 		len--;
@@ -272,10 +311,11 @@ bypass_addr(const char *word, size_t len, const struct sockaddr *sa)
 }
 
 int
-egress_bypass(const char *list, const char *host)
+egress_bypass(const char *list, const char *host, uint16_t port)
 {
 	struct sockaddr_storage	 ss;
-	size_t			 len, hostlen = strlen(host);
+	const char		*word;
+	size_t			 len, wordlen, hostlen = strlen(host);
 	int			 numeric;
 
 	if (strcmp(list, "*") == 0)
@@ -286,9 +326,13 @@ egress_bypass(const char *list, const char *host)
 	for (; *list != '\0'; list += len) {
 		list += strspn(list, ", \t");
 		len = strcspn(list, ", \t");
-		if (len > 0 && (numeric ?
-		    bypass_addr(list, len, (struct sockaddr *)&ss) :
-		    bypass_name(list, len, host, hostlen)))
+		word = list;
+		wordlen = len;
+		if (len == 0 || bypass_port(&word, &wordlen, port) == -1)
+			continue;
+		if (numeric ? bypass_addr(word, wordlen,
+		    (struct sockaddr *)&ss) : bypass_name(word, wordlen, host,
+		    hostlen))
 			return (1);
 	}
 	return (0);
@@ -351,7 +395,7 @@ egress_choose(const struct egress_conf *conf, const struct relay_url *url,
 		e->kind = EGRESS_HELPER;
 	}
 	list = environment(variables_no, &name);
-	if (list != NULL && egress_bypass(list, url->host))
+	if (list != NULL && egress_bypass(list, url->host, url->port))
 		explicit_bzero(e, sizeof(*e));
 	return (0);
 }

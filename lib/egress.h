@@ -73,12 +73,12 @@ void	egress_name(const struct egress *, char [EGRESS_NAME_MAX]);
 void	egress_redact(struct egress *);
 
 /*
- * egress_bypass: whether a list in the form of NO_PROXY names this host: "*"
- * alone for all, else names, which stand for all below them, too, and for
- * hosts that are addresses, addresses and networks; commas or blanks
- * between.
+ * egress_bypass: whether a list in the form of NO_PROXY names this host and
+ * port: "*" alone for all, else names, which stand for all below them, too,
+ * and for hosts that are addresses, addresses and networks; each alone or as
+ * host:port, [2001:db8::1]:port; commas or blanks between.
  */
-int	egress_bypass(const char *, const char *);
+int	egress_bypass(const char *, const char *, uint16_t);
 
 /* What the configuration says. */
 struct egress_conf {

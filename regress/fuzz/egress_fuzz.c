@@ -57,8 +57,8 @@ fuzz_url(const char *s)
 	const char	*errstr = NULL;
 	char		 name[EGRESS_NAME_MAX];
 
-	(void)egress_bypass(s, "relay.example.org");
-	(void)egress_bypass(s, "192.0.2.1");
+	(void)egress_bypass(s, "relay.example.org", 443);
+	(void)egress_bypass(s, "192.0.2.1", 8443);
 	if (egress_parse(s, &e, &errstr) == -1) {
 		must(errstr != NULL);
 		return;
@@ -68,8 +68,8 @@ fuzz_url(const char *s)
 	egress_name(&e, name);
 	must(egress_parse(name, &again, &errstr) == 0);
 	must(memcmp(&e, &again, sizeof(e)) == 0);
-	(void)egress_bypass(s, e.host);
-	must(egress_bypass(e.host, e.host));
+	(void)egress_bypass(s, e.host, 443);
+	must(egress_bypass(e.host, e.host, 443));
 }
 
 /* The same answer for every cut, and no more than it says it takes. */

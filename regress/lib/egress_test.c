@@ -240,11 +240,37 @@ no_proxy(void **state)
 		{ "localhost,127.0.0.0/8,::1", "127.9.9.9", 1 },
 		{ "localhost,127.0.0.0/8,::1", "localhost", 1 },
 		{ "localhost,127.0.0.0/8,::1", "::2", 0 },
+		{ "*.example.org", "www.example.org", 1 },
+		{ "*.example.org", "nonexample.org", 0 },
+		{ "*.", "b", 0 },
+		/* With a port. */
+		{ "example.org:443", "example.org", 1 },
+		{ "example.org:443", "www.example.org", 1 },
+		{ ".example.org:443", "www.example.org", 1 },
+		{ "example.org:4430", "example.org", 0 },
+		{ "example.org:44", "example.org", 0 },
+		{ "example.org:", "example.org", 0 },
+		{ "example.org:443x", "example.org", 0 },
+		{ "example.org:000443", "example.org", 0 },
+		{ "example.org:8443,example.org", "example.org", 1 },
+		{ ":443", "example.org", 0 },
+		{ ":", "example.org", 0 },
+		{ "192.0.2.1:443", "192.0.2.1", 1 },
+		{ "192.0.2.1:8443", "192.0.2.1", 0 },
+		{ "192.0.2.0/24:443", "192.0.2.1", 1 },
+		{ "[2001:db8::1]:443", "2001:db8::1", 1 },
+		{ "[2001:db8::1]:8443", "2001:db8::1", 0 },
+		{ "[2001:db8::1]", "2001:db8::1", 1 },
+		{ "[2001:db8::/32]:443", "2001:db8::1", 1 },
+		{ "2001:db8::1:443", "2001:db8::1", 0 },
+		{ "[]:443", "2001:db8::1", 0 },
+		{ "]:443", "2001:db8::1", 0 },
+		{ "[:443", "2001:db8::1", 0 },
 	};
 	size_t	 i;
 
 	for (i = 0; i < nitems(cases); i++) {
-		if (egress_bypass(cases[i].list, cases[i].host) !=
+		if (egress_bypass(cases[i].list, cases[i].host, 443) !=
 		    cases[i].match)
 			fail_msg("\"%s\" and %s", cases[i].list,
 			    cases[i].host);
