@@ -30,10 +30,12 @@
 #include <string.h>
 
 #include "background.h"
+#include "clock.h"
 #include "fdstream.h"
 #include "forward.h"
 #include "log.h"
 #include "physmem.h"
+#include "turn.h"
 
 #define BUDGET_MOST	(512UL << 20)	/* of windows, on large machines */
 #define SPECS_MAX	256
@@ -73,7 +75,7 @@ forward_link(void)
 void
 forward_complain(struct forward *f, uint16_t code, const char *text)
 {
-	uint64_t	 now = link_now();
+	uint64_t	 now = clock_us();
 	char		 line[512];
 
 	if (f->told != 0 && now - f->told < COMPLAIN_US) {
@@ -283,7 +285,7 @@ forward_loop(struct relay_options *o)
 	}
 	listen_resume();
 	forward_udp_start();
-	event_base_dispatch(base);
+	turn_dispatch(base);
 	forward_udp_free();
 	wait_free();
 	relay_link_free(relay);

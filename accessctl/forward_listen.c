@@ -36,6 +36,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "forward.h"
 #include "log.h"
 #include "udp_key.h"
@@ -293,7 +294,7 @@ static void
 listen_complain_full(int error)
 {
 	static uint64_t	 last;
-	uint64_t	 now = link_now();
+	uint64_t	 now = clock_us();
 
 	if (last != 0 && now - last < COMPLAIN_US)
 		return;

@@ -33,6 +33,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "forward.h"
 #include "log.h"
 
@@ -118,7 +119,7 @@ wait_add(struct forward *f, int fd)
 	}
 	w->forward = f;
 	w->fd = fd;
-	w->since = link_now();
+	w->since = clock_us();
 	TAILQ_INSERT_TAIL(&waitings, w, entry);
 	/* Those to other nodes go on. */
 	if (++f->nwaiting == WAITING_MAX)
@@ -208,7 +209,7 @@ static int
 wait_late(const struct waiting *w)
 {
 	return (w->stream == NULL &&
-	    link_now() - w->since >= WAIT_MS * 1000ULL);
+	    clock_us() - w->since >= WAIT_MS * 1000ULL);
 }
 
 /* It waits no more, nor do those with it that have the same reason. */

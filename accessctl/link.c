@@ -32,6 +32,7 @@
 
 #include "accessctl.h"
 #include "backoff.h"
+#include "clock.h"
 #include "dial.h"
 #include "egress_dial.h"
 #include "egress_helper.h"
@@ -79,7 +80,7 @@ struct relay_link {
 	int				 busy_tries;
 	int				 moving;	/* to a new link */
 	uint64_t			 up_since;
-	uint64_t			 close_by;	/* us, link_now */
+	uint64_t			 close_by;	/* us, clock_us */
 };
 
 static int	relay_setup(struct relay_link *, const struct relay_options *,
@@ -247,7 +248,7 @@ relay_link_close(struct relay_link *r, unsigned int ms)
 	if (r->closing)
 		return;
 	r->closing = 1;
-	r->close_by = link_now() + ms * 1000ULL;
+	r->close_by = clock_us() + ms * 1000ULL;
 	event_del(r->timer);
 	egress_dial_free(r->dial);
 	r->dial = NULL;
@@ -270,7 +271,7 @@ relay_flush(struct relay_link *r)
 	if (r->link == NULL)
 		return;
 	if (evtls_buffered(link_conn(r->link)) > 0 &&
-	    link_now() < r->close_by)
+	    clock_us() < r->close_by)
 		relay_later(r, FLUSH_MS);
 	else
 		link_close(r->link, WS_CLOSE_NORMAL, NULL);
@@ -455,7 +456,7 @@ relay_up(struct link *link, void *arg, const struct mux_hello *hello)
 	if (r->closing || (link != r->next && link != r->link))
 		return;
 	r->moving = 0;
-	r->up_since = link_now();
+	r->up_since = clock_us();
 	log_debug("relay %s: link is up (%s)", r->name, hello->software);
 	if (link == r->next) {
 		relay_move(r);
@@ -503,7 +504,7 @@ relay_goaway(struct link *link, void *arg, const struct mux_goaway *away)
 		return;
 	if (delay > BACKOFF_MAX_MS)
 		delay = BACKOFF_MAX_MS;
-	if (link_now() - r->up_since > LINK_GOOD_MS * 1000ULL)
+	if (clock_us() - r->up_since > LINK_GOOD_MS * 1000ULL)
 		backoff_reset(&r->backoff);
 	r->moving = 1;
 	relay_later(r, delay == 0 ? 0 : arc4random_uniform(delay));
@@ -541,7 +542,7 @@ relay_down(struct link *link, void *arg, int code, const char *text)
 	    code == WS_CLOSE_POLICY ? EXIT_DENIED : EXIT_RELAY;
 	was_up = r->up && link == r->link;
 	if (was_up) {
-		if (link_now() - r->up_since > LINK_GOOD_MS * 1000ULL)
+		if (clock_us() - r->up_since > LINK_GOOD_MS * 1000ULL)
 			backoff_reset(&r->backoff);
 		r->up = 0;
 	}

@@ -33,6 +33,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "dial.h"
 #include "egress_dial.h"
 #include "link.h"
@@ -418,7 +419,7 @@ job_done(struct dial *d, void *arg, int fd, enum dial_error error,
 		(void)proc_send(proc_peer(PROC_TUNNEL, 0), IMSG_CONNECTED,
 		    j->id, fd, &done, sizeof(done));
 	else if (error == DIAL_DENIED) {
-		if (log_limit_may(&blocked, link_now() / 1000, NULL))
+		if (log_limit_may(&blocked, clock_us() / 1000, NULL))
 			log_info("target %s: blocked by the rules of "
 			    "agentd.conf", mux_target(j->kind, j->host,
 			    j->port, target));

@@ -30,6 +30,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "link.h"
 #include "log.h"
 #include "log_limit.h"
@@ -337,7 +338,7 @@ visit_done(void *arg, int fd, struct evtls *tls, uint16_t code,
 		text = "no memory or descriptors";
 	}
 	if (fd == -1) {
-		if (log_limit_may(&failed, link_now() / 1000, NULL))
+		if (log_limit_may(&failed, clock_us() / 1000, NULL))
 			log_info("%s: not connected: %s",
 			    backend_title(&v->service->backend, title), text);
 		proxy_fail(v->id, code, text);

@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #include "backoff.h"
+#include "clock.h"
 #include "ctl.h"
 #include "link_client.h"
 #include "log.h"
@@ -276,7 +277,7 @@ tunnel_wait(unsigned int ms)
 	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
 
 	state = TUNNEL_WAITING;
-	next_due = link_now() + ms * 1000ULL;
+	next_due = clock_us() + ms * 1000ULL;
 	evtimer_add(timer, &tv);
 }
 
@@ -432,7 +433,7 @@ tunnel_up(struct link *link, void *arg, const struct mux_hello *h)
 		return;
 	link_next = NULL;
 	state = TUNNEL_LINK;
-	up_since = link_now();
+	up_since = clock_us();
 	round_ms = 0;
 	up.since = time(NULL);
 	evtls_describe(link_conn(link), up.tls, sizeof(up.tls));
@@ -466,7 +467,7 @@ tunnel_goaway(struct link *link, void *arg, const struct mux_goaway *g)
 
 	if (link != link_now_up || state != TUNNEL_LINK || ending)
 		return;
-	if (link_now() - up_since > LINK_GOOD_MS * 1000ULL)
+	if (clock_us() - up_since > LINK_GOOD_MS * 1000ULL)
 		backoff_reset(&backoff);
 	delay = g->delay > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : g->delay;
 	ms = delay == 0 ? 0 : arc4random_uniform(delay);
@@ -494,7 +495,7 @@ tunnel_down(struct link *link, void *arg, int code, const char *text)
 			proc_quit(0);
 		return;
 	}
-	if (was_up && up_since != 0 && link_now() - up_since >
+	if (was_up && up_since != 0 && clock_us() - up_since >
 	    LINK_GOOD_MS * 1000ULL) {
 		backoff_reset(&backoff);
 		/* It may have been second best. */
@@ -544,7 +545,7 @@ tunnel_state(struct ctl_agent *a)
 		[TUNNEL_WAITING] = "waiting", [TUNNEL_DIALLING] = "dialling",
 		[TUNNEL_LOGIN] = "logging in", [TUNNEL_LINK] = "connected"
 	};
-	uint64_t		 now = link_now();
+	uint64_t		 now = clock_us();
 
 	strlcpy(a->name, conf.begin.name, sizeof(a->name));
 	a->links = left_count();

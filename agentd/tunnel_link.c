@@ -32,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "ctl.h"
 #include "dgramstream.h"
 #include "fdstream.h"
@@ -171,7 +172,7 @@ target_new(struct mux_stream *s, const struct mux_open *open)
 		return (NULL);
 	t->id = tunnel_next_id();
 	t->stream = s;
-	t->since = link_now();
+	t->since = clock_us();
 	t->at = time(NULL);
 	t->kind = open->kind;
 	t->user = strdup(open->user[0] == '\0' ? "?" : open->user);
@@ -433,7 +434,7 @@ target_down(struct served *t, uint64_t in, uint64_t out, uint16_t code,
 {
 	log_verbose("stream %u: down: %s after %llu ms, %llu bytes in, %llu "
 	    "bytes out: %s", t->id, target_who(t),
-	    (unsigned long long)(link_now() - t->since) / 1000,
+	    (unsigned long long)(clock_us() - t->since) / 1000,
 	    (unsigned long long)in, (unsigned long long)out,
 	    text != NULL && text[0] != '\0' ? text : code != 0 ?
 	    mux_code_name(code) : "ended");

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "agentd.h"
+#include "clock.h"
 #include "link.h"
 #include "log.h"
 #include "log_limit.h"
@@ -116,7 +117,7 @@ unix_connect(struct proc_peer *peer, uint32_t id, const struct rules *rules,
 {
 	log_debug("%s from %s asks for %s", c->user, c->client, c->host);
 	if (!policy_pass_unix(rules, c->host)) {
-		if (log_limit_may(&blocked, link_now() / 1000, NULL))
+		if (log_limit_may(&blocked, clock_us() / 1000, NULL))
 			log_info("target %s: blocked by the rules of "
 			    "agentd.conf", c->host);
 		unix_fail(peer, id, MUX_CODE_DENIED, NULL,

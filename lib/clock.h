@@ -24,5 +24,7 @@
  * never back, and unmoved by whoever sets the date.
  */
 uint64_t	 clock_ms(void);
+/* The same clock in us, for what is measured. */
+uint64_t	 clock_us(void);
 
 #endif /* CLOCK_H */

@@ -26,8 +26,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "evtls.h"
 #include "link_internal.h"
 
@@ -63,15 +63,6 @@ static const struct mux_ops mux_ops = {
 	on_open, on_hello, on_goaway, on_want_output
 };
 
-uint64_t
-link_now(void)
-{
-	struct timespec	 ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ((uint64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
-}
-
 /* ---- making and ending ---- */
 
 struct link *
@@ -100,7 +91,7 @@ link_new(struct evtls *conn, const struct link_config *cfg)
 	l->conn = conn;
 	l->ping_ms = cfg->ping_ms != 0 ? cfg->ping_ms : LINK_PING_MS;
 	l->dead_ms = cfg->dead_ms != 0 ? cfg->dead_ms : LINK_DEAD_MS;
-	l->born = l->heard = link_now();
+	l->born = l->heard = clock_us();
 	ws_init(&l->ws, cfg->role, MUX_FRAME_MAX);
 	l->timer = evtimer_new(cfg->base, link_tick, l);
 	l->mux = mux_new(&mc);
@@ -219,7 +210,7 @@ link_retire_tick(evutil_socket_t fd, short what, void *arg)
 	struct timeval	 tv = { 0, LINK_RETIRE_TICK_MS * 1000 };
 	struct link	*l = arg;
 	struct mux_stats stats;
-	uint64_t	 now = link_now();
+	uint64_t	 now = clock_us();
 
 	if (l->closing)
 		return;
@@ -268,7 +259,7 @@ link_end(struct link *l, int code, const char *text)
 static int
 link_linger(struct link *l)
 {
-	uint64_t	 now = link_now();
+	uint64_t	 now = clock_us();
 	uint32_t	 left = 0;
 
 	if (!l->lingers)
@@ -343,7 +334,7 @@ link_tick(evutil_socket_t fd, short what, void *arg)
 		link_over(l, text);
 		return;
 	}
-	if (!l->up && link_now() - l->born >= l->dead_ms * 1000ULL) {
+	if (!l->up && clock_us() - l->born >= l->dead_ms * 1000ULL) {
 		link_fail(l, WS_CLOSE_PROTOCOL, "no hello");
 		return;
 	}
@@ -443,7 +434,7 @@ link_ending(const struct link *l)
 uint32_t
 link_idle_ms(const struct link *l)
 {
-	return ((link_now() - l->heard) / 1000);
+	return ((clock_us() - l->heard) / 1000);
 }
 
 void

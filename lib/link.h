@@ -105,7 +105,5 @@ struct link_memory {
 	struct mux_memory	 mux;
 };
 void		 link_memory(const struct link *, struct link_memory *);
-/* For reply of state: monotonic us, one clock for all links. */
-uint64_t	 link_now(void);
 
 #endif /* LINK_H */

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "evtls.h"
 #include "link_internal.h"
 
@@ -48,7 +49,7 @@ link_input(struct evtls *conn, void *arg, uint8_t *buf, size_t len)
 	size_t		 off = 0;
 	enum ws_result	 r;
 
-	l->heard = link_now();
+	l->heard = clock_us();
 	l->busy++;
 	while (off < len && !l->dead && !l->over) {
 		r = ws_parse(&l->ws, buf + off, len - off, &ev, NULL);
@@ -208,7 +209,7 @@ link_output(struct evtls *conn, void *arg, uint8_t *buf, size_t cap)
 static size_t
 link_output_frames(struct link *l, uint8_t *buf, size_t cap)
 {
-	uint64_t	 now = link_now();
+	uint64_t	 now = clock_us();
 	size_t		 off = 0, gap, n, last;
 	int		 count;
 
@@ -242,7 +243,7 @@ link_output_control(struct link *l, uint8_t *buf)
 	}
 	if (l->ping_due) {
 		l->ping_due = 0;
-		l->pinged = l->ping_at = link_now();
+		l->pinged = l->ping_at = clock_us();
 		stamp = htobe64(l->pinged);
 		memcpy(buf + off + WS_HEAD_MAX, &stamp, PONG_LEN);
 		off += link_frame(l, buf + off, WS_PING, WS_HEAD_MAX,

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "access_log.h"
+#include "clock.h"
 #include "link.h"
 #include "listener.h"
 
@@ -105,7 +106,7 @@ access_begin(struct conn *c, const struct http_head *head)
 	if ((a = calloc(1, sizeof(*a) + len)) == NULL)
 		return;
 	p = a->text;
-	a->began_us = link_now();
+	a->began_us = clock_us();
 	a->door = "other";
 	if (head != NULL) {
 		a->minor = head->minor;
@@ -158,7 +159,7 @@ access_status(struct conn *c, int status, size_t len)
 		return;
 	c->access->status = status;
 	c->access->out = len;
-	c->access->head_us = link_now();
+	c->access->head_us = clock_us();
 }
 
 void
@@ -199,7 +200,7 @@ access_end(struct conn *c, int cut)
 	line.status = a->status;
 	line.cut = cut;
 	line.out = a->out;
-	line.us = link_now() - a->began_us;
+	line.us = clock_us() - a->began_us;
 	if (a->head_us != 0)
 		line.head_us = a->head_us - a->began_us;
 	access_log_request(&line);

@@ -36,6 +36,7 @@
 #include <time.h>
 
 #include "access_log.h"
+#include "clock.h"
 #include "door_http_internal.h"
 #include "http_backend.h"
 #include "http_forward.h"
@@ -129,7 +130,7 @@ door_http_answered(struct conn *c, int status, size_t len)
 		return;
 	v->status = status;
 	v->out = c->bodiless ? 0 : len;
-	v->head_us = link_now();
+	v->head_us = clock_us();
 	visit_log(v, 0);
 	visit_reset(v);
 }
@@ -179,7 +180,7 @@ visit_begin(struct http_visit *v, const struct http_head *head,
 	    http_field_has_token(head, "connection", "keep-alive");
 	v->half = head->minor == 0 ||
 	    http_field_has_token(head, "connection", "close");
-	v->begun_us = link_now();
+	v->begun_us = clock_us();
 	v->word = "";
 	if (access_log_on()) {
 		/* It lies in one piece, and the log wants parts of it. */
@@ -208,7 +209,7 @@ visit_log(struct http_visit *v, int cut)
 	static struct http_head	 head;
 	const struct http_str	*s;
 	struct access_line	 l;
-	uint64_t		 now = link_now();
+	uint64_t		 now = clock_us();
 	int			 status;
 
 	counts.responses[v->status / 100 % RESPONSES]++;

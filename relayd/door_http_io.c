@@ -25,6 +25,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "door_http_internal.h"
 #include "http_backend.h"
 #include "http_gate.h"
@@ -193,7 +194,7 @@ visit_head(struct http_visit *v, struct exchange_event *ev, char *buf,
 		return (-1);
 	v->answered = 1;
 	v->status = ev->head->status;
-	v->head_us = link_now();
+	v->head_us = clock_us();
 	v->hurry_ms = 0;
 	v->kind = framing.kind;
 	if (ev->head->status == 101) {

@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "access_log.h"
+#include "clock.h"
 #include "door_pass.h"
 #include "doors.h"
 #include "http_gate.h"
@@ -171,7 +172,7 @@ const size_t listener_nrules = nitems(listener_rules);
 uint64_t
 listener_ms(void)
 {
-	return (link_now() / 1000);
+	return (clock_us() / 1000);
 }
 
 /* ---- process ---- */

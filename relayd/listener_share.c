@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "listener.h"
 #include "log.h"
 #include "meter.h"
@@ -212,7 +213,7 @@ record_owes(const struct stream_record *r)
 		if (r->shares[i] == NULL)
 			continue;
 		m = &r->shares[i]->way[WAY_OUT];
-		if (meter_debt(&meters, m, link_now()) > m->rate / OWES_PART)
+		if (meter_debt(&meters, m, clock_us()) > m->rate / OWES_PART)
 			return (1);
 	}
 	return (0);
@@ -280,7 +281,7 @@ share_recv_set(struct proc_peer *peer, struct imsg *imsg)
 	}
 	was = s->way[WAY_OUT].rate != 0 || s->way[WAY_IN].rate != 0;
 	for (i = 0; i < WAYS; i++) {
-		meter_set(&meters, &s->way[i], set.rate[i], link_now());
+		meter_set(&meters, &s->way[i], set.rate[i], clock_us());
 		is |= s->way[i].rate != 0;
 	}
 	s->full = set.full != 0;
@@ -314,7 +315,7 @@ shares_tick(evutil_socket_t fd, short what, void *arg)
 	struct timeval	 tv;
 	uint64_t	 us;
 
-	if ((us = meter_run(&meters, link_now())) == 0)
+	if ((us = meter_run(&meters, clock_us())) == 0)
 		return;
 	tv.tv_sec = us / 1000000;
 	tv.tv_usec = us % 1000000;

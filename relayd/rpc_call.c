@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "access_log.h"
+#include "clock.h"
 #include "door_http.h"
 #include "door_rpc.h"
 #include "http_backend.h"
@@ -122,7 +123,7 @@ rpc_call_new(struct rpc_request *r, const json_t *object, uint8_t *body,
 	call->max = rpc_conf.body_max;
 	call->cut = rpc_conf.body_cut;
 	call->wait.go = call_site;
-	call->begun_us = link_now();
+	call->begun_us = clock_us();
 	request_id(call->id);
 	/* By its own name, whatever other names there are for it. */
 	if (snprintf(call->host, sizeof(call->host), "%s.%s",
@@ -372,7 +373,7 @@ call_head(struct rpc_call *call, const struct exchange_event *ev)
 	memcpy(call->answer, buf, n);
 	call->answerlen = n;
 	call->status = ev->head->status;
-	call->head_us = link_now();
+	call->head_us = clock_us();
 	return (0);
 }
 
@@ -539,6 +540,6 @@ call_log(struct rpc_call *call, const char *error, int cut)
 	l.in = call->len;
 	l.out = cut ? 0 : call->datalen;
 	l.head_us = call->head_us == 0 ? 0 : call->head_us - call->begun_us;
-	l.us = link_now() - call->begun_us;
+	l.us = clock_us() - call->begun_us;
 	access_log_request(&l);
 }

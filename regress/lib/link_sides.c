@@ -32,6 +32,7 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "link_sides.h"
 
 struct event_base	*base;
@@ -273,9 +274,9 @@ passes(int n)
 void
 wait_for(const int *what, int n, int ms)
 {
-	uint64_t	 end = link_now() + ms * 1000ULL;
+	uint64_t	 end = clock_us() + ms * 1000ULL;
 
-	while (*what < n && link_now() < end) {
+	while (*what < n && clock_us() < end) {
 		passes(10);
 		usleep(200);
 	}
@@ -347,14 +348,14 @@ raw_open(uint32_t credit)
 int
 raw_next(struct ws_event *ev, int ms)
 {
-	uint64_t	 end = link_now() + ms * 1000ULL;
+	uint64_t	 end = clock_us() + ms * 1000ULL;
 	enum ws_result	 r;
 	ssize_t		 n;
 
 	memmove(raw.buf, raw.buf + raw.done, raw.len - raw.done);
 	raw.len -= raw.done;
 	raw.done = 0;
-	while (link_now() < end) {
+	while (clock_us() < end) {
 		r = ws_parse(&raw.ws, raw.buf, raw.len, ev, NULL);
 		assert_int_not_equal(r, WS_ERROR);
 		if (r != WS_MORE) {

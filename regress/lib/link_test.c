@@ -27,7 +27,7 @@
  * lib/evtls_record.c
  * lib/mux.c lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/meter.c
  * lib/mux_dgram.c lib/mux_stream.c lib/mux_credit.c lib/mux_input.c
- * lib/mux_table.c */
+ * lib/mux_table.c lib/turn.c lib/clock.c */
 /* libs: libevent libtls libssl libcrypto */
 
 #include "compat.h"
@@ -49,6 +49,7 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "link_sides.h"
 
 #define BULK	(20 * 1024 * 1024)
@@ -81,7 +82,7 @@ bytes_of_a_stream_arrive_intact(void **state __unused)
 	int		 l[2], t[2], eof = 0;
 	size_t		 out = 0, in = 0, i, n;
 	ssize_t		 r;
-	uint64_t	 end = link_now() + 60000000;
+	uint64_t	 end = clock_us() + 60000000;
 
 	two_links();
 	go_up();
@@ -91,7 +92,7 @@ bytes_of_a_stream_arrive_intact(void **state __unused)
 	strlcpy(open.host, "localhost", sizeof(open.host));
 	assert_non_null(fdstream_open(base, l[1], l[1], link_mux(a.link),
 	    &open, &fd_ops, &a));
-	while (!eof && link_now() < end) {
+	while (!eof && clock_us() < end) {
 		n = BULK - out < sizeof(buf) ? BULK - out : sizeof(buf);
 		for (i = 0; i < n; i++)
 			buf[i] = (out + i) * 31 + ((out + i) >> 11);
@@ -197,10 +198,10 @@ retired_link_waits_for_its_streams(void **state __unused)
 	wait_for(&a.down, 1, LINK_RETIRE_MS + 500);
 	assert_int_equal(a.down, 0);
 	mux_reset(s, MUX_CODE_CANCEL, NULL);
-	since = link_now();
+	since = clock_us();
 	wait_for(&a.down, 1, LINK_RETIRE_MS * 4);
 	assert_int_equal(a.down, 1);
-	assert_true(link_now() - since >= LINK_RETIRE_MS * 1000ULL - 300000);
+	assert_true(clock_us() - since >= LINK_RETIRE_MS * 1000ULL - 300000);
 	wait_for(&b.down, 1, 2000);
 	assert_int_equal(b.code, WS_CLOSE_NORMAL);
 	assert_string_equal(b.text, "moved");
@@ -248,18 +249,18 @@ close_that_nobody_answers_ends(void **state __unused)
 	one_link(WS_SERVER, 0, 0);
 	raw_hello();
 	wait_for(&b.up, 1, 1000);
-	start = link_now();
+	start = clock_us();
 	link_close(b.link, WS_CLOSE_AWAY, "bye");
 	wait_for(&b.down, 1, 5000);
 	assert_int_equal(b.down, 1);
-	assert_in_range(link_now() - start, 1900000, 3000000);
+	assert_in_range(clock_us() - start, 1900000, 3000000);
 }
 
 static void
 silent_peer_is_dead(void **state __unused)
 {
 	struct ws_event	 ev;
-	uint64_t	 start = link_now();
+	uint64_t	 start = clock_us();
 	int		 pings = 0, r;
 
 	one_link(WS_SERVER, 100, 350);
@@ -271,19 +272,19 @@ silent_peer_is_dead(void **state __unused)
 	assert_int_equal(b.down, 1);
 	assert_int_equal(b.code, 0);
 	assert_string_equal(b.text, "no answer for 0 s");
-	assert_in_range(link_now() - start, 345000, 800000);
+	assert_in_range(clock_us() - start, 345000, 800000);
 }
 
 static void
 peer_that_only_answers_pings_lives(void **state __unused)
 {
 	struct ws_event	 ev;
-	uint64_t	 start = link_now();
+	uint64_t	 start = clock_us();
 	uint8_t		 copy[8];
 
 	one_link(WS_SERVER, 50, 150);
 	raw_hello();
-	while (link_now() - start < 600000) {
+	while (clock_us() - start < 600000) {
 		assert_int_equal(raw_wait(WS_PING, &ev, 1000), 1);
 		assert_int_equal(ev.len, 8);
 		memcpy(copy, ev.data, 8);
@@ -297,10 +298,10 @@ static void
 peer_without_hello_is_closed(void **state __unused)
 {
 	struct ws_event	 ev;
-	uint64_t	 start = link_now();
+	uint64_t	 start = clock_us();
 
 	one_link(WS_SERVER, 50, 200);
-	while (b.down == 0 && link_now() - start < 2000000) {
+	while (b.down == 0 && clock_us() - start < 2000000) {
 		raw_send(WS_PING, "x", 1, 1);
 		if (raw_next(&ev, 20) == 1 && ev.opcode == WS_CLOSE)
 			break;
@@ -360,11 +361,11 @@ pings_go_along(void **state __unused)
 	one_link(WS_SERVER, 2000, 0);
 	raw_hello();
 	assert_int_equal(raw_wait(WS_PING, &ev, 1000), 1);
-	start = link_now();
+	start = clock_us();
 	raw_send(WS_PING, "a", 1, 1);
 	assert_int_equal(raw_wait(WS_PONG, &ev, 1000), 1);
 	assert_int_equal(raw_next(&ev, 20), -1);
-	while (link_now() - start < 1050000)
+	while (clock_us() - start < 1050000)
 		passes(1);
 	raw_send(WS_PING, "b", 1, 1);
 	assert_int_equal(raw_wait(WS_PONG, &ev, 500), 1);
@@ -422,7 +423,7 @@ violations_are_named(void **state __unused)
 		one_link(WS_SERVER, 0, 0);
 		raw_hello();
 		wait_for(&b.up, 1, 1000);
-		start = link_now();
+		start = clock_us();
 		raw_send(bad[i].op, bad[i].data, bad[i].len, bad[i].masked);
 		raw_send(WS_BINARY, "more", 4, 1);
 		assert_int_equal(raw_wait(WS_CLOSE, &ev, 1000), 1);
@@ -437,7 +438,7 @@ violations_are_named(void **state __unused)
 		wait_for(&b.down, 1, 1000);
 		assert_int_equal(b.down, 1);
 		assert_int_equal(b.code, bad[i].code);
-		assert_in_range(link_now() - start, 0, 1000000);
+		assert_in_range(clock_us() - start, 0, 1000000);
 	}
 }
 
