@@ -41,7 +41,8 @@ int
 control_audit_check(const union control_payload *p)
 {
 	return (ROUTER_STR(p->audit.email) && ROUTER_STR(p->audit.node) &&
-	    p->audit.since >= 0 && p->audit.pad == 0);
+	    p->audit.since >= 0 && p->audit.after <= INT64_MAX &&
+	    p->audit.pad == 0);
 }
 
 void

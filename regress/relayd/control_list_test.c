@@ -340,6 +340,31 @@ audit_requests_are_checked(void **state)
 	say(&c, CTL_AUDIT, &ask, sizeof(ask));
 	expect_end(&c, CTL_ERROR, CTL_CODE_INVALID);
 	expect_hang_up(&c);
+	dial(&c);
+	memset(&ask, 0, sizeof(ask));
+	ask.after = (uint64_t)INT64_MAX + 1;
+	say(&c, CTL_AUDIT, &ask, sizeof(ask));
+	expect_end(&c, CTL_ERROR, CTL_CODE_INVALID);
+	expect_hang_up(&c);
+}
+
+static void
+audit_log_goes_on_behind_a_line(void **state)
+{
+	struct ctl_audit_ask	 ask;
+	struct imsgbuf		 c;
+	uint32_t		 id;
+
+	dial(&c);
+	memset(&ask, 0, sizeof(ask));
+	ask.after = 7;
+	strlcpy(ask.email, "Ann@example.org", sizeof(ask.email));
+	say(&c, CTL_AUDIT, &ask, sizeof(ask));
+	assert_int_equal(auth_asked(&id, 1000), 7);
+	auth_lines(id, 7, 9, 0);
+	expect_lines(&c, 8, 9);
+	expect_end(&c, CTL_OK, CTL_CODE_OK);
+	hang_up(&c);
 }
 
 int
@@ -354,6 +379,7 @@ main(void)
 		CONTROL_CASE(audit_log_is_not_asked_of_nobody_for_ever),
 		CONTROL_CASE(audit_log_waits_for_its_reader),
 		CONTROL_CASE(audit_requests_are_checked),
+		CONTROL_CASE(audit_log_goes_on_behind_a_line),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
