@@ -79,7 +79,7 @@ def under_load(name, tls, prefork, user=None):
     ok(relay.drained(), "then the old listeners end", relay.status())
     gone = [k for k, p in before.items() if alive(p)]
     eq(gone, [], "nothing is left of the old processes")
-    eq(zombies(pid), [], "nor a zombie")
+    ok(wait_for(lambda: not zombies(pid), 10), "nor a zombie", zombies(pid))
     eq(len(relay.listeners()), prefork, "there are as many as before")
     ok(relay.proc.lines("took over") and not
        relay.proc.lines("out of step|refused$|forbidden|killed by"),
@@ -385,7 +385,8 @@ for how, why in (("crash", "crashed"), ("exit", "could not start"),
        how, r.stderr + r.stdout)
     ok(wait_for(lambda: relay.children() == before, 10), "with all of its "
        "processes", "%r %r" % (before, relay.children()))
-    eq(zombies(relay.proc.pid), [], "and no others")
+    ok(wait_for(lambda: not zombies(relay.proc.pid), 10), "and no others",
+       zombies(relay.proc.pid))
     ok(p.moves(), "the stream goes on")
     eq(Connect(env, "pi", target.port).end(b"x")[0], 0, "it serves")
     os.kill(before["listener"], signal.SIGKILL)
