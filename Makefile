@@ -343,20 +343,26 @@ install: all
 	$(if $(filter %/accessctl,$(PROGS)),\
 	    install -m 755 $(OBJ)/accessctl $(BIN)/ && \
 	    ln -sf accessctl $(BIN)/access-client)
+	$(call run,install,manuals)\
 	$(foreach m,$(MANUALS),install -d $(MAN)/man$(subst .,,$(suffix $(m))) && \
 	    install -m 644 $(m) $(MAN)/man$(subst .,,$(suffix $(m)))/ &&) :
+	$(call run,install,completion)\
 	$(foreach c,$(COMPLETIONS),install -d $(SHARE)/$(dir $(c)) &&) :
-	$(OBJ)/accessctl completion bash >$(SHARE)/$(word 1,$(COMPLETIONS))
-	$(OBJ)/accessctl completion zsh >$(SHARE)/$(word 2,$(COMPLETIONS))
-	$(OBJ)/accessctl completion fish >$(SHARE)/$(word 3,$(COMPLETIONS))
-	$(if $(SERVICES),$(foreach s,$(SERVICES),\
+	@$(OBJ)/accessctl completion bash >$(SHARE)/$(word 1,$(COMPLETIONS))
+	@$(OBJ)/accessctl completion zsh >$(SHARE)/$(word 2,$(COMPLETIONS))
+	@$(OBJ)/accessctl completion fish >$(SHARE)/$(word 3,$(COMPLETIONS))
+	$(if $(SERVICES),$(call run,install,services)\
+	    $(foreach s,$(SERVICES),\
 	    install -d $(DESTDIR)$(PREFIX)/lib/$(dir $(s)) && \
 	    $(fill) etc/$(s).in >$(OBJ)/filled && \
 	    install -m 644 $(OBJ)/filled $(DESTDIR)$(PREFIX)/lib/$(s) &&) :)
-	$(if $(RC_SRCS),$(foreach r,$(RC_SRCS),install -d $(RC) && \
+	$(if $(RC_SRCS),$(call run,install,services)\
+	    $(foreach r,$(RC_SRCS),install -d $(RC) && \
 	    $(fill) $(r) >$(OBJ)/filled && install -m 755 $(OBJ)/filled \
 	    $(RC)/$(notdir $(basename $(r))) &&) :)
+	$(call run,install,examples)\
 	$(foreach e,$(EXAMPLE_SRCS),install -m 644 $(e) $(EXAMPLES)/ &&) :
+	$(call run,install,fail2ban)\
 	$(foreach d,filter.d jail.d,install -d $(SHARE)/culvert/fail2ban/$(d) && \
 	    install -m 644 etc/fail2ban/$(d)/*.conf \
 	    $(SHARE)/culvert/fail2ban/$(d)/ &&) :

@@ -255,7 +255,8 @@ bypass_port(const char **word, size_t *len, uint16_t port)
 	uint16_t	 p;
 
 	colon = memrchr(w, ':', n);
-	if (colon > w && colon[-1] != ']' && memchr(w, ':', colon - w) != NULL)
+	if (colon != NULL && colon > w && colon[-1] != ']' &&
+	    memchr(w, ':', colon - w) != NULL)
 		colon = NULL;
 	host = colon == NULL ? n : (size_t)(colon - w);
 	if (host < n) {
