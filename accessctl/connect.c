@@ -44,7 +44,6 @@
 #include "fdstream.h"
 #include "log.h"
 #include "target_spec.h"
-#include "turn.h"
 
 #define BUDGET		(64UL << 20)
 #define FLUSH_MS	60000	/* for our last bytes to leave */
@@ -279,7 +278,7 @@ connect_run(struct relay_options *o, struct mux_open *open,
 	if (c.relay == NULL)
 		c.status = why;
 	else if (stdio_take(&c.in, &c.out) == 0)
-		turn_dispatch(c.base);
+		event_base_dispatch(c.base);
 	c.over = 1;
 	relay_link_free(c.relay);
 	ends_free();

@@ -35,7 +35,6 @@
 #include "forward.h"
 #include "log.h"
 #include "physmem.h"
-#include "turn.h"
 
 #define BUDGET_MOST	(512UL << 20)	/* of windows, on large machines */
 #define SPECS_MAX	256
@@ -285,7 +284,7 @@ forward_loop(struct relay_options *o)
 	}
 	listen_resume();
 	forward_udp_start();
-	turn_dispatch(base);
+	event_base_dispatch(base);
 	forward_udp_free();
 	wait_free();
 	relay_link_free(relay);

@@ -29,7 +29,6 @@
 #include <string.h>
 
 #include "evtls_internal.h"
-#include "turn.h"
 
 #define LINGER_MAX	(64 * 1024)	/* bytes dropped while lingering */
 #define RECORD_HEAD	5		/* bytes: of a TLS record */
@@ -372,7 +371,6 @@ receive(struct evtls *c, uint8_t *buf, size_t len, size_t *got)
 	if (c->eof)
 		return (END_OPEN);
 	if ((n = recv(c->fd, buf, len, 0)) > 0) {
-		turn_carried(n);
 		*got = n;
 		return (END_OPEN);
 	}

@@ -29,7 +29,6 @@
 #include <string.h>
 
 #include "evtls_internal.h"
-#include "turn.h"
 
 #define PASS_BATCHES	4		/* sent before others have a turn */
 #define SMALL_OUTPUT	(8 * 1024)	/* up to that, ask for more to send */
@@ -179,10 +178,8 @@ send_some(struct evtls *c, const uint8_t *buf, size_t len)
 {
 	ssize_t	n;
 
-	if ((n = send(c->fd, buf, len, MSG_NOSIGNAL)) >= 0) {
-		turn_carried(n);
+	if ((n = send(c->fd, buf, len, MSG_NOSIGNAL)) >= 0)
 		return (n);
-	}
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ||
 	    errno == ENOBUFS)
 		return (0);

@@ -42,7 +42,6 @@
 #include "clock.h"
 #include "log.h"
 #include "proc_internal.h"
-#include "turn.h"
 
 #define PROC_WAIT_MS	30000	/* for the parent's configuration */
 #define PROC_PATHS_MAX	16
@@ -501,7 +500,7 @@ proc_child(const struct proc_daemon *d, const struct proc_options *opts)
 		proc_child_serve();
 	if (!child.ended) {
 		memory_trim();		/* starting took more than serving */
-		turn_dispatch(proc_self.base);
+		event_base_dispatch(proc_self.base);
 	}
 	proc_flush();
 	exit(child.status);

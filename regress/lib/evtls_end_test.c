@@ -22,8 +22,7 @@
 /* link: regress/lib/evtls_sides.c lib/evtls.c lib/evtls_input.c
  * lib/evtls_output.c lib/evtls_buf.c lib/evtls_tls.c lib/evtls_libtls.c
  * lib/evtls_libtls_key.c lib/tls_guard.c lib/tls_record.c
- * lib/evtls_record.c lib/base64.c regress/lib/tls_util.c
- * lib/turn.c lib/clock.c */
+ * lib/evtls_record.c lib/base64.c regress/lib/tls_util.c */
 /* libs: libevent libtls libssl libcrypto */
 
 #include "compat.h"

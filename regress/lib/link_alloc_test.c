@@ -27,7 +27,7 @@
  * lib/evtls_record.c lib/mux.c lib/mux_frame.c
  * lib/mux_output.c
  * lib/mux_queue.c lib/meter.c lib/mux_dgram.c lib/mux_stream.c
- * lib/mux_credit.c lib/mux_input.c lib/mux_table.c lib/turn.c lib/clock.c */
+ * lib/mux_credit.c lib/mux_input.c lib/mux_table.c lib/clock.c */
 /* libs: libevent libtls libssl libcrypto */
 /* flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup */
