@@ -46,13 +46,15 @@ DEFS =		-D_GNU_SOURCE -DCULVERT_VERSION='"$(VERSION)"' \
 		-DCULVERT_SYSCONFDIR='"$(SYSCONFDIR)"' \
 		-DCULVERT_STATEDIR='"$(STATEDIR)"' \
 		-DCULVERT_RUNDIR='"$(RUNDIR)"' \
-		$(if $(qrencode_LIBS),-DHAVE_QRENCODE)
+		$(if $(qrencode_LIBS),-DHAVE_QRENCODE) \
+		$(if $(ipsec_mb_LIBS),-DHAVE_IPSEC_MB)
 MODULES =	libbsd libevent libtls libssl libcrypto sqlite3 libseccomp jansson \
-		qrencode
+		qrencode ipsec_mb
 MODULE_CFLAGS =	$(foreach m,$(MODULES),$($(m)_CFLAGS))
 
 BASE_LIBS =	$(libevent_LIBS) $(libtls_LIBS) $(libssl_LIBS) \
-		$(libcrypto_LIBS) $(libseccomp_LIBS) $(libbsd_LIBS)
+		$(libcrypto_LIBS) $(ipsec_mb_LIBS) $(libseccomp_LIBS) \
+		$(libbsd_LIBS)
 relayd_LIBS =	$(sqlite3_LIBS) $(jansson_LIBS) $(crypt_LIBS) $(BASE_LIBS)
 agentd_LIBS =	$(jansson_LIBS) $(qrencode_LIBS) $(BASE_LIBS)
 accessctl_LIBS = $(sqlite3_LIBS) $(jansson_LIBS) $(qrencode_LIBS) $(crypt_LIBS) $(BASE_LIBS)

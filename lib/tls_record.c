@@ -15,8 +15,7 @@
  */
 
 /*
- * Records of TLS 1.3 by libcrypto's ciphers.  Numbers in brackets are
- * sections of RFC 8446.
+ * Records of TLS 1.3.  Numbers in brackets are sections of RFC 8446.
  */
 
 #include "compat.h"
@@ -29,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead.h"
 #include "tls_record.h"
 
 /* Types of content [5.1], and of messages of the handshake [4]. */
@@ -47,9 +47,6 @@ enum alert {			/* [6] */
 	INTERNAL_ERROR = 80, USER_CANCELED = 90
 };
 
-#define TAG_LEN			16
-#define IV_LEN			12
-#define KEY_MAX			32
 #define SEALED_MAX		(TLS_RECORD_MAX + 256)	/* [5.2] */
 /* Records in a row that bring nothing: more is an attack. */
 #define VOID_MAX		32
@@ -58,27 +55,24 @@ enum alert {			/* [6] */
 
 struct suite {
 	uint16_t		 id;
-	const EVP_CIPHER	*(*cipher)(void);
+	enum aead		 aead;
 	const EVP_MD		*(*hash)(void);
-	uint8_t			 key_len;
 	uint8_t			 hash_len;
 };
 
 /* [B.4] */
 static const struct suite suites[] = {
-	{ 0x1301, EVP_aes_128_gcm, EVP_sha256, 16, 32 },
-	{ 0x1302, EVP_aes_256_gcm, EVP_sha384, 32, 48 },
-	{ 0x1303, EVP_chacha20_poly1305, EVP_sha256, 32, 32 },
+	{ 0x1301, AEAD_AES_128_GCM, EVP_sha256, 32 },
+	{ 0x1302, AEAD_AES_256_GCM, EVP_sha384, 48 },
+	{ 0x1303, AEAD_CHACHA20_POLY1305, EVP_sha256, 32 },
 };
 
 /* One direction: what its records are sealed with. */
 struct flow {
-	uint64_t		 key_id;	/* each key of the process has
-						   another */
 	uint64_t		 number;	/* of the next record */
+	struct aead_key		 key;
 	uint8_t			 secret[TLS_RECORD_SECRET_MAX];
-	uint8_t			 key[KEY_MAX];
-	uint8_t			 iv[IV_LEN];
+	uint8_t			 iv[AEAD_NONCE_LEN];
 };
 
 struct tls_record {
@@ -96,14 +90,6 @@ struct tls_record {
 	uint8_t			 rekey;		/* before the next record */
 	uint8_t			 broken;	/* nothing more is sealed */
 };
-
-/* The ciphers of the process, and which key each one holds. */
-static struct state {
-	EVP_CIPHER_CTX	*ctx;
-	uint64_t	 key_id;
-} states[nitems(suites)][2];
-
-static uint64_t		 keys_made;
 
 static const char	 no_memory[] = "no memory for a key";
 
@@ -149,39 +135,31 @@ expand(const struct suite *su, const uint8_t *secret, const char *label,
 	return (ok ? 0 : -1);
 }
 
-/* Nothing of its key stays in the process. */
-static void
-flow_forget(const struct suite *su, const struct flow *f, int seal)
-{
-	struct state	*st = &states[su - suites][seal];
-
-	if (st->key_id != f->key_id)
-		return;
-	EVP_CIPHER_CTX_free(st->ctx);
-	st->ctx = NULL;
-	st->key_id = 0;
-}
-
 /* [7.3] */
 static int
 flow_key(const struct suite *su, struct flow *f)
 {
+	uint8_t	 key[AEAD_KEY_MAX];
+	int	 r;
+
 	f->number = 0;
-	f->key_id = ++keys_made;
-	if (expand(su, f->secret, "key", f->key, su->key_len) == -1 ||
-	    expand(su, f->secret, "iv", f->iv, IV_LEN) == -1)
-		return (-1);
-	return (0);
+	r = expand(su, f->secret, "key", key, aead_key_len(su->aead));
+	if (r == 0) {
+		aead_key_set(&f->key, su->aead, key);
+		r = expand(su, f->secret, "iv", f->iv, sizeof(f->iv));
+	}
+	explicit_bzero(key, sizeof(key));
+	return (r);
 }
 
 /* [7.2] */
 static int
-flow_next(const struct suite *su, struct flow *f, int seal)
+flow_next(const struct suite *su, struct flow *f)
 {
 	uint8_t	 next[TLS_RECORD_SECRET_MAX];
 	int	 r;
 
-	flow_forget(su, f, seal);
+	aead_key_forget(&f->key);
 	r = expand(su, f->secret, "traffic upd", next, su->hash_len);
 	if (r == 0) {
 		memcpy(f->secret, next, su->hash_len);
@@ -191,33 +169,16 @@ flow_next(const struct suite *su, struct flow *f, int seal)
 	return (r);
 }
 
-/* The cipher of one direction, with the key and the next number in it. */
-static EVP_CIPHER_CTX *
-flow_cipher(const struct suite *su, struct flow *f, int seal)
+/* The next record's [5.3]. */
+static void
+flow_nonce(struct flow *f, uint8_t *nonce)
 {
-	struct state	*st = &states[su - suites][seal];
-	uint8_t		 nonce[IV_LEN];
 	uint64_t	 number = f->number++;
 	size_t		 i;
 
-	if (st->ctx == NULL && ((st->ctx = EVP_CIPHER_CTX_new()) == NULL ||
-	    EVP_CipherInit_ex(st->ctx, su->cipher(), NULL, NULL, NULL,
-	    seal) != 1))
-		goto fail;
-	memcpy(nonce, f->iv, sizeof(nonce));	/* [5.3] */
-	for (i = IV_LEN - 1; number > 0; number >>= 8)
+	memcpy(nonce, f->iv, AEAD_NONCE_LEN);
+	for (i = AEAD_NONCE_LEN - 1; number > 0; number >>= 8)
 		nonce[i--] ^= number & 0xff;
-	if (EVP_CipherInit_ex(st->ctx, NULL, NULL, st->key_id == f->key_id ?
-	    NULL : f->key, nonce, seal) != 1)
-		goto fail;
-	st->key_id = f->key_id;
-	return (st->ctx);
- fail:
-	ERR_clear_error();
-	EVP_CIPHER_CTX_free(st->ctx);
-	st->ctx = NULL;
-	st->key_id = 0;
-	return (NULL);
 }
 
 struct tls_record *
@@ -252,8 +213,8 @@ tls_record_free(struct tls_record *r)
 {
 	if (r == NULL)
 		return;
-	flow_forget(r->suite, &r->in, 0);
-	flow_forget(r->suite, &r->out, 1);
+	aead_key_forget(&r->in.key);
+	aead_key_forget(&r->out.key);
 	freezero(r, sizeof(*r));
 }
 
@@ -286,7 +247,7 @@ static int
 head_ok(const uint8_t *p)
 {
 	return (p[0] == TYPE_DATA && head_length(p) <= SEALED_MAX &&
-	    head_length(p) > TAG_LEN);
+	    head_length(p) > AEAD_TAG_LEN);
 }
 
 size_t
@@ -300,24 +261,6 @@ tls_record_rest(const uint8_t *p, size_t n)
 		len += head_length(p);
 	}
 	return (n < len ? len - n : 0);
-}
-
-/* Returns 0, or -1: it is not what the peer has sealed. */
-static int
-open_sealed(EVP_CIPHER_CTX *ctx, const uint8_t *p, uint8_t *out, size_t len)
-{
-	uint8_t	 tag[TAG_LEN];
-	int	 n;
-
-	memcpy(tag, p + TLS_RECORD_HEAD + len, sizeof(tag));
-	if (EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof(tag),
-	    tag) == 1 &&
-	    EVP_DecryptUpdate(ctx, NULL, &n, p, TLS_RECORD_HEAD) == 1 &&
-	    EVP_DecryptUpdate(ctx, out, &n, p + TLS_RECORD_HEAD, len) == 1 &&
-	    EVP_DecryptFinal_ex(ctx, out + len, &n) == 1)
-		return (0);
-	ERR_clear_error();
-	return (-1);
 }
 
 /* [6]: in TLS 1.3 the level says nothing. */
@@ -348,7 +291,7 @@ key_update(struct tls_record *r, uint8_t requested, int last)
 	if (requested > 1)
 		return (fail(r, ILLEGAL_PARAMETER,
 		    "the peer sent a broken change of keys"));
-	if (flow_next(r->suite, &r->in, 0) == -1)
+	if (flow_next(r->suite, &r->in) == -1)
 		return (fail(r, INTERNAL_ERROR, no_memory));
 	/* However often it asks, ours changes when it is used. */
 	if (requested)
@@ -404,9 +347,8 @@ enum tls_record_what
 tls_record_open(struct tls_record *r, const uint8_t *p, size_t n,
     uint8_t *out, size_t *took, size_t *gave)
 {
-	EVP_CIPHER_CTX	*ctx;
-	size_t		 len;
-	uint8_t		 type;
+	uint8_t	 nonce[AEAD_NONCE_LEN], type;
+	size_t	 len;
 
 	*took = *gave = 0;
 	if (r->over != TLS_RECORD_DATA)
@@ -421,16 +363,22 @@ tls_record_open(struct tls_record *r, const uint8_t *p, size_t n,
 		    "the peer sent a record of an impossible length"));
 	if (tls_record_rest(p, n) > 0)
 		return (TLS_RECORD_MORE);
-	len = head_length(p) - TAG_LEN;
+	len = head_length(p) - AEAD_TAG_LEN;
 	*took = TLS_RECORD_HEAD + head_length(p);
 	if (len > TLS_RECORD_ROOM)
 		return (fail(r, RECORD_OVERFLOW,
 		    "the peer sent a record that is too long"));
-	if ((ctx = flow_cipher(r->suite, &r->in, 0)) == NULL)
-		return (fail(r, INTERNAL_ERROR, no_memory));
-	if (open_sealed(ctx, p, out, len) == -1)
+	flow_nonce(&r->in, nonce);
+	switch (aead_open(&r->in.key, nonce, p, TLS_RECORD_HEAD,
+	    p + TLS_RECORD_HEAD, len, out)) {
+	case AEAD_OPENED:
+		break;
+	case AEAD_CHANGED:
 		return (fail(r, BAD_RECORD_MAC,
 		    "what the peer sent was changed on the way"));
+	case AEAD_FAILED:
+		return (fail(r, INTERNAL_ERROR, no_memory));
+	}
 	/* The type is the last byte that is not padding [5.4]. */
 	while (len > 0 && out[len - 1] == 0)
 		len--;
@@ -479,23 +427,18 @@ static ssize_t
 seal_one(struct tls_record *r, uint8_t *out, uint8_t type, const uint8_t *p,
     size_t n)
 {
-	EVP_CIPHER_CTX	*ctx;
-	uint8_t		*body = out + TLS_RECORD_HEAD;
-	size_t		 len = n + 1 + TAG_LEN;
-	int		 k;
+	uint8_t	 nonce[AEAD_NONCE_LEN];
+	size_t	 len = n + 1 + AEAD_TAG_LEN;
 
+	if (r->broken)
+		return (-1);
 	out[0] = TYPE_DATA;
 	out[1] = out[2] = 3;			/* [5.2] */
 	out[3] = len >> 8;
 	out[4] = len & 0xff;
-	if (r->broken || (ctx = flow_cipher(r->suite, &r->out, 1)) == NULL ||
-	    EVP_EncryptUpdate(ctx, NULL, &k, out, TLS_RECORD_HEAD) != 1 ||
-	    (n > 0 && EVP_EncryptUpdate(ctx, body, &k, p, n) != 1) ||
-	    EVP_EncryptUpdate(ctx, body + n, &k, &type, 1) != 1 ||
-	    EVP_EncryptFinal_ex(ctx, body + n + 1, &k) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN,
-	    body + n + 1) != 1) {
-		ERR_clear_error();
+	flow_nonce(&r->out, nonce);
+	if (aead_seal(&r->out.key, nonce, out, TLS_RECORD_HEAD, p, n, type,
+	    out + TLS_RECORD_HEAD) == -1) {
 		r->broken = 1;
 		return (-1);
 	}
@@ -513,7 +456,7 @@ seal_key_update(struct tls_record *r, uint8_t *out)
 	n = seal_one(r, out, TYPE_HANDSHAKE, message, sizeof(message));
 	if (n == -1)
 		return (-1);
-	if (flow_next(r->suite, &r->out, 1) == -1) {
+	if (flow_next(r->suite, &r->out) == -1) {
 		r->broken = 1;
 		return (-1);
 	}

@@ -55,7 +55,7 @@ build() {
 		-Wl,--gc-sections -s" LDFLAGS="$library" \
 	    libevent_CFLAGS= libtls_CFLAGS= libssl_CFLAGS= libcrypto_CFLAGS= \
 	    libseccomp_CFLAGS= sqlite3_CFLAGS= jansson_CFLAGS= \
-	    qrencode_CFLAGS= qrencode_LIBS= \
+	    qrencode_CFLAGS= qrencode_LIBS= ipsec_mb_LIBS= \
 	    libbsd_CFLAGS="-isystem $root/usr/include/bsd -DLIBBSD_OVERLAY" \
 	    libevent_LIBS=-levent_core libtls_LIBS=-ltls libssl_LIBS=-lssl \
 	    libcrypto_LIBS="-lcrypto $atomic" libseccomp_LIBS=-lseccomp \

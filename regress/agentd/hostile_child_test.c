@@ -23,7 +23,8 @@
  */
 
 /* link: regress/lib/flood.c agentd/[a-z]*.c agentd/parse.y libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp jansson qrencode */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
+ * jansson qrencode */
 /* flags: -Wl,--wrap=main,--wrap=proc_parent,--wrap=connect
  *	-Wl,--wrap=getaddrinfo */
 

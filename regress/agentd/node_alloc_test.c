@@ -25,7 +25,8 @@
 /* link: regress/lib/far_link.c regress/lib/flood.c regress/lib/nth_alloc.c
  * regress/lib/nth_each.c regress/lib/nth_fail.c
  * agentd/[a-z]*.c agentd/parse.y libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp jansson qrencode */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
+ * jansson qrencode */
 /* flags: -Wl,--wrap=main,--wrap=proc_parent,--wrap=getaddrinfo
  *	-Wl,--wrap=asprintf,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup

@@ -21,7 +21,8 @@
 
 /* link: agentd/options.c agentd/config.c agentd/backend.c agentd/parse.y
  * agentd/proxy_policy.c regress/lib/tls_util.c libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp jansson pthread */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
+ * jansson pthread */
 
 #include "compat.h"
 

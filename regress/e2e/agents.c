@@ -15,7 +15,7 @@
  */
 
 /* link: libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp pthread */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp pthread */
 
 /*
  * agents: many devices in one process.  Makes so many links to a relay and

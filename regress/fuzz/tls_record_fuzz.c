@@ -15,8 +15,8 @@
  */
 
 
-/* link: lib/tls_record.c regress/lib/tls_peer.c */
-/* libs: libcrypto */
+/* link: lib/tls_record.c lib/aead.c lib/aead_mb.c regress/lib/tls_peer.c */
+/* libs: libcrypto ipsec_mb */
 
 /*
  * Records of TLS 1.3.  The input is a row of steps: a byte of what to do, two

@@ -21,9 +21,9 @@
 
 /* link: regress/lib/evtls_sides.c lib/evtls.c lib/evtls_input.c
  * lib/evtls_output.c lib/evtls_buf.c lib/evtls_tls.c lib/evtls_libtls.c
- * lib/evtls_libtls_key.c lib/tls_guard.c lib/tls_record.c
- * lib/evtls_record.c lib/base64.c regress/lib/tls_util.c */
-/* libs: libevent libtls libssl libcrypto */
+ * lib/evtls_libtls_key.c lib/tls_guard.c lib/tls_record.c lib/aead.c
+ * lib/aead_mb.c lib/evtls_record.c lib/base64.c regress/lib/tls_util.c */
+/* libs: libevent libtls libssl libcrypto ipsec_mb */
 
 #include "compat.h"
 

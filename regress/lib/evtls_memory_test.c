@@ -20,7 +20,7 @@
  */
 
 /* link: regress/lib/tls_util.c libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp */
 /* flags: -Wl,--wrap=tls_config_set_ciphers,--wrap=tls_config_set_ca_mem
  *	-Wl,--wrap=tls_configure,--wrap=tls_config_set_cert_mem
  *	-Wl,--wrap=EVP_get_digestbyname */

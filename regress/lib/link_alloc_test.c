@@ -23,12 +23,12 @@
 /* link: regress/lib/nth_alloc.c lib/link.c lib/link_wire.c lib/fdstream.c
  * lib/fdpair.c lib/ws.c lib/base64.c lib/evtls.c lib/evtls_input.c
  * lib/evtls_output.c lib/evtls_buf.c lib/evtls_tls.c lib/evtls_libtls.c
- * lib/evtls_libtls_key.c lib/tls_guard.c lib/tls_record.c
- * lib/evtls_record.c lib/mux.c lib/mux_frame.c
- * lib/mux_output.c
- * lib/mux_queue.c lib/meter.c lib/mux_dgram.c lib/mux_stream.c
- * lib/mux_credit.c lib/mux_input.c lib/mux_table.c lib/clock.c */
-/* libs: libevent libtls libssl libcrypto */
+ * lib/evtls_libtls_key.c lib/tls_guard.c lib/tls_record.c lib/aead.c
+ * lib/aead_mb.c lib/evtls_record.c lib/mux.c lib/mux_frame.c
+ * lib/mux_output.c lib/mux_queue.c lib/meter.c lib/mux_dgram.c
+ * lib/mux_stream.c lib/mux_credit.c lib/mux_input.c lib/mux_table.c
+ * lib/clock.c */
+/* libs: libevent libtls libssl libcrypto ipsec_mb */
 /* flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup */
 

@@ -15,12 +15,13 @@
  */
 
 
-/* link: lib/tls_record.c regress/lib/record_sides.c regress/lib/tls_peer.c */
-/* libs: libcrypto */
+/* link: lib/tls_record.c lib/aead.c lib/aead_mb.c regress/lib/record_sides.c
+ * regress/lib/tls_peer.c */
+/* libs: libcrypto ipsec_mb */
 /* flags: -Wl,--wrap=calloc,--wrap=HMAC,--wrap=EVP_CIPHER_CTX_new
  *	-Wl,--wrap=EVP_CipherInit_ex,--wrap=EVP_CIPHER_CTX_ctrl
  *	-Wl,--wrap=EVP_EncryptUpdate,--wrap=EVP_EncryptFinal_ex
- *	-Wl,--wrap=EVP_DecryptUpdate */
+ *	-Wl,--wrap=EVP_DecryptUpdate,--wrap=aead_mb_start */
 
 /*
  * Records of TLS 1.3 when libcrypto fails, at each of its calls, and when a
@@ -81,6 +82,8 @@ int		 __wrap_EVP_EncryptFinal_ex(EVP_CIPHER_CTX *, unsigned char *,
 int		 __wrap_EVP_DecryptUpdate(EVP_CIPHER_CTX *, unsigned char *,
 		    int *, const unsigned char *, int);
 
+int		 __wrap_aead_mb_start(void);
+
 static unsigned int	 calls, fail_at;	/* 0: none fails */
 static int		 ours;			/* not the peer's */
 static int		 idle;			/* nothing is done, but well */
@@ -92,6 +95,13 @@ fails(void)
 		return (0);
 	ERR_raise(ERR_LIB_EVP, ERR_R_MALLOC_FAILURE);
 	return (1);
+}
+
+/* Its calls don't fail. */
+int
+__wrap_aead_mb_start(void)
+{
+	return (0);
 }
 
 /* It tells libcrypto nothing. */

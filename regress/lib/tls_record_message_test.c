@@ -15,8 +15,9 @@
  */
 
 
-/* link: lib/tls_record.c regress/lib/record_sides.c regress/lib/tls_peer.c */
-/* libs: libcrypto */
+/* link: lib/tls_record.c lib/aead.c lib/aead_mb.c
+ * regress/lib/record_sides.c regress/lib/tls_peer.c */
+/* libs: libcrypto ipsec_mb */
 
 /*
  * What a peer may say behind its handshake, and what it may not: messages,

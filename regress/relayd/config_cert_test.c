@@ -20,7 +20,8 @@
  */
 
 /* link: regress/lib/tls_util.c relayd/parse.y relayd/config*.c libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp jansson pthread */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
+ * jansson pthread */
 /* flags: -Wl,--wrap=X509_get_ext_d2i */
 
 #include "compat.h"

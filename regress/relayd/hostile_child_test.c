@@ -23,7 +23,8 @@
 
 /* link: regress/lib/flood.c regress/relayd/hostile.c relayd/[a-z]*.c
  * relayd/parse.y sql.c libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp sqlite3 jansson crypt */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
+ * sqlite3 jansson crypt */
 /* flags: -Wl,--wrap=main,--wrap=proc_parent,--wrap=proc_upgrade
  *	-Wl,--wrap=crypt_r */
 

@@ -25,7 +25,8 @@
  * regress/relayd/hostile.c regress/relayd/listener_robot.c
  * regress/relayd/listener_scenes.c regress/relayd/listener_world.c
  * relayd/[a-z]*.c relayd/parse.y sql.c libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp sqlite3 jansson crypt */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
+ * sqlite3 jansson crypt */
 /* flags: -Wl,--wrap=main,--wrap=proc_parent,--wrap=proc_upgrade
  *	-Wl,--wrap=crypt_r,--wrap=asprintf
  *	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc

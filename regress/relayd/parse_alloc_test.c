@@ -20,7 +20,8 @@
 
 /* link: regress/lib/nth_alloc.c regress/lib/parse_nth.c
  * relayd/parse.y relayd/config*.c libculvert.a */
-/* libs: libevent libtls libssl libcrypto libseccomp jansson pthread */
+/* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
+ * jansson pthread */
 /* flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup */
 

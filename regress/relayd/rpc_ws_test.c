@@ -20,7 +20,7 @@
  */
 
 /* link: relayd/rpc_ws.c relayd/rpc_share.c libculvert.a */
-/* libs: libevent libtls libssl libcrypto */
+/* libs: libevent libtls libssl libcrypto ipsec_mb */
 
 #include "compat.h"
 
