@@ -61,6 +61,9 @@
 						   a socket whose reader is
 						   stalled is quick at first */
 
+#define MUX_WIDEST_FOR		200000	/* us: after the largest window of a
+						   link was looked at */
+
 /*
  * Datagram streams (mux_kind_dgram: UDP) keep the bounds of what they carry,
  * up to MUX_DGRAM_MAX bytes and down to none, and wait for nobody.  They have

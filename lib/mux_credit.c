@@ -344,9 +344,25 @@ stream_grow(struct mux_stream *s, uint32_t max)
 }
 
 /*
+ * Whether another stream of the link has a larger window.  Of those that share
+ * a link the first to have one would keep the others from ever getting it.
+ */
+static int
+stream_beside_wider(const struct mux_stream *s)
+{
+	struct mux	*m = s->mux;
+
+	if (s->window >= m->widest || m->now - m->widest_at > MUX_WIDEST_FOR) {
+		m->widest = s->window;
+		m->widest_at = m->now;
+	}
+	return (s->window < m->widest);
+}
+
+/*
  * If the reader takes half a window or more in a round trip, and little is
  * waiting, and that goes on, the window is what holds the sender up, so it
- * doubles.  If it takes less than an eighth, and much is waiting, half the
+ * doubles; in twice that time, if others have a larger one.  If it takes less than an eighth, and much is waiting, half the
  * window would do as well, and the rest is only memory; beside streams that
  * wait for what is on the way, less than a quarter will do.  Should less come
  * then, the path is longer than we knew, and the window was needed.  took:
@@ -357,7 +373,7 @@ static void
 stream_fit(struct mux_stream *s, uint32_t took)
 {
 	struct mux	*m = s->mux;
-	uint64_t	 trip, pace, time = m->now - s->fit_at;
+	uint64_t	 trip, pace, quick, time = m->now - s->fit_at;
 	int		 sparse = stream_beside_sparse(s);
 	uint32_t	 rtt = sparse ? m->rtt_least : m->rtt;
 	uint32_t	 max = stream_window_max(s), least, rate;
@@ -385,8 +401,9 @@ stream_fit(struct mux_stream *s, uint32_t took)
 		stream_grow(s, max);
 		return;
 	}
+	quick = stream_beside_wider(s) && !sparse ? 2 * trip : trip;
 	/* A window that has just doubled shows in the next round trip. */
-	if (pace > trip + rtt / 4 || lags)
+	if (pace > quick + rtt / 4 || lags)
 		s->quick_since = m->now;
 	else if (m->now - s->quick_since >= MUX_GROW_AFTER &&
 	    s->window < max) {

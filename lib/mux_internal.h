@@ -198,6 +198,8 @@ struct mux {
 	struct mux_stream	*loan;		/* its frames wait for others */
 	uint64_t		 sparse_at;	/* data of a sparse one came */
 	uint32_t		 sparse_id;	/* which was this */
+	uint32_t		 widest;	/* window of late */
+	uint64_t		 widest_at;
 	uint64_t		 now;		/* us */
 	uint64_t		 in;
 	uint64_t		 out;

@@ -211,5 +211,6 @@ main(void)
 		cmocka_unit_test(libraries_agree),
 	};
 
-	return (cmocka_run_group_tests(tests, NULL, NULL));
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return (cmocka_run_group_tests_name("aead", tests, NULL, NULL));
 }
