@@ -35,6 +35,7 @@
 #include "forward.h"
 #include "log.h"
 #include "physmem.h"
+#include "trim.h"
 
 #define BUDGET_MOST	(512UL << 20)	/* of windows, on large machines */
 #define SPECS_MAX	256
@@ -96,6 +97,7 @@ stream_closed(struct fdstream *s, void *arg, uint16_t code, const char *text)
 	struct forward	*f = arg;
 	char		 target[MUX_TARGET_LEN];
 
+	trim_later();
 	if (code == 0 && text == NULL)
 		return;
 	if (code == MUX_CODE_NODE_OFFLINE || code == MUX_CODE_NODE_GONE)
@@ -276,6 +278,8 @@ forward_loop(struct relay_options *o)
 	/* Threads begin with the link: before them. */
 	forward_unix_keep();
 	wait_init(base);
+	if (trim_init(base) == -1)
+		fatal("event");
 	relay = relay_link_new(base, o, 1, physmem_budget(BUDGET_MOST),
 	    &relay_ops, NULL, &why);
 	if (relay == NULL) {

@@ -42,6 +42,7 @@
 #include "link_client.h"
 #include "log.h"
 #include "physmem.h"
+#include "trim.h"
 #include "tunnel.h"
 
 #define BACKOFF_MIN_MS	500
@@ -160,7 +161,8 @@ void
 tunnel_serve(void)
 {
 	backoff_init(&backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
-	if ((timer = evtimer_new(proc_base(), tunnel_try, NULL)) == NULL)
+	if ((timer = evtimer_new(proc_base(), tunnel_try, NULL)) == NULL ||
+	    trim_init(proc_base()) == -1)
 		fatal("event");
 	status_serve();
 	serving = 1;

@@ -37,6 +37,7 @@
 #include "dgramstream.h"
 #include "fdstream.h"
 #include "log.h"
+#include "trim.h"
 #include "tunnel.h"
 
 /*
@@ -438,7 +439,8 @@ target_down(struct served *t, uint64_t in, uint64_t out, uint16_t code,
 	    (unsigned long long)in, (unsigned long long)out,
 	    text != NULL && text[0] != '\0' ? text : code != 0 ?
 	    mux_code_name(code) : "ended");
-	nstreams--;
+	if (--nstreams == 0)
+		trim_later();
 	bytes_in += in;
 	bytes_out += out;
 	target_free(t);

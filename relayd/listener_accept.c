@@ -39,13 +39,13 @@
 #include "log.h"
 #include "proxyproto.h"
 #include "tls_hello.h"
+#include "trim.h"
 
 #define ACCEPT_PAUSE_MS		100	/* at a limit */
 #define ACCEPT_BATCH		64	/* then others have a turn */
 #define STRANGER_SLOW_MS	1000	/* who has not moved for so long
 					   makes room for new ones */
 #define MOVES_MAX		3	/* TLS, a nonce, the log-in */
-#define TIDY_S			1	/* after handshakes */
 #define LOG_MS			10000	/* the same warning, at most */
 
 struct accept_socket {
@@ -61,7 +61,6 @@ static void	listener_accept(evutil_socket_t, short, void *);
 static int	listener_room(const struct sockaddr_storage *);
 static int	listener_room_addr(const struct sockaddr_storage *,
 		    const struct conn *);
-static void	listener_tidy(evutil_socket_t, short, void *);
 static void	accept_pause(void);
 static void	accept_go_on(evutil_socket_t, short, void *);
 static void	conn_new(int, const struct accept_socket *,
@@ -77,7 +76,7 @@ static TAILQ_HEAD(, accept_socket) sockets = TAILQ_HEAD_INITIALIZER(sockets);
 static TAILQ_HEAD(strangers, conn) strangers =
     TAILQ_HEAD_INITIALIZER(strangers);
 static uint32_t		 nstrangers, next_id;
-static struct event	*accept_timer, *tidy_timer;
+static struct event	*accept_timer;
 static int		 accept_paused = 1;	/* until we are told */
 static int		 may_serve;
 
@@ -134,8 +133,7 @@ void
 accept_serve(void)
 {
 	accept_timer = evtimer_new(proc_base(), accept_go_on, NULL);
-	tidy_timer = evtimer_new(proc_base(), listener_tidy, NULL);
-	if (accept_timer == NULL || tidy_timer == NULL)
+	if (accept_timer == NULL || trim_init(proc_base()) == -1)
 		fatal("event");
 }
 
@@ -414,15 +412,13 @@ conn_new(int fd, const struct accept_socket *s,
 void
 conn_settled(struct conn *c)
 {
-	struct timeval	 tv = { TIDY_S, 0 };
-
 	if (!c->is_waiting)
 		return;
 	c->is_waiting = 0;
 	TAILQ_REMOVE(&strangers, c, waiting);
 	nstrangers--;
-	if (!evtimer_pending(tidy_timer, NULL))
-		evtimer_add(tidy_timer, &tv);
+	/* Its handshake took several times what it keeps. */
+	trim_later();
 }
 
 int
@@ -464,13 +460,6 @@ struct conn *
 listener_newest(void)
 {
 	return (TAILQ_LAST(&strangers, strangers));
-}
-
-/* Handshakes need several times what a connection keeps. */
-static void
-listener_tidy(evutil_socket_t fd, short what, void *arg)
-{
-	memory_trim();
 }
 
 void
