@@ -16,7 +16,8 @@ ROOM = 200		# descriptors of a process for all else
 
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 n = min(WANT, hard - ROOM)
-relay = Relay(prefork=number("PREFORK", 2))
+relay = Relay(prefork=number("PREFORK", 2),
+              extra="limit {\n nodes per user 100000\n links per user 100000\n}")
 relay.user_add()
 for line in relay.proc.lines("room for"):
     print("relayd: " + line.split(": ", 1)[1])
