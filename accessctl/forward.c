@@ -47,6 +47,7 @@
 
 static struct event_base	*base;
 static struct relay_link	*relay;
+static uint32_t			 nstreams;
 static struct forward		*forwards;
 static int			 was_up, to_background, status, ended_by;
 
@@ -97,7 +98,8 @@ stream_closed(struct fdstream *s, void *arg, uint16_t code, const char *text)
 	struct forward	*f = arg;
 	char		 target[MUX_TARGET_LEN];
 
-	trim_later();
+	if (--nstreams == 0)
+		trim_later();
 	if (code == 0 && text == NULL)
 		return;
 	if (code == MUX_CODE_NODE_OFFLINE || code == MUX_CODE_NODE_GONE)
@@ -115,8 +117,10 @@ stream_closed(struct fdstream *s, void *arg, uint16_t code, const char *text)
 void
 forward_serve(struct forward *f, struct mux_stream *s, int fd)
 {
-	if (fdstream_new(base, fd, fd, s, &stream_ops, f) != NULL)
+	if (fdstream_new(base, fd, fd, s, &stream_ops, f) != NULL) {
+		nstreams++;
 		return;
+	}
 	mux_reset(s, MUX_CODE_CANCEL, NULL);
 	forward_complain(f, MUX_CODE_INTERNAL, "no memory");
 	wait_reset(fd);
@@ -137,10 +141,12 @@ forward_accepted(struct forward *f, int fd)
 		return;
 	}
 	if (fdstream_open(base, fd, fd, link_mux(link), &f->open, &stream_ops,
-	    f) == NULL) {
-		forward_complain(f, MUX_CODE_LIMIT, "too many streams");
-		wait_reset(fd);
+	    f) != NULL) {
+		nstreams++;
+		return;
 	}
+	forward_complain(f, MUX_CODE_LIMIT, "too many streams");
+	wait_reset(fd);
 }
 
 /* ---- the link ---- */

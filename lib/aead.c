@@ -146,15 +146,17 @@ aead_open(const struct aead_key *k, const uint8_t nonce[AEAD_NONCE_LEN],
 
 	if (by_mb(k, n))
 		return (aead_mb_open(k, nonce, head, nhead, p, n, out));
-	ctx = state_begin(k, nonce, OPEN);
 	memcpy(tag, p + n, sizeof(tag));
-	if (ctx != NULL &&
+	if ((ctx = state_begin(k, nonce, OPEN)) == NULL ||
 	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof(tag),
-	    tag) == 1 &&
-	    EVP_DecryptUpdate(ctx, NULL, &len, head, nhead) == 1 &&
-	    EVP_DecryptUpdate(ctx, out, &len, p, n) == 1 &&
-	    EVP_DecryptFinal_ex(ctx, out + len, &len) == 1)
+	    tag) != 1 ||
+	    EVP_DecryptUpdate(ctx, NULL, &len, head, nhead) != 1 ||
+	    EVP_DecryptUpdate(ctx, out, &len, p, n) != 1) {
+		ERR_clear_error();
+		return (AEAD_FAILED);
+	}
+	if (EVP_DecryptFinal_ex(ctx, out + len, &len) == 1)
 		return (AEAD_OPENED);
 	ERR_clear_error();
-	return (ctx == NULL ? AEAD_FAILED : AEAD_CHANGED);
+	return (AEAD_CHANGED);
 }

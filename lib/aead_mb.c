@@ -72,6 +72,8 @@ release(void *code)
 		return;
 	base = (uintptr_t)info.dli_fbase;
 	elf = info.dli_fbase;
+	if (elf->e_type != ET_DYN)	/* addresses are not from its base */
+		return;
 	part = (const Elf64_Phdr *)(base + elf->e_phoff);
 	for (i = 0; i < elf->e_phnum; i++, part++)
 		if (part->p_type == PT_LOAD && !(part->p_flags & PF_W))
@@ -87,6 +89,11 @@ aead_mb_start(void)
 	void	*room;
 	int	 ok;
 
+	/* The library does not ask whether the system lets it have these. */
+	__builtin_cpu_init();
+	if (!__builtin_cpu_supports("avx512f") ||
+	    !__builtin_cpu_supports("vpclmulqdq"))
+		return (0);
 	/* Not malloc(3), which keeps large pieces once one was freed. */
 	room = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -111,6 +118,8 @@ expanded(const struct aead_key *k, int way)
 	struct state	*st = &states[way];
 
 	if (st->key_id != k->id) {
+		/* A longer one would leave its end behind. */
+		explicit_bzero(st, sizeof(*st));
 		gcms[k->aead].pre(k->key, &st->expanded);
 		st->key_id = k->id;
 	}
@@ -123,10 +132,10 @@ aead_mb_forget(const struct aead_key *k)
 	int	 way;
 
 	for (way = OPEN; way <= SEAL; way++)
-		if (states[way].key_id == k->id) {
+		if (states[way].key_id == k->id)
 			explicit_bzero(&states[way], sizeof(states[way]));
-			explicit_bzero(&record, sizeof(record));
-		}
+	/* Whose that was is not known. */
+	explicit_bzero(&record, sizeof(record));
 }
 
 void

@@ -28,8 +28,8 @@
  */
 
 /*
- * Look for the library and the processor: once per process, some 200 us, and
- * the rest is not called before.  Returns whether it can be used.
+ * Start the library, and see whether it has code for this processor: once per
+ * process, some 200 us, and before all else here.  Returns whether it has.
  */
 int	 aead_mb_start(void);
 /* Whether it has this one. */

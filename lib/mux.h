@@ -62,7 +62,8 @@
 						   stalled is quick at first */
 
 #define MUX_WIDEST_FOR		200000	/* us: after the largest window of a
-						   link was looked at */
+						   link was looked at, or four
+						   round trips */
 
 /*
  * Datagram streams (mux_kind_dgram: UDP) keep the bounds of what they carry,

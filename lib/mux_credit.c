@@ -344,15 +344,17 @@ stream_grow(struct mux_stream *s, uint32_t max)
 }
 
 /*
- * Whether another stream of the link has a larger window.  Of those that share
- * a link the first to have one would keep the others from ever getting it.
+ * Whether a stream of the link had a larger window of late.  Of those that
+ * share a link the first to have one would keep the others from ever getting
+ * it.
  */
 static int
 stream_beside_wider(const struct mux_stream *s)
 {
 	struct mux	*m = s->mux;
+	uint64_t	 late = MAXIMUM(MUX_WIDEST_FOR, 4ULL * m->rtt);
 
-	if (s->window >= m->widest || m->now - m->widest_at > MUX_WIDEST_FOR) {
+	if (s->window >= m->widest || m->now - m->widest_at > late) {
 		m->widest = s->window;
 		m->widest_at = m->now;
 	}
@@ -362,7 +364,8 @@ stream_beside_wider(const struct mux_stream *s)
 /*
  * If the reader takes half a window or more in a round trip, and little is
  * waiting, and that goes on, the window is what holds the sender up, so it
- * doubles; in twice that time, if others have a larger one.  If it takes less than an eighth, and much is waiting, half the
+ * doubles; where others have a larger one, half of it in two round trips is
+ * enough.  If it takes less than an eighth, and much is waiting, half the
  * window would do as well, and the rest is only memory; beside streams that
  * wait for what is on the way, less than a quarter will do.  Should less come
  * then, the path is longer than we knew, and the window was needed.  took:

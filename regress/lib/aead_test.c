@@ -201,6 +201,60 @@ libraries_agree(void **state)
 	}
 }
 
+extern char	 __data_start[], _end[];
+
+/* Where so many bytes are in what the process keeps, not in its heap. */
+__attribute__((no_sanitize("address")))
+static const char *
+kept(const uint8_t *p, size_t n)
+{
+	const char	*at;
+	size_t		 i;
+
+	for (at = __data_start; at + n <= _end; at++) {
+		for (i = 0; i < n && (uint8_t)at[i] == p[i]; i++)
+			;
+		if (i == n)
+			return (at);
+	}
+	return (NULL);
+}
+
+/*
+ * The longer key is expanded into 15 round keys of 16 bytes, the shorter into
+ * 11: two in a row are as good as the key.
+ */
+static void
+nothing_is_left_of_a_key(void **state)
+{
+	struct aead_key	*k256 = malloc(sizeof(*k256)),
+			*k128 = malloc(sizeof(*k128));
+	uint8_t		*rounds = malloc(15 * 16);
+	const char	*at;
+	int		 i;
+
+	if (!aead_mb_start())
+		skip();
+	key_fill(k256, AEAD_AES_256_GCM);
+	aead_mb_seal(k256, nonce, head, HEAD, plain, 20, 0, sealed);
+	(void)aead_mb_open(k256, nonce, head, HEAD, sealed, 21, opened);
+	assert_non_null(at = kept(k256->key, 32));
+	memcpy(rounds, at, 15 * 16);
+	assert_non_null(kept(rounds + 13 * 16, 32));
+	key_fill(k128, AEAD_AES_128_GCM);
+	aead_mb_seal(k128, nonce, head, HEAD, plain, 20, 0, sealed);
+	(void)aead_mb_open(k128, nonce, head, HEAD, sealed, 21, opened);
+	assert_non_null(kept(k128->key, 16));
+	aead_mb_forget(k256);
+	for (i = 0; i < 15; i++)
+		assert_null(kept(rounds + i * 16, 16));
+	aead_mb_forget(k128);
+	assert_null(kept(k128->key, 16));
+	free(rounds);
+	free(k256);
+	free(k128);
+}
+
 int
 main(void)
 {
@@ -209,6 +263,7 @@ main(void)
 		cmocka_unit_test(one_library_takes_over),
 		cmocka_unit_test(keys_take_turns),
 		cmocka_unit_test(libraries_agree),
+		cmocka_unit_test(nothing_is_left_of_a_key),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -163,6 +163,33 @@ window_grows_to_that_of_others(void **state)
 	peer_free(&t);
 }
 
+/* Where a window is looked at once in a while only. */
+static void
+window_grows_to_that_of_others_far_away(void **state)
+{
+	size_t	 i;
+
+	peer_up(&t, 0);
+	t.now = 1000000000;
+	mux_set_rtt(t.m, 600000);
+	for (i = 0; i < nitems(paces); i++) {
+		paces[i].st = peer_theirs(&t, 1 + 2 * i, 0);
+		paces[i].credit = MUX_CREDIT_INITIAL;
+		paces[i].every = i == 0 ? 500000 : UINT32_MAX;
+		paces[i].next = 0;
+	}
+	while (window(0) < 8 * MUX_CREDIT_INITIAL)
+		run_paces(100000);
+	paces[0].every = paces[1].every = 900000;
+	paces[0].next = t.now;
+	paces[1].next = t.now + 450000;
+	run_paces(60000000);
+	assert_int_equal(window(0), 8 * MUX_CREDIT_INITIAL);
+	assert_int_equal(window(1), 8 * MUX_CREDIT_INITIAL);
+	assert_int_equal(window(2), MUX_CREDIT_INITIAL);
+	peer_free(&t);
+}
+
 static void
 window_does_not_grow_slowly_or_late(void **state)
 {
@@ -448,6 +475,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(window_grows_with_a_quick_reader),
 		cmocka_unit_test(window_grows_to_that_of_others),
+		cmocka_unit_test(window_grows_to_that_of_others_far_away),
 		cmocka_unit_test(window_does_not_grow_slowly_or_late),
 		cmocka_unit_test(window_does_not_grow_in_one_burst),
 		cmocka_unit_test(window_does_not_grow_before_a_slow_reader),
