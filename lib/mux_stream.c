@@ -49,8 +49,11 @@ stream_new(struct mux *m, uint32_t id, uint32_t window, int dgram)
 	}
 	s->window = window;
 	s->fit_at = s->quick_since = m->now;
-	/* That it carries little is not known by its first frame. */
-	s->recent_in = MUX_RECENT_MAX;
+	/*
+	 * That it carries little is not known by its first frame, but soon:
+	 * who types waits for what is on the way until then.
+	 */
+	s->recent_in = MUX_DATA_MAX;
 	s->came_at = m->now;
 	s->came_in = m->in;
 	TAILQ_INSERT_TAIL(&m->streams, s, entry);

@@ -392,6 +392,22 @@ window_shrinks_beside_a_sparse_stream(void **state)
 	two_streams_end();
 }
 
+/* Also at once: who begins to type is not to wait until it is believed. */
+static void
+window_shrinks_beside_a_new_stream(void **state)
+{
+	struct seen	*st = two_streams(20);
+	uint32_t	 credit = MUX_CREDIT_INITIAL;
+	uint64_t	 end = t.now + 15000;
+
+	for (beside = 3; t.now < end; )
+		credit = fill_and_drain(st, credit);
+	beside = 0;
+	assert_int_equal(t.budget.used, MUX_CREDIT_INITIAL +
+	    MUX_CREDIT_SPARSE);
+	two_streams_end();
+}
+
 /* Where the path is slow, and its round trip long while bulk fills it. */
 static void
 window_shrinks_much_on_a_slow_path(void **state)
@@ -482,6 +498,7 @@ main(void)
 		cmocka_unit_test(window_does_not_grow_without_budget),
 		cmocka_unit_test(window_shrinks_before_a_slow_reader),
 		cmocka_unit_test(window_shrinks_beside_a_sparse_stream),
+		cmocka_unit_test(window_shrinks_beside_a_new_stream),
 		cmocka_unit_test(window_shrinks_much_on_a_slow_path),
 		cmocka_unit_test(window_is_kept_on_a_path_that_has_grown),
 		cmocka_unit_test(window_does_not_shrink_alone),
