@@ -32,6 +32,7 @@
 #include "login.h"
 
 #define SLURP_MAX	(1024 * 1024)
+#define SLURP_FIRST	4096
 
 static int	login_set(struct login *, const char *, char *);
 static int	make_folders(char *);
@@ -238,43 +239,58 @@ login_write(const char *path, const struct login *l)
 	return (-1);
 }
 
-char *
-login_slurp(const char *path)
+/* *size: what was allocated, which may hold a secret in all of it. */
+static char *
+slurp(const char *path, size_t *size)
 {
-	char	*buf;
+	char	*buf, *more;
 	ssize_t	 n = 0;
 	size_t	 len = 0;
 	int	 fd;
 
+	*size = SLURP_FIRST;
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1) {
 		log_warn("%s", path);
 		return (NULL);
 	}
-	if ((buf = calloc(1, SLURP_MAX + 1)) == NULL) {
-		close(fd);
-		return (NULL);
-	}
-	while (len < SLURP_MAX) {
-		n = read(fd, buf + len, SLURP_MAX - len);
+	if ((buf = calloc(1, *size)) == NULL)
+		goto fail;
+	for (;;) {
+		n = read(fd, buf + len, *size - len - 1);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			break;
 		len += n;
+		if (len < *size - 1)
+			continue;
+		if (*size >= SLURP_MAX) {
+			errno = EFBIG;
+			goto fail;
+		}
+		more = recallocarray(buf, *size, *size * 2, 1);
+		if (more == NULL)
+			goto fail;
+		buf = more;
+		*size *= 2;
 	}
-	if (n == -1) {
-		log_warn("%s", path);
-		close(fd);
-		freezero(buf, SLURP_MAX + 1);
-		return (NULL);
-	}
+	if (n == -1)
+		goto fail;
 	close(fd);
-	if (len == SLURP_MAX) {
-		log_warnx("%s: too large", path);
-		freezero(buf, SLURP_MAX + 1);
-		return (NULL);
-	}
 	return (buf);
+ fail:
+	log_warn("%s", path);
+	close(fd);
+	freezero(buf, *size);
+	return (NULL);
+}
+
+char *
+login_slurp(const char *path)
+{
+	size_t	 size;
+
+	return (slurp(path, &size));
 }
 
 /* Cut behind the first line, surrounding white space gone. */
@@ -306,6 +322,7 @@ login_token_file(const char *path)
 {
 	struct stat	 st;
 	char		*buf, *token = NULL;
+	size_t		 size;
 
 	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
 	    (st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
@@ -313,10 +330,10 @@ login_token_file(const char *path)
 		    path);
 		return (NULL);
 	}
-	if ((buf = login_slurp(path)) == NULL)
+	if ((buf = slurp(path, &size)) == NULL)
 		return (NULL);
 	token = token_checked(first_line(buf));
-	freezero(buf, SLURP_MAX + 1);
+	freezero(buf, size);
 	return (token);
 }
 
