@@ -40,30 +40,41 @@ def everyone():
     return [pid for role, proc in ROLES for pid in pids(proc)]
 
 
-def sample(what, to):
-    c0 = cpu(everyone())
-    r = subprocess.run([LOAD, what, str(to), str(SECS)], text=True,
-                       stdout=subprocess.PIPE, timeout=SECS * 5 + 20)
-    return [float(x) for x in r.stdout.split()], cpu(everyone()) - c0
+def load(what, to, secs):
+    return subprocess.Popen([LOAD, what, str(to), str(secs)], text=True,
+                            stdout=subprocess.PIPE)
 
+
+def sample(what, to):
+    if what == "beside":
+        bulk = load("down", to, SECS + 1)
+        time.sleep(0.5)
+        r = sample("echo", to)
+        bulk.communicate(timeout=SECS * 5 + 20)
+        return r
+    c0 = cpu(everyone())
+    out = load(what, to, SECS).communicate(timeout=SECS * 5 + 20)[0]
+    return [float(x) for x in out.split()], cpu(everyone()) - c0
+
+
+UNITS = {"down": "MB/s to the laptop", "up": "MB/s to the device",
+         "echo": "us, 64 bytes there and back, p50 (p99)",
+         "beside": "the same beside a download",
+         "conn": "new streams a second, one at a time"}
 
 rows = {}
 for rnd in range(ROUNDS):
-    for what in ("down", "up", "echo", "conn"):
+    for what in UNITS:
         for name, to in WAYS.items():
             v, c = sample(what, to)
             if not v:
                 raise SystemExit("%s through %s failed" % (what, name))
             rows.setdefault((what, name), []).append((v, c))
 
-UNITS = {"down": "MB/s to the laptop", "up": "MB/s to the device",
-         "echo": "us, 64 bytes there and back, p50 (p99)",
-         "conn": "new streams a second, one at a time"}
-
 
 def cost(what, name, med):
     c = statistics.median(x[1] for x in rows[what, name])
-    if name == "direct" or what == "echo":
+    if name == "direct" or what in ("echo", "beside"):
         return ""
     if what in ("down", "up"):
         return "%.2f s/GB" % (c / (med * (SECS + 0.3) / 1e3))
@@ -71,12 +82,12 @@ def cost(what, name, med):
 
 
 print("%-42s" % "" + "".join("%22s" % n for n in WAYS))
-for what in ("down", "up", "echo", "conn"):
+for what in UNITS:
     line = "%-42s" % UNITS[what]
     for name in WAYS:
         med = [statistics.median(x[0][i] for x in rows[what, name])
                for i in range(len(rows[what, name][0][0]))]
-        v = "%.0f (%.0f)" % tuple(med) if what == "echo" else "%.0f" % med[0]
+        v = "%.0f (%.0f)" % tuple(med) if len(med) > 1 else "%.0f" % med[0]
         line += "%22s" % (v + "  " + cost(what, name, med[0])).rstrip()
     print(line)
 for role, proc in ROLES:
