@@ -1,6 +1,7 @@
 """A relay, a device and people, of which anything may fail, and what must be
 so all the same."""
 import threading
+import time
 
 from fault import *
 from doors import *
@@ -42,6 +43,7 @@ class World:
         wait_for(lambda: self.doors.ask("pi." + DOMAIN, "/length/5")[0] ==
                  200, 30)
         self.cookie, self.token = self.doors.enter(), self.doors.pair()
+        self.entered = time.monotonic()
         self.env = login(self.relay)
         self.target = Target(echo)
         self.ports = free_port(), free_port()
@@ -120,7 +122,11 @@ class World:
                 pass
 
     def enter(self):
-        """The oldest of somebody's visits end one day."""
+        """The oldest of somebody's visits end one day.  Who comes again and
+        again within a minute is refused."""
+        if time.monotonic() - self.entered < 1:
+            return
+        self.entered = time.monotonic()
         try:
             self.cookie = self.doors.enter()
         except SystemExit as e:
