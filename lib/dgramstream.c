@@ -29,6 +29,7 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -279,10 +280,20 @@ dgram_take(struct dgramstream *d)
 	ssize_t	 n;
 
 	do {
-		n = d->fds.rsock ? recv(d->fds.rfd, buffer, sizeof(buffer), 0) :
-		    read(d->fds.rfd, buffer, DGRAM_READ_MAX);
+		n = d->fds.rdgram ? recv(d->fds.rfd, buffer, sizeof(buffer),
+		    0) : read(d->fds.rfd, buffer, DGRAM_READ_MAX);
 	} while (n == -1 && errno == EINTR);
 	return (n);
+}
+
+/* Nothing came: an empty datagram, or the end? */
+static int
+dgram_at_eof(const struct dgramstream *d)
+{
+	struct pollfd	 pfd = { .fd = d->fds.rfd, .events = POLLRDHUP };
+
+	return (!d->fds.rdgram || (poll(&pfd, 1, 0) == 1 &&
+	    (pfd.revents & (POLLRDHUP | POLLHUP)) != 0));
 }
 
 static void
@@ -312,14 +323,14 @@ dgram_read(evutil_socket_t fd __unused, short what __unused, void *arg)
 				dgram_fail(d, d->fds.rsock, errno);
 			return;
 		}
-		if (n == 0 && !d->fds.rsock) {
+		if (n == 0 && dgram_at_eof(d)) {
 			dgram_eof(d);
 			return;
 		}
 		d->active = clock_ms();
 		d->got += n;
 		(void)mux_dgram_send(d->stream, buffer, (size_t)n);
-		if (d->fds.rsock)
+		if (d->fds.rdgram)
 			continue;
 		/* It waits for us: see dgram_drained. */
 		event_del(d->fds.rev);
@@ -332,7 +343,7 @@ dgram_drained(struct mux_stream *s __unused, void *arg)
 {
 	struct dgramstream	*d = arg;
 
-	if (d->fds.rsock || d->ending)
+	if (d->fds.rdgram || d->ending)
 		return;
 	if (d->fds.rfile)
 		event_active(d->fds.rev, EV_READ, 1);
@@ -342,7 +353,7 @@ dgram_drained(struct mux_stream *s __unused, void *arg)
 
 /* ---- From the mux to the sink -------------------------------------------- */
 
-/* Keep what a pipe did not take; -1 with errno. */
+/* Keep what a pipe, or a socket like one, did not take; -1 with errno. */
 static int
 dgram_keep(struct dgramstream *d, const struct iovec *iov, int niov, size_t n)
 {
@@ -390,12 +401,12 @@ dgram_put(struct dgramstream *d, struct iovec *iov, int niov)
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return (0);
 		/* The network lost it, or would not take it so large. */
-		if (d->fds.wsock && (errno == ENOBUFS || errno == EMSGSIZE))
+		if (d->fds.wdgram && (errno == ENOBUFS || errno == EMSGSIZE))
 			return (1);
 		return (-1);
 	}
 	d->given += n;
-	if (d->fds.wsock || dgram_keep(d, iov, niov, (size_t)n) == 0)
+	if (d->fds.wdgram || dgram_keep(d, iov, niov, (size_t)n) == 0)
 		return (1);
 	return (-1);
 }

@@ -25,13 +25,15 @@
 
 #include "fdpair.h"
 
+/* Of a socket: SOCK_STREAM and so on; else -1. */
 static int
-fd_is_socket(int fd)
+fd_socket_type(int fd)
 {
 	socklen_t	 len = sizeof(int);
 	int		 type;
 
-	return (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0);
+	return (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 ? type :
+	    -1);
 }
 
 /* Files, and devices like /dev/null. */
@@ -48,11 +50,15 @@ int
 fdpair_init(struct fdpair *p, struct event_base *base, int rfd, int wfd,
     event_callback_fn can_read, event_callback_fn can_write, void *arg)
 {
+	int	 rtype = fd_socket_type(rfd), wtype = fd_socket_type(wfd);
+
 	memset(p, 0, sizeof(*p));
 	p->rfd = rfd;
 	p->wfd = wfd;
-	p->rsock = fd_is_socket(rfd);
-	p->wsock = rfd == wfd ? p->rsock : fd_is_socket(wfd);
+	p->rsock = rtype != -1;
+	p->wsock = wtype != -1;
+	p->rdgram = p->rsock && rtype != SOCK_STREAM;
+	p->wdgram = p->wsock && wtype != SOCK_STREAM;
 	p->rtty = !p->rsock && isatty(rfd);
 	p->rfile = !p->rsock && fd_is_file(rfd);
 	p->wfile = !p->wsock && fd_is_file(wfd);

@@ -31,6 +31,8 @@ struct fdpair {
 	int		 wfd;
 	unsigned int	 rsock : 1,	/* which are sockets */
 			 wsock : 1,
+			 rdgram : 1,	/* that keep bounds */
+			 wdgram : 1,
 			 rtty : 1,
 			 rfile : 1,	/* which never block, and can't be
 					   watched by epoll(7) */

@@ -333,6 +333,66 @@ pipes_read_and_write_as_they_are(void **state)
 	close(t[1]);
 }
 
+/* As socat(1) and inetd(8) give one: it has no bounds, and an end. */
+static void
+a_stream_socket_is_like_a_pipe(void **state)
+{
+	static uint8_t	 all[65507];
+	size_t		 n = 0;
+	ssize_t		 r;
+	int		 s[2], t[2], size = 4096;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
+	    s), 0);
+	(void)setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	udp_pair(t);
+	b.fd = t[0];
+	a.d = dgramstream_open(base, s[0], s[0], a.mux, &udp_open,
+	    &client_ops, &a);
+	assert_int_equal(write(s[1], big, 16385), 16385);
+	WAIT(recv(t[1], got, sizeof(got), 0) == 16384);
+	WAIT(recv(t[1], got, sizeof(got), 0) == 1);
+	assert_int_equal(send(t[1], big, sizeof(big), 0), sizeof(big));
+	while (n < sizeof(big)) {
+		WAIT((r = read(s[1], all + n, sizeof(all) - n)) > 0);
+		n += r;
+	}
+	assert_memory_equal(all, big, sizeof(big));
+	shutdown(s[1], SHUT_WR);
+	WAIT(a.eofs == 1);
+	passes(100);
+	assert_int_equal(recv(t[1], got, sizeof(got), 0), -1);
+	assert_int_equal(send(t[1], "late", 4, 0), 4);
+	WAIT(read(s[1], all, sizeof(all)) == 4);
+	dgramstream_end(a.d);
+	WAIT(a.closed == 1 && b.closed == 1);
+	close(s[1]);
+	close(t[1]);
+}
+
+/* Of these nothing is a datagram, or the end. */
+static void
+packets_of_nothing_and_the_end(void **state)
+{
+	int	 s[2], t[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK,
+	    0, s), 0);
+	udp_pair(t);
+	b.fd = t[0];
+	a.d = dgramstream_open(base, s[0], s[0], a.mux, &udp_open,
+	    &client_ops, &a);
+	assert_int_equal(send(s[1], "", 0, 0), 0);
+	WAIT(recv(t[1], got, sizeof(got), 0) == 0);
+	close(s[1]);
+	WAIT(a.eofs == 1);
+	passes(100);
+	assert_int_equal(recv(t[1], got, sizeof(got), 0), -1);
+	dgramstream_end(a.d);
+	WAIT(a.closed == 1 && b.closed == 1);
+	close(t[1]);
+}
+
 static void
 a_file_is_not_lost_by_haste(void **state)
 {
@@ -399,6 +459,8 @@ main(void)
 		TEST(idle_counts_both_ways),
 		TEST(end_and_kill),
 		TEST(pipes_read_and_write_as_they_are),
+		TEST(a_stream_socket_is_like_a_pipe),
+		TEST(packets_of_nothing_and_the_end),
 		TEST(a_file_is_not_lost_by_haste),
 		TEST(reader_gone),
 	};
