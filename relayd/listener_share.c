@@ -46,7 +46,8 @@ struct share {
 	uint32_t	 refs;		/* streams */
 	int		 set;		/* router has said something */
 	int		 full;
-	int		 busy;		/* it was used when we told last */
+	int		 busy;		/* it was used when we told last, or
+					   router does not know that not */
 };
 
 /* Of a stream that rests on a limit: one a direction. */
@@ -60,6 +61,7 @@ static void	share_tidy(struct share *);
 static int	shares_limited(struct share *const *);
 static int	record_flows(struct stream_record *);
 static void	share_apply(const struct share *);
+static void	shares_tell_later(void);
 static void	shares_wake(void *);
 static void	shares_tick(evutil_socket_t, short, void *);
 static void	shares_tell(evutil_socket_t, short, void *);
@@ -286,8 +288,12 @@ share_recv_set(struct proc_peer *peer, struct imsg *imsg)
 	}
 	s->full = set.full != 0;
 	s->set = is || s->full;
-	if (is != was)
+	if (is != was) {
 		share_apply(s);
+		/* Who says nothing keeps an equal part from the others. */
+		s->busy = is;
+		shares_tell_later();
+	}
 	/* Who waits may have to wait no longer, or not so long. */
 	if (evtimer_pending(tick, NULL))
 		event_active(tick, EV_TIMEOUT, 1);
@@ -296,17 +302,24 @@ share_recv_set(struct proc_peer *peer, struct imsg *imsg)
 }
 
 static void
-shares_wake(void *arg)
+shares_tell_later(void)
 {
-	const struct timeval	 soon = { 0, METER_TICK_US };
 	const struct timeval	 later = { SHARE_USE_MS / 1000,
 				    SHARE_USE_MS % 1000 * 1000 };
 
-	evtimer_add(tick, &soon);
 	if (listener_prefork > 1 && !evtimer_pending(teller, NULL)) {
 		told_ms = listener_ms();
 		evtimer_add(teller, &later);
 	}
+}
+
+static void
+shares_wake(void *arg)
+{
+	const struct timeval	 soon = { 0, METER_TICK_US };
+
+	evtimer_add(tick, &soon);
+	shares_tell_later();
 }
 
 static void
@@ -380,5 +393,7 @@ shares_announce(void)
 		use.meter = s->id;
 		(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_SHARE_USE, 0,
 		    -1, &use, sizeof(use));
+		s->busy = 1;
 	}
+	shares_tell_later();
 }

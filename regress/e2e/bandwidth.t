@@ -468,4 +468,21 @@ except OSError:
     b = b""
 eq(b, b"", "a node whose quota is used up is closed to visitors")
 relay.stop()
+# ---- listeners that carry nothing of it ----
+
+relay = Relay("relayd4", prefork=4, extra="publish ports 20000-31999 "
+              "on 127.0.0.1 by any")
+relay.user_add()
+agent = Agent(relay, "near")
+port = free_port()
+relay.ctl("publish", "add", "--bandwidth", "256K", "127.0.0.1:%d/tcp" % port,
+          "near:%d" % meter.port)
+ok(wait_for(lambda: agent.proc.alive() and relay.serving(), 30), "four serve")
+for _ in range(24):
+    socket.create_connection(("127.0.0.1", port)).close()
+v = Visitor(port, b"d")
+within(rate(lambda: v.n, 6, 4), 256 * K,
+       "who comes and says nothing takes nothing from those who do")
+v.s.close()
+
 done()
