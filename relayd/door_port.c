@@ -172,6 +172,7 @@ door_port_pause(int on)
 void
 door_port_drain(void)
 {
+	struct stream_record	*r;
 	struct port_listen	*l, *tmp;
 	struct port_entry	*e;
 
@@ -180,6 +181,8 @@ door_port_drain(void)
 			if (l->udp == NULL)
 				port_listen_free(l);
 		port_watch(e);
+		TAILQ_FOREACH(r, &e->owner.streams, entry)
+			visitor_leave_slot(r);
 	}
 }
 

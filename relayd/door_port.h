@@ -131,6 +131,11 @@ void	 visitor_turn_away(struct visitor *, uint16_t, const char *);
 void	 visitor_refuse(struct visitor *, uint16_t, const char *);
 /* End it, whatever it is at; it is gone.  See struct stream_record_ops. */
 void	 visitor_kill(struct stream_record *, uint16_t, const char *);
+/*
+ * Of UDP: what the source says next comes to another listener, which needs a
+ * slot for it.  Ours only passes on what still comes back.
+ */
+void	 visitor_leave_slot(struct stream_record *);
 /* It is over, and its socket or UDP session another's or closed: off the
    record, its slot is free. */
 void	 visitor_free(struct visitor *);

@@ -173,6 +173,17 @@ visitor_refuse(struct visitor *v, uint16_t code, const char *text)
 }
 
 void
+visitor_leave_slot(struct stream_record *r)
+{
+	struct visitor	*v = (struct visitor *)r;
+
+	if (v->udp == NULL || !v->slot)
+		return;
+	v->slot = 0;
+	port_slot_give(v->port);
+}
+
+void
 visitor_free(struct visitor *v)
 {
 	if (v->slot)
