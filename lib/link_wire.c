@@ -77,6 +77,9 @@ link_message(struct link *l, const struct ws_event *ev)
 		link_fail(l, WS_CLOSE_UNSUPPORTED, "only binary messages");
 	else if (mux_input(l->mux, ev->data, ev->len, l->heard) == -1)
 		link_fail(l, WS_CLOSE_PROTOCOL, mux_error(l->mux));
+	else if (l->ws.msg != NULL)
+		/* Of fragments: it is gone with the next call of ws_parse. */
+		mux_input_end(l->mux);
 }
 
 static void
