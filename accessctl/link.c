@@ -268,9 +268,12 @@ relay_link_close(struct relay_link *r, unsigned int ms)
 static void
 relay_flush(struct relay_link *r)
 {
+	struct evtls	*conn;
+
 	if (r->link == NULL)
 		return;
-	if (evtls_buffered(link_conn(r->link)) > 0 &&
+	/* One that lingers has none. */
+	if ((conn = link_conn(r->link)) != NULL && evtls_buffered(conn) > 0 &&
 	    clock_us() < r->close_by)
 		relay_later(r, FLUSH_MS);
 	else

@@ -261,6 +261,7 @@ link_linger(struct link *l)
 {
 	uint64_t	 now = clock_us();
 	uint32_t	 left = 0;
+	int		 on;
 
 	if (!l->lingers)
 		return (0);
@@ -275,8 +276,10 @@ link_linger(struct link *l)
 		l->conn = NULL;
 		link_arm(l, LINK_LINGER_TICK_MS);
 	}
+	/* The owner of the last stream may have freed the link. */
+	on = left > 0 || l->dead;
 	link_leave(l);
-	return (left > 0);
+	return (on);
 }
 
 void

@@ -25,9 +25,7 @@
 /* libs: libevent libtls libssl libcrypto ipsec_mb */
 
 /*
- * A message of the link may come in fragments (RFC 6455, 5.4), as proxies on
- * the way make them.  What lies in it is lent to a stream's owner only while
- * it is there.
+ * A link whose peer is a socket, on which anything may come.
  */
 
 #include "compat.h"
@@ -52,6 +50,20 @@
 
 static uint8_t	 out[4 * LEN], got[4 * LEN];
 static size_t	 nout;
+static int	 freed;
+
+/* It is up, and the peer has opened stream 1, to this descriptor. */
+static void
+one_stream(int fd)
+{
+	one_link(WS_SERVER, 0, 0);
+	raw_hello();
+	passes(5);
+	b.fd = fd;
+	raw_open(256 * 1024);
+	passes(5);
+	assert_int_equal(b.opened, 1);
+}
 
 /* A frame of a client's, by a key of zeroes. */
 static void
@@ -79,24 +91,18 @@ fragmented(uint8_t c)
 	frame(0x80, m + 5000, sizeof(m) - 5000);
 }
 
+/*
+ * As proxies on the way make them (RFC 6455, 5.4): what lies in such a message
+ * is lent to the stream's owner only while it is there.
+ */
 static void
 what_came_in_fragments_is_whole(void **state)
 {
-	static const uint8_t	 open[] = {
-		MUX_OPEN, 0, 0, 0, 0, 0, 0, 1,
-		MUX_KIND_TCP, 0, 0, 22, 0, 4, 0, 0, 1, 'h', 0
-	};
 	static const char	 letters[] = "ABC";
 	int			 sv[2], i;
 
-	one_link(WS_SERVER, 0, 0);
-	raw_hello();
-	passes(5);
 	pair(sv);
-	b.fd = sv[0];
-	raw_send(WS_BINARY, open, sizeof(open), 1);
-	passes(5);
-	assert_int_equal(b.opened, 1);
+	one_stream(sv[0]);
 	for (i = 0; i < 3; i++)
 		fragmented(letters[i]);
 	assert_int_equal(write(raw.fd, out, nout), (ssize_t)nout);
@@ -107,6 +113,59 @@ what_came_in_fragments_is_whole(void **state)
 	close(sv[1]);
 }
 
+static size_t
+none_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
+{
+	return (0);
+}
+
+static size_t
+last_pull(struct mux_stream *s, void *arg, uint8_t *p, size_t n,
+    enum mux_more *more)
+{
+	*more = MUX_LAST;
+	return (0);
+}
+
+static void
+done_free(struct mux_stream *s, void *arg)
+{
+	link_free(b.link);
+	b.link = NULL;
+	freed = 1;
+}
+
+/* The peer closes in order, and the last stream finishes after that. */
+static void
+the_last_stream_may_free_a_link_that_lingers(void **state)
+{
+	static const struct mux_stream_ops ops = {
+		.input = none_input, .pull = last_pull, .done = done_free
+	};
+	static const uint8_t	 last[] = {
+		MUX_DATA, MUX_FIN, 0, 0, 0, 0, 0, 1, 'h', 'i'
+	};
+	static const uint8_t	 normal[] = { 1000 >> 8, 1000 & 0xff };
+	uint8_t			 buf[10];
+	int			 i;
+
+	one_stream(-1);
+	mux_stream_own(b.s, &ops, &b);
+	mux_ready(b.s);
+	raw_send(WS_BINARY, last, sizeof(last), 1);
+	passes(5);
+	raw_send(WS_CLOSE, normal, sizeof(normal), 1);
+	close(raw.fd);
+	raw.fd = -1;
+	for (i = 0; i < 1000 && link_conn(b.link) != NULL; i++)
+		wait_for(&freed, 1, 1);
+	assert_null(link_conn(b.link));
+	assert_int_equal(b.down, 0);
+	assert_int_equal(mux_read(b.s, buf, sizeof(buf)), 2);
+	wait_for(&freed, 1, 1000);
+	assert_null(b.link);
+}
+
 int
 main(void)
 {
@@ -114,9 +173,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    what_came_in_fragments_is_whole, links_setup,
 		    links_teardown),
+		cmocka_unit_test_setup_teardown(
+		    the_last_stream_may_free_a_link_that_lingers, links_setup,
+		    links_teardown),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return (cmocka_run_group_tests_name("link_fragment", tests, NULL,
+	return (cmocka_run_group_tests_name("link_raw", tests, NULL,
 	    NULL));
 }
