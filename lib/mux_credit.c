@@ -248,6 +248,23 @@ mux_stream_reserve(struct mux_stream *s, size_t n)
 	return (0);
 }
 
+/*
+ * What is queued needs its blocks, of which the first and the last may be
+ * empty but for a byte.
+ */
+void
+mux_stream_keep(struct mux_stream *s)
+{
+	size_t	 n = s->queue.len;
+
+	if (n > 0)
+		n += 2 * MUX_BLOCK_LARGE;
+	if (n >= s->window)
+		return;
+	mux_unreserve(s->mux, s->window - n);
+	s->window = n;
+}
+
 void
 mux_stream_release(struct mux_stream *s)
 {
@@ -450,8 +467,7 @@ mux_stream_took(struct mux_stream *s, size_t n)
 	if (n == 0 || s->flags & STREAM_DEAD)
 		return;
 	if (s->flags & STREAM_FIN_IN) {
-		s->window -= n;
-		mux_unreserve(s->mux, n);
+		mux_stream_keep(s);
 		mux_stream_check_done(s);
 		return;
 	}

@@ -283,6 +283,8 @@ void	 mux_unreserve(struct mux *, size_t);
  */
 int	 mux_stream_reserve(struct mux_stream *, size_t);
 void	 mux_stream_release(struct mux_stream *);
+/* Nothing more will come: reserved is what the queue needs, and no more. */
+void	 mux_stream_keep(struct mux_stream *);
 /* The meters (its give) let the peer have so much more. */
 void	 mux_stream_given(void *, uint32_t);
 /* Nothing more will come, or go: back with what was paid for. */

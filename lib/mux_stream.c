@@ -340,10 +340,8 @@ mux_stream_fin(struct mux_stream *s)
 	s->flags |= STREAM_FIN_IN;
 	mux_stream_unmeter(s);
 	/* Only what is queued still needs a window. */
-	if (s->dgram == NULL) {
-		mux_unreserve(s->mux, s->window - s->queue.len);
-		s->window = s->queue.len;
-	}
+	if (s->dgram == NULL)
+		mux_stream_keep(s);
 	s->arriving = s->consumed = 0;
 	s->owe &= ~OWE_CREDIT;
 	if (s->ops->input != NULL)
@@ -366,8 +364,7 @@ mux_stream_break(struct mux_stream *s, uint16_t code, const char *text)
 	mux_ring_remove(s->mux, s);
 	mux_stream_unmeter(s);
 	mux_stream_unpace(s);
-	mux_unreserve(s->mux, s->window - s->queue.len);
-	s->window = s->queue.len;
+	mux_stream_keep(s);
 	s->arriving = s->consumed = 0;
 	s->owe = 0;
 	s->code = code;
