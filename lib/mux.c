@@ -232,7 +232,7 @@ mux_memory(const struct mux *m, struct mux_memory *all)
 	if (m->table != NULL)
 		all->state += sizeof(m->table[0]) << m->bits;
 	if (m->refused != NULL)
-		all->state += MUX_REFUSED_MAX * sizeof(m->refused[0]);
+		all->state += m->refused_size * sizeof(m->refused[0]);
 	TAILQ_FOREACH(s, &m->streams, entry) {
 		mux_stream_memory(s, &one);
 		all->state += one.state;
@@ -289,19 +289,39 @@ mux_send_goaway(struct mux *m, const struct mux_goaway *goaway)
 
 /* ---- Frames in ---------------------------------------------------------- */
 
+/* Room for one more refusal; 0, or -1. */
+static int
+refused_grow(struct mux *m)
+{
+	struct mux_refused	*new;
+	uint16_t		 i, size;
+
+	if (m->refused != NULL && m->refused_count < m->refused_size)
+		return (0);
+	size = m->refused == NULL ? MUX_REFUSED_MIN : 2 * m->refused_size;
+	if (size > MUX_REFUSED_MAX)
+		return (mux_fail(m, "too many streams refused"));
+	if ((new = calloc(size, sizeof(*new))) == NULL)
+		return (mux_fail(m, "out of memory"));
+	for (i = 0; i < m->refused_count; i++)
+		new[i] = m->refused[(m->refused_first + i) % m->refused_size];
+	free(m->refused);
+	m->refused = new;
+	m->refused_size = size;
+	m->refused_first = 0;
+	return (0);
+}
+
 /* Refuse a stream that was never made. */
 static int
 refuse(struct mux *m, uint32_t id, uint16_t code)
 {
 	struct mux_refused	*r;
 
-	if (m->refused_count == MUX_REFUSED_MAX)
-		return (mux_fail(m, "too many streams refused"));
-	if (m->refused == NULL && (m->refused = calloc(MUX_REFUSED_MAX,
-	    sizeof(*m->refused))) == NULL)
-		return (mux_fail(m, "out of memory"));
+	if (refused_grow(m) == -1)
+		return (-1);
 	r = &m->refused[(m->refused_first + m->refused_count++) %
-	    MUX_REFUSED_MAX];
+	    m->refused_size];
 	r->id = id;
 	r->code = code;
 	mux_want(m);

@@ -39,7 +39,8 @@
  * list or table any more, so whoever calls an owner checks for that after.
  */
 
-#define MUX_REFUSED_MAX	256	/* refusals of streams waiting to go out */
+#define MUX_REFUSED_MIN	64	/* refusals of streams waiting to go out: */
+#define MUX_REFUSED_MAX	8192	/* more than come at once */
 /*
  * What a stream may send before others have their turn, bytes: as much as is
  * read and sealed at once.  A stream that of late sent less than a frame and
@@ -171,12 +172,14 @@ struct mux {
 						   has gone out too */
 	uint32_t		 ring_count;	/* in both */
 	uint32_t		 sparse_run;	/* frames of sparse ones */
-	uint32_t		 nstrangers;	/* of ours */
+	uint32_t		 our_count;	/* of streams that we opened */
+	uint32_t		 nstrangers;	/* of these */
 	uint32_t		 peer_streams;	/* that the peer takes */
 	uint32_t		 next_id;	/* of ours */
 	uint32_t		 last_id;	/* of the peer's */
 
 	struct mux_refused	*refused;	/* a ring; NULL when empty */
+	uint16_t		 refused_size;
 	uint16_t		 refused_first;
 	uint16_t		 refused_count;
 

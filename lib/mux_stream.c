@@ -120,6 +120,8 @@ mux_open_metered(struct mux *m, const struct mux_open *open,
 
 	if (m->closing || m->error != NULL || m->next_id > MUX_ID_MAX)
 		return (NULL);
+	if (m->our_count >= m->peer_streams)
+		return (NULL);
 	if (strange && (!mux_strangers_fit(m) || m->nstrangers >=
 	    m->peer_streams - m->peer_streams / 4))
 		return (NULL);
@@ -138,6 +140,7 @@ mux_open_metered(struct mux *m, const struct mux_open *open,
 		return (NULL);
 	}
 	m->next_id += 2;
+	m->our_count++;
 	s->flags = STREAM_OURS;
 	if (strange) {
 		s->flags |= STREAM_STRANGER;
@@ -188,9 +191,11 @@ mux_stream_kill(struct mux_stream *s)
 	mux_ring_remove(m, s);
 	if (s->flags & STREAM_ENDED)
 		TAILQ_REMOVE(&m->ended, s, turn);
-	if ((s->flags & (STREAM_STRANGER | STREAM_OURS)) ==
-	    (STREAM_STRANGER | STREAM_OURS))
-		m->nstrangers--;
+	if (s->flags & STREAM_OURS) {
+		m->our_count--;
+		if (s->flags & STREAM_STRANGER)
+			m->nstrangers--;
+	}
 	mux_stream_unmeter(s);
 	mux_stream_unpace(s);
 	mux_unreserve(m, s->window);

@@ -170,8 +170,10 @@ def attempt(how, kind, call, at, times, error, what):
     faults.arm(kind, call, at, times, error)
     if how == "client":
         st, err = w.stream(FAULT_OBJ)
-        if st in ("hangs", "wrong") or st < 0:
+        if st in ("hangs", "wrong"):
             note(what, "accessctl: %s %s" % (st, err))
+        elif st < 0:
+            note(what, "accessctl: killed by signal %d %s" % (-st, err))
         elif st != 0 and not err.strip():
             note(what, "accessctl: %d without a reason" % st)
         faults.disarm()

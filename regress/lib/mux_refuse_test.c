@@ -89,7 +89,7 @@ refusals_are_bounded(void **state)
 	}
 	for (i = 0; i < MUX_REFUSED_MAX; i++)
 		assert_int_equal(peer_open(&t, 2 * i + 2001, 0), 0);
-	assert_int_equal(peer_open(&t, 9999, 0), -1);
+	assert_int_equal(peer_open(&t, 2 * i + 2001, 0), -1);
 	peer_error(&t, "too many streams refused");
 }
 
@@ -107,7 +107,7 @@ owner_refusals_are_bounded(void **state)
 
 	peer_up(&t, 0);
 	t.next.on_open = on_open_refuse;
-	for (i = 0; i < 10000 && ret == 0; i++)
+	for (i = 0; i < 100000 && ret == 0; i++)
 		ret = peer_open(&t, 2 * i + 1, 0);
 	assert_int_equal(i, 32 + MUX_REFUSED_MAX + 1);
 	peer_error(&t, "too many streams refused");

@@ -187,10 +187,13 @@ on_other_links_all_are_alike(void **state)
 {
 	int	 i;
 
-	up(1, 4, (size_t)1 << 40);
+	up(1, 100, (size_t)1 << 40);
 	t.m->cfg.strangers = 0;
 	for (i = 0; i < 100; i++)
 		assert_non_null(stranger());
+	/* As many as the peer takes. */
+	assert_null(stranger());
+	assert_null(user());
 	peer_free(&t);
 }
 

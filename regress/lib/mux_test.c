@@ -406,6 +406,7 @@ table_of_many_streams(void **state)
 	peer_init(&t, 1);
 	t.budget.limit = t.cfg.link_budget = (size_t)1 << 40;
 	peer_start(&t);
+	t.m->peer_streams = 5000;
 	memset(&o, 0, sizeof(o));
 	memset(&ops, 0, sizeof(ops));
 	for (i = 0; i < 5000; i++)
