@@ -2,6 +2,7 @@
 """Each limit: one below it, at it, and one above it."""
 
 import os
+import select
 import socket
 import sys
 import time
@@ -331,6 +332,16 @@ ok(all(streams), "agentd, streams: one less")
 streams.append(stream())
 ok(streams[-1], "agentd, streams: as many as may be")
 ok(stream() is None, "agentd, streams: one more is refused")
+burst = [socket.socket() for _ in range(600)]
+for s in burst:
+    s.setblocking(False)
+    s.connect_ex(("127.0.0.1", port))
+ok(wait_for(lambda: len(select.select(burst, [], [], 0)[0]) == len(burst), 30),
+   "and so are 600 at once")
+streams[0].sendall(b"b")
+eq(streams[0].recv(1), b"b", "which does not hurt those that are open")
+for s in burst:
+    s.close()
 fwd.stop()
 pi.stop()
 
