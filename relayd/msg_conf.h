@@ -99,8 +99,9 @@ struct conf_serve {
 
 struct conf_old {
 	uint64_t		 present;	/* 1 << instance of listeners */
+	uint64_t		 draining;	/* of these, those that drain */
 	uint64_t		 upgrades;	/* that this relayd has seen */
-	uint32_t		 listeners;	/* that drain */
+	uint32_t		 listeners;	/* how many drain */
 	uint32_t		 joined;	/* of these, with our own */
 	int64_t			 until;		/* then they are ended */
 	char			 from[32];	/* the last version */

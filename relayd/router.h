@@ -326,7 +326,7 @@ int		 sites_recv_changed(struct proc_peer *, struct imsg *);
 size_t		 sites_memory(size_t *);
 
 /* router_stream.c */
-/* How many use a link that is being left. */
+/* How many go by a listener that drains, or by a link that is being left. */
 uint32_t	 streams_away(void);
 /* How many streams a job ends. */
 uint32_t	 streams_count(const struct router_end *);

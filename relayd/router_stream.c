@@ -243,6 +243,14 @@ streams_session_gone(struct router_session *rs, const char *why)
 		stream_end(st, MUX_CODE_CANCEL, why);
 }
 
+/* It ends with its listener, or with its link, which was left for another. */
+static int
+session_drains(const struct router_session *rs)
+{
+	return (rs->away ||
+	    (router_old.draining & 1ULL << rs->s.listener) != 0);
+}
+
 uint32_t
 streams_away(void)
 {
@@ -255,7 +263,8 @@ streams_away(void)
 	RB_FOREACH(st, router_stream_table, &streams) {
 		node = st->node_session == 0 ? NULL :
 		    session_find(st->node_session);
-		n += st->client->away || (node != NULL && node->away);
+		n += session_drains(st->client) ||
+		    (node != NULL && session_drains(node));
 	}
 	return (n);
 }

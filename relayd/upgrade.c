@@ -270,6 +270,7 @@ tell_old(void)
 			old.present |= 1ULL << i;
 		if (!proc_is_old(PROC_LISTENER, i))
 			continue;
+		old.draining |= 1ULL << i;
 		old.listeners++;
 		old.joined += proc_old_understands(PROC_LISTENER, i);
 		if (upgrade.until[i] > until)

@@ -236,6 +236,8 @@ for t in threads:
 ok(visits[0] > 20 and not failed, "%d visits while it happened, none of "
    "them failed" % visits[0], failed[:10])
 ok(answers(visitor) and all(answers(s) for s in held), "old visitors stay")
+ok(wait_for(lambda: relay.status().get("streams") == 3, 10),
+   "accessctl upgrade --status counts them", relay.status())
 ok(not serves(limited), "and count for the limit")
 for s in held:
     s.close()
