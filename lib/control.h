@@ -80,6 +80,7 @@ struct control {
 	const struct control_request *req;	/* NULL: none */
 	enum control_wait	 wait;
 	union control_payload	 payload;	/* of the request */
+	int			 found;		/* ... as auth has found it */
 	uint64_t		 cursor;	/* in a list, or its stream */
 };
 

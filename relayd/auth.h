@@ -191,14 +191,22 @@ int	 auth_recv_ctl_grant(struct proc_peer *, struct imsg *);
 
 /* ---- auth_revoke.c ---- */
 
+/* Whom an end concerns, for the audit log; NULL: nobody, or not known. */
+struct auth_about {
+	const char	*email;
+	const char	*node;
+	const char	*was;		/* its name before */
+};
+
 /*
  * End what rests on this (enum revoke_what): forget its sessions and tell
  * router why.  auth_revoke_answer: then tell this control client that it is
  * done, with this text, when router has said so or AUTH_REVOKE_MS are over.
  */
 void	 auth_revoke(uint32_t what, const char *id, const char *why);
-void	 auth_revoke_answer(uint32_t what, const char *id, const char *why,
-	    uint32_t client, const char *text);
+void	 auth_revoke_answer(uint32_t what, const char *id,
+	    const struct auth_about *, const char *why, uint32_t client,
+	    const char *text);
 /*
  * End the streams that rest on a grant, but for those that what is left of it
  * still covers (NULL: nothing is); client: who is to be told, or NULL.  audit
@@ -273,7 +281,8 @@ int	 auth_admin_pair_find(const struct auth_request *, const char *email,
 	    const char *node, struct store_user *, struct store_node *);
 /* Done in the store; what rests on it is to end before the answer goes. */
 int	 auth_admin_revoke(const struct auth_request *, uint32_t what,
-	    const char *id, const char *why, const char *text);
+	    const char *id, const struct auth_about *, const char *why,
+	    const char *text);
 int	 auth_admin_token_revoke(const struct auth_request *, const char *);
 int	 auth_admin_node_show(const struct auth_request *, const char *);
 int	 auth_admin_node_remove(const struct auth_request *, const char *);

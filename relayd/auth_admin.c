@@ -133,9 +133,10 @@ auth_admin_pair_find(const struct auth_request *req, const char *email,
 
 int
 auth_admin_revoke(const struct auth_request *req, uint32_t what,
-    const char *id, const char *why, const char *text)
+    const char *id, const struct auth_about *about, const char *why,
+    const char *text)
 {
-	auth_revoke_answer(what, id, why, req->client, text);
+	auth_revoke_answer(what, id, about, why, req->client, text);
 	return (0);
 }
 
@@ -191,6 +192,7 @@ static int
 admin_user_passwd(const struct auth_request *req, const struct ctl_user *c)
 {
 	struct store_user	 u;
+	const struct auth_about	 about = { .email = u.email };
 	int			 n;
 
 	if (c->hash[0] != '\0' && !name_hash_ok(c->hash))
@@ -204,13 +206,14 @@ admin_user_passwd(const struct auth_request *req, const struct ctl_user *c)
 	    c->hash[0] == '\0' ? NULL : c->hash) != STORE_OK)
 		return (auth_admin_store(req));
 	return (auth_admin_revoke(req, REVOKE_PASSWORD, u.id,
-	    "the password was changed", ""));
+	    &about, "the password was changed", ""));
 }
 
 static int
 admin_user_enable(const struct auth_request *req, const char *email, int on)
 {
 	struct store_user	 u;
+	const struct auth_about	 about = { .email = u.email };
 
 	if (auth_admin_user_find(req, email, &u) == -1)
 		return (0);
@@ -221,22 +224,23 @@ admin_user_enable(const struct auth_request *req, const char *email, int on)
 		auth_site_changed("");
 		return (auth_admin_ok(req, "%s", ""));
 	}
-	return (auth_admin_revoke(req, REVOKE_USER, u.id, "user is disabled",
-	    ""));
+	return (auth_admin_revoke(req, REVOKE_USER, u.id, &about,
+	    "user is disabled", ""));
 }
 
 static int
 admin_user_delete(const struct auth_request *req, const char *email)
 {
 	struct store_user	 u;
+	const struct auth_about	 about = { .email = u.email };
 
 	if (auth_admin_user_find(req, email, &u) == -1)
 		return (0);
 	if (store_user_delete(auth_store, u.id) != STORE_OK)
 		return (auth_admin_store(req));
 	(void)store_limits_tidy(auth_store);
-	return (auth_admin_revoke(req, REVOKE_USER, u.id, "user was deleted",
-	    ""));
+	return (auth_admin_revoke(req, REVOKE_USER, u.id, &about,
+	    "user was deleted", ""));
 }
 
 int

@@ -103,6 +103,8 @@ session_revoke(const struct auth_request *req, const struct ctl_session *c)
 {
 	struct store_user	 u;
 	struct store_node	 n;
+	const struct auth_about	 about = { .email = u.email,
+				    .node = n.name };
 	enum store_result	 r = STORE_OK;
 	const char		*id = c->id;
 	uint32_t		 what = REVOKE_SESSION;
@@ -134,8 +136,8 @@ session_revoke(const struct auth_request *req, const struct ctl_session *c)
 		return (auth_admin_store(req));
 	(void)snprintf(text, sizeof(text), "%d session%s", count,
 	    count == 1 ? "" : "s");
-	return (auth_admin_revoke(req, what, id, "session was revoked",
-	    text));
+	return (auth_admin_revoke(req, what, id, &about,
+	    "session was revoked", text));
 }
 
 int

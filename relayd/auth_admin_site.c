@@ -47,6 +47,7 @@ static int
 site_set(const struct auth_request *req, const struct ctl_site *c)
 {
 	struct store_node	 n;
+	const struct auth_about	 about = { .node = n.name };
 	char			 host[DOMAIN_LEN];
 	char			 text[CTL_TEXT_LEN];
 
@@ -69,7 +70,7 @@ site_set(const struct auth_request *req, const struct ctl_site *c)
 		    "lead there", name_label_ok(n.name) ? "it is too long "
 		    "for the name of a host" : "the node's name is none for "
 		    "a host");
-	return (auth_admin_revoke(req, REVOKE_SITE, n.id,
+	return (auth_admin_revoke(req, REVOKE_SITE, n.id, &about,
 	    "the site has changed", text));
 }
 
@@ -77,13 +78,14 @@ static int
 site_remove(const struct auth_request *req, const struct ctl_site *c)
 {
 	struct store_node	 n;
+	const struct auth_about	 about = { .node = n.name };
 
 	if (auth_admin_node_find(req, c->node, &n) == -1)
 		return (0);
 	switch (c->service[0] == '\0' ? STORE_NONE :
 	    store_service_remove(auth_store, n.id, c->service)) {
 	case STORE_OK:
-		return (auth_admin_revoke(req, REVOKE_SITE, n.id,
+		return (auth_admin_revoke(req, REVOKE_SITE, n.id, &about,
 		    "the site has changed", ""));
 	case STORE_NONE:
 		return (auth_admin_error(req, CTL_CODE_NOT_FOUND,
@@ -222,6 +224,7 @@ domain_remove(const struct auth_request *req, const char *name)
 {
 	struct store_domain	 d;
 	struct store_node	 n;
+	const struct auth_about	 about = { .node = n.name };
 	enum store_result	 found, r;
 
 	found = store_domain_find(auth_store, name, &d);
@@ -241,7 +244,7 @@ domain_remove(const struct auth_request *req, const char *name)
 	if (found == STORE_NONE)
 		return (auth_admin_ok(req, "%s", ""));
 	return (auth_admin_revoke(req, REVOKE_SITE, d.site.node_id,
-	    "the domain was removed", ""));
+	    &about, "the domain was removed", ""));
 }
 
 int

@@ -128,10 +128,13 @@ auth_recv_ctl_token(struct proc_peer *peer, struct imsg *imsg)
 int
 auth_admin_token_revoke(const struct auth_request *req, const char *token_id)
 {
+	/* Its line has the token itself. */
+	const struct auth_about	 nobody = { .email = NULL };
+
 	switch (store_token_revoke(auth_store, token_id, auth_wall())) {
 	case STORE_OK:
 		return (auth_admin_revoke(req, REVOKE_TOKEN, token_id,
-		    "token was revoked", ""));
+		    &nobody, "token was revoked", ""));
 	case STORE_NONE:
 		return (auth_admin_error(req, CTL_CODE_NOT_FOUND,
 		    "no token %s: accessctl token list shows them",
@@ -177,13 +180,15 @@ int
 auth_admin_node_remove(const struct auth_request *req, const char *name)
 {
 	struct store_node	 n;
+	const struct auth_about	 about = { .node = n.name };
 
 	if (auth_admin_node_find(req, name, &n) == -1)
 		return (0);
 	if (store_node_remove(auth_store, n.id) != STORE_OK)
 		return (auth_admin_store(req));
 	(void)store_limits_tidy(auth_store);
-	return (auth_admin_revoke(req, REVOKE_NODE, n.id, "node was removed",
+	return (auth_admin_revoke(req, REVOKE_NODE, n.id, &about,
+	    "node was removed",
 	    "the device registers again when it logs in: revoke its token "
 	    "to keep it out"));
 }
@@ -193,6 +198,7 @@ admin_node_rename(const struct auth_request *req, const char *from,
     const char *to)
 {
 	struct store_node	 n;
+	const struct auth_about	 about = { .node = to, .was = n.name };
 	char			 text[CTL_TEXT_LEN];
 
 	if (!name_label_ok(to))
@@ -215,8 +221,8 @@ admin_node_rename(const struct auth_request *req, const char *from,
 	(void)snprintf(text, sizeof(text), "change `name` in the device's "
 	    "agentd.conf to %s as well, or it registers as %s again", to,
 	    from);
-	return (auth_admin_revoke(req, REVOKE_NODE, n.id, "node was renamed",
-	    text));
+	return (auth_admin_revoke(req, REVOKE_NODE, n.id, &about,
+	    "node was renamed", text));
 }
 
 int

@@ -56,6 +56,8 @@ static void	try_end(struct try *);
 static void	try_done(struct try *, const struct publish_result *);
 static void	try_undo(const struct try *);
 static void	publish_tell(const struct publication *);
+static void	publish_found(const struct auth_request *,
+		    const struct store_publication *);
 
 static struct publish_rules	 rules, new_rules;
 static TAILQ_HEAD(, try)	 tries = TAILQ_HEAD_INITIALIZER(tries);
@@ -301,6 +303,18 @@ publish_add(const struct auth_request *req, const struct ctl_publish *c)
 	return (0);
 }
 
+/* Whose port it is, for router to put on record. */
+static void
+publish_found(const struct auth_request *req,
+    const struct store_publication *sp)
+{
+	struct ctl_publish	 c;
+
+	auth_admin_publication(sp, &c);
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), CTL_PUBLISH, req->client,
+	    -1, &c, sizeof(c));
+}
+
 static void
 try_end(struct try *t)
 {
@@ -333,6 +347,7 @@ try_done(struct try *t, const struct publish_result *res)
 		try_undo(t);
 	} else {
 		publish_tell(&sp.p);
+		publish_found(&req, &sp);
 		memset(&target, 0, sizeof(target));
 		strlcpy(target.node, sp.p.node, sizeof(target.node));
 		strlcpy(target.host, sp.p.host, sizeof(target.host));
@@ -388,43 +403,46 @@ auth_recv_ctl_publish(struct proc_peer *peer, struct imsg *imsg)
 int
 auth_admin_publish_remove(const struct auth_request *req, const char *name)
 {
-	struct store_publication	 page[PUBLISH_PAGE];
+	struct store_publication	 page[PUBLISH_PAGE], found;
+	const struct auth_about		 about = { .email = found.p.email,
+					    .node = found.p.node };
 	struct publish_spec		 spec;
 	enum store_result		 r;
 	const char			*why;
-	char				 id[CTL_ID_LEN] = "";
 	char				 near[CTL_SPEC_LEN] = "";
 	int64_t				 after = 0;
 	size_t				 i, n;
 	int				 is_spec;
 
+	memset(&found, 0, sizeof(found));
 	is_spec = publish_spec_parse(name, &spec, &why) == 0;
 	do {
 		n = nitems(page);
 		r = store_publication_page(auth_store, after, page, &n);
 		if (r != STORE_OK)
 			return (auth_admin_store(req));
-		for (i = 0; i < n && id[0] == '\0'; i++) {
+		for (i = 0; i < n && found.p.id[0] == '\0'; i++) {
 			if (strcmp(page[i].p.id, name) == 0 || (is_spec &&
 			    memcmp(&page[i].p.spec, &spec, sizeof(spec)) == 0))
-				strlcpy(id, page[i].p.id, sizeof(id));
+				found = page[i];
 			else if (is_spec && publish_spec_overlap(
 			    &page[i].p.spec, &spec))
 				publish_spec_format(&page[i].p.spec, near);
 			after = page[i].row;
 		}
-	} while (n == nitems(page) && id[0] == '\0');
-	if (id[0] == '\0' && near[0] != '\0')
+	} while (n == nitems(page) && found.p.id[0] == '\0');
+	if (found.p.id[0] == '\0' && near[0] != '\0')
 		return (auth_admin_error(req, CTL_CODE_NOT_FOUND,
 		    "%s is not published as such, but %s is: that can be "
 		    "removed", name, near));
-	if (id[0] == '\0')
+	if (found.p.id[0] == '\0')
 		return (auth_admin_error(req, CTL_CODE_NOT_FOUND,
 		    "%s is not published: accessctl publish list shows what "
 		    "is", name));
-	if (store_publication_remove(auth_store, id) != STORE_OK)
+	if (store_publication_remove(auth_store, found.p.id) != STORE_OK)
 		return (auth_admin_store(req));
-	return (auth_admin_revoke(req, REVOKE_PORT, id,
+	publish_found(req, &found);
+	return (auth_admin_revoke(req, REVOKE_PORT, found.p.id, &about,
 	    "the port is no longer published", ""));
 }
 

@@ -44,8 +44,9 @@ struct pending {
 	char			 text[CTL_TEXT_LEN];
 	uint64_t		 since;		/* ms */
 	uint32_t		 audit;		/* as; 0: if there was any */
-	char			 email[CTL_EMAIL_LEN];	/* of a grant */
+	char			 email[CTL_EMAIL_LEN];	/* for the record */
 	char			 node[CTL_NAME_LEN];
+	char			 was[CTL_NAME_LEN];
 };
 
 static void	pending_send(struct pending *);
@@ -101,8 +102,9 @@ auth_revoke(uint32_t what, const char *id, const char *why)
 }
 
 void
-auth_revoke_answer(uint32_t what, const char *id, const char *why,
-    uint32_t client, const char *text)
+auth_revoke_answer(uint32_t what, const char *id,
+    const struct auth_about *about, const char *why, uint32_t client,
+    const char *text)
 {
 	struct pending	*p = pending_new(what, id, why);
 
@@ -113,6 +115,12 @@ auth_revoke_answer(uint32_t what, const char *id, const char *why,
 	p->answer = 1;
 	p->client = client;
 	strlcpy(p->text, text, sizeof(p->text));
+	if (about->email != NULL)
+		strlcpy(p->email, about->email, sizeof(p->email));
+	if (about->node != NULL)
+		strlcpy(p->node, about->node, sizeof(p->node));
+	if (about->was != NULL)
+		strlcpy(p->was, about->was, sizeof(p->was));
 	pending_start(p);
 }
 
@@ -150,8 +158,9 @@ pending_answer(struct pending *p, const struct ctl_end *end)
 	if (p->revoke.what == REVOKE_TOKEN)
 		strlcpy(e.token_id, p->revoke.id, sizeof(e.token_id));
 	e.ms = end->ms;
-	(void)snprintf(e.text, sizeof(e.text), "%.200s: %u links, "
-	    "%u streams", p->revoke.text, end->links, end->streams);
+	(void)snprintf(e.text, sizeof(e.text), "%.120s%s%s: %u links, "
+	    "%u streams", p->revoke.text, p->was[0] == '\0' ? "" : " from ",
+	    p->was, end->links, end->streams);
 	if (p->audit != 0 || end->streams > 0)
 		auth_audit(&e);
 	if (p->answer)

@@ -143,6 +143,26 @@ subject_node(const struct control *c, struct audit_event *a, char *what,
 	return (1);
 }
 
+/* Auth knows whose port it is; of one that it refuses, only what was asked. */
+static void
+subject_port(const struct control *c, struct audit_event *a, char *what,
+    size_t size)
+{
+	const struct ctl_publish	*p = &c->payload.publish;
+
+	if (!c->found && c->req->type == CTL_PUBLISH_REMOVE) {
+		strlcpy(what, c->payload.name.name, size);
+		return;
+	}
+	if (c->found) {
+		strlcpy(a->email, p->email, sizeof(a->email));
+		strlcpy(a->node, p->node, sizeof(a->node));
+	} else
+		snprintf(a->node, sizeof(a->node), "%.*s",
+		    (int)strcspn(p->target, ":"), p->target);
+	snprintf(what, size, "%.95s to %.60s", p->spec, p->target);
+}
+
 /* Whom or what a request is about. */
 static void
 control_subject(const struct control *c, struct audit_event *a, char *what,
@@ -154,8 +174,8 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		return;
 	switch (c->req->type) {
 	case CTL_PUBLISH_ADD:
-		snprintf(what, size, "%.95s to %.60s", p->publish.spec,
-		    p->publish.target);
+	case CTL_PUBLISH_REMOVE:
+		subject_port(c, a, what, size);
 		break;
 	case CTL_BACKUP:
 	case CTL_CHECK:
@@ -170,7 +190,6 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		control_limit(&p->limit, what, size);
 		break;
 	case CTL_LOG:
-	case CTL_PUBLISH_REMOVE:
 		strlcpy(what, p->name.name, size);
 		break;
 	case CTL_DOMAIN_REMOVE:

@@ -158,6 +158,7 @@ control_take(struct control *c, struct imsg *imsg)
 	    (req->check != NULL && !req->check(&c->payload)))
 		return (-1);
 	c->req = req;
+	c->found = 0;
 	req->run(c);
 	return (0);
 }
@@ -264,10 +265,15 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 	default:
 		return (-1);
 	}
-	if ((c = control_find(imsg_get_id(imsg), CONTROL_AUTH)) != NULL) {
-		control_await(c, CONTROL_AUTH, 0);
+	if ((c = control_find(imsg_get_id(imsg), CONTROL_AUTH)) == NULL)
+		return (0);
+	control_await(c, CONTROL_AUTH, 0);
+	/* Whose port was published or removed is for the record only. */
+	if (type == CTL_PUBLISH && c->req->type != CTL_PUBLISH_LIST) {
+		c->payload.publish = p.publish;
+		c->found = 1;
+	} else
 		control_send(c, type, &p, len);
-	}
 	return (0);
 }
 

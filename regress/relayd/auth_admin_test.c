@@ -155,7 +155,8 @@ disabling_answers_when_all_has_ended(void **state)
 	assert_string_equal(fake_sql_get("SELECT enabled FROM users"), "0");
 	auth_audit_flush();
 	assert_string_equal(fake_sql_get("SELECT group_concat(text, '; ') "
-	    "FROM audit"), "user is disabled: 2 links, 5 streams");
+	    "FROM audit WHERE what = 'revoke' AND email = 'me@example.org'"),
+	    "user is disabled: 2 links, 5 streams");
 	ask_name(CTL_USER_ENABLE, "me@example.org");
 	assert_ok();
 	assert_string_equal(fake_sql_get("SELECT enabled FROM users"), "1");
@@ -369,6 +370,10 @@ renaming_a_node_ends_its_link_and_tells_the_rest(void **state)
 	revoked(REVOKE_NODE, n.id, 1);
 	assert_non_null(strstr(assert_ok()->text, "agentd.conf to pu"));
 	assert_int_equal(store_node_find(auth_store, "pu", &n), STORE_OK);
+	auth_audit_flush();
+	assert_string_equal(fake_sql_get("SELECT text FROM audit WHERE "
+	    "what = 'revoke' AND node = 'pu'"),
+	    "node was renamed from pi: 1 links, 5 streams");
 }
 
 static void

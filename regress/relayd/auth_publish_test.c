@@ -163,6 +163,19 @@ tried(uint32_t code, const char *text)
 	return (res.id);
 }
 
+/* Router is told whose port that was, before the answer goes. */
+static void
+on_record(const char *spec)
+{
+	const struct ctl_publish	*c;
+
+	c = fake_one(PROC_ROUTER, CTL_PUBLISH, sizeof(*c));
+	assert_string_equal(c->email, fake_user.email);
+	assert_string_equal(c->node, "pi");
+	if (strchr(spec, '[') == NULL)
+		assert_non_null(strstr(c->spec, spec));
+}
+
 static const char *
 publish(const char *spec, const char *target)
 {
@@ -171,6 +184,7 @@ publish(const char *spec, const char *target)
 	ask(spec, target);
 	id = tried(PUBLISH_OK, "");
 	(void)fake_one(PROC_ROUTER, CTL_OK, sizeof(struct ctl_end));
+	on_record(spec);
 	return (id);
 }
 
@@ -352,6 +366,7 @@ removed_by_name_or_id(void **state)
 	r = fake_one(PROC_ROUTER, IMSG_REVOKE, sizeof(*r));
 	assert_int_equal(r->what, REVOKE_PORT);
 	assert_string_equal(r->id, id);
+	on_record("2222");
 	assert_string_equal(fake_sql_get("SELECT count(*) FROM publications"),
 	    "0");
 	strlcpy(id, publish("2222/udp", "pi:22"), sizeof(id));

@@ -92,6 +92,67 @@ records_never_bring_a_hash(void **state)
 	hang_up(&c);
 }
 
+/* What auth says of a port goes into the audit log, not to the client. */
+static void
+published_port_is_on_record(struct imsgbuf *c, uint32_t type,
+    const void *req, size_t len, const char *text)
+{
+	struct ctl_publish	 p;
+	struct audit_event	 a;
+	uint32_t		 id;
+
+	memset(&p, 0, sizeof(p));
+	strlcpy(p.spec, "0.0.0.0:2222/tcp", sizeof(p.spec));
+	strlcpy(p.target, "pi:22", sizeof(p.target));
+	strlcpy(p.email, "ann@example.org", sizeof(p.email));
+	strlcpy(p.node, "pi", sizeof(p.node));
+	say(c, type, req, len);
+	assert_true(fake_took(A, 0, type, &id, NULL, 0));
+	assert_int_equal(fake_say(A, 0, CTL_PUBLISH, id, &p, sizeof(p)), 0);
+	auth_ends(id, CTL_OK, CTL_CODE_OK);
+	expect_end(c, CTL_OK, CTL_CODE_OK);
+	assert_true(fake_took(A, 0, IMSG_AUDIT, NULL, &a, sizeof(a)));
+	assert_string_equal(a.text, text);
+	assert_string_equal(a.email, "ann@example.org");
+	assert_string_equal(a.node, "pi");
+}
+
+static void
+published_ports_are_on_record_by_owner(void **state)
+{
+	struct imsgbuf		 c;
+	struct ctl_publish	 p;
+	struct ctl_name		 name;
+	struct audit_event	 a;
+	uint32_t		 id;
+
+	memset(&p, 0, sizeof(p));
+	strlcpy(p.spec, "2222", sizeof(p.spec));
+	strlcpy(p.target, "PI:22", sizeof(p.target));
+	memset(&name, 0, sizeof(name));
+	strlcpy(name.name, "an id", sizeof(name.name));
+	dial(&c);
+	published_port_is_on_record(&c, CTL_PUBLISH_ADD, &p, sizeof(p),
+	    "publish 0.0.0.0:2222/tcp to pi:22: done");
+	published_port_is_on_record(&c, CTL_PUBLISH_REMOVE, &name,
+	    sizeof(name), "unpublish 0.0.0.0:2222/tcp to pi:22: done");
+	/* Refused, it has the node that was asked for. */
+	say(&c, CTL_PUBLISH_ADD, &p, sizeof(p));
+	assert_true(fake_took(A, 0, CTL_PUBLISH_ADD, &id, NULL, 0));
+	auth_ends(id, CTL_ERROR, CTL_CODE_DENIED);
+	expect_end(&c, CTL_ERROR, CTL_CODE_DENIED);
+	assert_true(fake_took(A, 0, IMSG_AUDIT, NULL, &a, sizeof(a)));
+	assert_string_equal(a.text, "publish 2222 to PI:22: failed");
+	assert_string_equal(a.node, "PI");
+	assert_string_equal(a.email, "");
+	say(&c, CTL_PUBLISH_REMOVE, &name, sizeof(name));
+	assert_true(fake_took(A, 0, CTL_PUBLISH_REMOVE, &id, NULL, 0));
+	auth_ends(id, CTL_ERROR, CTL_CODE_NOT_FOUND);
+	expect_end(&c, CTL_ERROR, CTL_CODE_NOT_FOUND);
+	expect_admin("unpublish an id: failed");
+	hang_up(&c);
+}
+
 static void
 auth_is_away(void **state)
 {
@@ -421,6 +482,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		CONTROL_CASE(request_goes_to_auth_and_back),
 		CONTROL_CASE(records_never_bring_a_hash),
+		CONTROL_CASE(published_ports_are_on_record_by_owner),
 		CONTROL_CASE(auth_is_away),
 		CONTROL_CASE(auth_dies_meanwhile),
 		CONTROL_CASE(client_leaves_meanwhile),
