@@ -24,6 +24,7 @@
 #include <imsg.h>
 
 #include <string.h>
+#include <strings.h>
 
 #include "auth.h"
 
@@ -66,12 +67,13 @@ ask_part(const struct audit_ask *ask, uint32_t client,
 
 	*n = PART;
 	r = store_audit_page(auth_store, page->after, lines, n);
+	/* Lines have names as they were typed, too. */
 	for (i = 0; r == STORE_OK && i < *n; i++) {
 		page->after = lines[i].id;
 		if (lines[i].at < ask->since || (ask->email[0] != '\0' &&
-		    strcmp(ask->email, lines[i].email) != 0) ||
+		    strcasecmp(ask->email, lines[i].email) != 0) ||
 		    (ask->node[0] != '\0' &&
-		    strcmp(ask->node, lines[i].node) != 0))
+		    strcasecmp(ask->node, lines[i].node) != 0))
 			continue;
 		(void)proc_send(proc_peer(PROC_ROUTER, 0), CTL_AUDIT_LINE,
 		    client, -1, &lines[i], sizeof(lines[i]));

@@ -108,6 +108,8 @@ audit_log_is_chosen_from(void **state)
 	assert_int_equal(fake_count(CTL_AUDIT_LINE), 12);
 	(void)ask_audit(0, 0, "me@example.org", "pi");
 	assert_int_equal(fake_count(CTL_AUDIT_LINE), 5);
+	(void)ask_audit(0, 0, "Me@Example.org", "PI");
+	assert_int_equal(fake_count(CTL_AUDIT_LINE), 5);
 	(void)ask_audit(0, 2000, "", "");
 	assert_int_equal(fake_count(CTL_AUDIT_LINE), 16);
 	(void)ask_audit(0, 2000, "me@example.org", "");
