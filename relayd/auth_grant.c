@@ -26,6 +26,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "auth.h"
 #include "log.h"
@@ -123,6 +124,8 @@ grant_audit(const struct store_grant *g, int replaced)
 {
 	static const char *const names[] = SCOPE_NAMES;
 	struct audit_event	 e;
+	struct tm		 tm;
+	time_t			 end = g->grant.expires_at;
 	char			 until[32];
 	size_t			 i;
 
@@ -139,8 +142,10 @@ grant_audit(const struct store_grant *g, int replaced)
 			strlcat(e.text, names[i], sizeof(e.text));
 		}
 	}
-	(void)snprintf(until, sizeof(until), "%lld",
-	    (long long)g->grant.expires_at);
+	/* In UTC: who reads it may be in another time zone than we are. */
+	if (gmtime_r(&end, &tm) == NULL ||
+	    strftime(until, sizeof(until), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		strlcpy(until, "?", sizeof(until));
 	strlcat(e.text, "; until ", sizeof(e.text));
 	strlcat(e.text, g->grant.expires_at == 0 ? "revoked" : until,
 	    sizeof(e.text));

@@ -25,20 +25,24 @@
 #include "log.h"
 #include "router.h"
 
-/* "pi, 1048576 bytes/s, default quota" */
+/* "pi, 1048576 bytes/s, default quota"; 0 is no limit, and not nothing. */
 static void
 control_limit(const struct ctl_limit *l, char *what, size_t size)
 {
 	char	 number[48];
 
 	strlcpy(what, l->name, size);
-	if (l->rate_set == CTL_LIMIT_SET) {
+	if (l->rate_set == CTL_LIMIT_SET && l->rate == 0)
+		strlcat(what, ", no limit of bandwidth", size);
+	else if (l->rate_set == CTL_LIMIT_SET) {
 		snprintf(number, sizeof(number), ", %llu bytes/s",
 		    (unsigned long long)l->rate);
 		strlcat(what, number, size);
 	} else if (l->rate_set == CTL_LIMIT_DEFAULT)
 		strlcat(what, ", default bandwidth", size);
-	if (l->quota_set == CTL_LIMIT_SET) {
+	if (l->quota_set == CTL_LIMIT_SET && l->quota == 0)
+		strlcat(what, ", no limit a month", size);
+	else if (l->quota_set == CTL_LIMIT_SET) {
 		snprintf(number, sizeof(number), ", %llu bytes a month",
 		    (unsigned long long)l->quota);
 		strlcat(what, number, size);

@@ -235,6 +235,10 @@ grants_are_listed(void **state)
 	struct ctl_grant	 c;
 
 	give("*:22", fake_wall + 10);
+	auth_audit_flush();
+	assert_string_equal(fake_sql_get("SELECT text FROM audit "
+	    "WHERE what = 'grant'"), "granted by the host: connect; "
+	    "until 2027-01-15T08:00:10Z; to *:22");
 	fake_wall += 10;
 	memset(&c, 0, sizeof(c));
 	ask(CTL_GRANT_LIST, &c);

@@ -154,6 +154,33 @@ published_ports_are_on_record_by_owner(void **state)
 }
 
 static void
+limits_are_on_record(void **state)
+{
+	struct imsgbuf		 c;
+	struct ctl_limit	 l;
+	uint32_t		 id;
+
+	memset(&l, 0, sizeof(l));
+	strlcpy(l.name, "pi", sizeof(l.name));
+	l.rate_set = l.quota_set = CTL_LIMIT_SET;
+	dial(&c);
+	say(&c, CTL_NODE_LIMIT, &l, sizeof(l));
+	assert_true(fake_took(A, 0, CTL_NODE_LIMIT, &id, NULL, 0));
+	auth_ends(id, CTL_OK, CTL_CODE_OK);
+	expect_end(&c, CTL_OK, CTL_CODE_OK);
+	expect_admin("limit node pi, no limit of bandwidth, no limit a "
+	    "month: done");
+	l.rate = 1024;
+	l.quota_set = CTL_LIMIT_DEFAULT;
+	say(&c, CTL_NODE_LIMIT, &l, sizeof(l));
+	assert_true(fake_took(A, 0, CTL_NODE_LIMIT, &id, NULL, 0));
+	auth_ends(id, CTL_OK, CTL_CODE_OK);
+	expect_end(&c, CTL_OK, CTL_CODE_OK);
+	expect_admin("limit node pi, 1024 bytes/s, default quota: done");
+	hang_up(&c);
+}
+
+static void
 auth_is_away(void **state)
 {
 	struct imsgbuf	 c;
@@ -483,6 +510,7 @@ main(void)
 		CONTROL_CASE(request_goes_to_auth_and_back),
 		CONTROL_CASE(records_never_bring_a_hash),
 		CONTROL_CASE(published_ports_are_on_record_by_owner),
+		CONTROL_CASE(limits_are_on_record),
 		CONTROL_CASE(auth_is_away),
 		CONTROL_CASE(auth_dies_meanwhile),
 		CONTROL_CASE(client_leaves_meanwhile),
