@@ -67,20 +67,32 @@ static struct {
 
 static void	audit_line(const void *, void *);
 static void	audit_text(const struct ctl_audit *);
-static void	audit_word(const char *, const char *);
+static int	audit_word(const char *, const char *);
+static int	audit_carries(const struct ctl_audit *);
 static int	audit_options(int, char **, struct ctl_audit_ask *);
 static int	audit_ask(struct ctl_audit_ask *);
 
-/* " from 192.0.2.1:22", if there is anything to say. */
-static void
+/* " from 192.0.2.1:22", if there is anything to say: was there? */
+static int
 audit_word(const char *before, const char *word)
 {
 	char	 clean[512];
 
 	if (word[0] == '\0')
-		return;
+		return (0);
 	print_clean(word, clean, sizeof(clean));
 	printf("%s%s", before, clean);
+	return (1);
+}
+
+/* What lasts and carries bytes; of all else figures say nothing. */
+static int
+audit_carries(const struct ctl_audit *a)
+{
+	if (strcmp(a->what, "stream") != 0 &&
+	    strcmp(a->what, "link down") != 0)
+		return (0);
+	return (a->ms > 0 || a->in > 0 || a->out > 0);
 }
 
 static void
@@ -89,25 +101,27 @@ audit_text(const struct ctl_audit *a)
 	struct tm	 tm;
 	time_t		 at = a->at;
 	char		 when[32] = "?", in[16], out[16];
+	int		 said = 0;
 
 	if (localtime_r(&at, &tm) != NULL)
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	printf("%s ", when);
-	audit_word("", a->what);
+	(void)audit_word("", a->what);
 	printf(":");
-	audit_word(" ", a->email);
-	audit_word(" token ", a->token_id);
-	audit_word(" from ", a->addr);
-	audit_word(" node ", a->node);
-	audit_word(" to ", a->target);
-	if (a->ms > 0 || a->in > 0 || a->out > 0) {
+	said |= audit_word(" ", a->email);
+	said |= audit_word(" token ", a->token_id);
+	said |= audit_word(" from ", a->addr);
+	said |= audit_word(" node ", a->node);
+	said |= audit_word(" to ", a->target);
+	if (audit_carries(a)) {
 		print_bytes(a->in, in, sizeof(in));
 		print_bytes(a->out, out, sizeof(out));
-		printf(", %llu.%03u s, %s in, %s out",
+		printf("%s %llu.%03u s, %s in, %s out", said ? "," : "",
 		    (unsigned long long)a->ms / 1000,
 		    (unsigned int)(a->ms % 1000), in, out);
+		said = 1;
 	}
-	audit_word(": ", a->text);
+	(void)audit_word(said ? ": " : " ", a->text);
 	printf("\n");
 }
 

@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, "regress/e2e")
 from culvert import *
 
-relay = Relay()
+relay = Relay(extra="publish ports 1024-65535 on 127.0.0.1 by any\n")
 relay.user_add()
 relay.user_add("other@example.org")
 agent = Agent(relay)
@@ -50,6 +50,57 @@ ok(re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d stream: you@example\.org "
    "lines for people", r.stdout)
 eq(relay.ctl("audit", "--since", "soon").returncode, 2, "--since nonsense")
 eq(relay.ctl("audit", "x").returncode, 2, "an argument too many")
+
+# ---- commands, and what they end ----
+cam = Agent(relay, "cam")
+cam.stop()
+p = free_port()
+for args in (("publish", "add", "127.0.0.1:%d" % p, "PI:22"),
+             ("publish", "remove", "127.0.0.1:%d" % p),
+             ("user", "limit", "other@example.org", "--bandwidth", "none"),
+             ("grant", "other@example.org", "PI", "--scope", "connect",
+              "--until", "2040-01-31T12:00Z"),
+             ("token", "create", "--user", "you@example.org", "--scope",
+              "connect"),
+             ("user", "disable", "other@example.org"),
+             ("user", "enable", "other@example.org"),
+             ("node", "rename", "cam", "camera"),
+             ("session", "revoke", "--node", "pi")):
+    r = relay.ctl(*args)
+    eq(r.returncode, 0, " ".join(args[:2]) + r.stderr)
+
+
+def people(*args):
+    """Lines for people, from behind the time."""
+    return [x[20:] for x in relay.ctl("audit", *args).stdout.splitlines()]
+
+
+published = "publish 127.0.0.1:%d/tcp to pi:127.0.0.1:22: done" % p
+for args in (("--node", "pi"), ("--node", "PI"),
+             ("--user", "YOU@example.org")):
+    lines = people(*args)
+    ok("admin: you@example.org from uid %d node pi: %s" %
+       (os.getuid(), published) in lines and
+       "admin: you@example.org from uid %d node pi: un%s" %
+       (os.getuid(), published) in lines and
+       "revoke: you@example.org node pi: the port is no longer published: "
+       "0 links, 0 streams" in lines,
+       " ".join(args) + " shows whose port was published", lines)
+eq(audit("--node", "PI"), audit("--node", "pi"),
+   "the case of a node's name is ignored")
+lines = people("--node", "camera")
+ok("revoke: node camera: node was renamed from cam: 0 links, 0 streams" in
+   lines,
+   "a rename is found by the new name, too", lines)
+lines = people()
+ok("admin: other@example.org from uid %d: limit user other@example.org, "
+   "no limit of bandwidth: done" % os.getuid() in lines,
+   "a limit of none reads as none", lines)
+ok(any("until 2040-01-31T12:00:00Z; to all" in x for x in lines),
+   "a grant's end is a date", lines)
+bad = [x for x in lines if "::" in x or ":," in x or
+       re.match("(admin|revoke|grant).*(s, .* in, .* out)", x)]
+eq(bad, [], "no line has a hole, or figures of what carries nothing")
 
 # ---- since ----
 db = sqlite3.connect(relay.dir + "/state/culvert.db", timeout=10)
