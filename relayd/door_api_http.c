@@ -202,6 +202,7 @@ log_in(struct conn *c, const struct http_head *head)
 	if (http_field(head, "authorization") == NULL)
 		conn_error(c, head, 401, "log in with a token", BEARER);
 	else if (login_bearer_request(c, head) == -1) {
+		login_garbled(c);
 		conn_error(c, head, 401, "token not accepted", BEARER_BAD);
 		access_error(c, "denied");
 	}

@@ -378,6 +378,7 @@ visitor_ask(struct visitor *v, const struct conn *c, const struct site *site,
 		ret = 0;
 	}
 	if (ret == -1) {
+		login_garbled(c);
 		v->denied.status = 401;
 		strlcpy(v->denied.text, "the credentials can't be read",
 		    sizeof(v->denied.text));

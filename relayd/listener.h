@@ -529,6 +529,11 @@ void	 login_request(struct conn *, const struct http_head *,
  * asked or refused; or -1: that is no token of ours.
  */
 int	 login_bearer_request(struct conn *, const struct http_head *);
+/*
+ * What somebody shows to log in can't be right, so auth, which logs who is
+ * denied, is never asked: the line is for us to write.  None of it is in it.
+ */
+void	 login_garbled(const struct conn *);
 /* A token as a log-in has it.  0, or -1: that is none of ours. */
 int	 login_bearer(const struct http_str *, struct login *);
 /* The credentials behind an authentication scheme; 1 if it is that one. */

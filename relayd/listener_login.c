@@ -200,6 +200,21 @@ login_scheme(const struct http_str *s, const char *scheme,
 	return (1);
 }
 
+/* The words are those of auth, on which etc/fail2ban rests. */
+void
+login_garbled(const struct conn *c)
+{
+	uint64_t	 lost;
+
+	if (!log_limit_may(&garbled, listener_ms(), &lost))
+		return;
+	if (lost > 0)
+		log_info("%llu log-ins denied were too many and are not "
+		    "listed", (unsigned long long)lost);
+	log_info("client %s: log-in denied: the credentials can't be read",
+	    conn_addr(c));
+}
+
 void
 login_request(struct conn *c, const struct http_head *head,
     enum login_door door, const char *path, const char *node)
@@ -224,11 +239,8 @@ login_request(struct conn *c, const struct http_head *head,
 			ret = login_bearer(&rest, &req);
 	}
 	if (ret != 0) {
-		/* Auth never hears of it.  The words are those of auth. */
-		if (ret == -1 && log_limit_may(&garbled, listener_ms(),
-		    NULL))
-			log_info("client %s: log-in denied: the credentials "
-			    "can't be read", conn_addr(c));
+		if (ret == -1)
+			login_garbled(c);
 		login_nonce(c, head);
 		if (ret == -1)
 			access_error(c, "denied");

@@ -18,20 +18,21 @@ def bad_token(i=0):
     return t + "%08x" % zlib.crc32(t[:-1].encode())
 
 
-def attempt(relay, source, token=None, node="pi", auth=None, host=None):
+def attempt(relay, source, token=None, node="pi", auth=None, host=None,
+            path="/api/nodes/ws"):
     """A log-in by bearer from that address; the status."""
     fam = socket.AF_INET6 if ":" in source else socket.AF_INET
     with socket.socket(fam, socket.SOCK_STREAM) as s:
         s.settimeout(20)
         s.bind((source, 0))
         s.connect(("::1" if ":" in source else "127.0.0.1", relay.port))
-        s.sendall(("GET /api/nodes/ws HTTP/1.1\r\nHost: %s\r\n"
+        s.sendall(("GET %s HTTP/1.1\r\nHost: %s\r\n"
                    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
                    "Sec-WebSocket-Version: 13\r\n"
                    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
                    "Sec-WebSocket-Protocol: culvert.1\r\n"
                    "Authorization: %s\r\nCulvert-Node: %s\r\n\r\n" % (
-                       host or "localhost", auth or "Bearer " +
+                       path, host or "localhost", auth or "Bearer " +
                        (token or bad_token()), node)).encode("latin-1"))
         out = b""
         while b"\r\n\r\n" not in out:
@@ -72,6 +73,20 @@ def attack(relay, v6=True):
     want.append("127.0.2.1")
     attempt(relay, "127.0.2.2", auth="Culvert id=\"" + FORGED[0] + "\"")
     want.append("127.0.2.2")
+    # Tokens that can't be: a letter is changed, or it is of no length.
+    for i, (host, path) in enumerate((("localhost", "/api/nodes/ws"),
+                                      ("localhost", "/api/nodes"),
+                                      ("localhost", "/metrics"),
+                                      ("pi.localhost", "/"))):
+        for j, bad in enumerate((bad_token(88)[:-1] + "x",
+                                 "culv_000000000001_bbbb_cc")):
+            source = "127.0.4.%d" % (2 * i + j + 1)
+            # Where pi is not known, nothing is asked for.
+            st = attempt(relay, source, bad, host=host, path=path)
+            ok(st == 401 or (st == 404 and host == "pi.localhost"),
+               "%s%s and a token that can't be" % (host, path), st)
+            if st == 401:
+                want.append(source)
     if v6:
         attempt(relay, "::1", bad_token(77))
         want.append("::1")
@@ -163,8 +178,10 @@ ok(agent.proc.wait_line(r" stream \d+: not connected: .*refused"),
    "and what could not be reached")
 
 want = attack(relay)
-ok(len(want) >= 5, "log-ins were denied", want)
+ok(len(want) >= 5 and "127.0.4.8" in want, "log-ins were denied", want)
 matches(relay.proc.log, want, "fail2ban finds each of them, and no other")
+ok(not relay.proc.lines("bbbb|culv_|" + bad_token(88)[:20]),
+   "no part of a token that can't be is in the log")
 raw = open(relay.proc.log, "rb").read()
 ok(not [c for c in raw if c > 126 or c < 32 and c != 10],
    "no byte from the network that does not print")
