@@ -69,6 +69,7 @@ static void	audit_line(const void *, void *);
 static void	audit_text(const struct ctl_audit *);
 static int	audit_word(const char *, const char *);
 static int	audit_carries(const struct ctl_audit *);
+static int	audit_unread(void);
 static int	audit_options(int, char **, struct ctl_audit_ask *);
 static int	audit_ask(struct ctl_audit_ask *);
 
@@ -141,11 +142,19 @@ audit_line(const void *rec, void *arg)
 		audit_text(a);
 	shown.lines++;
 	shown.last = a->id;
-	/* Nobody may be reading any more. */
 	if ((shown.follow && fflush(stdout) == EOF) || ferror(stdout)) {
+		if (audit_unread())
+			exit(EXIT_CUT);
 		log_warn("standard output");
 		exit(EXIT_OTHER);
 	}
+}
+
+/* Whoever read what is followed has gone, which is how that may end. */
+static int
+audit_unread(void)
+{
+	return (shown.follow && stdio_reader_gone(STDOUT_FILENO) == 1);
 }
 
 static int
@@ -201,7 +210,10 @@ audit_options(int argc, char **argv, struct ctl_audit_ask *ask)
 	return (0);
 }
 
-/* relayd, or its router, may be replaced: the rest is asked of the next. */
+/*
+ * relayd, or its router, may be replaced: the rest is asked of the next.  1
+ * when nobody reads it any more.
+ */
 static int
 audit_ask(struct ctl_audit_ask *ask)
 {
@@ -213,6 +225,8 @@ audit_ask(struct ctl_audit_ask *ask)
 		asked = time(NULL);
 		n = control_ask(CTL_AUDIT, ask, sizeof(*ask), CTL_AUDIT_LINE,
 		    sizeof(struct ctl_audit), audit_line, NULL, &end);
+		if (n == 2 || (n == 1 && audit_unread()))
+			return (1);
 		if (n != 1)
 			return (n);
 		quick = time(NULL) - asked < QUICK_S ? quick + 1 : 0;
@@ -230,6 +244,7 @@ int
 cmd_audit(int argc, char **argv)
 {
 	struct ctl_audit_ask	 ask;
+	int			 n;
 
 	memset(&ask, 0, sizeof(ask));
 	if (audit_options(argc, argv, &ask) == -1)
@@ -237,9 +252,10 @@ cmd_audit(int argc, char **argv)
 	if (ask.follow) {
 		control_patience(-1);
 		control_outlive(AWAY_S);
+		control_reader(STDOUT_FILENO);
 	}
-	if (audit_ask(&ask) == -1)
-		return (EXIT_OTHER);
+	if ((n = audit_ask(&ask)) != 0)
+		return (n == 1 ? EXIT_CUT : EXIT_OTHER);
 	if (json)
 		fputs(shown.lines == 0 ? "[]\n" : "\n]\n", stdout);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

@@ -122,6 +122,7 @@ static int		 outlive;	/* they may hang up */
 static int		 away_max;	/* s, until there are others */
 static int		 met;		/* they were there; confined */
 static int		 patience = CONTROL_WAIT_MS;
+static int		 reader = -1;	/* whose leaving ends it */
 
 static int	control_open(void);
 static int	control_wait(void);
@@ -165,6 +166,12 @@ control_outlive(int seconds)
 	outlive = 1;
 	away_max = seconds;
 	profile = SANDBOX_ADMIN_AGAIN;
+}
+
+void
+control_reader(int fd)
+{
+	reader = fd;
 }
 
 /* They hung up: 1 if there may be others, or -1 (logged). */
@@ -261,15 +268,23 @@ control_open(void)
 	return (-1);
 }
 
-/* Until more has come. */
+/* Until more has come: 0; or what control_ask returns. */
 static int
 control_wait(void)
 {
-	struct pollfd	 pfd = { .fd = sock, .events = POLLIN };
+	/* Of a descriptor without events only errors and hang-ups are told. */
+	struct pollfd	 pfd[2] = { { .fd = sock, .events = POLLIN },
+			    { .fd = reader } };
 	int		 n;
 
-	while ((n = poll(&pfd, 1, patience)) == -1 && errno == EINTR)
+	while ((n = poll(pfd, nitems(pfd), patience)) == -1 && errno == EINTR)
 		continue;
+	if (n > 0 && pfd[1].revents & (POLLERR | POLLHUP))
+		return (2);
+	if (n > 0 && pfd[1].revents & POLLNVAL) {
+		reader = -1;
+		return (0);
+	}
 	if (n == 0) {
 		log_warnx("%s does not answer", daemon_asked->name);
 		return (-1);

@@ -58,9 +58,15 @@ int	control_fd(void);
  */
 void	control_outlive(int);
 /*
+ * The answers are for whoever reads this descriptor: when nobody does any
+ * more, control_ask returns 2, without a word, and does not wait.
+ */
+void	control_reader(int);
+/*
  * control_ask: connect if need be, send one request, hand every record of
  * the given type and size to the callback (NULL if none is expected).  0
- * when the daemon says it is done, with *end filled in; -1 (logged) if not.
+ * when the daemon says it is done, with *end filled in; -1 (logged) if not;
+ * 1 and 2 for who has called control_outlive and control_reader.
  */
 int	control_ask(uint32_t, const void *, size_t, uint32_t, size_t,
 	    void (*)(const void *, void *), void *, struct ctl_end *);

@@ -160,6 +160,23 @@ ok(g.wait_line("disable user other@example.org", 20) and
 g.stop()
 f.stop()
 
+# ---- a reader that leaves ----
+for args in ([], ["--json"]):
+    left = subprocess.Popen([OBJ + "/accessctl", "audit", "--follow",
+                             "--socket", relay.socket, *args],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    ok(left.stdout.readline(), "a line is read")
+    left.stdout.close()
+    try:
+        # Nothing happens meanwhile that would be a line.
+        st = left.wait(20)
+    except subprocess.TimeoutExpired:
+        left.kill()
+        st = left.wait()
+    eq((st, left.stderr.read()), (10, b""),
+       "follow ends without a word when its reader has gone")
+    left.stderr.close()
+
 # ---- a long log, and a slow reader ----
 N = 20000 if SANITIZED else 60000
 with db:
