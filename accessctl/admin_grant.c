@@ -179,6 +179,12 @@ cmd_grant(int argc, char **argv)
 		return (usage());
 	if (grant_pair(&req, argv + optind) == -1)
 		return (EXIT_USAGE);
+	/* Whoever wrote that may think that it narrows the grant. */
+	if (req.targets[0] != '\0' && req.scopes == SCOPE_HTTP) {
+		log_warnx("--to %s: scope http is for all sites of the node, "
+		    "and has no targets", req.targets);
+		return (EXIT_USAGE);
+	}
 	return (grant_send(&req));
 }
 

@@ -106,6 +106,9 @@ grant_check(const struct auth_request *req, struct ctl_grant *c)
 		why = "a grant's scopes are connect, http and ssh";
 	else if (c->expires_at < 0 || grant_over(c->expires_at))
 		why = "the grant's end is in the past";
+	else if (c->targets[0] != '\0' && !(c->scopes & ~SCOPE_HTTP))
+		why = "the grant's targets would not narrow scope http, "
+		    "which is for all sites of the node";
 	else if (targets_parse(c->targets, &t, &bad) == -1) {
 		(void)snprintf(text, sizeof(text), "the grant's targets: %s",
 		    bad);

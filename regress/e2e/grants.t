@@ -107,6 +107,8 @@ for args, want, name in (
         (("grant", BOB, "pi", "--scope", "connect", "--to",
           ",".join("10.0.%d.0/24:22" % i for i in range(17))), 2,
          "too many targets"),
+        (("grant", BOB, "pi", "--to", "127.0.0.1:22", "--scope", "http"), 2,
+         "a target for sites"),
         (("grant", BOB, "pi", "--scope", "connect", "--until", "soon"), 2,
          "an end that is none"),
         (("grant", BOB, "pi", "--scope", "connect", "--until",

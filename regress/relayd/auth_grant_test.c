@@ -128,6 +128,11 @@ what_is_no_grant_is_refused(void **state)
 	ask(CTL_GRANT_SET, &c);
 	fake_refused(CLIENT, CTL_CODE_INVALID, "the grant's targets: ");
 	request(&c);
+	c.scopes = SCOPE_HTTP;
+	strlcpy(c.targets, "127.0.0.1:22", sizeof(c.targets));
+	ask(CTL_GRANT_SET, &c);
+	fake_refused(CLIENT, CTL_CODE_INVALID, "not narrow scope http");
+	request(&c);
 	strlcpy(c.node, "po", sizeof(c.node));
 	ask(CTL_GRANT_SET, &c);
 	fake_refused(CLIENT, CTL_CODE_NOT_FOUND, "no node po");
