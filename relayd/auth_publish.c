@@ -403,7 +403,8 @@ auth_recv_ctl_publish(struct proc_peer *peer, struct imsg *imsg)
 int
 auth_admin_publish_remove(const struct auth_request *req, const char *name)
 {
-	struct store_publication	 page[PUBLISH_PAGE], found;
+	struct store_publication	 page[PUBLISH_PAGE];
+	struct store_publication	 found = { .row = 0 };
 	const struct auth_about		 about = { .email = found.p.email,
 					    .node = found.p.node };
 	struct publish_spec		 spec;
@@ -414,7 +415,6 @@ auth_admin_publish_remove(const struct auth_request *req, const char *name)
 	size_t				 i, n;
 	int				 is_spec;
 
-	memset(&found, 0, sizeof(found));
 	is_spec = publish_spec_parse(name, &spec, &why) == 0;
 	do {
 		n = nitems(page);
