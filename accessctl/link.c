@@ -395,6 +395,17 @@ relay_done(struct link_client *lc, void *arg, struct link *link)
 		r->link = link;
 }
 
+/* Unless the relay said so itself, the way there may be to blame. */
+static const char *
+relay_why(const struct relay_link *r, const char *text,
+    char why[EGRESS_WHY_MAX])
+{
+	char	 way[EGRESS_NAME_MAX];
+
+	egress_name(&r->egress, way);
+	return (egress_why(way, text, why));
+}
+
 static void
 relay_failed(struct link_client *lc, void *arg, enum link_fail fail,
     int retry, const char *text)
@@ -407,6 +418,7 @@ relay_failed(struct link_client *lc, void *arg, enum link_fail fail,
 		[LINK_FAIL_PROTOCOL] = EXIT_PROTOCOL
 	};
 	struct relay_link		*r = arg;
+	char				 why[EGRESS_WHY_MAX];
 
 	r->client = NULL;
 	if (fail == LINK_FAIL_BUSY && !r->retry &&
@@ -418,7 +430,8 @@ relay_failed(struct link_client *lc, void *arg, enum link_fail fail,
 	if (fail == LINK_FAIL_DENIED)
 		relay_again(r, EXIT_DENIED, text, DENIED_MS);
 	else
-		relay_again(r, statuses[fail], text, retry * 1000);
+		relay_again(r, statuses[fail], fail == LINK_FAIL_BUSY ? text :
+		    relay_why(r, text, why), retry * 1000);
 }
 
 /* ---- the link ---- */
@@ -535,12 +548,15 @@ relay_down(struct link *link, void *arg, int code, const char *text)
 {
 	struct relay_link	*r = arg;
 	enum exit_status	 status;
+	char			 why[EGRESS_WHY_MAX];
 	int			 was_up;
 
 	if (relay_forget(r, link) || (link != r->link && link != r->next)) {
 		link_free(link);
 		return;
 	}
+	if (code == 0)
+		text = relay_why(r, text, why);
 	status = code == WS_CLOSE_PROTOCOL ? EXIT_PROTOCOL :
 	    code == WS_CLOSE_POLICY ? EXIT_DENIED : EXIT_RELAY;
 	was_up = r->up && link == r->link;

@@ -419,12 +419,18 @@ static void
 tunnel_login_failed(struct link_client *lc, void *arg, enum link_fail fail,
     int retry, const char *text)
 {
+	char	 way[EGRESS_NAME_MAX], why[EGRESS_WHY_MAX];
+
 	client = NULL;
 	if (fail == LINK_FAIL_DENIED) {
 		/* Asking every second will not change the relay's mind. */
 		tunnel_again(text, DENIED_MS);
 		return;
 	}
+	egress_name(&conf.ways[relay], way);
+	/* Unless the relay said so itself, it may not be to blame. */
+	if (fail != LINK_FAIL_BUSY)
+		text = egress_why(way, text, why);
 	tunnel_again(text, retry > 0 ? retry * 1000 : 0);
 }
 
@@ -482,7 +488,12 @@ static void
 tunnel_down(struct link *link, void *arg, int code, const char *text)
 {
 	int	 was_up = link == link_now_up, was_next = link == link_next;
+	char	 way[EGRESS_NAME_MAX], why[EGRESS_WHY_MAX];
 
+	egress_name(&conf.ways[relay], way);
+	/* Nobody said goodbye: it may have been the way that gave out. */
+	if (code == 0)
+		text = egress_why(was_up ? up.way : way, text, why);
 	if (!was_up && !was_next && left_forget(link))
 		log_info("relay %s: the link that was left has ended: %s",
 		    relay_name(), text);

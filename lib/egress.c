@@ -232,6 +232,16 @@ egress_name(const struct egress *e, char name[EGRESS_NAME_MAX])
 		    e->port);
 }
 
+const char *
+egress_why(const char *way, const char *text, char buf[EGRESS_WHY_MAX])
+{
+	int	 straight = way[0] == '\0';
+
+	snprintf(buf, EGRESS_WHY_MAX, "%s%s%s%s", straight ? "" : "through ",
+	    way, straight ? "" : ": ", text);
+	return (buf);
+}
+
 void
 egress_redact(struct egress *e)
 {

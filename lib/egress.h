@@ -69,6 +69,12 @@ int	egress_parse(const char *, struct egress *, const char **);
 int	egress_check(const struct egress *);
 /* "http://proxy:3128", "helper /path", "" for none: no secret in it. */
 void	egress_name(const struct egress *, char [EGRESS_NAME_MAX]);
+/*
+ * egress_why: what went wrong behind such a way, which is one more that may
+ * have done it: "through helper /path: connection cut".  Returns the buffer.
+ */
+#define EGRESS_WHY_MAX	(EGRESS_NAME_MAX + 256)
+const char *egress_why(const char *, const char *, char [EGRESS_WHY_MAX]);
 /* Leave nothing in it that is secret. */
 void	egress_redact(struct egress *);
 

@@ -189,6 +189,30 @@ ok(a.said(r"wants a user and a password \(407\): write http://user:"),
    "CONNECT: no password, and what to do", a.proc.text())
 a.stop()
 
+# ---- a proxy that says yes and leads nowhere ----
+def mute(c):
+    while b"\r\n\r\n" not in c.recv(4096):
+        pass
+    c.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    c.recv(4096)
+
+
+nowhere = Target(mute, OUT)
+url = "http://me:s3cret@%s:%d" % (OUT, nowhere.port)
+a = Inside(relay, "mute", token=token, wait=False, extra='proxy "%s"' % url)
+through = "through http://%s:%d: " % (OUT, nowhere.port)
+ok(a.said("relay %s: %sconnection .*; next attempt in" %
+          (relay.url, through)),
+   "a proxy that fails after its yes: the log says by which way",
+   a.proc.text())
+ok(a.status_json()[1]["attempts"][-1]["why"].startswith(through),
+   "agentd status: so does it", a.status_json())
+ok(quiet(a.proc, "s3cret"), "and not with what password")
+a.stop()
+r = run([OBJ + "/accessctl", "nodes", "--proxy", url], env=outside)
+ok(r.returncode == 8 and through + "connection " in r.stderr and
+   "s3cret" not in r.stderr, "accessctl: the same", r.stderr)
+
 # ---- what the environment says ----
 plain_port = free_port()
 plain = tinyproxy(plain_port)
