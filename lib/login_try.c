@@ -49,6 +49,7 @@ struct try {
 	const char		*agent;
 	struct link		*link;
 	struct mux_budget	 budget;
+	char			 way[EGRESS_NAME_MAX];
 	char			*err;
 	size_t			 errsize;
 	int			 ok;
@@ -166,6 +167,7 @@ login_try(const struct login *l, int plain_ok, const char *agent, char *err,
 		goto done;
 	if (egress_choose(&out, &t.url, &egress, err, errsize) == -1)
 		goto done;
+	egress_name(&egress, t.way);
 	if (egress.kind == EGRESS_HELPER && (dc.helper = helper_fork(
 	    egress.host, NULL, NULL, -1, &pid)) == -1) {
 		snprintf(err, errsize, "helper: %s", strerror(errno));
@@ -260,7 +262,13 @@ static void
 try_fail(struct link_client *lc, void *arg, enum link_fail fail, int retry,
     const char *text)
 {
-	try_end(arg, text);
+	struct try	*t = arg;
+	char		 why[EGRESS_WHY_MAX];
+
+	/* Unless the relay said so itself, the way there may be to blame. */
+	if (fail != LINK_FAIL_DENIED && fail != LINK_FAIL_BUSY)
+		text = egress_why(t->way, text, why);
+	try_end(t, text);
 }
 
 static void
