@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -56,6 +57,10 @@ static __dead void	helper_exec(const char *, const struct helper_ask *,
 static int		helper_user(const char *);
 static int		helper_start(const char *, const struct helper_ask *,
 			    int *);
+static void		helper_child(int);
+static int		helper_wait(int, const sigset_t *, const char *);
+static void		helper_ended(const char *, int);
+static void		helper_reap(const char *);
 static void		helper_room(void);
 static int		helper_valid(const struct helper_ask *);
 static int		helper_send(int, const struct helper_answer *, int);
@@ -117,7 +122,8 @@ helper_serve(int fd, const char *path, const char *user)
 	};
 	struct helper_answer	 answer;
 	struct helper_ask	 ask;
-	sigset_t		 none;
+	struct sigaction	 sa = { .sa_handler = helper_child };
+	sigset_t		 none, child;
 	ssize_t			 n;
 	size_t			 i;
 	int			 null, keep, helper;
@@ -127,7 +133,11 @@ helper_serve(int fd, const char *path, const char *user)
 	/* A terminal's ^C is for our parent, which ends us. */
 	(void)setpgid(0, 0);
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	/* Only while we wait; see helper_exec, too. */
+	sigprocmask(SIG_SETMASK, &child, NULL);
+	sigaction(SIGCHLD, &sa, NULL);
 	/*
 	 * What else was open has no business here; who reads from us, or
 	 * writes to us, would not see us close it.
@@ -146,9 +156,9 @@ helper_serve(int fd, const char *path, const char *user)
 	    helper_user(user) == -1 || sandbox_process(getppid()) == -1)
 		_exit(1);
 	for (;;) {
-		n = recv(fd, &ask, sizeof(ask), 0);
-		if (n == -1 && errno == EINTR)
+		if (helper_wait(fd, &none, path) == 0)
 			continue;
+		n = recv(fd, &ask, sizeof(ask), 0);
 		if (n != (ssize_t)sizeof(ask) || !helper_valid(&ask))
 			_exit(0);
 		memset(&answer, 0, sizeof(answer));
@@ -173,17 +183,59 @@ helper_valid(const struct helper_ask *a)
 	    a->port > 0 && a->port <= UINT16_MAX);
 }
 
-/* Forget those that have ended; of too many the oldest has to go. */
+static void
+helper_child(int sig)
+{
+}
+
+/* 1: somebody asks, or is gone; 0: not yet. */
+static int
+helper_wait(int fd, const sigset_t *mask, const char *path)
+{
+	struct pollfd	 pfd = { .fd = fd, .events = POLLIN };
+
+	if (ppoll(&pfd, 1, NULL, mask) == 1)
+		return (1);
+	helper_reap(path);
+	return (0);
+}
+
+/*
+ * To its standard error, as its own complaints.  One that writes to a socket
+ * that we have closed has done nothing wrong.
+ */
+static void
+helper_ended(const char *path, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGPIPE)
+		dprintf(STDERR_FILENO, "helper %s was ended by signal %d\n",
+		    path, WTERMSIG(status));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		dprintf(STDERR_FILENO, "helper %s ended with status %d\n",
+		    path, WEXITSTATUS(status));
+}
+
+/* Forget those that have ended, and say so if it was in no good way. */
+static void
+helper_reap(const char *path)
+{
+	pid_t	 pid;
+	int	 i, status, n = 0;
+
+	for (i = 0; i < nrunning; i++) {
+		pid = waitpid(running[i], &status, WNOHANG);
+		if (pid == 0)
+			running[n++] = running[i];
+		else if (pid == running[i])
+			helper_ended(path, status);
+	}
+	nrunning = n;
+}
+
+/* Of too many the oldest has to go. */
 static void
 helper_room(void)
 {
-	int	 i, n = 0;
-
-	for (i = 0; i < nrunning; i++) {
-		if (waitpid(running[i], NULL, WNOHANG) == 0)
-			running[n++] = running[i];
-	}
-	nrunning = n;
 	if (nrunning < HELPER_MAX)
 		return;
 	kill(running[0], SIGKILL);
@@ -200,6 +252,7 @@ helper_start(const char *path, const struct helper_ask *ask, int *out)
 	int	 sv[2], p[2], error = 0;
 
 	*out = -1;
+	helper_reap(path);
 	helper_room();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
 		return (-1);
@@ -236,9 +289,12 @@ static __dead void
 helper_exec(const char *path, const struct helper_ask *ask, int fd,
     int report, pid_t parent)
 {
-	char	 port[8], *argv[4];
-	int	 error;
+	char		 port[8], *argv[4];
+	sigset_t	 none;
+	int		 error;
 
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	snprintf(port, sizeof(port), "%u", ask->port);
 	if ((argv[0] = strdup(path)) == NULL ||
 	    (argv[1] = strdup(ask->host)) == NULL)

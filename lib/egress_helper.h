@@ -28,7 +28,9 @@
  * Nothing in a sandbox can start one, so a process forked before does; it
  * knows the one program that it may start, and asks and answers go over a
  * socket that can be handed on.  A helper has to end when its standard input
- * does; of more than HELPER_MAX the oldest is ended.
+ * does; of more than HELPER_MAX the oldest is ended.  One that ends with a
+ * status other than 0, or by a signal, has a line about it on its standard
+ * error.
  */
 
 #define HELPER_MAX	8

@@ -323,6 +323,45 @@ helper(void **state)
 	helper_over(fd, pid);
 }
 
+/* What is written to its standard error when a helper has ended so. */
+static void
+helper_end(const char *script, const char *end)
+{
+	struct result	 r;
+	char		 text[128] = "", want[128];
+	pid_t		 pid;
+	size_t		 n = 0;
+	ssize_t		 got;
+	int		 fd, p[2], saved;
+
+	/* helper_of lends it ours. */
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_not_equal(saved = dup(STDERR_FILENO), -1);
+	assert_int_not_equal(dup2(p[1], STDERR_FILENO), -1);
+	fd = helper_of(script, &pid);
+	assert_int_not_equal(dup2(saved, STDERR_FILENO), -1);
+	close(saved);
+	close(p[1]);
+	helped(&r, "relay.test", fd);
+	assert_int_equal(r.error, DIAL_OK);
+	/* Nobody asks again: it is seen all the same. */
+	snprintf(want, sizeof(want), "helper %s %s\n", helper_path, end);
+	while (strchr(text, '\n') == NULL && (got = read(p[0], text + n,
+	    sizeof(text) - 1 - n)) > 0)
+		n += got;
+	assert_string_equal(text, want);
+	close(r.fd);
+	close(p[0]);
+	helper_over(fd, pid);
+}
+
+static void
+helper_that_ends(void **state)
+{
+	helper_end("#!/bin/sh\nexit 3\n", "ended with status 3");
+	helper_end("#!/bin/sh\nkill -9 $$\n", "was ended by signal 9");
+}
+
 static void
 helper_that_fails(void **state)
 {
@@ -414,6 +453,7 @@ main(void)
 		cmocka_unit_test(socks_by_addresses),
 		cmocka_unit_test(given_up),
 		cmocka_unit_test(helper),
+		cmocka_unit_test(helper_that_ends),
 		cmocka_unit_test(helper_that_fails),
 		cmocka_unit_test(helpers_are_bounded),
 		cmocka_unit_test(helper_given_up),
