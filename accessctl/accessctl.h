@@ -47,7 +47,6 @@
  *	link.c		the link to the relay
  *	outcome.c	what the end of a stream means
  *	ends.c		signals that end us
- *	helper_said.c	what proxy helpers complain of
  *	connect.c stdio.c	standard input and output to a target
  *	forward.c forward_*.c	local ports that lead to targets
  *	nodes.c		what may be reached
@@ -266,15 +265,6 @@ int	stdio_take(int *, int *);
 void	stdio_restore(void);	/* put them back now */
 /* 1 if whoever read this output is gone, 0 if not, -1 if it is closed. */
 int	stdio_reader_gone(int);
-
-/* ---- helper_said.c ---- */
-
-/*
- * For the standard error of proxy helpers: lines that come there are logged.
- * What to write to, or -1 (errno); and the end, after what is still there.
- */
-int		 helper_said_open(struct event_base *);
-void		 helper_said_close(void);
 
 /* ---- ends.c ---- */
 

@@ -37,6 +37,7 @@
 #include "egress_dial.h"
 #include "egress_helper.h"
 #include "evtls.h"
+#include "helper_said.h"
 #include "link_client.h"
 #include "log.h"
 #include "resolve.h"

@@ -38,6 +38,7 @@
 #include "agentd.h"
 #include "control.h"
 #include "egress_helper.h"
+#include "helper_said.h"
 #include "link_client.h"
 #include "log.h"
 #include "stdfd.h"
@@ -233,6 +234,7 @@ control_open(void)
 static void
 agentd_down(void)
 {
+	helper_said_close();
 	if (control_fd != -1)
 		(void)unlink(control_path);
 }
@@ -242,13 +244,17 @@ static void
 agentd_prepare(void)
 {
 	struct event	*ev;
+	int		 err;
 
 	if (conf->helper == NULL)
 		return;
+	if ((err = helper_said_open(proc_base())) == -1)
+		fatal("proxy helper");
 	helper_fd = helper_fork(conf->helper, geteuid() == 0 ? "_culvertpx" :
-	    NULL, "helper", -1, &helper_pid);
+	    NULL, "helper", err, &helper_pid);
 	if (helper_fd == -1)
 		fatal("proxy helper");
+	close(err);
 	ev = evsignal_new(proc_base(), SIGCHLD, agentd_reap, NULL);
 	if (ev == NULL || evsignal_add(ev, NULL) == -1)
 		fatalx("no memory for events");

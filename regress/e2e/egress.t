@@ -306,8 +306,8 @@ a = Inside(relay, "helper", token=token, extra='proxy helper "%s"' % helper)
 ok(passes("helper"), "a helper", a.proc.text())
 eq(a.status_json()[1]["agent"]["through"], "helper " + helper,
    "agentd status: by which helper")
-ok(a.proc.lines("helps to reach localhost %d" % relay.port),
-   "it is told where to, and its complaints are in our log")
+ok(a.proc.lines("proxy helper: helps to reach localhost %d$" % relay.port),
+   "it is told where to, and its complaints are in our log", a.proc.text())
 h = a.children().get("helper")
 if ok(h is not None, "the process that starts them"):
     px = pwd.getpwnam("_culvertpx").pw_uid
@@ -340,6 +340,27 @@ a = Inside(relay, "broken", token=token, wait=False,
 ok(a.said("helper %s: No such file or directory; next" % broken),
    "a helper that can't be run", a.proc.text())
 a.stop()
+
+ends = write("ends", "#!/bin/sh\nexit 3\n", 0o755)
+a = Inside(relay, "ends", token=token, wait=False,
+           extra='proxy helper "%s"' % ends)
+ok(a.said("relay %s: through helper %s: .*; next" % (relay.url, ends)),
+   "a helper that fails: the log says that it was by the helper",
+   a.proc.text())
+ok(a.said("proxy helper: helper %s ended with status 3" % ends),
+   "and how it ended", a.proc.text())
+a.stop()
+talks = write("talks", "#!/bin/sh\nseq -f 'line %.0f' 5000 >&2\n", 0o755)
+a = Inside(relay, "talks", token=token, wait=False,
+           extra='proxy helper "%s"' % talks)
+ok(a.said(r"proxy helper: line \d+ \(and \d+ lines before\)") and
+   len(a.proc.lines("proxy helper: line ")) < 500,
+   "a helper that talks a lot does not fill the log")
+a.stop()
+r = run(["timeout", "30", OBJ + "/accessctl", "nodes", "--proxy-helper",
+         write("four", "#!/bin/sh\nexit 4\n", 0o755)], env=outside)
+ok(r.returncode == 8 and "through helper %s: " % path("four") in r.stderr,
+   "accessctl: by the helper", r.stderr)
 
 # ---- several relays, in order ----
 dead = free_port()

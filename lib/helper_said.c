@@ -17,6 +17,7 @@
 /*
  * What a proxy helper says on its standard error, in the log: who has gone to
  * the background has none, and what started us may wait for the end of ours.
+ * And one that does not stop talking must not fill the disk.
  */
 
 #include "compat.h"
@@ -26,8 +27,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "accessctl.h"
 #include "clock.h"
+#include "helper_said.h"
 #include "log.h"
 #include "log_limit.h"
 
