@@ -218,7 +218,8 @@ struct relay_link_ops {
 	void	(*up)(void *, struct link *);
 	/*
 	 * The link is gone, or never came; with retry it is tried again in
-	 * so many ms.  For one that relay_link_close ended: EXIT_OK.
+	 * so many ms, unless relay_link_over says that there is no use.
+	 * For one that relay_link_close ended: EXIT_OK.
 	 */
 	void	(*down)(void *, enum exit_status, const char *, unsigned int);
 };
@@ -235,6 +236,8 @@ struct relay_link *relay_link_new(struct event_base *,
 		    enum exit_status *);
 /* The link, or NULL while it is down. */
 struct link	*relay_link_get(struct relay_link *);
+/* 1: it will not be tried again, as nothing is left to try it with. */
+int		 relay_link_over(const struct relay_link *);
 /* "wss://relay.example.org" */
 const char	*relay_link_name(const struct relay_link *);
 /*

@@ -187,6 +187,13 @@ forward_down(void *arg, enum exit_status why, const char *text,
 		event_base_loopbreak(base);
 		return;
 	}
+	if (relay_link_over(relay)) {
+		log_warnx("relay %s: %s: it takes a new start",
+		    relay_link_name(relay), text);
+		status = EXIT_OTHER;
+		event_base_loopbreak(base);
+		return;
+	}
 	/*
 	 * Before it ever worked there is no reason to think it will; and who
 	 * wants it in the background wants to know.

@@ -76,6 +76,7 @@ struct relay_link {
 	size_t				 nleft;
 	int				 up;
 	int				 retry;
+	int				 over;		/* no way to retry */
 	int				 closing;
 	int				 sandboxed;
 	int				 busy_tries;
@@ -237,6 +238,12 @@ relay_link_get(struct relay_link *r)
 	    !link_ending(r->link) ? r->link : NULL);
 }
 
+int
+relay_link_over(const struct relay_link *r)
+{
+	return (r->over);
+}
+
 const char *
 relay_link_name(const struct relay_link *r)
 {
@@ -325,7 +332,7 @@ relay_again(struct relay_link *r, enum exit_status status, const char *why,
 
 	if (r->closing)
 		status = EXIT_OK;
-	else if (r->retry) {
+	else if (r->retry && !r->over) {
 		ms = backoff_next(&r->backoff);
 		if (ms < at_least)
 			ms = at_least + arc4random_uniform(at_least / 2 + 1);
@@ -347,6 +354,9 @@ relay_dialled(void *arg, int fd, enum dial_error error, const char *text)
 
 	r->dial = NULL;
 	if (fd == -1) {
+		/* In the sandbox there is no other to be had. */
+		r->over = !r->up && r->helper != -1 &&
+		    helper_gone(r->helper);
 		relay_again(r, error == DIAL_LOCAL ? EXIT_OTHER : EXIT_RELAY,
 		    text, error == DIAL_DENIED ? DENIED_MS : 0);
 		return;

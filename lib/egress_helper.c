@@ -351,6 +351,14 @@ helper_ask(int fd, uint32_t id, const char *host, uint16_t port)
 }
 
 int
+helper_gone(int fd)
+{
+	struct pollfd	 pfd = { .fd = fd };
+
+	return (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0);
+}
+
+int
 helper_answer(int fd, uint32_t *id, int *helper, int *error)
 {
 	struct helper_answer	 a;

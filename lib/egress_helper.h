@@ -52,5 +52,7 @@ int	helper_ask(int, uint32_t, const char *, uint16_t);
  * now; -1: nobody is there any more.
  */
 int	helper_answer(int, uint32_t *, int *, int *);
+/* Whether it has ended: then there will never be another helper. */
+int	helper_gone(int);
 
 #endif /* EGRESS_HELPER_H */

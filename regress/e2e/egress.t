@@ -489,6 +489,13 @@ for i, (name, (args, env)) in enumerate(ways.items()):
         ok(wait_for(forwarded, 60), "and again, after the proxy came back",
            f.text())
     ok(quiet(f, "s3cre"), "no password in sight", f.text())
+    if name == "helper":
+        os.kill(kids(f.pid)[0], signal.SIGKILL)
+        ok(wait_for(lambda: not f.alive(), 20) and f.p.returncode == 1 and
+           f.lines("helper %s: the process that starts it has ended: it "
+                   "takes a new start" % helper),
+           "without the process that starts helpers it ends, and says why",
+           f.text())
     f.stop()
 r = accessctl("connect", "--proxy", "http://%s:%d" % (OUT, free_port()),
               "home", target.port, home="inside0")
