@@ -238,6 +238,12 @@ struct relay_link *relay_link_new(struct event_base *,
 struct link	*relay_link_get(struct relay_link *);
 /* 1: it will not be tried again, as nothing is left to try it with. */
 int		 relay_link_over(const struct relay_link *);
+/*
+ * relay_link_wanted: somebody waits for the link, for so many ms at most.
+ * Until then the next attempt is never far away, though not sooner than the
+ * relay asked for.
+ */
+void		 relay_link_wanted(struct relay_link *, unsigned int);
 /* "wss://relay.example.org" */
 const char	*relay_link_name(const struct relay_link *);
 /*

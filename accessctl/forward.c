@@ -72,6 +72,13 @@ forward_link(void)
 	return (relay_link_get(relay));
 }
 
+void
+forward_wanted(unsigned int ms)
+{
+	if (relay != NULL)
+		relay_link_wanted(relay, ms);
+}
+
 /* Thousands may fail in a second, all for one reason. */
 void
 forward_complain(struct forward *f, uint16_t code, const char *text)

@@ -41,6 +41,8 @@ struct forward {
 
 /* The link to the relay, or NULL while it is down. */
 struct link *forward_link(void);
+/* Something waits for it, for so many ms at most. */
+void	forward_wanted(unsigned int);
 /* A stream that failed: one line, though not for each of thousands. */
 void	forward_complain(struct forward *, uint16_t, const char *);
 /* A connection whose stream the far end has accepted. */

@@ -48,11 +48,13 @@ static int	udp_begin(struct udp_session *, void *);
 static void	udp_end(struct udp_session *, void *, uint16_t, const char *);
 static int	udp_refused(struct udp_session *, void *, uint16_t,
 		    const char *);
+static void	udp_waits(struct udp_session *, void *);
 static void	udp_serve(struct udp_session *, void *);
 static void	udp_retry(evutil_socket_t, short, void *);
 
 static const struct udp_sessions_ops ops = {
-	.begin = udp_begin, .end = udp_end, .refused = udp_refused
+	.begin = udp_begin, .end = udp_end, .refused = udp_refused,
+	.waits = udp_waits
 };
 
 int
@@ -120,8 +122,10 @@ udp_begin(struct udp_session *s, void *arg)
 	struct udp_port	*p = arg;
 	struct link	*link = forward_link();
 
-	if (link == NULL)
+	if (link == NULL) {
+		forward_wanted(UDP_SESSION_WAIT_MS);
 		return (0);
+	}
 	if (udp_session_open(s, link_mux(link), &p->forward->open) == 0)
 		return (0);
 	forward_complain(p->forward, MUX_CODE_LIMIT, "too many streams");
@@ -147,6 +151,13 @@ udp_refused(struct udp_session *s, void *arg, uint16_t code, const char *text)
 	if (!evtimer_pending(timer, NULL))
 		evtimer_add(timer, &tv);
 	return (1);
+}
+
+static void
+udp_waits(struct udp_session *s, void *arg)
+{
+	if (forward_link() == NULL)
+		forward_wanted(UDP_SESSION_WAIT_MS);
 }
 
 static void

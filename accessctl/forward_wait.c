@@ -124,6 +124,7 @@ wait_add(struct forward *f, int fd)
 	/* Those to other nodes go on. */
 	if (++f->nwaiting == WAITING_MAX)
 		listen_hold(f, 1);
+	forward_wanted(WAIT_MS);
 	wait_try(w);
 	wait_arm();
 }

@@ -47,6 +47,8 @@
 #define LOGIN_MS	15000
 #define BACKOFF_MIN_MS	500
 #define BACKOFF_MAX_MS	30000
+#define WANTED_MS	1000	/* between attempts if somebody waits... */
+#define WANTED_MAX_MS	2000	/* ...at the least, and at the most */
 #define LINK_GOOD_MS	60000	/* it stood so long: begin at min again */
 #define BUSY_TRIES	5	/* at a relay that is just starting */
 #define DENIED_MS	10000	/* its mind does not change every second */
@@ -64,6 +66,10 @@ struct relay_link {
 	struct event			*timer;	/* of the next attempt, or of
 						   the flush before the end */
 	struct backoff			 backoff;
+	uint64_t			 tried;		/* us: the last one */
+	uint64_t			 due;		/* us: the next */
+	uint64_t			 not_before;	/* us: said the relay */
+	uint64_t			 wanted_until;	/* us */
 	struct mux_budget		 budget;
 	struct mux_hello		 hello;
 	struct egress			 egress;	/* a secret */
@@ -295,6 +301,7 @@ relay_later(struct relay_link *r, unsigned int ms)
 {
 	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
 
+	r->due = clock_us() + ms * 1000ULL;
 	if (evtimer_add(r->timer, &tv) == -1)
 		fatal("event");
 }
@@ -309,6 +316,7 @@ relay_try(evutil_socket_t fd, short what, void *arg)
 		relay_flush(r);
 		return;
 	}
+	r->tried = clock_us();
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.base = r->base;
 	cfg.egress = &r->egress;
@@ -323,17 +331,44 @@ relay_try(evutil_socket_t fd, short what, void *arg)
 		relay_again(r, EXIT_RELAY, "no memory", 0);
 }
 
+/*
+ * Many programs may wait at many clients of a relay that is down: each makes
+ * no more than an attempt a second for them, and at times of its own.
+ */
+void
+relay_link_wanted(struct relay_link *r, unsigned int ms)
+{
+	uint64_t	 now = clock_us(), at;
+
+	if (r->wanted_until < now + ms * 1000ULL)
+		r->wanted_until = now + ms * 1000ULL;
+	if (r->up || r->closing || now < r->not_before ||
+	    !evtimer_pending(r->timer, NULL) ||
+	    r->due <= now + WANTED_MS * 1000ULL)
+		return;
+	at = now + arc4random_uniform(WANTED_MS) * 1000ULL;
+	if (at < r->tried + WANTED_MS * 1000ULL)
+		at = r->tried + WANTED_MS * 1000ULL;
+	if (at < r->due)
+		relay_later(r, (at - now) / 1000);
+}
+
 /* It is down.  The owner may end us in the callback: nothing after it. */
 static void
 relay_again(struct relay_link *r, enum exit_status status, const char *why,
     unsigned int at_least)
 {
 	unsigned int	 ms = 0;
+	uint64_t	 now = clock_us();
 
 	if (r->closing)
 		status = EXIT_OK;
 	else if (r->retry && !r->over) {
 		ms = backoff_next(&r->backoff);
+		if (now < r->wanted_until && ms > WANTED_MAX_MS)
+			ms = WANTED_MS + arc4random_uniform(WANTED_MAX_MS -
+			    WANTED_MS + 1);
+		r->not_before = now + at_least * 1000ULL;
 		if (ms < at_least)
 			ms = at_least + arc4random_uniform(at_least / 2 + 1);
 		relay_later(r, ms);

@@ -442,6 +442,8 @@ sessions_datagram(struct udp_sessions *us, const struct udp_key *key,
 	s->got += n;
 	if (!s->accepted)
 		session_wait(s, buffer, n);
+	if (s->stream == NULL && us->ops->waits != NULL)
+		us->ops->waits(s, us->arg);
 }
 
 static void

@@ -52,6 +52,8 @@ struct udp_sessions_ops {
 	 * it was idle; else as reset of mux_stream_ops.
 	 */
 	void	(*end)(struct udp_session *, void *, uint16_t, const char *);
+	/* One more datagram waits for it to have a stream; may be NULL. */
+	void	(*waits)(struct udp_session *, void *);
 	/*
 	 * Its stream was reset before it was accepted: 1 if it shall get
 	 * another one; what it was to carry waits.  Or else, and without this

@@ -428,11 +428,31 @@ ok(all(isinstance(g, (OSError, bytes)) and not g or isinstance(g, OSError)
 ok(f.wait_line(r"the node is offline.*refused after 10 s", 20, n + 1),
    "with the reason", f.text())
 relay.stop()
-f.wait_line(r"next attempt in", 30, 3)
-got = Ask(lsock).ended()
+
+
+def long_pause():
+    """The next attempt is not near: how many there were."""
+    n = len(f.lines(r"next attempt in (\d\d|[5-9])\."))
+    ok(f.wait_line(r"next attempt in (\d\d|[5-9])\.", 90, n + 1),
+       "nobody waits: a long pause", f.text())
+    return len(f.lines("next attempt in"))
+
+
+n = long_pause()
+waits = Ask(lsock)
+ok(f.wait_line("next attempt in", 4, n + 1),
+   "somebody waits: the next attempt comes soon", f.text())
+got = waits.ended()
+pauses = [float(s.split()[-2]) for s in f.lines("next attempt in")[n:]]
+ok(5 <= len(pauses) < 20 and max(pauses[:5]) <= 2,
+   "and those after it, but not too many", pauses)
 ok(not got or isinstance(got, OSError), "no relay: refused", got)
 ok(f.wait_line(r"no link to the relay; 1 connection refused after 10 s", 20),
    "with the reason", f.text())
+n = long_pause()
+lost.send(b"once more")
+ok(f.wait_line("next attempt in", 4, n + 1),
+   "a datagram waits: soon, too", f.text())
 relay.start()
 agent.start()
 ok(wait_for(lambda: curl("--unix-socket", lsock, "http://d/") ==

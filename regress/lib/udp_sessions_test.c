@@ -64,7 +64,7 @@ static int			 us_fd;
 
 /* What the owner was told. */
 static int	 begins, ends, idles, refuse, later, refusals, patient;
-static int	 unwelcome, strange;
+static int	 unwelcome, strange, waits;
 static uint16_t	 code;
 static struct udp_session *last;
 
@@ -125,6 +125,14 @@ on_end(struct udp_session *s, void *arg, uint16_t why, const char *text)
 	assert_null(udp_session_stream(s));
 }
 
+static void
+on_waits(struct udp_session *s, void *arg)
+{
+	assert_null(udp_session_stream(s));
+	assert_true(udp_session_waits(s));
+	waits++;
+}
+
 static int
 on_refused(struct udp_session *s, void *arg, uint16_t why, const char *text)
 {
@@ -144,7 +152,7 @@ on_welcome(const struct sockaddr *sa, void *arg)
 }
 
 static const struct udp_sessions_ops ops = {
-	on_begin, on_end, on_refused, on_welcome
+	on_begin, on_end, on_waits, on_refused, on_welcome
 };
 
 static struct mux *
@@ -173,7 +181,7 @@ setup(void **state)
 	near = mux_make(&near_mux_ops, 1);
 	far = mux_make(&far_mux_ops, 0);
 	begins = ends = idles = refuse = later = opened = mute = 0;
-	refusals = patient = deny = unwelcome = strange = 0;
+	refusals = patient = deny = unwelcome = strange = waits = 0;
 	code = 0;
 	/* All addresses: answers have to come from the right one. */
 	us_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
@@ -471,7 +479,8 @@ what_comes_before_the_stream_waits(void **state)
 		snprintf(text, sizeof(text), "%d", i);
 		say(a, text);
 	}
-	WAIT(begins == 1);
+	/* The first began it; the owner hears of each of the others. */
+	WAIT(begins == 1 && waits == UDP_SESSION_WAITING + 1);
 	for (i = 0; i < 10; i++)
 		pass();
 	assert_int_equal(opened, 0);
@@ -480,6 +489,9 @@ what_comes_before_the_stream_waits(void **state)
 		snprintf(text, sizeof(text), "<%d", i);
 		WAIT(hears(a, text));
 	}
+	say(a, "one more");
+	WAIT(hears(a, "<one more"));
+	assert_int_equal(waits, UDP_SESSION_WAITING + 1);
 	close(a);
 }
 
