@@ -55,7 +55,7 @@ static void	forward_first(void *);
 static void	forward_up(void *, struct link *);
 static void	forward_down(void *, enum exit_status, const char *,
 		    unsigned int);
-static void	forward_accepted(struct forward *, int);
+static void	forward_accepted(struct forward *, int, uint64_t);
 static void	stream_closed(struct fdstream *, void *, uint16_t,
 		    const char *);
 
@@ -138,13 +138,13 @@ forward_serve(struct forward *f, struct mux_stream *s, int fd)
  * the asking; to one that may be away nothing is said before it is there.
  */
 static void
-forward_accepted(struct forward *f, int fd)
+forward_accepted(struct forward *f, int fd, uint64_t since)
 {
 	struct link	*link = forward_link();
 
 	log_debug("%s: a connection", f->name);
 	if (link == NULL || !f->good) {
-		wait_add(f, fd);
+		wait_add(f, fd, since);
 		return;
 	}
 	if (fdstream_open(base, fd, fd, link_mux(link), &f->open, &stream_ops,

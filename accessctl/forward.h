@@ -52,13 +52,14 @@ void	forward_serve(struct forward *, struct mux_stream *, int);
 
 /*
  * listen_add: bind what the spec says; connections are handed to the
- * callback, non-blocking, once listen_resume is called; datagrams go to
+ * callback, non-blocking, once listen_resume is called, with since when they
+ * may have waited to be accepted (us, or 0); datagrams go to
  * forward_udp.c, where a session ends when it was idle for so many ms.  0 or
  * -1 (logged).
  */
 int	listen_add(struct event_base *, const struct forward_spec *,
 	    struct forward *, unsigned int,
-	    void (*)(struct forward *, int));
+	    void (*)(struct forward *, int, uint64_t));
 /* Accept, from all; or pause. */
 void	listen_resume(void);
 void	listen_pause(void);
@@ -93,8 +94,8 @@ void	forward_udp_free(void);
  * a while, unread, and then closed, with the reason in the log.
  */
 void	wait_init(struct event_base *);
-/* Takes the descriptor over in any case. */
-void	wait_add(struct forward *, int);
+/* Takes the descriptor over in any case.  Since when: us, or 0 for now. */
+void	wait_add(struct forward *, int, uint64_t);
 /* The link is there: try them all. */
 void	wait_up(void);
 /* End it: all that wait are closed. */

@@ -31,6 +31,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,9 @@ struct listener {
 	TAILQ_ENTRY(listener)	 entry;
 	struct forward		*forward;
 	struct event		*ev;
-	void			(*accepted)(struct forward *, int);
+	void			(*accepted)(struct forward *, int, uint64_t);
+	uint64_t		 since;		/* us: what is in its queue
+						   was held since, or 0 */
 	int			 fd;
 	int			 held;
 };
@@ -60,7 +63,7 @@ struct listener {
 struct listen_spec {
 	struct event_base	*base;
 	struct forward		*forward;
-	void			(*accepted)(struct forward *, int);
+	void			(*accepted)(struct forward *, int, uint64_t);
 	uint16_t		 port;
 	unsigned int		 idle_ms;	/* of UDP */
 };
@@ -70,7 +73,7 @@ static struct event		*pause_timer;
 static int			 paused;
 
 static int	listen_on(struct event_base *, int, struct forward *,
-		    void (*)(struct forward *, int));
+		    void (*)(struct forward *, int, uint64_t));
 static int	listen_bind(const struct listen_spec *,
 		    const struct addrinfo *);
 static int	listen_host(const struct listen_spec *, const char *, int);
@@ -82,7 +85,7 @@ static void	listen_again(evutil_socket_t, short, void *);
 /* Accept what comes to a bound socket.  0, or -1 with errno. */
 static int
 listen_on(struct event_base *base, int fd, struct forward *f,
-    void (*accepted)(struct forward *, int))
+    void (*accepted)(struct forward *, int, uint64_t))
 {
 	struct listener	*l;
 
@@ -222,7 +225,7 @@ listen_path(const struct listen_spec *ls, const char *path)
 int
 listen_add(struct event_base *base, const struct forward_spec *spec,
     struct forward *f, unsigned int idle_ms,
-    void (*accepted)(struct forward *, int))
+    void (*accepted)(struct forward *, int, uint64_t))
 {
 	struct listen_spec	 ls = { base, f, accepted, spec->listen_port,
 				    idle_ms };
@@ -267,6 +270,19 @@ listen_pause(void)
 		event_del(l->ev);
 }
 
+/*
+ * Nobody can tell how long one in the queue has been there, but with nothing
+ * left in it, whoever comes next has not waited.
+ */
+static void
+listen_look(struct listener *l)
+{
+	struct pollfd	 pfd = { .fd = l->fd, .events = POLLIN };
+
+	if (l->since != 0 && poll(&pfd, 1, 0) == 0)
+		l->since = 0;
+}
+
 void
 listen_hold(struct forward *f, int on)
 {
@@ -276,8 +292,12 @@ listen_hold(struct forward *f, int on)
 		if (l->forward != f)
 			continue;
 		l->held = on;
-		if (on)
-			event_del(l->ev);
+		listen_look(l);
+		if (!on)
+			continue;
+		event_del(l->ev);
+		if (l->since == 0)
+			l->since = clock_us();
 	}
 	if (!on && !paused)
 		listen_resume();
@@ -315,7 +335,7 @@ listen_accept(evutil_socket_t lfd, short what, void *arg)
 		if (fd == -1) {
 			if (errno != EMFILE && errno != ENFILE &&
 			    errno != ENOBUFS && errno != ENOMEM)
-				return;
+				break;
 			/* The loop would spin on what it can't accept. */
 			listen_complain_full(errno);
 			listen_pause();
@@ -325,6 +345,9 @@ listen_accept(evutil_socket_t lfd, short what, void *arg)
 		}
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
 		    sizeof(one));
-		l->accepted(l->forward, fd);
+		l->accepted(l->forward, fd, l->since);
 	}
+	/* If it is held it will be looked at when it goes on. */
+	if (!l->held)
+		listen_look(l);
 }

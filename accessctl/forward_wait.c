@@ -40,7 +40,7 @@
 #define WAIT_MS		10000
 #define WAIT_RETRY_MS	500	/* between questions for a node */
 #define WAITING_MAX	256	/* of a forward; more stay in the kernel's
-				   queue */
+				   queue, and count from when that began */
 
 /* A connection that waits; the list owns it, oldest first. */
 struct waiting {
@@ -108,7 +108,7 @@ wait_arm(void)
 }
 
 void
-wait_add(struct forward *f, int fd)
+wait_add(struct forward *f, int fd, uint64_t since)
 {
 	struct waiting	*w;
 
@@ -119,7 +119,7 @@ wait_add(struct forward *f, int fd)
 	}
 	w->forward = f;
 	w->fd = fd;
-	w->since = clock_us();
+	w->since = since != 0 ? since : clock_us();
 	TAILQ_INSERT_TAIL(&waitings, w, entry);
 	/* Those to other nodes go on. */
 	if (++f->nwaiting == WAITING_MAX)

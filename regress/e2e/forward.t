@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import select
 import shutil
 import socketserver
 import stat
@@ -449,6 +450,28 @@ ok(5 <= len(pauses) < 20 and max(pauses[:5]) <= 2,
 ok(not got or isinstance(got, OSError), "no relay: refused", got)
 ok(f.wait_line(r"no link to the relay; 1 connection refused after 10 s", 20),
    "with the reason", f.text())
+
+
+def left_after(count, seconds):
+    """Of so many connections, those that have not been refused by then."""
+    poll, left = select.poll(), {}
+    end = time.monotonic() + seconds
+    for _ in range(count):
+        s = socket.create_connection(("127.0.0.1", lweb))
+        left[s.fileno()] = s
+        poll.register(s, select.POLLIN)
+    while left and time.monotonic() < end:
+        for fd, _ in poll.poll(100):
+            poll.unregister(fd)
+            left.pop(fd).close()
+    n = len(left)
+    for s in left.values():
+        s.close()
+    return n
+
+
+eq(left_after(400, 15), 0,
+   "more than may wait: the others wait no longer for that")
 n = long_pause()
 lost.send(b"once more")
 ok(f.wait_line("next attempt in", 4, n + 1),
