@@ -53,6 +53,8 @@ eq(len(relay.json("publish", "list")), 1, "nothing of that was kept")
 s = visit(p)
 ok(passes(s), "a visitor")
 me = "127.0.0.1:%d" % s.getsockname()[1]
+# Router hears of it a moment after the first bytes have passed.
+wait_for(lambda: entry(p)["streams"] == 1, 10)
 e = entry(p)
 ok(e["state"] == "open" and e["streams"] == 1 and e["online"] and
    e["node"] == "pi" and e["user"] == "you@example.org",
