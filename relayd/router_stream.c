@@ -433,9 +433,10 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	router_counts.streams_total++;
 	if (log_getverbose() >= LOG_LEVEL_VERBOSE) {
 		mux_target(st->kind, st->text, st->port, target);
-		log_verbose("stream %llx: up: %s from %s to %s %s",
+		log_verbose("stream %llx: up: %s from %s to %s %s%s%s",
 		    (unsigned long long)st->id, rs->s.email, stream_addr(st),
-		    st->node, target);
+		    st->node, target, rs->own == NULL ? "" : " by ",
+		    rs->own == NULL ? "" : rs->own->by);
 	}
 	return (0);
 }

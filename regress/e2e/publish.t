@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Published ports: ports of the relay's host that lead to targets of a node."""
 import os
+import re
 import resource
 import select
 import sys
@@ -49,10 +50,14 @@ ok(r.returncode == 1 and "in use by another program" in r.stderr,
    "a port that another program has", said(r))
 eq(len(relay.json("publish", "list")), 1, "nothing of that was kept")
 
-# ---- the list, connections, the audit log ----
+# ---- the list, connections, the logs ----
+relay.ctl("log", "verbose")
 s = visit(p)
 ok(passes(s), "a visitor")
 me = "127.0.0.1:%d" % s.getsockname()[1]
+ok(relay.proc.wait_line(r"stream \w+: up: you@example.org from %s to pi .* by "
+                        r"127.0.0.1:%d/tcp$" % (re.escape(me), p)),
+   "the log tells by which port")
 # Router hears of it a moment after the first bytes have passed.
 wait_for(lambda: entry(p)["streams"] == 1, 10)
 e = entry(p)
