@@ -44,7 +44,7 @@
  *	admin_memory.c	what memory the relay takes
  *	login.c		logging a laptop in
  *	relay.c		which relay, as whom
- *	link.c		the link to the relay
+ *	link.c retry.c	the link to the relay, and when it is tried again
  *	outcome.c	what the end of a stream means
  *	ends.c		signals that end us
  *	connect.c stdio.c	standard input and output to a target

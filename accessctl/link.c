@@ -31,7 +31,6 @@
 #include <unistd.h>
 
 #include "accessctl.h"
-#include "backoff.h"
 #include "clock.h"
 #include "dial.h"
 #include "egress_dial.h"
@@ -41,15 +40,12 @@
 #include "link_client.h"
 #include "log.h"
 #include "resolve.h"
+#include "retry.h"
 #include "sandbox.h"
 
 #define DIAL_MS		15000
 #define LOGIN_MS	15000
-#define BACKOFF_MIN_MS	500
-#define BACKOFF_MAX_MS	30000
-#define WANTED_MS	1000	/* between attempts if somebody waits... */
-#define WANTED_MAX_MS	2000	/* ...at the least, and at the most */
-#define LINK_GOOD_MS	60000	/* it stood so long: begin at min again */
+#define MOVE_MAX_MS	30000	/* to another link, whatever the relay says */
 #define BUSY_TRIES	5	/* at a relay that is just starting */
 #define DENIED_MS	10000	/* its mind does not change every second */
 #define FLUSH_MS	20	/* between looks at what is still to leave */
@@ -65,11 +61,7 @@ struct relay_link {
 	struct evtls_client		*tls;
 	struct event			*timer;	/* of the next attempt, or of
 						   the flush before the end */
-	struct backoff			 backoff;
-	uint64_t			 tried;		/* us: the last one */
-	uint64_t			 due;		/* us: the next */
-	uint64_t			 not_before;	/* us: said the relay */
-	uint64_t			 wanted_until;	/* us */
+	struct retry			 times;
 	struct mux_budget		 budget;
 	struct mux_hello		 hello;
 	struct egress			 egress;	/* a secret */
@@ -205,7 +197,7 @@ relay_link_new(struct event_base *base, struct relay_options *o, int retry,
 	r->hello.credit = MUX_CREDIT_EARLY;
 	strlcpy(r->hello.software, "accessctl " CULVERT_VERSION,
 	    sizeof(r->hello.software));
-	backoff_init(&r->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+	retry_init(&r->times);
 	if ((r->timer = evtimer_new(base, relay_try, r)) == NULL)
 		fatal("event");
 	if (relay_setup(r, o, status) == -1) {
@@ -301,7 +293,6 @@ relay_later(struct relay_link *r, unsigned int ms)
 {
 	struct timeval	 tv = { ms / 1000, ms % 1000 * 1000 };
 
-	r->due = clock_us() + ms * 1000ULL;
 	if (evtimer_add(r->timer, &tv) == -1)
 		fatal("event");
 }
@@ -316,7 +307,7 @@ relay_try(evutil_socket_t fd, short what, void *arg)
 		relay_flush(r);
 		return;
 	}
-	r->tried = clock_us();
+	retry_begun(&r->times);
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.base = r->base;
 	cfg.egress = &r->egress;
@@ -331,26 +322,14 @@ relay_try(evutil_socket_t fd, short what, void *arg)
 		relay_again(r, EXIT_RELAY, "no memory", 0);
 }
 
-/*
- * Many programs may wait at many clients of a relay that is down: each makes
- * no more than an attempt a second for them, and at times of its own.
- */
 void
 relay_link_wanted(struct relay_link *r, unsigned int ms)
 {
-	uint64_t	 now = clock_us(), at;
+	unsigned int	 in;
 
-	if (r->wanted_until < now + ms * 1000ULL)
-		r->wanted_until = now + ms * 1000ULL;
-	if (r->up || r->closing || now < r->not_before ||
-	    !evtimer_pending(r->timer, NULL) ||
-	    r->due <= now + WANTED_MS * 1000ULL)
-		return;
-	at = now + arc4random_uniform(WANTED_MS) * 1000ULL;
-	if (at < r->tried + WANTED_MS * 1000ULL)
-		at = r->tried + WANTED_MS * 1000ULL;
-	if (at < r->due)
-		relay_later(r, (at - now) / 1000);
+	if (retry_wanted(&r->times, ms, &in) && !r->up && !r->closing &&
+	    evtimer_pending(r->timer, NULL))
+		relay_later(r, in);
 }
 
 /* It is down.  The owner may end us in the callback: nothing after it. */
@@ -359,18 +338,11 @@ relay_again(struct relay_link *r, enum exit_status status, const char *why,
     unsigned int at_least)
 {
 	unsigned int	 ms = 0;
-	uint64_t	 now = clock_us();
 
 	if (r->closing)
 		status = EXIT_OK;
 	else if (r->retry && !r->over) {
-		ms = backoff_next(&r->backoff);
-		if (now < r->wanted_until && ms > WANTED_MAX_MS)
-			ms = WANTED_MS + arc4random_uniform(WANTED_MAX_MS -
-			    WANTED_MS + 1);
-		r->not_before = now + at_least * 1000ULL;
-		if (ms < at_least)
-			ms = at_least + arc4random_uniform(at_least / 2 + 1);
+		ms = retry_next(&r->times, at_least);
 		relay_later(r, ms);
 	}
 	/* While the old link stands there is nothing to tell. */
@@ -564,10 +536,9 @@ relay_goaway(struct link *link, void *arg, const struct mux_goaway *away)
 	log_debug("relay %s: %s", r->name, away->text);
 	if (link != r->link || !r->retry || r->moving || r->closing)
 		return;
-	if (delay > BACKOFF_MAX_MS)
-		delay = BACKOFF_MAX_MS;
-	if (clock_us() - r->up_since > LINK_GOOD_MS * 1000ULL)
-		backoff_reset(&r->backoff);
+	if (delay > MOVE_MAX_MS)
+		delay = MOVE_MAX_MS;
+	retry_stood(&r->times, r->up_since);
 	r->moving = 1;
 	relay_later(r, delay == 0 ? 0 : arc4random_uniform(delay));
 }
@@ -607,8 +578,7 @@ relay_down(struct link *link, void *arg, int code, const char *text)
 	    code == WS_CLOSE_POLICY ? EXIT_DENIED : EXIT_RELAY;
 	was_up = r->up && link == r->link;
 	if (was_up) {
-		if (clock_us() - r->up_since > LINK_GOOD_MS * 1000ULL)
-			backoff_reset(&r->backoff);
+		retry_stood(&r->times, r->up_since);
 		r->up = 0;
 	}
 	/* One that is on its way is the first of a new row. */
