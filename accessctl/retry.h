@@ -37,7 +37,7 @@ struct retry {
 void		 retry_init(struct retry *);
 /* An attempt begins. */
 void		 retry_begun(struct retry *);
-/* It failed: the next comes in so many ms, at_least as many as the relay says. */
+/* It failed: the next comes in so many ms, no less than the relay says. */
 unsigned int	 retry_next(struct retry *, unsigned int at_least);
 /* The link stood since then: was that long enough for pauses to begin anew? */
 void		 retry_stood(struct retry *, uint64_t since);
