@@ -110,7 +110,7 @@ WERROR =	-Werror
 endif
 
 COMPILE =	$(CC) -std=gnu11 $(CFLAGS) $(HARDEN) $(WARN) $(WERROR) $(DEFS) \
-		-Ilib -Iimsg -I$(OBJ)/gen $(INC) $(MODULE_CFLAGS) -MMD -MP
+		-iquote lib -Iimsg -iquote $(OBJ)/gen $(INC) $(MODULE_CFLAGS) -MMD -MP
 LINK =		$(CC) $(CFLAGS) $(HARDEN) $(HARDEN_LD) $(LDFLAGS)
 
 # "make V=1" shows commands, else one short line each.
@@ -156,9 +156,9 @@ objects: $(LIB_OBJS) $(relayd_OBJS) $(agentd_OBJS) $(accessctl_OBJS) \
 
 # ---- Rules ----------------------------------------------------------------
 
-$(O)/relayd/%.o $(O)/gen/relayd/%.o $(O)/regress/relayd/%.o: INC = -Irelayd
-$(O)/agentd/%.o $(O)/gen/agentd/%.o $(O)/regress/agentd/%.o: INC = -Iagentd
-$(O)/accessctl/%.o $(O)/regress/accessctl/%.o: INC = -Iaccessctl
+$(O)/relayd/%.o $(O)/gen/relayd/%.o $(O)/regress/relayd/%.o: INC = -iquote relayd
+$(O)/agentd/%.o $(O)/gen/agentd/%.o $(O)/regress/agentd/%.o: INC = -iquote agentd
+$(O)/accessctl/%.o $(O)/regress/accessctl/%.o: INC = -iquote accessctl
 $(relayd_OBJS) $(accessctl_OBJS) $(REGRESS_SRCS:%.c=$(O)/%.o): | $(OBJ)/gen/sql.h
 
 $(O)/%.o: %.c config.mk

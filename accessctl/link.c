@@ -42,6 +42,7 @@
 #include "resolve.h"
 #include "retry.h"
 #include "sandbox.h"
+#include "trim.h"
 
 #define DIAL_MS		15000
 #define LOGIN_MS	15000
@@ -497,6 +498,7 @@ relay_up(struct link *link, void *arg, const struct mux_hello *hello)
 		return;
 	}
 	r->up = 1;
+	trim_later();		/* it took more than it will */
 	relay_sandbox(r);
 	r->ops->up(r->arg, link);
 }

@@ -42,6 +42,7 @@
 #include "link_client.h"
 #include "log.h"
 #include "stdfd.h"
+#include "trim.h"
 
 static char	**agentd_args(char **);
 static void	agentd_configure(struct proc_peer *);
@@ -246,6 +247,8 @@ agentd_prepare(void)
 	struct event	*ev;
 	int		 err;
 
+	if (trim_init(proc_base()) == -1)
+		fatal("event");
 	if (conf->helper == NULL)
 		return;
 	if ((err = helper_said_open(proc_base())) == -1)
@@ -412,6 +415,7 @@ agentd_recv_sign(struct proc_peer *p, struct imsg *imsg)
 	} else
 		log_debug("asked to sign for %s: refused", ask.host);
 	(void)proc_send(p, IMSG_SIGNED, 0, -1, &answer, sizeof(answer));
+	trim_later();		/* it signs once for a link */
 	return (0);
 }
 

@@ -42,6 +42,7 @@
 #include "proxy.h"
 #include "proxy_policy.h"
 #include "resolve.h"
+#include "trim.h"
 
 /* A connection that the tunnel asked for and that is not there yet. */
 struct job {
@@ -141,6 +142,8 @@ proxy_start(void)
 void
 proxy_serve(void)
 {
+	if (trim_init(proc_base()) == -1)
+		fatal("event");
 	backends_serve();
 }
 
@@ -364,7 +367,8 @@ static void
 job_free(struct job *j)
 {
 	RB_REMOVE(job_tree, &jobs, j);
-	njobs--;
+	if (--njobs == 0)
+		trim_later();
 	dial_free(j->dial);
 	egress_dial_free(j->way);
 	free(j->host);

@@ -36,17 +36,4 @@
 #define nitems(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
 
-/*
- * Give free memory back to the system, where malloc(3) keeps it: after work
- * that is not done again soon.
- */
-#ifdef __linux__
-#include <malloc.h>
-#endif
-#ifdef __GLIBC__
-#define memory_trim()	((void)malloc_trim(0))
-#else
-#define memory_trim()	((void)0)
-#endif
-
 #endif /* COMPAT_H */

@@ -18,6 +18,8 @@
 
 #include "compat.h"
 
+#include <stddef.h>
+
 #include "log_limit.h"
 
 int

@@ -44,6 +44,7 @@
 #include "log.h"
 #include "notify.h"
 #include "proc_internal.h"
+#include "trim.h"
 
 static int	proc_recv_ready(struct proc_peer *, struct imsg *);
 static int	proc_recv_pong(struct proc_peer *, struct imsg *);

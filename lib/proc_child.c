@@ -42,6 +42,7 @@
 #include "clock.h"
 #include "log.h"
 #include "proc_internal.h"
+#include "trim.h"
 
 #define PROC_WAIT_MS	30000	/* for the parent's configuration */
 #define PROC_PATHS_MAX	16

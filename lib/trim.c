@@ -16,14 +16,85 @@
 
 #include "compat.h"
 
+#include <sys/mman.h>
+
 #include <event2/event.h>
+#ifdef __linux__
+#include <link.h>
+#endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
 
 #include "trim.h"
 
 #define TRIM_S	1
 
 static struct event	*timer;
+
+#ifdef __linux__
+/* Where relocations were written into what is read-only afterwards. */
+static int
+trim_has_textrel(const struct dl_phdr_info *info)
+{
+	const ElfW(Dyn)	*d;
+	int		 i;
+
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		if (info->dlpi_phdr[i].p_type != PT_DYNAMIC)
+			continue;
+		d = (const ElfW(Dyn) *)(info->dlpi_addr +
+		    info->dlpi_phdr[i].p_vaddr);
+		for (; d->d_tag != DT_NULL; d++)
+			if (d->d_tag == DT_TEXTREL || (d->d_tag == DT_FLAGS &&
+			    (d->d_un.d_val & DF_TEXTREL)))
+				return (1);
+	}
+	return (0);
+}
+
+/*
+ * Code and constants are in memory as they are in their file: who needs a
+ * page again finds it there.  (A debugger's breakpoints are lost with it.)
+ */
+static int
+trim_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t	 page = *(uintptr_t *)arg, from, to;
+	int		 i;
+
+	if (trim_has_textrel(info))
+		return (0);
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr)	*ph = &info->dlpi_phdr[i];
+
+		if (ph->p_type != PT_LOAD || (ph->p_flags & PF_W))
+			continue;
+		from = info->dlpi_addr + ph->p_vaddr;
+		to = from + ph->p_memsz + page - 1;
+		from -= from % page;
+		to -= to % page;
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+	return (0);
+}
+#endif
+
+void
+memory_trim(void)
+{
+#ifdef __linux__
+	uintptr_t	 page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	dl_iterate_phdr(trim_object, &page);
+#endif
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
 
 static void
 trim_now(evutil_socket_t fd, short what, void *arg)

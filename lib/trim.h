@@ -20,12 +20,16 @@
 struct event_base;
 
 /*
- * Free memory goes back to the system, where malloc(3) would keep it, some
- * time after work that took much: handshakes, bulk.
+ * Memory goes back to the system after work that took much of it and is not
+ * done again soon (a start, handshakes, bulk): what is free, where malloc(3)
+ * would keep it, and the code of programs and libraries, which the kernel
+ * fetches again, page by page, when it is run.
  *
- * trim_init: 0, or -1 without memory; before it nothing is given back.
+ * memory_trim: now.
  * trim_later: within a second, however often it is called before.
+ * trim_init: 0, or -1 without memory; before it trim_later does nothing.
  */
+void	 memory_trim(void);
 int	 trim_init(struct event_base *);
 void	 trim_later(void);
 

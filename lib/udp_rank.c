@@ -21,6 +21,8 @@
 
 #include "compat.h"
 
+#include <stddef.h>
+
 #include "udp_rank.h"
 
 /* What part of all may be of a grade before it makes room. */

@@ -60,7 +60,7 @@ FNR > 80 { next }
 			objs = objs " " object($i)
 			dir = $i
 			if (sub(/\/.*/, "", dir) && !seen[dir]++)
-				incs = incs " -I" dir
+				incs = incs " -iquote " dir
 		} else if (mode == "libs:" && $i ~ /^-/)
 			libs = libs " " $i
 		else if (mode == "libs:")

@@ -18,6 +18,7 @@ done | xargs -P 2 -n 8 sh -c '
 	shift
 	said=$(clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=gnu11 \
 	    -D_GNU_SOURCE -DCULVERT_VERSION=\"0\" -DCULVERT_SYSCONFDIR=\"/\" \
-	    -DCULVERT_STATEDIR=\"/\" -DCULVERT_RUNDIR=\"/\" -Ilib -Iimsg \
-	    -Irelayd -Iagentd -Iaccessctl -Iobj/gen $modules 2>/dev/null) ||
+	    -DCULVERT_STATEDIR=\"/\" -DCULVERT_RUNDIR=\"/\" -iquote lib -Iimsg \
+	    -iquote relayd -iquote agentd -iquote accessctl \
+	    -iquote obj/gen $modules 2>/dev/null) ||
 	    { echo "$said"; exit 1; }' tidy "$modules"

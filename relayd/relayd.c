@@ -42,6 +42,7 @@
 #include "msg_rpc.h"
 #include "parent.h"
 #include "stdfd.h"
+#include "trim.h"
 #include "watch.h"
 
 __dead static void	usage(void);

@@ -23,7 +23,8 @@
  * lib/proc.c lib/proc_child.c
  * lib/proc_exec.c lib/proc_upgrade.c lib/proc_resume.c lib/state.c
  * lib/proc_imsg.c lib/proc_kid.c lib/proc_usage.c lib/proc_log.c lib/log.c
- * lib/log_limit.c lib/log_sink.c imsg/imsg.c imsg/imsgbuf.c imsg/ibuf.c
+ * lib/log_limit.c lib/log_sink.c lib/trim.c imsg/imsg.c imsg/imsgbuf.c
+ * imsg/ibuf.c
  * lib/sandbox_linux.c lib/sandbox_try_linux.c lib/sandbox_landlock_linux.c
  * lib/sandbox_calls_linux.c lib/sandbox_seccomp_linux.c lib/clock.c */
 /* libs: libevent libseccomp */

@@ -19,16 +19,20 @@
 /* flags: -Wl,--wrap=malloc_trim */
 
 /*
- * Memory is given back once, a while after it was first asked for.
+ * Memory is given back once, a while after it was first asked for; what is
+ * in a file is not kept, and still there.
  */
 
 #include "compat.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -37,12 +41,22 @@
 #ifdef __GLIBC__
 #define TRIMS	1
 #else
-#define TRIMS	0		/* memory_trim does nothing */
+#define TRIMS	0		/* there is no malloc_trim */
 #endif
+
+#define PAGE	4096
+#define PRESENT	(1ULL << 63)	/* Linux's admin-guide/mm/pagemap */
 
 int		 __wrap_malloc_trim(size_t);
 
 static int	 trims;
+
+/* Many pages of the program's file; data and pointers that it has changed. */
+static const char	 constant[64 * PAGE] = { "as in the file" };
+static char			 variable[64 * PAGE] = { "as in the file" };
+static const char *const volatile pointers[] = {
+	constant, variable
+};
 
 int
 __wrap_malloc_trim(size_t pad)
@@ -71,11 +85,47 @@ once_for_many(void **state)
 	assert_int_equal(trims, 2 * TRIMS);
 }
 
+#ifdef __linux__
+static int
+is_present(const volatile void *p)
+{
+	uint64_t	 entry;
+	int		 fd;
+
+	assert_int_not_equal(fd = open("/proc/self/pagemap", O_RDONLY), -1);
+	assert_int_equal(pread(fd, &entry, sizeof(entry),
+	    (off_t)((uintptr_t)p / (uintptr_t)getpagesize() *
+	    sizeof(entry))), sizeof(entry));
+	close(fd);
+	return ((entry & PRESENT) != 0);
+}
+
+static void
+of_the_file(void **state)
+{
+	const volatile char	*middle = &constant[sizeof(constant) / 2];
+
+	strlcpy(variable, "changed", sizeof(variable));
+	assert_int_equal(*middle, 0);
+	assert_true(is_present(middle));
+	memory_trim();
+	assert_false(is_present(middle));
+	assert_int_equal(*middle, 0);
+	assert_string_equal(constant, "as in the file");
+	assert_string_equal(variable, "changed");
+	assert_ptr_equal(pointers[0], constant);
+	assert_ptr_equal(pointers[1], variable);
+}
+#endif
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(once_for_many),
+#ifdef __linux__
+		cmocka_unit_test(of_the_file),
+#endif
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
