@@ -286,14 +286,19 @@ dgram_take(struct dgramstream *d)
 	return (n);
 }
 
-/* Nothing came: an empty datagram, or the end? */
+/*
+ * Nothing came: an empty datagram, or the end?  Who has gone may have left
+ * more behind it.
+ */
 static int
 dgram_at_eof(const struct dgramstream *d)
 {
 	struct pollfd	 pfd = { .fd = d->fds.rfd, .events = POLLRDHUP };
+	char		 next;
 
 	return (!d->fds.rdgram || (poll(&pfd, 1, 0) == 1 &&
-	    (pfd.revents & (POLLRDHUP | POLLHUP)) != 0));
+	    (pfd.revents & (POLLRDHUP | POLLHUP)) != 0 &&
+	    recv(d->fds.rfd, &next, sizeof(next), MSG_PEEK) <= 0));
 }
 
 static void

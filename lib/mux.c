@@ -77,7 +77,7 @@ mux_free(struct mux *m, const char *text)
 		mux_stream_free(s);
 	}
 	free(m->table);
-	free(m->refused);
+	mux_refused_free(m);
 	free(m->hello);
 	free(m->goaway);
 	free(m);
@@ -289,20 +289,34 @@ mux_send_goaway(struct mux *m, const struct mux_goaway *goaway)
 
 /* ---- Frames in ---------------------------------------------------------- */
 
-/* Room for one more refusal; 0, or -1. */
+/* What the process's budget has in a ring: all above its least size. */
+static size_t
+refused_charge(size_t size)
+{
+	return (size > MUX_REFUSED_MIN ? (size - MUX_REFUSED_MIN) *
+	    sizeof(struct mux_refused) : 0);
+}
+
+/*
+ * Room for one more refusal; 0, or -1.  A budget that is used up is why
+ * streams are refused: one ring may go over it, the next may not.
+ */
 static int
 refused_grow(struct mux *m)
 {
+	struct mux_budget	*b = m->cfg.budget;
 	struct mux_refused	*new;
 	uint16_t		 i, size;
 
 	if (m->refused != NULL && m->refused_count < m->refused_size)
 		return (0);
 	size = m->refused == NULL ? MUX_REFUSED_MIN : 2 * m->refused_size;
-	if (size > MUX_REFUSED_MAX)
+	if (size > MUX_REFUSED_MAX || (size > MUX_REFUSED_MIN &&
+	    b->used > b->limit))
 		return (mux_fail(m, "too many streams refused"));
 	if ((new = calloc(size, sizeof(*new))) == NULL)
 		return (mux_fail(m, "out of memory"));
+	b->used += refused_charge(size) - refused_charge(m->refused_size);
 	for (i = 0; i < m->refused_count; i++)
 		new[i] = m->refused[(m->refused_first + i) % m->refused_size];
 	free(m->refused);
@@ -310,6 +324,15 @@ refused_grow(struct mux *m)
 	m->refused_size = size;
 	m->refused_first = 0;
 	return (0);
+}
+
+void
+mux_refused_free(struct mux *m)
+{
+	m->cfg.budget->used -= refused_charge(m->refused_size);
+	free(m->refused);
+	m->refused = NULL;
+	m->refused_size = m->refused_first = m->refused_count = 0;
 }
 
 /* Refuse a stream that was never made. */

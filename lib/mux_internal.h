@@ -39,7 +39,7 @@
  * list or table any more, so whoever calls an owner checks for that after.
  */
 
-#define MUX_REFUSED_MIN	64	/* refusals of streams waiting to go out: */
+#define MUX_REFUSED_MIN	256	/* refusals of streams waiting to go out: */
 #define MUX_REFUSED_MAX	8192	/* more than come at once */
 /*
  * What a stream may send before others have their turn, bytes: as much as is
@@ -270,6 +270,10 @@ void	 mux_stream_over(struct mux_stream *);
 int	 mux_stream_data(struct mux_stream *, const uint8_t *, size_t, int);
 /* Give the owner what waited for more to come. */
 void	 mux_stream_settle(struct mux *);
+
+/* mux.c */
+/* No refusal waits any more. */
+void	 mux_refused_free(struct mux *);
 
 /* mux_credit.c */
 /*

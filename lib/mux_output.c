@@ -173,11 +173,8 @@ output_refused(struct mux *m, uint8_t *buf)
 	struct mux_refused	 r = m->refused[m->refused_first];
 
 	m->refused_first = (m->refused_first + 1) % m->refused_size;
-	if (--m->refused_count == 0) {
-		free(m->refused);
-		m->refused = NULL;
-		m->refused_size = m->refused_first = 0;
-	}
+	if (--m->refused_count == 0)
+		mux_refused_free(m);
 	return (output_reset(buf, r.id, r.code));
 }
 

@@ -269,7 +269,8 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 		return (0);
 	control_await(c, CONTROL_AUTH, 0);
 	/* Whose port was published or removed is for the record only. */
-	if (type == CTL_PUBLISH && c->req->type != CTL_PUBLISH_LIST) {
+	if (type == CTL_PUBLISH && (c->req->type == CTL_PUBLISH_ADD ||
+	    c->req->type == CTL_PUBLISH_REMOVE)) {
 		c->payload.publish = p.publish;
 		c->found = 1;
 	} else

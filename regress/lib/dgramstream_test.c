@@ -384,7 +384,11 @@ packets_of_nothing_and_the_end(void **state)
 	    &client_ops, &a);
 	assert_int_equal(send(s[1], "", 0, 0), 0);
 	WAIT(recv(t[1], got, sizeof(got), 0) == 0);
+	assert_int_equal(send(s[1], "", 0, 0), 0);
+	assert_int_equal(send(s[1], "x", 1, 0), 1);
 	close(s[1]);
+	WAIT(recv(t[1], got, sizeof(got), 0) == 0);
+	WAIT(recv(t[1], got, sizeof(got), 0) == 1);
 	WAIT(a.eofs == 1);
 	passes(100);
 	assert_int_equal(recv(t[1], got, sizeof(got), 0), -1);

@@ -93,6 +93,34 @@ refusals_are_bounded(void **state)
 	peer_error(&t, "too many streams refused");
 }
 
+/* A link's ring is the process's budget's, too, which it may pass once. */
+static void
+refusals_are_in_the_budget(void **state)
+{
+	int		 i, ret = 0;
+
+	peer_init(&t, 0);
+	t.cfg.streams_max = 0;
+	peer_start(&t);
+	peer_hello(&t);
+	peer_flush(&t);
+	assert_int_equal(peer_send_hello(&t, 0), 0);
+	for (i = 0; i < MUX_REFUSED_MIN; i++)
+		assert_int_equal(peer_open(&t, 2 * i + 1, 0), 0);
+	assert_int_equal(t.budget.used, 0);
+	t.budget.limit = 1;
+	assert_int_equal(peer_open(&t, 2 * i++ + 1, 0), 0);
+	assert_int_equal(t.budget.used, MUX_REFUSED_MIN *
+	    sizeof(struct mux_refused));
+	while (--i >= 0)
+		peer_expect(&t, MUX_RESET, 2 * (MUX_REFUSED_MIN - i) + 1);
+	assert_int_equal(t.budget.used, 0);
+	for (i = MUX_REFUSED_MIN + 1; ret == 0; i++)
+		ret = peer_open(&t, 2 * i + 1, 0);
+	assert_int_equal(i, 3 * MUX_REFUSED_MIN + 2);
+	peer_error(&t, "too many streams refused");
+}
+
 static void
 on_open_refuse(struct seen *st)
 {
@@ -192,6 +220,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(streams_over_the_limit_are_refused),
 		cmocka_unit_test(refusals_are_bounded),
+		cmocka_unit_test(refusals_are_in_the_budget),
 		cmocka_unit_test(owner_refusals_are_bounded),
 		cmocka_unit_test(open_and_reset_flood_holds_nothing),
 		cmocka_unit_test(budget_is_reserved_and_given_back),

@@ -153,6 +153,34 @@ published_ports_are_on_record_by_owner(void **state)
 	hang_up(&c);
 }
 
+/* A record that is none of the request's does not become its subject. */
+static void
+record_of_another_request(void **state)
+{
+	struct imsgbuf		 c;
+	struct ctl_publish	 p;
+	struct ctl_limit	 l;
+	uint32_t		 id, type;
+
+	memset(&l, 0, sizeof(l));
+	strlcpy(l.name, "pi", sizeof(l.name));
+	l.rate_set = l.quota_set = CTL_LIMIT_SET;
+	memset(&p, 0, sizeof(p));
+	strlcpy(p.id, "an id", sizeof(p.id));
+	strlcpy(p.node, "other", sizeof(p.node));
+	dial(&c);
+	say(&c, CTL_NODE_LIMIT, &l, sizeof(l));
+	assert_true(fake_took(A, 0, CTL_NODE_LIMIT, &id, NULL, 0));
+	assert_int_equal(fake_say(A, 0, CTL_PUBLISH, id, &p, sizeof(p)), 0);
+	auth_ends(id, CTL_OK, CTL_CODE_OK);
+	assert_int_equal(hear(&c, &type, &p, sizeof(p)), 1);
+	assert_int_equal(type, CTL_PUBLISH);
+	expect_end(&c, CTL_OK, CTL_CODE_OK);
+	expect_admin("limit node pi, no limit of bandwidth, no limit a "
+	    "month: done");
+	hang_up(&c);
+}
+
 static void
 limits_are_on_record(void **state)
 {
@@ -510,6 +538,7 @@ main(void)
 		CONTROL_CASE(request_goes_to_auth_and_back),
 		CONTROL_CASE(records_never_bring_a_hash),
 		CONTROL_CASE(published_ports_are_on_record_by_owner),
+		CONTROL_CASE(record_of_another_request),
 		CONTROL_CASE(limits_are_on_record),
 		CONTROL_CASE(auth_is_away),
 		CONTROL_CASE(auth_dies_meanwhile),
