@@ -26,7 +26,7 @@
  * lib/tls_record.c lib/aead.c lib/aead_mb.c lib/evtls_record.c lib/mux.c
  * lib/mux_frame.c lib/mux_output.c lib/mux_queue.c lib/meter.c
  * lib/mux_dgram.c lib/mux_credit.c lib/mux_input.c lib/mux_stream.c
- * lib/mux_table.c lib/clock.c */
+ * lib/mux_table.c lib/clock.c regress/lib/evtls_none.c */
 /* libs: libevent libtls libssl libcrypto ipsec_mb */
 
 #include "compat.h"
@@ -45,6 +45,7 @@
 
 #include "evtls.h"
 #include "link.h"
+#include "../lib/evtls_none.h"
 
 #define STREAMS		4
 #define SENT_MAX	200000		/* within the first window */
@@ -237,27 +238,6 @@ read_some(struct source *st, size_t n)
 
 /* ---- a run ---- */
 
-static size_t
-no_bytes(struct evtls *c, void *arg, uint8_t *p, size_t n)
-{
-	return (0);
-}
-
-static void
-no_ready(struct evtls *c, void *arg)
-{
-}
-
-static void
-no_closed(struct evtls *c, void *arg, enum evtls_why why, const char *text)
-{
-}
-
-static const struct evtls_ops no_ops = {
-	.ready = no_ready, .input = no_bytes, .output = no_bytes,
-	.closed = no_closed
-};
-
 static void
 begin_link(void)
 {
@@ -272,7 +252,8 @@ begin_link(void)
 	int			 fd[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd) == -1 ||
-	    (conn = evtls_accept(base, fd[0], NULL, &no_ops, NULL)) == NULL ||
+	    (conn = evtls_accept(base, fd[0], NULL, &evtls_none,
+	    NULL)) == NULL ||
 	    (near = link_new(conn, &cfg)) == NULL)
 		abort();
 	far = fd[1];

@@ -27,7 +27,7 @@
  * lib/aead_mb.c lib/evtls_record.c lib/mux.c lib/mux_frame.c
  * lib/mux_output.c lib/mux_queue.c lib/meter.c lib/mux_dgram.c
  * lib/mux_stream.c lib/mux_credit.c lib/mux_input.c lib/mux_table.c
- * lib/clock.c */
+ * lib/clock.c regress/lib/evtls_none.c */
 /* libs: libevent libtls libssl libcrypto ipsec_mb */
 /* flags: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *	-Wl,--wrap=reallocarray,--wrap=strdup,--wrap=strndup */
@@ -52,6 +52,7 @@
 #include <event2/event.h>
 
 #include "evtls.h"
+#include "evtls_none.h"
 #include "link.h"
 #include "nth_alloc.h"
 
@@ -204,27 +205,6 @@ static const struct link_ops link_ops = {
 	on_up, on_open, on_goaway, on_down
 };
 
-static size_t
-no_bytes(struct evtls *c, void *arg, uint8_t *p, size_t n)
-{
-	return (0);
-}
-
-static void
-no_ready(struct evtls *c, void *arg)
-{
-}
-
-static void
-no_closed(struct evtls *c, void *arg, enum evtls_why why, const char *text)
-{
-}
-
-static const struct evtls_ops no_ops = {
-	.ready = no_ready, .input = no_bytes, .output = no_bytes,
-	.closed = no_closed
-};
-
 static int
 side_begin(struct side *side, int fd, enum ws_role role)
 {
@@ -238,7 +218,7 @@ side_begin(struct side *side, int fd, enum ws_role role)
 	struct evtls		*conn;
 
 	memset(side, 0, sizeof(*side));
-	if ((conn = evtls_accept(base, fd, NULL, &no_ops, NULL)) == NULL)
+	if ((conn = evtls_accept(base, fd, NULL, &evtls_none, NULL)) == NULL)
 		return (-1);
 	if ((side->link = link_new(conn, &cfg)) == NULL) {
 		evtls_free(conn);

@@ -14,7 +14,8 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: regress/lib/link_sides.c lib/link.c lib/link_wire.c lib/fdstream.c
+/* link: regress/lib/link_sides.c regress/lib/evtls_none.c lib/link.c
+ * lib/link_wire.c lib/fdstream.c
  * lib/fdpair.c lib/ws.c lib/base64.c lib/evtls.c lib/evtls_input.c
  * lib/evtls_output.c lib/evtls_buf.c lib/evtls_tls.c lib/evtls_libtls.c
  * lib/evtls_libtls_key.c lib/tls_guard.c lib/tls_record.c lib/aead.c

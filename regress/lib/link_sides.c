@@ -33,6 +33,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "evtls_none.h"
 #include "link_sides.h"
 
 struct event_base	*base;
@@ -160,27 +161,6 @@ static const struct link_ops link_ops = {
 
 /* ---- Beginning and ending ------------------------------------------------ */
 
-static size_t
-no_bytes(struct evtls *c, void *arg, uint8_t *p, size_t n)
-{
-	return (0);
-}
-
-static void
-no_ready(struct evtls *c, void *arg)
-{
-}
-
-static void
-no_closed(struct evtls *c, void *arg, enum evtls_why why, const char *text)
-{
-}
-
-static const struct evtls_ops no_ops = {
-	.ready = no_ready, .input = no_bytes, .output = no_bytes,
-	.closed = no_closed
-};
-
 static void
 side_begin(struct side *side, int fd, enum ws_role role, unsigned int ping_ms,
     unsigned int dead_ms)
@@ -198,7 +178,7 @@ side_begin(struct side *side, int fd, enum ws_role role, unsigned int ping_ms,
 	side->fd = -1;
 	strlcpy(hello.name, role == WS_CLIENT ? "porch" : "",
 	    sizeof(hello.name));
-	conn = evtls_accept(base, fd, NULL, &no_ops, NULL);
+	conn = evtls_accept(base, fd, NULL, &evtls_none, NULL);
 	assert_non_null(conn);
 	side->link = link_new(conn, &cfg);
 	assert_non_null(side->link);

@@ -19,7 +19,8 @@
  * may do meanwhile.
  */
 
-/* link: relayd/rpc_ws.c relayd/rpc_share.c libculvert.a */
+/* link: regress/lib/evtls_none.c relayd/rpc_ws.c relayd/rpc_share.c
+ * libculvert.a */
 /* libs: libevent libtls libssl libcrypto ipsec_mb */
 
 #include "compat.h"
@@ -43,6 +44,7 @@
 #include "rpc_share.h"
 #include "rpc_ws.h"
 #include "ws.h"
+#include "../lib/evtls_none.h"
 
 #define PART	600
 
@@ -100,27 +102,6 @@ static const struct rpc_ws_ops ops = {
 	on_message, on_too_large, on_drained, on_over
 };
 
-static void
-on_ready(struct evtls *c, void *arg)
-{
-}
-
-static size_t
-on_bytes(struct evtls *c, void *arg, uint8_t *buf, size_t len)
-{
-	return (0);
-}
-
-static void
-on_closed(struct evtls *c, void *arg, enum evtls_why why, const char *text)
-{
-}
-
-static const struct evtls_ops conn_ops = {
-	.ready = on_ready, .input = on_bytes, .output = on_bytes,
-	.closed = on_closed
-};
-
 /* A piece of a message, as a client sends it. */
 static void
 say(int fd, int opcode, int fin)
@@ -151,7 +132,7 @@ run(size_t limit)
 	assert_non_null(base = event_base_new());
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0,
 	    fds), 0);
-	assert_non_null(c = evtls_accept(base, fds[0], NULL, &conn_ops,
+	assert_non_null(c = evtls_accept(base, fds[0], NULL, &evtls_none,
 	    NULL));
 	assert_non_null(share = rpc_share_of(&who));
 	assert_non_null(rpc = rpc_ws_new(c, 60000, &ops, NULL, share));

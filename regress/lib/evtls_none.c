@@ -1,0 +1,43 @@
+/*
+ * Copyright (c) 2026 The Culvert authors
+ *
+ * Permission to use, copy, modify, and distribute this software for any
+ * purpose with or without fee is hereby granted, provided that the above
+ * copyright notice and this permission notice appear in all copies.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+ * WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+ * MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ * ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+ * WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ * ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+ * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
+ */
+
+#include "compat.h"
+
+#include <stdint.h>
+
+#include "evtls.h"
+#include "evtls_none.h"
+
+static size_t
+none_bytes(struct evtls *c, void *arg, uint8_t *p, size_t n)
+{
+	return (0);
+}
+
+static void
+none_ready(struct evtls *c, void *arg)
+{
+}
+
+static void
+none_closed(struct evtls *c, void *arg, enum evtls_why why, const char *text)
+{
+}
+
+const struct evtls_ops	 evtls_none = {
+	.ready = none_ready, .input = none_bytes, .output = none_bytes,
+	.closed = none_closed
+};
