@@ -301,6 +301,9 @@ int		 proc_usage(int kind, int instance, struct proc_usage *);
 int		 proc_usage_memory(int kind, int instance,
 		    struct proc_usage *);
 
+/* Write what is queued for others now, as far as their pipes take it. */
+void		 proc_flush(void);
+
 /*
  * proc_send: queue a message; fd -1 or a descriptor, which is taken over and
  * closed in every case.  Returns 0, or -1 if the peer is NULL (down) or its

@@ -205,8 +205,6 @@ void	 proc_peer_start(struct proc_peer *);
 void	 proc_peer_close(struct proc_peer *);
 /* Handle what has come, without the event loop; -1: the peer is lost. */
 int	 proc_peer_poll(struct proc_peer *, int);
-/* Send what can be sent now, before the end. */
-void	 proc_flush(void);
 
 /* proc_kid.c */
 struct proc_kid	*proc_kid_find(int, int);

@@ -181,10 +181,11 @@ rpc_session_add(const uint8_t *token, const char *name, int64_t expires_at)
 	msg.expires_at = expires_at;
 	if (rsession_add(&msg) == -1)
 		return (-1);
-	/* Before the answer, which goes by the same way. */
 	for (i = 0; i < PROC_INSTANCES_MAX; i++)
 		(void)proc_send(router_listener(i), IMSG_RPC_SESSION, 0, -1,
 		    &msg, sizeof(msg));
+	/* Who hears the answer may come to another listener at once. */
+	proc_flush();
 	return (0);
 }
 

@@ -49,6 +49,7 @@ struct sent {
 	int	 kind, instance;
 	uint32_t type, id;
 	size_t	 len;
+	int	 written;
 	void	*data;
 };
 
@@ -168,6 +169,27 @@ fake_took(int kind, int instance, uint32_t type, uint32_t *id, void *data,
 		return (1);
 	}
 	return (0);
+}
+
+int
+fake_written(int kind, int instance, uint32_t type)
+{
+	size_t	 i;
+
+	for (i = 0; i < nsents; i++)
+		if (sents[i].kind == kind && sents[i].instance == instance &&
+		    sents[i].type == type)
+			return (sents[i].written);
+	return (-1);
+}
+
+void
+proc_flush(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < nsents; i++)
+		sents[i].written = 1;
 }
 
 int
@@ -339,6 +361,7 @@ proc_send(struct proc_peer *p, uint32_t type, uint32_t id, int fd,
 	s->type = type;
 	s->id = id;
 	s->len = len;
+	s->written = 0;
 	if ((s->data = malloc(len + 1)) == NULL)
 		err(1, NULL);
 	if (len > 0)

@@ -44,6 +44,8 @@ int	 fake_say(int kind, int instance, uint32_t type, uint32_t id,
 /* Take the first message of this type that went to this peer; 1 or 0. */
 int	 fake_took(int kind, int instance, uint32_t type, uint32_t *id, void *,
 	    size_t);
+/* Was the first of these written at once (1), or is it queued?  -1: none. */
+int	 fake_written(int kind, int instance, uint32_t type);
 /* How many of a type wait to be taken, by any peer. */
 int	 fake_count(uint32_t type);
 /* Let the event loop run. */

@@ -266,6 +266,26 @@ who_waits_comes_next(void **state)
 	assert_int_equal(offer(0, "n3", 1, 2, 'n'), PAIR_OK);
 }
 
+/* The session is at all listeners before anybody hears of it. */
+static void
+sessions_precede_answers(void **state)
+{
+	struct pair_ask	 msg;
+
+	assert_int_equal(come("n20", 0, 1, &here, NULL), 101);
+	assert_int_equal(offer(0, "n20", 0, 1, 'q'), PAIR_OK);
+	fake_clear();
+	memset(&msg, 0, sizeof(msg));
+	hash(msg.hash, 'q');
+	hash(msg.token, 'q' + 100);
+	msg.from = here;
+	assert_int_equal(fake_say(L, 0, IMSG_PAIR_ASK, 99, &msg,
+	    sizeof(msg)), 0);
+	assert_int_equal(fake_written(L, 0, IMSG_PAIR_ANSWER), 0);
+	assert_int_equal(fake_written(L, 0, IMSG_RPC_SESSION), 1);
+	assert_int_equal(fake_written(L, 1, IMSG_RPC_SESSION), 1);
+}
+
 static void
 used_codes_stay_used(void **state)
 {
@@ -504,6 +524,7 @@ main(void)
 		TEST(names_are_not_taken),
 		TEST(a_code_shows_who_it_is),
 		TEST(who_waits_comes_next),
+		TEST(sessions_precede_answers),
 		TEST(used_codes_stay_used),
 		TEST(keys),
 		TEST(a_new_router_is_told),
