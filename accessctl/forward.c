@@ -106,7 +106,7 @@ stream_closed(struct fdstream *s, void *arg, uint16_t code, const char *text)
 	char		 target[MUX_TARGET_LEN];
 
 	if (--nstreams == 0)
-		trim_later();
+		trim_free_later();
 	if (code == 0 && text == NULL)
 		return;
 	if (code == MUX_CODE_NODE_OFFLINE || code == MUX_CODE_NODE_GONE)

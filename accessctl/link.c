@@ -498,7 +498,7 @@ relay_up(struct link *link, void *arg, const struct mux_hello *hello)
 		return;
 	}
 	r->up = 1;
-	trim_later();		/* it took more than it will */
+	trim_all_later();	/* it took more than it will */
 	relay_sandbox(r);
 	r->ops->up(r->arg, link);
 }

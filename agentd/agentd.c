@@ -277,7 +277,7 @@ agentd_reap(evutil_socket_t sig, short what, void *arg)
 static void
 agentd_up(void)
 {
-	memory_trim();
+	trim_all();
 }
 
 static void
@@ -415,7 +415,7 @@ agentd_recv_sign(struct proc_peer *p, struct imsg *imsg)
 	} else
 		log_debug("asked to sign for %s: refused", ask.host);
 	(void)proc_send(p, IMSG_SIGNED, 0, -1, &answer, sizeof(answer));
-	trim_later();		/* it signs once for a link */
+	trim_all_later();	/* it signs once for a link */
 	return (0);
 }
 

@@ -367,8 +367,9 @@ static void
 job_free(struct job *j)
 {
 	RB_REMOVE(job_tree, &jobs, j);
-	if (--njobs == 0)
-		trim_later();
+	njobs--;
+	if (j->kind == 0)
+		trim_all_later();
 	dial_free(j->dial);
 	egress_dial_free(j->way);
 	free(j->host);

@@ -455,7 +455,7 @@ tunnel_up(struct link *link, void *arg, const struct mux_hello *h)
 	if (link_now_up != NULL)
 		left_add(link_now_up);
 	link_now_up = link;
-	trim_later();
+	trim_all_later();
 }
 
 static void

@@ -440,7 +440,7 @@ target_down(struct served *t, uint64_t in, uint64_t out, uint16_t code,
 	    text != NULL && text[0] != '\0' ? text : code != 0 ?
 	    mux_code_name(code) : "ended");
 	if (--nstreams == 0)
-		trim_later();
+		trim_free_later();
 	bytes_in += in;
 	bytes_out += out;
 	target_free(t);

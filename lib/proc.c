@@ -478,7 +478,7 @@ proc_parent(const struct proc_daemon *d, const struct proc_options *opts)
 	if (d->prepare != NULL)
 		d->prepare();
 	proc_parent_sandbox();
-	memory_trim();	/* what children's buffers would lie in */
+	trim_all();	/* what children's buffers would lie in */
 	/* They were blocked while one became the other. */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

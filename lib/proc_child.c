@@ -500,7 +500,7 @@ proc_child(const struct proc_daemon *d, const struct proc_options *opts)
 	if (!child.ended)
 		proc_child_serve();
 	if (!child.ended) {
-		memory_trim();		/* starting took more than serving */
+		trim_all();		/* starting took more than serving */
 		event_base_dispatch(proc_self.base);
 	}
 	proc_flush();

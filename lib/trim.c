@@ -34,6 +34,7 @@
 #define TRIM_S	1
 
 static struct event	*timer;
+static int		 all;		/* of both, this time */
 
 #ifdef __linux__
 /* Where relocations were written into what is read-only afterwards. */
@@ -83,23 +84,33 @@ trim_object(struct dl_phdr_info *info, size_t size, void *arg)
 }
 #endif
 
+static void
+trim_free(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 void
-memory_trim(void)
+trim_all(void)
 {
 #ifdef __linux__
 	uintptr_t	 page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
 	dl_iterate_phdr(trim_object, &page);
 #endif
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
+	trim_free();
 }
 
 static void
 trim_now(evutil_socket_t fd, short what, void *arg)
 {
-	memory_trim();
+	if (all) {
+		all = 0;
+		trim_all();
+	} else
+		trim_free();
 }
 
 int
@@ -110,10 +121,17 @@ trim_init(struct event_base *base)
 }
 
 void
-trim_later(void)
+trim_free_later(void)
 {
 	static const struct timeval	 tv = { TRIM_S, 0 };
 
 	if (timer != NULL && !evtimer_pending(timer, NULL))
 		evtimer_add(timer, &tv);
+}
+
+void
+trim_all_later(void)
+{
+	all = 1;
+	trim_free_later();
 }

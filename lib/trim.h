@@ -20,17 +20,20 @@
 struct event_base;
 
 /*
- * Memory goes back to the system after work that took much of it and is not
- * done again soon (a start, handshakes, bulk): what is free, where malloc(3)
- * would keep it, and the code of programs and libraries, which the kernel
- * fetches again, page by page, when it is run.
+ * Memory goes back to the system after work that took much of it: what is
+ * free, where malloc(3) would keep it; and, where that work is not done again
+ * soon, the code of programs and libraries, which the kernel finds again,
+ * page by page, when it is run.
  *
- * memory_trim: now.
- * trim_later: within a second, however often it is called before.
- * trim_init: 0, or -1 without memory; before it trim_later does nothing.
+ * trim_all: both, now: a start is over.
+ * trim_all_later: both, within a second: a log-in is over.
+ * trim_free_later: what is free, within a second: handshakes, bulk.  However
+ * often it is called before.
+ * trim_init: 0, or -1 without memory; before it those do nothing.
  */
-void	 memory_trim(void);
+void	 trim_all(void);
 int	 trim_init(struct event_base *);
-void	 trim_later(void);
+void	 trim_all_later(void);
+void	 trim_free_later(void);
 
 #endif /* TRIM_H */

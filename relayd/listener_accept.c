@@ -418,7 +418,7 @@ conn_settled(struct conn *c)
 	TAILQ_REMOVE(&strangers, c, waiting);
 	nstrangers--;
 	/* Its handshake took several times what it keeps. */
-	trim_later();
+	trim_free_later();
 }
 
 int

@@ -335,7 +335,7 @@ relayd_up(void)
 		    l->proxy ? ", behind proxies" : "");
 	}
 	watch_start(conf);
-	memory_trim();
+	trim_all();
 }
 
 static void

@@ -49,6 +49,7 @@
 
 int		 __wrap_malloc_trim(size_t);
 
+static struct event_base *base;
 static int	 trims;
 
 /* Many pages of the program's file; data and pointers that it has changed. */
@@ -68,19 +69,19 @@ __wrap_malloc_trim(size_t pad)
 static void
 once_for_many(void **state)
 {
-	struct event_base	*base = event_base_new();
-	int			 i;
+	int	 i;
 
-	trim_later();			/* too early, and harmless */
+	base = event_base_new();
+	trim_free_later();			/* too early, and harmless */
 	assert_int_equal(trim_init(base), 0);
 	assert_int_equal(event_base_dispatch(base), 1);	/* nothing is due */
 	for (i = 0; i < 1000; i++)
-		trim_later();
+		trim_free_later();
 	assert_int_equal(event_base_loop(base, EVLOOP_NONBLOCK), 0);
 	assert_int_equal(trims, 0);
 	event_base_dispatch(base);
 	assert_int_equal(trims, TRIMS);
-	trim_later();
+	trim_free_later();
 	event_base_dispatch(base);
 	assert_int_equal(trims, 2 * TRIMS);
 }
@@ -108,7 +109,14 @@ of_the_file(void **state)
 	strlcpy(variable, "changed", sizeof(variable));
 	assert_int_equal(*middle, 0);
 	assert_true(is_present(middle));
-	memory_trim();
+	trim_all();
+	assert_false(is_present(middle));
+	assert_int_equal(*middle, 0);
+	trim_free_later();
+	event_base_dispatch(base);
+	assert_true(is_present(middle));
+	trim_all_later();
+	event_base_dispatch(base);
 	assert_false(is_present(middle));
 	assert_int_equal(*middle, 0);
 	assert_string_equal(constant, "as in the file");
