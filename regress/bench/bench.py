@@ -62,6 +62,8 @@ UNITS = {"down": "MB/s to the laptop", "up": "MB/s to the device",
          "beside": "the same beside a download",
          "conn": "new streams a second, one at a time"}
 
+time.sleep(3)  # what a log-in took has gone back
+rest = {role: pss(pids(proc)) for role, proc in ROLES}
 rows = {}
 for rnd in range(ROUNDS):
     for what in UNITS:
@@ -91,8 +93,8 @@ for what in UNITS:
         line += "%22s" % (v + "  " + cost(what, name, med[0])).rstrip()
     print(line)
 for role, proc in ROLES:
-    print("%-42s %17d KiB" % (role + ", all processes (PSS)",
-                              pss(pids(proc))))
+    print("%-42s %17d KiB before, %d after" % (
+        role + ", all processes (PSS)", rest[role], pss(pids(proc))))
 
 
 # ---- a long wire between agent and relay ----
