@@ -86,6 +86,7 @@ link_new(struct evtls *conn, const struct link_config *cfg)
 	mc.strangers = cfg->strangers;
 	mc.link_budget = cfg->budget;
 	mc.budget = cfg->process_budget;
+	mc.holder = cfg->holder;
 	l->ops = cfg->ops;
 	l->arg = cfg->arg;
 	l->conn = conn;

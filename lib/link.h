@@ -63,6 +63,7 @@ struct link_config {
 	int			 strangers;	/* see struct mux_config */
 	size_t			 budget;	/* of this link, bytes */
 	struct mux_budget	*process_budget;
+	struct mux_holder	*holder;	/* of it, or NULL; see mux.h */
 	const struct mux_hello	*hello;		/* ours; copied */
 	unsigned int		 ping_ms;	/* 0: LINK_PING_MS; see below */
 	unsigned int		 dead_ms;	/* 0: LINK_DEAD_MS */

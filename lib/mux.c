@@ -48,6 +48,8 @@ mux_new(const struct mux_config *cfg)
 	TAILQ_INIT(&m->sparse);
 	TAILQ_INIT(&m->ended);
 	TAILQ_INIT(&m->dead);
+	if (cfg->holder != NULL)
+		cfg->holder->links++;
 	return (m);
 }
 
@@ -80,6 +82,8 @@ mux_free(struct mux *m, const char *text)
 	mux_refused_free(m);
 	free(m->hello);
 	free(m->goaway);
+	if (m->cfg.holder != NULL && --m->cfg.holder->links == 0)
+		m->cfg.holder->gone(m->cfg.holder);
 	free(m);
 }
 

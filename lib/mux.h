@@ -106,6 +106,19 @@ struct mux_budget {
 	size_t		 used;
 };
 
+/*
+ * One of several who have links that rest on a budget.  From three quarters
+ * of its limit on, who holds a sixteenth of it gets no more, so that idle
+ * streams of one are no end to those of others; who holds a thirty-second of
+ * it or less has windows as large as ever until seven eighths are used.
+ * gone: the last of its links is; it may be freed.
+ */
+struct mux_holder {
+	size_t		 used;
+	unsigned int	 links;		/* and who else keeps it */
+	void		(*gone)(struct mux_holder *);
+};
+
 enum mux_more {
 	MUX_IDLE,		/* nothing more now: mux_ready when there is */
 	MUX_MORE,		/* ask again */
@@ -190,6 +203,7 @@ struct mux_config {
 	int			 strangers;	/* see below */
 	size_t			 link_budget;	/* bytes of receive windows */
 	struct mux_budget	*budget;	/* of the process; not NULL */
+	struct mux_holder	*holder;	/* whose link it is, or NULL */
 };
 
 struct mux_stats {

@@ -31,6 +31,17 @@
 
 static void	stream_fit(struct mux_stream *, uint32_t);
 
+/* Who has much of a budget leaves the last quarter to who has little. */
+static int
+holder_may(const struct mux *m, size_t n)
+{
+	const struct mux_budget	*b = m->cfg.budget;
+	const struct mux_holder	*h = m->cfg.holder;
+
+	return (h == NULL || b->used + n <= b->limit - b->limit / 4 ||
+	    h->used + n <= b->limit / 16);
+}
+
 static int
 reserve(struct mux *m, size_t n)
 {
@@ -38,10 +49,13 @@ reserve(struct mux *m, size_t n)
 
 	if (m->reserved > m->cfg.link_budget ||
 	    n > m->cfg.link_budget - m->reserved ||
-	    b->used > b->limit || n > b->limit - b->used)
+	    b->used > b->limit || n > b->limit - b->used ||
+	    !holder_may(m, n))
 		return (-1);
 	m->reserved += n;
 	b->used += n;
+	if (m->cfg.holder != NULL)
+		m->cfg.holder->used += n;
 	return (0);
 }
 
@@ -50,14 +64,25 @@ mux_unreserve(struct mux *m, size_t n)
 {
 	m->reserved -= n;
 	m->cfg.budget->used -= n;
+	if (m->cfg.holder != NULL)
+		m->cfg.holder->used -= n;
 }
 
-/* While there is plenty, windows are whole and may grow. */
+/*
+ * While there is plenty, windows are whole and may grow.  more: by so much.
+ * For who has little there is plenty longer.
+ */
 static int
-plenty(const struct mux *m)
+plenty(const struct mux *m, size_t more)
 {
-	return (m->reserved < m->cfg.link_budget / 2 &&
-	    m->cfg.budget->used < m->cfg.budget->limit / 2);
+	const struct mux_budget	*b = m->cfg.budget;
+	const struct mux_holder	*h = m->cfg.holder;
+
+	if (m->reserved >= m->cfg.link_budget / 2)
+		return (0);
+	return (b->used < b->limit / 2 || (h != NULL &&
+	    b->used < b->limit - b->limit / 8 &&
+	    h->used + more <= b->limit / 32));
 }
 
 /* ---- limits of bandwidth ---- */
@@ -143,7 +168,7 @@ stream_fit_limit(struct mux_stream *s, uint32_t max)
 		return;
 	}
 	max = MINIMUM(max, MUX_CREDIT_INITIAL);
-	if (s->window < max && plenty(m) &&
+	if (s->window < max && plenty(m, max - s->window) &&
 	    reserve(m, max - s->window) == 0) {
 		s->consumed += max - s->window;
 		s->window = max;
@@ -229,7 +254,7 @@ mux_strangers_fit(const struct mux *m)
 uint32_t
 mux_window_new(struct mux *m, uint32_t most, uint32_t least)
 {
-	if (plenty(m) && reserve(m, most) == 0)
+	if (plenty(m, most) && reserve(m, most) == 0)
 		return (most);
 	return (reserve(m, least) == 0 ? least : 0);
 }
@@ -240,7 +265,7 @@ mux_stream_reserve(struct mux_stream *s, size_t n)
 	if (n <= s->window)
 		return (0);
 	n = (n + MUX_DATA_MAX - 1) / MUX_DATA_MAX * MUX_DATA_MAX;
-	if ((n > MUX_DGRAM_SCARCE && !plenty(s->mux)) ||
+	if ((n > MUX_DGRAM_SCARCE && !plenty(s->mux, n - s->window)) ||
 	    (s->flags & STREAM_STRANGER && !mux_strangers_fit(s->mux)) ||
 	    reserve(s->mux, n - s->window) == -1)
 		return (-1);
@@ -307,7 +332,8 @@ mux_stream_grant_accept(struct mux_stream *s)
 		return (0);
 	if (s->meter != NULL)
 		return (stream_begin(s));
-	if (s->window < MUX_CREDIT_INITIAL && plenty(m) &&
+	if (s->window < MUX_CREDIT_INITIAL &&
+	    plenty(m, MUX_CREDIT_INITIAL - s->window) &&
 	    reserve(m, MUX_CREDIT_INITIAL - s->window) == 0)
 		s->window = MUX_CREDIT_INITIAL;
 	credit = s->window - s->arriving - s->queue.len - s->consumed;
@@ -353,7 +379,7 @@ stream_grow(struct mux_stream *s, uint32_t max)
 	if (s->window >= max)
 		return;
 	n = MINIMUM(s->window, max - s->window);
-	if (!plenty(s->mux) || reserve(s->mux, n) == -1)
+	if (!plenty(s->mux, n) || reserve(s->mux, n) == -1)
 		return;
 	s->window += n;
 	s->consumed += n;

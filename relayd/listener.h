@@ -48,6 +48,7 @@
  *	listener_proxy.c	who is behind a trusted proxy
  *	listener_sign.c		signing by the keys process
  *	listener_link.c		links: of nodes, of clients, between listeners
+ *	listener_user.c		whose they are, for what streams reserve
  *	listener_route.c	which link leads to a node: routes and tickets
  *	listener_record.c	streams on record, whoever carries them
  *	listener_memory.c	what memory is taken, for whom
@@ -476,6 +477,14 @@ int	 record_recv_stats(struct proc_peer *, struct imsg *);
 
 /* The one behind this, NULL: the first; NULL if there is none. */
 struct stream_record *record_next(struct stream_record *);
+
+/* listener_user.c */
+/*
+ * What all links of a user hold of the budget, by the user's id; NULL without
+ * memory.  It is there until user_release, and while it has links.
+ */
+struct mux_holder *user_hold(const char *);
+void	 user_release(struct mux_holder *);
 
 /* listener_share.c */
 void	 shares_init(void);

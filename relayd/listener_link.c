@@ -113,7 +113,11 @@ conn_link(struct conn *c)
 	cfg.budget = limits.credit_per_link;
 	cfg.process_budget = &budget;
 	cfg.hello = &hello;
-	if ((c->link = link_new(c->tls, &cfg)) == NULL)
+	if ((cfg.holder = user_hold(c->session->user_id)) == NULL)
+		return (-1);
+	c->link = link_new(c->tls, &cfg);
+	user_release(cfg.holder);
+	if (c->link == NULL)
 		return (-1);
 	c->state = CONN_LINK;
 	c->since = time(NULL);

@@ -300,6 +300,31 @@ ok(wait_for(stream, 10), "with those gone there is room again")
 fwd.stop()
 pi.stop()
 
+# Of who has much of it a quarter is kept for others.
+r.extra = "limit credit 4M\nlimit streams per link 64"
+r.write_conf()
+eq(r.ctl("reload").returncode, 0, "limit credit 4M")
+pi = Agent(r)
+fwd = Forward(env, "127.0.0.1:%d:pi:127.0.0.1:%d" % (port, target.port))
+streams = []
+for s in iter(stream, None):
+    streams.append(s)
+ok(2 <= len(streams) < 64 and
+   (r.stat("credit_bytes") or 0) <= 3 << 20,
+   "one user: %d streams, the next one is refused" % len(streams))
+r.user_add("other@example.org")
+theirs = Agent(r, name="theirs",
+               token=r.token("node", "other@example.org"))
+other = login(r, r.token("connect", "other@example.org"),
+              name="their-home")
+eq(Connect(other, "theirs", target.port).end(b"x")[:2], (0, b"x"),
+   "another user has some still")
+while streams:
+    streams.pop().close()
+fwd.stop()
+pi.stop()
+theirs.stop()
+
 # The same of one link is nobody else's.
 r.extra = "limit credit per link 1M"
 r.write_conf()

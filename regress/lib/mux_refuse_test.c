@@ -214,6 +214,67 @@ budget_of_the_link_counts_too(void **state)
 	peer_free(&t);
 }
 
+static int	 gone;
+
+static void
+holder_gone(struct mux_holder *h)
+{
+	assert_int_equal(h->links, 0);
+	gone++;
+}
+
+/* What it gets of a budget of which so much is used, by itself so much. */
+static size_t
+gets(size_t used, size_t own)
+{
+	struct mux_holder	 h = { own, 0, holder_gone };
+	size_t			 got;
+
+	gone = 0;
+	peer_init(&t, 1);
+	t.budget.used = used;
+	t.cfg.holder = &h;
+	peer_start(&t);
+	(void)peer_stream(&t);
+	got = t.budget.used - used;
+	assert_int_equal(h.used, own + got);
+	mux_free(t.m, "over");
+	assert_int_equal(h.used, own);
+	assert_int_equal(t.budget.used, used);
+	assert_int_equal(gone, 1);
+	return (got);
+}
+
+static void
+who_holds_much_leaves_a_quarter(void **state)
+{
+	size_t	 limit;
+
+	peer_init(&t, 1);
+	limit = t.budget.limit;
+	/* Alone, with nearly all of what one may have. */
+	assert_int_equal(gets(limit / 2 - 1, limit / 2 - 1),
+	    MUX_CREDIT_INITIAL);
+	assert_int_equal(gets(limit / 2, limit / 2), MUX_CREDIT_EARLY);
+	assert_int_equal(gets(limit / 4 * 3 - MUX_CREDIT_EARLY, limit / 2),
+	    MUX_CREDIT_EARLY);
+	assert_int_equal(gets(limit / 4 * 3 - MUX_CREDIT_EARLY + 1,
+	    limit / 2), 0);
+	/* Others, of what that one left. */
+	assert_int_equal(gets(limit / 4 * 3, limit / 16 - MUX_CREDIT_EARLY),
+	    MUX_CREDIT_EARLY);
+	assert_int_equal(gets(limit / 4 * 3,
+	    limit / 16 - MUX_CREDIT_EARLY + 1), 0);
+	assert_int_equal(gets(limit / 4 * 3, 0), MUX_CREDIT_INITIAL);
+	assert_int_equal(gets(limit / 4 * 3, limit / 32 - MUX_CREDIT_INITIAL),
+	    MUX_CREDIT_INITIAL);
+	assert_int_equal(gets(limit / 4 * 3,
+	    limit / 32 - MUX_CREDIT_INITIAL + 1), MUX_CREDIT_EARLY);
+	assert_int_equal(gets(limit / 8 * 7, 0), MUX_CREDIT_EARLY);
+	assert_int_equal(gets(limit - MUX_CREDIT_EARLY, 0), MUX_CREDIT_EARLY);
+	assert_int_equal(gets(limit - MUX_CREDIT_EARLY + 1, 0), 0);
+}
+
 int
 main(void)
 {
@@ -222,6 +283,7 @@ main(void)
 		cmocka_unit_test(refusals_are_bounded),
 		cmocka_unit_test(refusals_are_in_the_budget),
 		cmocka_unit_test(owner_refusals_are_bounded),
+		cmocka_unit_test(who_holds_much_leaves_a_quarter),
 		cmocka_unit_test(open_and_reset_flood_holds_nothing),
 		cmocka_unit_test(budget_is_reserved_and_given_back),
 		cmocka_unit_test(budget_of_the_link_counts_too),
