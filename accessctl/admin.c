@@ -40,6 +40,7 @@ static const struct control_daemon relayd = {
 static const struct field	 connection_fields[] = {
 	{ "id", "ID", FIELD_ID, offsetof(struct ctl_conn, id), NULL },
 	{ "user", "USER", FIELD_TEXT, offsetof(struct ctl_conn, email), NULL },
+	{ "by", "BY", FIELD_TEXT, offsetof(struct ctl_conn, by), "-" },
 	{ "address", "FROM", FIELD_TEXT, offsetof(struct ctl_conn, addr),
 	    NULL },
 	{ "node", "NODE", FIELD_TEXT, offsetof(struct ctl_conn, node), NULL },

@@ -240,6 +240,8 @@ struct ctl_session {
 struct ctl_conn {
 	uint64_t	 id;
 	char		 email[CTL_EMAIL_LEN];
+	char		 by[CTL_HOST_LEN];	/* the port or site of this user
+						   that a visitor came by */
 	char		 node[CTL_NAME_LEN];
 	char		 host[MUX_HOST_MAX + 1];
 	uint16_t	 port;

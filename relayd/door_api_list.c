@@ -314,6 +314,7 @@ door_api_recv_conns(struct proc_peer *peer, struct imsg *imsg)
 
 	if (imsg_get_data(imsg, &e, sizeof(e)) == -1 ||
 	    memchr(e.conn.email, '\0', sizeof(e.conn.email)) == NULL ||
+	    memchr(e.conn.by, '\0', sizeof(e.conn.by)) == NULL ||
 	    memchr(e.conn.node, '\0', sizeof(e.conn.node)) == NULL ||
 	    memchr(e.conn.host, '\0', sizeof(e.conn.host)) == NULL ||
 	    memchr(e.conn.addr, '\0', sizeof(e.conn.addr)) == NULL)
@@ -325,6 +326,8 @@ door_api_recv_conns(struct proc_peer *peer, struct imsg *imsg)
 	/* No number: 64 bits are more than most readers keep. */
 	textbuf_add(t, "{\"id\":\"%" PRIx64 "\",\"user\":", e.conn.id);
 	textbuf_json(t, e.conn.email);
+	textbuf_add(t, ",\"by\":");
+	textbuf_json(t, e.conn.by);
 	textbuf_add(t, ",\"address\":");
 	textbuf_json(t, e.conn.addr);
 	textbuf_add(t, ",\"node\":");

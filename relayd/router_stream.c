@@ -303,6 +303,8 @@ stream_tell(const struct router_stream *st, struct ctl_conn *c)
 	memset(c, 0, sizeof(*c));
 	c->id = st->id;
 	strlcpy(c->email, st->client->s.email, sizeof(c->email));
+	if (st->client->own != NULL)
+		strlcpy(c->by, st->client->own->by, sizeof(c->by));
 	strlcpy(c->addr, stream_addr(st), sizeof(c->addr));
 	strlcpy(c->node, st->node, sizeof(c->node));
 	strlcpy(c->host, st->text, sizeof(c->host));

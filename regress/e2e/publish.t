@@ -66,8 +66,9 @@ ok(e["state"] == "open" and e["streams"] == 1 and e["online"] and
    "publish list shows it", e)
 c = [x for x in relay.json("connection", "list") if x["address"] == me]
 ok(len(c) == 1 and c[0]["node"] == "pi" and c[0]["port"] == target.port and
-   c[0]["bytes_in"] == 5 and c[0]["bytes_out"] == 5,
-   "connection list shows the visitor's address and bytes",
+   c[0]["bytes_in"] == 5 and c[0]["bytes_out"] == 5 and
+   c[0]["by"].endswith(":%d/tcp" % p),
+   "connection list shows the visitor's address, port and bytes",
    relay.json("connection", "list"))
 r = relay.ctl("connection", "kill", c[0]["id"])
 eq(r.returncode, 0, "connection kill")
