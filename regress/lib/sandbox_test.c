@@ -338,12 +338,14 @@ beside_landlock(const void *arg)
 {
 	struct sockaddr_in	 sin;
 	const char		*missing = NULL;
+	char			 path[64];
 	int			 fd;
 
+	snprintf(path, sizeof(path), "/tmp/sandbox_test.%ld", (long)getpid());
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    sandbox_landlock(0, NULL, 0, &missing) == -1)
 		return (1);
-	if (open("/tmp/x", O_WRONLY | O_CREAT, 0600) != -1 ||
+	if (open(path, O_WRONLY | O_CREAT, 0600) != -1 ||
 	    errno != EACCES)
 		return (2);
 	if (!SANDBOX_SANITIZED && (open("/etc/passwd", O_RDONLY) != -1 ||
