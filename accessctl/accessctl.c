@@ -355,6 +355,8 @@ main(int argc, char **argv)
 
 	stdfd_open();
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that may not grow is a full disk: an error and no more. */
+	signal(SIGXFSZ, SIG_IGN);
 	setlocale(LC_CTYPE, "");
 	if (strcmp(slash != NULL ? slash + 1 : argv[0], "access-client") ==
 	    0) {

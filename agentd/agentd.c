@@ -119,6 +119,8 @@ main(int argc, char **argv)
 	int			 check;
 
 	stdfd_open();
+	/* A file that may not grow is a full disk: an error and no more. */
+	signal(SIGXFSZ, SIG_IGN);
 	log_init("agentd", LOG_STYLE_TERMINAL, 0);
 	agentd_defs[PROC_TUNNEL].nrules = tunnel_nrules;
 	agentd_defs[PROC_PROXY].nrules = proxy_nrules;

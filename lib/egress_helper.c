@@ -118,7 +118,8 @@ static __dead void
 helper_serve(int fd, const char *path, const char *user)
 {
 	static const int	 caught[] = {
-		SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGCHLD, SIGPIPE
+		SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGCHLD, SIGPIPE,
+		SIGXFSZ
 	};
 	struct helper_answer	 answer;
 	struct helper_ask	 ask;

@@ -27,6 +27,7 @@
 #include <err.h>
 #include <imsg.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,8 @@ main(int argc, char **argv)
 	int			 check;
 
 	stdfd_open();
+	/* A file that may not grow is a full disk: an error and no more. */
+	signal(SIGXFSZ, SIG_IGN);
 	log_init("relayd", LOG_STYLE_TERMINAL, 0);
 	relayd_defs[PROC_KEYS].nrules = keys_nrules;
 	relayd_defs[PROC_AUTH].nrules = auth_nrules;

@@ -221,6 +221,14 @@ if ROOT and run(["unshare", "-m", "true"]).returncode == 0:
 else:
     skip("no room", "no mount namespace")
 
+r = run(["prlimit", "--fsize=8192", OBJ + "/accessctl", "backup", "-s",
+         relay.socket, path("size.db")])
+ok(r.returncode == 1 and "File too large" in r.stderr,
+   "a limit of file sizes is told like a full disk",
+   (r.returncode, r.stderr))
+ok(not [f for f in os.listdir(path("")) if f.startswith("size.db")],
+   "and nothing is left there")
+
 # ---- damage ----
 shutil.copy(b, path("bad.db"))
 with open(path("bad.db"), "r+b") as f:

@@ -52,6 +52,24 @@ ok(wait_for(lambda: Connect(env, "pi", target.port).end(b"x")[:2] ==
 agent.stop()
 relay.stop()
 
+# ---- files that may not grow ----
+limited = Relay("limited", prefork=1, start=False)
+limited.proc = Proc("limited", ["prlimit", "--fsize=300000:", OBJ + "/relayd",
+                                "-d", "-f", limited.conf])
+ok(limited.proc.wait_line("serves on"), "relayd with a limit of file sizes",
+   limited.proc.text())
+auth = limited.children().get("auth")
+for i in range(400):
+    r = limited.ctl("user", "add", "u%d@example.org" % i, "--no-password")
+    if r.returncode != 0:
+        break
+ok(r.returncode == 1 and re.search("full|written", r.stderr),
+   "at the limit the command says that nothing can be written", r.stderr)
+ok(limited.ctl("user", "list").returncode == 0 and
+   limited.children().get("auth") == auth, "and auth lives",
+   limited.proc.text()[-600:])
+limited.stop()
+
 # ---- full ----
 if not ROOT or subprocess.run(["unshare", "-m", "true"]).returncode != 0:
     skip("a full disk", "takes root and a mount namespace")
