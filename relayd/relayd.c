@@ -23,10 +23,12 @@
 #include "compat.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <err.h>
 #include <imsg.h>
 #include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +54,7 @@ static void	find_conffile(void);
 static int	relayd_open(struct proc_options *);
 static void	open_files(void);
 static int	relayd_check(const char *);
+static int	state_check(const struct relayd_conf *);
 static int	relayd_listeners(void);
 static void	relayd_configure(struct proc_peer *);
 static void	relayd_down(void);
@@ -275,6 +278,8 @@ relayd_open(struct proc_options *opt)
 	if ((conf = parse_config(relayd_conffile)) == NULL ||
 	    config_load(conf) == -1)
 		return (-1);
+	if (opt->resume == NULL && state_check(conf) == -1)
+		return (-1);
 	if (opt->resume != NULL ? upgrade_config(conf, opt->rehearse) == -1 :
 	    (listen_open(conf, NULL) == -1 ||
 	    (control_fd = listen_control(conf)) == -1))
@@ -304,6 +309,22 @@ open_files(void)
 	}
 }
 
+/* Started by root, auth is another user when it opens what is in there. */
+static int
+state_check(const struct relayd_conf *c)
+{
+	const char	*user = relayd_defs[PROC_AUTH].user;
+	struct passwd	*pw;
+	struct stat	 st;
+
+	if (geteuid() != 0 || (pw = getpwnam(user)) == NULL ||
+	    stat(c->state, &st) == -1 || st.st_uid == pw->pw_uid)
+		return (0);
+	log_warnx("state %s: does not belong to %s: chown %s it", c->state,
+	    user, user);
+	return (-1);
+}
+
 static int
 relayd_check(const char *file)
 {
@@ -312,7 +333,8 @@ relayd_check(const char *file)
 
 	if ((c = parse_config(file)) == NULL)
 		return (1);
-	ret = config_load(c);
+	if ((ret = config_load(c)) == 0)
+		ret = state_check(c);
 	config_free(c);
 	if (ret == -1)
 		return (1);

@@ -70,6 +70,16 @@ ok(limited.ctl("user", "list").returncode == 0 and
    limited.proc.text()[-600:])
 limited.stop()
 
+# ---- whose the folder is ----
+if ROOT:
+    other = Relay("other", prefork=1, start=False)
+    shutil.chown(other.dir + "/state", 0)
+    for how in ("-n", "-d"):
+        r = run([OBJ + "/relayd", how, "-f", other.conf], timeout=20)
+        ok(r.returncode == 1 and "chown _culvertdb it" in r.stderr,
+           "a state folder that is not auth's: relayd %s says so" % how,
+           r.stderr)
+
 # ---- full ----
 if not ROOT or subprocess.run(["unshare", "-m", "true"]).returncode != 0:
     skip("a full disk", "takes root and a mount namespace")

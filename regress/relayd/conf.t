@@ -62,6 +62,9 @@ if ! (certificates) >"$T/log" 2>&1; then
 	exit 1
 fi
 mkdir "$T/state" "$T/open"
+if [ "$(id -u)" -eq 0 ] && id _culvertdb >"$T/log" 2>&1; then
+	chown _culvertdb "$T/state" "$T/open"
+fi
 chmod 755 "$T/open"
 
 pairs regress/relayd/conf
