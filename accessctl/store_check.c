@@ -50,6 +50,7 @@ struct check {
 
 static void	check_say(struct check *, const char *, ...)
 		    __attribute__((__format__ (printf, 2, 3)));
+static void	check_text(struct check *, const char *);
 static void	check_lines(struct check *, const char *);
 static void	check_keys(struct check *);
 static void	check_version(struct check *);
@@ -71,6 +72,19 @@ check_say(struct check *c, const char *fmt, ...)
 	c->tell(c->arg, clean);
 }
 
+/* SQLite puts several lines into one answer. */
+static void
+check_text(struct check *c, const char *text)
+{
+	size_t	 len;
+
+	for (; *text != '\0'; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		if (len > 0)
+			check_say(c, "%.*s", (int)len, text);
+	}
+}
+
 /* A pragma that answers with "ok", or with a row for each problem. */
 static void
 check_lines(struct check *c, const char *sql)
@@ -84,8 +98,10 @@ check_lines(struct check *c, const char *sql)
 		if ((rc = sqlite3_step(st)) != SQLITE_ROW)
 			break;
 		text = (const char *)sqlite3_column_text(st, 0);
-		if (text == NULL || strcmp(text, "ok") != 0)
-			check_say(c, "%s", text == NULL ? "?" : text);
+		if (text == NULL)
+			check_say(c, "?");
+		else if (strcmp(text, "ok") != 0)
+			check_text(c, text);
 	}
 	if (rc != SQLITE_DONE) {
 		check_say(c, "%s", sqlite3_errmsg(c->db));

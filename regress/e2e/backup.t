@@ -237,6 +237,18 @@ with open(path("bad.db"), "r+b") as f:
 r = relay.ctl("check", path("bad.db"))
 ok(r.returncode == 1 and r.stdout and "ok" not in r.stdout.split(),
    "a damaged copy is found out", r.stdout)
+several = False
+for off in range(8192, os.path.getsize(b), 4096):
+    shutil.copy(b, path("page.db"))
+    with open(path("page.db"), "r+b") as f:
+        f.seek(off)
+        f.write(b"\x0d\0\0\0\x09\0\x40" + b"\xff\xf0" * 12)
+    r = relay.ctl("check", path("page.db"))
+    if r.returncode != 1 or "\\012" in r.stdout:
+        break
+    several |= r.stdout.count("\n") > 2
+ok(r.returncode == 1 and several and "\\012" not in r.stdout,
+   "what is wrong with a page is on lines of their own", r.stdout)
 shutil.copy(b, path("keys.db"))
 sql(path("keys.db"), "INSERT INTO nodes (id, user_id, token_id, created_at) "
     "VALUES ('x', 'nobody', 'none', 1)")
