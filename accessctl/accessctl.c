@@ -39,6 +39,7 @@
 static int	cmd_help(int, char **);
 static void	print_commands(FILE *);
 static void	print_help(const struct command *);
+static int	is_help(const char *);
 static int	words_match(const struct command *, int, char **);
 
 const char	*program = "accessctl";
@@ -276,7 +277,7 @@ cmd_help(int argc, char **argv)
 	size_t	 i, len;
 	int	 n = 0;
 
-	if (argc < 2) {
+	if (argc < 2 || is_help(argv[1])) {
 		print_commands(stdout);
 		return (EXIT_OK);
 	}
@@ -296,6 +297,12 @@ cmd_help(int argc, char **argv)
 		return (EXIT_USAGE);
 	}
 	return (EXIT_OK);
+}
+
+static int
+is_help(const char *arg)
+{
+	return (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0);
 }
 
 /* How many words of argv the command's name takes up, or 0. */
@@ -328,12 +335,12 @@ main_options(int *argc, char ***argv)
 		    strcmp(arg, "--version") == 0) {
 			printf("accessctl %s\n", CULVERT_VERSION);
 			return (EXIT_OK);
-		} else if (strcmp(arg, "-h") == 0 ||
-		    strcmp(arg, "--help") == 0) {
+		} else if (is_help(arg)) {
 			print_commands(stdout);
 			return (EXIT_OK);
 		} else {
-			print_commands(stderr);
+			log_warnx("%s: no option before a command; those of "
+			    "a command stand behind it", arg);
 			return (EXIT_USAGE);
 		}
 		(*argc)--;
@@ -377,7 +384,9 @@ main(int argc, char **argv)
 		argv[n] = argv[0];
 		return (said(running->run(argc - n, argv + n)));
 	}
-	/* "user" alone shows what there is to do with users. */
+	/* "user -h" shows what there is to do with users; so does "user". */
+	if (argc == 3 && is_help(argv[2]))
+		return (said(cmd_help(2, argv)));
 	if (argc == 2 && cmd_help(argc, argv) == EXIT_OK)
 		return (EXIT_USAGE);
 	if (argc > 2)

@@ -536,17 +536,28 @@ fish_print(void)
 int
 cmd_completion(int argc, char **argv)
 {
-	if (argc != 2)
+	static const struct option	 common[] = {
+		OPTIONS_COMMON, { NULL, 0, NULL, 0 }
+	};
+	const char			*shell;
+	int				 ch;
+
+	while ((ch = getopt_long(argc, argv, "hv", common, NULL)) != -1) {
+		if (!option_common(ch))
+			return (EXIT_USAGE);
+	}
+	if (argc - optind != 1)
 		return (usage());
-	if (strcmp(argv[1], "bash") == 0)
+	shell = argv[optind];
+	if (strcmp(shell, "bash") == 0)
 		bash_print();
-	else if (strcmp(argv[1], "zsh") == 0)
+	else if (strcmp(shell, "zsh") == 0)
 		zsh_print();
-	else if (strcmp(argv[1], "fish") == 0)
+	else if (strcmp(shell, "fish") == 0)
 		fish_print();
 	else {
 		log_warnx("%s: there is completion for bash, zsh and fish",
-		    argv[1]);
+		    shell);
 		return (EXIT_USAGE);
 	}
 	return (EXIT_OK);

@@ -41,6 +41,15 @@ check $? "shellcheck finds nothing in that of bash"
 accessctl completion tcsh 2>/dev/null
 is $? 2 "no other shell"
 
+for words in "user" "completion" "help" "token create"; do
+	# shellcheck disable=SC2086 # words
+	accessctl $words --help 2>&1 | grep -q "^ *\(accessctl \)\?${words%% *} "
+	is "${PIPESTATUS[0]} $?" "0 0" "$words --help"
+done
+is "$(accessctl -s x user list 2>&1)" \
+    "accessctl: -s: no option before a command; those of a command stand \
+behind it" "an option before the command: what is wrong with it"
+
 # in_bash WORD ...: what bash offers for the last word
 in_bash() {
 	# shellcheck disable=SC2016 # for the other bash
