@@ -437,12 +437,13 @@ control_end_all(enum control_wait wait, enum ctl_code code, const char *text)
 }
 
 void
-control_end_cursor(enum control_wait wait, uint64_t id)
+control_end_cursor(enum control_wait wait, uint64_t id,
+    void (*done)(struct control *))
 {
 	struct control	*c, *tmp;
 
 	TAILQ_FOREACH_SAFE(c, &clients, entry, tmp) {
 		if (!c->dead && c->wait == wait && c->cursor == id)
-			control_done(c, CTL_CODE_OK, "");
+			done(c);
 	}
 }

@@ -82,6 +82,7 @@ struct control {
 	union control_payload	 payload;	/* of the request */
 	int			 found;		/* ... as auth has found it */
 	uint64_t		 cursor;	/* in a list, or its stream */
+	uint64_t		 start_ms;	/* when that was to end */
 };
 
 /* What the program does with what comes. */
@@ -111,10 +112,11 @@ int		 control_bind(const char *, const char *, const char *);
 void		 control_listen(int);
 /* The event loop is about to run: accept.  The ops must live on. */
 void		 control_serve(const struct control_ops *);
-/* End what waits for this (for that, with an id) in all clients. */
+/* End what waits for this (for that, with an id, by done) in all clients. */
 void		 control_end_all(enum control_wait, enum ctl_code,
 		    const char *);
-void		 control_end_cursor(enum control_wait, uint64_t);
+void		 control_end_cursor(enum control_wait, uint64_t,
+		    void (*)(struct control *));
 
 /* The client whose request waits for this; NULL if it has gone. */
 struct control	*control_find(uint32_t, enum control_wait);

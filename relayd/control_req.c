@@ -47,6 +47,7 @@ static void	control_go_on(struct control *);
 static void	control_expired(struct control *);
 static void	control_have_stats(uint32_t);
 static void	control_kicked(uint32_t, const struct ctl_end *);
+static void	control_killed(struct control *);
 static void	control_node(struct ctl_node *);
 
 const struct control_ops control_requests = {
@@ -359,6 +360,7 @@ static void
 run_conn_kill(struct control *c)
 {
 	c->cursor = c->payload.id.id;
+	c->start_ms = router_ms();
 	if (stream_kill(c->cursor) == -1)
 		control_done(c, CTL_CODE_NOT_FOUND, "no such stream");
 	else
@@ -520,8 +522,20 @@ control_auth_gone(void)
 	    "the auth process has ended: try again");
 }
 
+static void
+control_killed(struct control *c)
+{
+	struct ctl_end	 end;
+
+	memset(&end, 0, sizeof(end));
+	end.code = CTL_CODE_OK;
+	end.streams = 1;
+	end.ms = router_ms() - c->start_ms;
+	control_end(c, &end);
+}
+
 void
 control_stream_down(uint64_t id)
 {
-	control_end_cursor(CONTROL_STREAM, id);
+	control_end_cursor(CONTROL_STREAM, id, control_killed);
 }
