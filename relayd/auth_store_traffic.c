@@ -25,6 +25,13 @@
 #include "auth_sqlite.h"
 #include "month.h"
 
+/* A published port as it is named in lists, and removed. */
+#define PORT_NAME \
+	"CASE WHEN instr(p.addr, ':') THEN '[' || p.addr || ']' " \
+	"ELSE p.addr END || ':' || p.port_min || " \
+	"CASE WHEN p.port_max > p.port_min THEN '-' || p.port_max " \
+	"ELSE '' END || '/' || p.proto"
+
 static int64_t	traffic_int(uint64_t);
 static uint64_t	traffic_get(sqlite3_stmt *, int);
 
@@ -55,9 +62,8 @@ store_limit_find(struct store *s, uint32_t what, const char *id,
 	static const char	 node[] = "SELECT n.name, b.bytes_second, "
 	    "b.bytes_month FROM nodes n LEFT JOIN bandwidth b "
 	    "ON b.what = 'node' AND b.id = n.id WHERE n.id = ?1";
-	static const char	 port[] = "SELECT p.proto || ' ' || "
-	    "p.addr || ':' || p.port_min, p.bandwidth, 0 "
-	    "FROM publications p WHERE p.id = ?1";
+	static const char	 port[] = "SELECT " PORT_NAME ", "
+	    "p.bandwidth, 0 FROM publications p WHERE p.id = ?1";
 	enum store_result	 r;
 	sqlite3_stmt		*st;
 
@@ -155,8 +161,8 @@ store_traffic_page(struct store *s, uint32_t month,
     const struct store_traffic *after, struct store_traffic *t, size_t *n)
 {
 	static const char	 sql[] = "SELECT t.what, t.id, t.bytes_in, "
-	    "t.bytes_out, coalesce(u.email, n.name, p.proto || ' ' || "
-	    "p.addr || ':' || p.port_min) FROM traffic t "
+	    "t.bytes_out, coalesce(u.email, n.name, " PORT_NAME ") "
+	    "FROM traffic t "
 	    "LEFT JOIN users u ON t.what = 'user' AND u.id = t.id "
 	    "LEFT JOIN nodes n ON t.what = 'node' AND n.id = t.id "
 	    "LEFT JOIN publications p ON t.what = 'port' AND p.id = t.id "

@@ -475,6 +475,28 @@ rows_of_others_are_read_with_care(void **state)
 }
 
 static void
+ports_have_the_names_of_the_list(void **state)
+{
+	struct store_traffic	 after, t[4];
+	size_t			 n = 4;
+
+	fake_sql("INSERT INTO publications (id, node_id, proto, addr, "
+	    "port_min, port_max, target_host, target_port, created_at) "
+	    "VALUES ('p1', 'n', 'tcp', '0.0.0.0', 80, 80, 'h', 80, 1)");
+	fake_sql("INSERT INTO publications (id, node_id, proto, addr, "
+	    "port_min, port_max, target_host, target_port, created_at) "
+	    "VALUES ('p2', 'n', 'udp', '2001:db8::1', 80, 89, 'h', 80, 1)");
+	fake_sql("INSERT INTO traffic VALUES ('2026-11', 'port', 'p1', 1, 1), "
+	    "('2026-11', 'port', 'p2', 1, 1)");
+	memset(&after, 0, sizeof(after));
+	assert_int_equal(store_traffic_page(auth_store, 202611, &after, t,
+	    &n), STORE_OK);
+	assert_int_equal(n, 2);
+	assert_string_equal(t[0].name, "0.0.0.0:80/tcp");
+	assert_string_equal(t[1].name, "[2001:db8::1]:80-89/udp");
+}
+
+static void
 months(void **state)
 {
 	char		 text[MONTH_LEN];
@@ -512,6 +534,7 @@ main(void)
 		CASE(counters_stay_at_their_end),
 		CASE(traffic_is_listed),
 		CASE(rows_of_others_are_read_with_care),
+		CASE(ports_have_the_names_of_the_list),
 		CASE(months),
 	};
 
