@@ -109,7 +109,10 @@ cmd_login(int argc, char **argv)
 	}
 	if (argc != optind || o.login.relay == NULL)
 		return (usage());
-	status = login_do(&o, source, file, try);
+	if (login_check(&o.login) == -1)
+		status = EXIT_USAGE;
+	else
+		status = login_do(&o, source, file, try);
 	relay_options_clear(&o);
 	return (status);
 }

@@ -130,6 +130,8 @@ void		 config_environment(struct agentd_conf *);
 void		 config_scrub_environment(void);
 /* Fill in the rest, and check all of it: 0, or -1 (logged). */
 int		 config_load(struct agentd_conf *);
+/* A node's name, made lower case: 0, or -1 (logged) if it can't be one. */
+int		 config_name(char *);
 /* A copy of this in place of what is there; NULL: that stays. */
 void		 config_string(char **, const char *);
 /* One relay, a URL, in place of all. */

@@ -366,17 +366,23 @@ relays_load(struct agentd_conf *conf, int *tls)
 static int
 name_load(struct agentd_conf *conf)
 {
-	char	*p;
-
 	if (conf->name == NULL)
 		name_from_host(conf);
-	for (p = conf->name; p != NULL && *p != '\0'; p++)
+	return (config_name(conf->name));
+}
+
+int
+config_name(char *name)
+{
+	char	*p;
+
+	for (p = name; p != NULL && *p != '\0'; p++)
 		*p = tolower((unsigned char)*p);
-	if (conf->name != NULL && backend_name_valid(conf->name))
+	if (name != NULL && backend_name_valid(name))
 		return (0);
 	log_warnx("name %s: a node's name is of a-z, 0-9 and single hyphens "
-	    "inside, at most %d characters", conf->name == NULL ? "" :
-	    conf->name, MUX_NODE_MAX);
+	    "inside, at most %d characters", name == NULL ? "" : name,
+	    MUX_NODE_MAX);
 	return (-1);
 }
 

@@ -122,7 +122,10 @@ agentd_login(int argc, char **argv)
 	}
 	if (optind != argc || l.relay == NULL || l.name == NULL)
 		return (usage());
-	ret = login_do(&l, source, file, try, plaintext);
+	if (config_name(l.name) == -1 || login_check(&l) == -1)
+		ret = 2;
+	else
+		ret = login_do(&l, source, file, try, plaintext);
 	login_clear(&l);
 	return (ret);
 }

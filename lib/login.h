@@ -70,6 +70,12 @@ char	*login_token(enum login_source, const char *);
 char	*login_token_file(const char *);
 
 /*
+ * login_check: have relay and pin, if there is one, their form?  Returns 0, or
+ * -1 (logged).
+ */
+int	login_check(const struct login *);
+
+/*
  * login_try: log in at the relay once, as the node of that name or, with
  * name NULL, as a client.  plain_ok: ws:// to anywhere.  Returns 0, or -1
  * with the reason in the buffer.  Blocks, at most 20 s.

@@ -130,6 +130,25 @@ login_trust(const char *ca, const char *pin, char **pemp, char *err,
 }
 
 int
+login_check(const struct login *l)
+{
+	struct relay_url	 url;
+	const char		*why;
+	uint8_t			 keyid[EVTLS_KEYID_LEN];
+
+	if (relay_url_parse(l->relay, &url, &why) == -1) {
+		log_warnx("relay %s: %s", l->relay, why);
+		return (-1);
+	}
+	if (l->pin != NULL && evtls_pin_parse(l->pin, keyid) == -1) {
+		log_warnx("pin %s: sha256: and 64 hex digits are wanted",
+		    l->pin);
+		return (-1);
+	}
+	return (0);
+}
+
+int
 login_try(const struct login *l, int plain_ok, const char *agent, char *err,
     size_t errsize)
 {

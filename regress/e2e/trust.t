@@ -127,4 +127,37 @@ r = run([OBJ + "/accessctl", "login", "--relay", relay.url, "--ca",
 ok(r.returncode != 0 and not os.path.exists(path("home4") +
                                             "/culvert/accessctl.login"),
    "and nothing for a token with a typing error", r.stderr)
+
+# What can't be right is refused at once, and not kept untried either.
+for args, word in ((("--relay", "garbage://x"), "relay garbage://x: "),
+                   (("--relay", ""), "relay : "),
+                   (("--relay", relay.url, "--pin", "x"), "pin x: ")):
+    r = run([OBJ + "/accessctl", "login", *args, "--no-check", "--from-file",
+             tok], env=dict(os.environ, XDG_CONFIG_HOME=path("home4")))
+    ok(r.returncode == 2 and word in r.stderr and not os.path.exists(
+        path("home4") + "/culvert/accessctl.login"),
+       "accessctl login " + " ".join(args), r.stderr)
+user = ordinary_user() if ROOT else None
+home = path("home5")
+os.mkdir(home)
+if user:
+    shutil.chown(home, user)
+
+
+def agentd_login(name, *args):
+    return run([OBJ + "/agentd", "login", "--relay", relay.url, "--ca",
+                make_ca(), "--name", name, "--from-stdin", *args],
+               input=relay.token("node") + "\n", user=user,
+               env=dict(os.environ, XDG_CONFIG_HOME=home))
+
+
+kept = home + "/culvert/agentd.login"
+for name in ("Bad Name", "", "-x", "a" * 64):
+    r = agentd_login(name, "--no-check")
+    ok(r.returncode == 2 and "a node's name is of" in r.stderr and
+       not os.path.exists(kept), "agentd login --name '%s'" % name[:9],
+       r.stderr)
+r = agentd_login("Shed")
+ok(r.returncode == 0 and 'name "shed"' in open(kept).read(),
+   "one with capitals is what agentd makes of it", r.stderr)
 done()
