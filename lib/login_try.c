@@ -117,11 +117,15 @@ login_trust(const char *ca, const char *pin, char **pemp, char *err,
 {
 	uint8_t			 keyid[EVTLS_KEYID_LEN];
 	struct evtls_client	*client;
-	char			*pem;
+	char			*pem, why[128];
 
 	if (roots_load(ca, pin, keyid, &pem, err, size) == -1)
 		return (NULL);
-	client = evtls_client_new(pem, pin == NULL ? NULL : keyid, err, size);
+	client = evtls_client_new(pem, pin == NULL ? NULL : keyid, why,
+	    sizeof(why));
+	if (client == NULL)
+		snprintf(err, size, "%s%s%s%s", ca != NULL ? "ca " : "",
+		    ca != NULL ? ca : "", ca != NULL ? ": " : "", why);
 	if (client != NULL && pemp != NULL)
 		*pemp = pem;
 	else

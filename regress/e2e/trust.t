@@ -127,6 +127,10 @@ r = run([OBJ + "/accessctl", "login", "--relay", relay.url, "--ca",
 ok(r.returncode != 0 and not os.path.exists(path("home4") +
                                             "/culvert/accessctl.login"),
    "and nothing for a token with a typing error", r.stderr)
+r = run([OBJ + "/accessctl", "nodes", "--relay", relay.url, "--ca",
+         "/etc/passwd", "--token-file", tok])
+ok(r.returncode == 1 and "ca /etc/passwd: " in r.stderr,
+   "a CA file without a certificate is named", r.stderr)
 
 # What can't be right is refused at once, and not kept untried either.
 for args, word in ((("--relay", "garbage://x"), "relay garbage://x: "),
