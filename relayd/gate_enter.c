@@ -110,6 +110,7 @@ gate_to_login(struct conn *c, const struct http_head *head,
 	char		 login[ORIGIN_MAX], path[TO_MAX - ORIGIN_MAX];
 	char		 way[WEB_SECRET_STR], mark[WEB_SECRET_STR];
 	char		 cookie[COOKIE_LINE_MAX];
+	size_t		 n;
 	uint8_t		 hash[WEB_HASH_LEN];
 	struct http_str	 p, q, s;
 	uint16_t	 port;
@@ -123,10 +124,15 @@ gate_to_login(struct conn *c, const struct http_head *head,
 	}
 	web_origin(secure, host, port, origin);
 	web_origin(secure, gate_login_at(site), port, login);
-	/* The query follows its path. */
-	if (path_safe(p.s, p.len + (q.s == NULL ? 0 : q.len + 1), path,
-	    sizeof(path)) == -1)
+	/* A whole URL may have no path, and one of ours stands for that. */
+	if (path_safe(p.s, p.len, path, sizeof(path)) == -1 ||
+	    (n = strlen(path)) + 1 == sizeof(path))
 		strlcpy(path, "/", sizeof(path));
+	else if (q.s != NULL) {
+		path[n++] = '?';
+		if (path_safe(q.s, q.len, path + n, sizeof(path) - n) == -1)
+			strlcpy(path, "/", sizeof(path));
+	}
 	snprintf(to, sizeof(to), "%s%s", origin, path);
 	(void)http_form_escape(to, escaped, sizeof(escaped));
 	/* Of several pages that are asked for at once each may come back. */

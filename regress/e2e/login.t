@@ -62,6 +62,10 @@ for path_ in ("/%2eculvert/enter", "//.culvert/logout", "/x/../.culvert/x"):
 c("--request-target", "http://pi.culvert.test:%d/.culvert/logout" % PORT,
   url("pi.culvert.test", "/"))
 eq(c.status, 404, "nor is the gate's by its whole URL")
+c(*HTML, "--request-target", "http://pi.culvert.test:%d?a=b" % PORT,
+  url("pi.culvert.test", "/"))
+ok("%%3A%d%%2F%%3Fa%%3Db&way=" % PORT in c.field("location"),
+   "a whole URL without a path is sent back to as it is", c.fields)
 
 # ---- the next site needs no password ----
 b("-L", *HTML, url("pa.culvert.test", "/other"))
