@@ -56,6 +56,9 @@ static void	 out_line(struct out *, const char *, const char *);
 static int	 field_stays(const struct http_head *,
 		    const struct http_rewrite *, const struct options *,
 		    const struct http_field *);
+static int	 named_stays(const struct http_head *,
+		    const struct http_rewrite *, const struct options *,
+		    const char *);
 static void	 write_target(struct out *, const struct http_head *);
 static void	 write_host(struct out *, const struct http_head *,
 		    const struct http_rewrite *);
@@ -302,6 +305,20 @@ field_stays(const struct http_head *h, const struct http_rewrite *rw,
 	return (1);
 }
 
+/* Whether one of that name is sent on. */
+static int
+named_stays(const struct http_head *h, const struct http_rewrite *rw,
+    const struct options *options, const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < h->nfields; i++)
+		if (http_str_caseeq(&h->fields[i].name, name) &&
+		    field_stays(h, rw, options, &h->fields[i]))
+			return (1);
+	return (0);
+}
+
 static void
 write_target(struct out *o, const struct http_head *h)
 {
@@ -417,7 +434,7 @@ write_fields(struct out *o, const struct http_head *h,
 	for (i = 0; i < rw->nset; i++) {
 		set = &rw->set[i];
 		if (set->value != NULL && (set->how != HTTP_SET_DEFAULT ||
-		    http_field(h, set->name) == NULL))
+		    !named_stays(h, rw, &options, set->name)))
 			out_line(o, set->name, set->value);
 	}
 	write_framing(o, rw->framing);

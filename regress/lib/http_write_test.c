@@ -219,6 +219,8 @@ fields_set(void **state)
 	};
 	const struct http_set		 bad = { "X", "a\nb", 0 };
 	const struct http_set		 name = { "X ", "a", 0 };
+	const struct http_set		 id = { "X-Request-Id", "1",
+					    HTTP_SET_DEFAULT };
 	struct http_rewrite		 rw = { .framing = &none, .set = set,
 					    .nset = nitems(set) };
 	struct http_str			 str;
@@ -243,8 +245,14 @@ fields_set(void **state)
 		assert_int_equal(http_rewrite_drops(&rw, &str),
 		    names[i].drops);
 	}
-	rw.set = &bad;
+	/* One that came and is not sent on is none. */
+	rw.set = &id;
 	rw.nset = 1;
+	written(GET "X-Request-Id: 2\r\n\r\n", 0, &rw,
+	    GET "X-Request-Id: 2\r\n\r\n");
+	written(GET "Connection: x-request-id\r\nX-Request-Id: 2\r\n\r\n", 0,
+	    &rw, GET "X-Request-Id: 1\r\n\r\n");
+	rw.set = &bad;
 	written(GET "\r\n", 0, &rw, NULL);
 	rw.set = &name;
 	written(GET "\r\n", 0, &rw, NULL);
