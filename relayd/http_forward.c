@@ -30,20 +30,26 @@
 #include "http_forward.h"
 
 #define VALUE_MAX	4096	/* of a field that grows from hop to hop */
+#define FOR_MAX		(ADDR_STRLEN + 16)	/* for="[...]" */
 
 static void	forward_list(const struct http_head *, const char *,
-		    const char *, char[VALUE_MAX]);
+		    const char *, const char *, char[VALUE_MAX]);
 static void	forward_value(const struct http_head *, const char *, int,
 		    const char *, char *, size_t);
 static void	forward_via(const struct http_head *, const struct http_from *,
 		    struct http_set *);
+static void	forward_for(const struct sockaddr_storage *, char[FOR_MAX]);
 static void	forward_element(const struct sockaddr_storage *,
 		    const struct http_from *, const char *, char *, size_t);
 
-/* All fields of that name, and what we add; or that alone. */
+/*
+ * All fields of that name, and what we add.  Instead of too much of it there
+ * is only what we go by ourselves (NULL: nothing): whoever makes the list too
+ * long must not look like the proxy.
+ */
 static void
 forward_list(const struct http_head *head, const char *name,
-    const char *ours, char list[VALUE_MAX])
+    const char *instead, const char *ours, char list[VALUE_MAX])
 {
 	const struct http_field	*f;
 	size_t			 i, len = 0, add = strlen(ours);
@@ -53,7 +59,8 @@ forward_list(const struct http_head *head, const char *name,
 		if (!http_str_caseeq(&f->name, name) || f->value.len == 0)
 			continue;
 		if (len + f->value.len + add + 5 > VALUE_MAX) {
-			len = 0;
+			len = instead == NULL ? 0 : snprintf(list, VALUE_MAX,
+			    "%s, ", instead);
 			break;
 		}
 		memcpy(list + len, f->value.s, f->value.len);
@@ -91,9 +98,24 @@ forward_via(const struct http_head *head, const struct http_from *f,
 	if (f->proxy == NULL || head == NULL ||
 	    http_field(head, "via") == NULL)
 		return;
-	forward_list(head, "via", head->minor > 0 ? "1.1 culvert" :
+	forward_list(head, "via", NULL, head->minor > 0 ? "1.1 culvert" :
 	    "1.0 culvert", via);
 	set->value = via;
+}
+
+/* RFC 7239, 6: for=192.0.2.1, for="[2001:db8::1]" */
+static void
+forward_for(const struct sockaddr_storage *from, char buf[FOR_MAX])
+{
+	char	 addr[ADDR_STRLEN];
+	int	 v6;
+
+	addr_format_host((const struct sockaddr *)from, addr);
+	v6 = strchr(addr, ':') != NULL;
+	/* An interface is of our machine alone. */
+	addr[strcspn(addr, "%")] = '\0';
+	snprintf(buf, FOR_MAX, "for=%s%s%s", v6 ? "\"[" : "", addr,
+	    v6 ? "]\"" : "");
 }
 
 /* RFC 7239, 4: for=192.0.2.1;host="a:80";proto=https */
@@ -101,13 +123,9 @@ static void
 forward_element(const struct sockaddr_storage *from,
     const struct http_from *f, const char *proto, char *buf, size_t size)
 {
-	char	 addr[ADDR_STRLEN], host[512];
-	int	 v6;
+	char	 who[FOR_MAX], host[512];
 
-	addr_format_host((const struct sockaddr *)from, addr);
-	v6 = strchr(addr, ':') != NULL;
-	/* An interface is of our machine alone. */
-	addr[strcspn(addr, "%")] = '\0';
+	forward_for(from, who);
 	if (strchr(f->host, ':') != NULL)
 		snprintf(host, sizeof(host), "[%s]", f->host);
 	else
@@ -115,8 +133,7 @@ forward_element(const struct sockaddr_storage *from,
 	if (f->port != 0)
 		snprintf(host + strlen(host), sizeof(host) - strlen(host),
 		    ":%u", f->port);
-	snprintf(buf, size, "for=%s%s%s;host=\"%s\";proto=%s",
-	    v6 ? "\"[" : "", addr, v6 ? "]\"" : "", host, proto);
+	snprintf(buf, size, "%s;host=\"%s\";proto=%s", who, host, proto);
 }
 
 size_t
@@ -126,6 +143,7 @@ http_forward(const struct http_head *head, const struct http_from *f,
 	static char	 xff[VALUE_MAX], forwarded[VALUE_MAX];
 	static char	 proto[16], host[512], port[8], client[ADDR_STRLEN];
 	static char	 last[ADDR_STRLEN], name[512], element[1024];
+	char		 who[FOR_MAX];
 	const char	*ours = f->tls ? "https" : "http";
 	int		 x = f->proxy != NULL && !f->rfc7239;
 	size_t		 n = 0;
@@ -149,12 +167,13 @@ http_forward(const struct http_head *head, const struct http_from *f,
 	    strcmp(proto, "https") == 0 ? 443 : 80);
 	forward_value(head, "x-forwarded-port", x, element, port,
 	    sizeof(port));
-	forward_list(x ? head : NULL, "x-forwarded-for", x ? last : client,
-	    xff);
+	forward_list(x ? head : NULL, "x-forwarded-for", client, x ? last :
+	    client, xff);
 	forward_element(f->proxy != NULL && f->rfc7239 ? f->proxy :
 	    f->client, f, proto, element, sizeof(element));
+	forward_for(f->client, who);
 	forward_list(f->proxy != NULL && f->rfc7239 ? head : NULL,
-	    "forwarded", element, forwarded);
+	    "forwarded", who, element, forwarded);
 	set[n++] = (struct http_set){ "X-Forwarded*", NULL,
 	    HTTP_SET_REPLACE };
 	set[n++] = (struct http_set){ "X-Forwarded-For", xff,

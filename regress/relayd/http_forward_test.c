@@ -151,11 +151,11 @@ via(void **state)
 	    NULL, 0, 0, "a", 0), "via:"));
 }
 
-/* A list without end is not passed on. */
+/* A list without end is not passed on, nor is its client the proxy. */
 static void
 long_lists_begin_anew(void **state)
 {
-	char	 list[6000];
+	char	 list[6000], via_list[6000];
 
 	memset(list, 0, sizeof(list));
 	strlcpy(list, "X-Forwarded-For: 192.0.2.111", sizeof(list));
@@ -163,7 +163,21 @@ long_lists_begin_anew(void **state)
 		strlcat(list, ", 192.0.2.111", sizeof(list));
 	strlcat(list, "\r\n", sizeof(list));
 	assert_non_null(strstr(sent(list, "192.0.2.1", "10.0.0.1", 0, 0, "a",
-	    0), "X-Forwarded-For: 10.0.0.1\r\n"));
+	    0), "X-Forwarded-For: 192.0.2.1, 10.0.0.1\r\n"));
+	assert_non_null(strstr(sent(list, "2001:db8::1", "10.0.0.1", 0, 0,
+	    "a", 0), "X-Forwarded-For: 2001:db8::1, 10.0.0.1\r\n"));
+	strlcpy(list, "Forwarded: for=192.0.2.111", sizeof(list));
+	while (strlen(list) < 5000)
+		strlcat(list, ", for=192.0.2.111", sizeof(list));
+	strlcat(list, "\r\n", sizeof(list));
+	assert_non_null(strstr(sent(list, "2001:db8::1", "10.0.0.1", 1, 0,
+	    "a", 0), "\r\nForwarded: for=\"[2001:db8::1]\", for=10.0.0.1;"
+	    "host=\"a\";proto=http\r\n"));
+	memset(via_list, 'v', sizeof(via_list));
+	memcpy(via_list, "Via: 1.1 ", 9);
+	strlcpy(via_list + 5000, "\r\n", 3);
+	assert_non_null(strstr(sent(via_list, "192.0.2.1", "10.0.0.1", 0, 0,
+	    "a", 0), "\r\nVia: 1.1 culvert\r\n"));
 }
 
 int
