@@ -29,6 +29,7 @@
 struct hops {
 	struct sockaddr_storage	*ss;
 	size_t			 n;
+	struct http_str		*proto;	/* of each, or NULL */
 };
 
 static void	hop_add(struct hops *, const struct http_str *);
@@ -146,17 +147,22 @@ static int
 list_rfc7239(const struct http_str *value, struct hops *h)
 {
 	struct http_str	 rest = *value, name, v, from = { NULL, 0 };
+	struct http_str	 proto = { NULL, 0 };
 	int		 pairs = 0;
 
 	for (;;) {
 		http_str_trim(&rest);
 		if (rest.len == 0 || rest.s[0] == ',') {
 			/* The end of an element; an empty one is none. */
-			if (pairs > 0)
+			if (pairs > 0) {
+				if (h->proto != NULL)
+					h->proto[h->n % FORWARDED_HOPS_MAX] =
+					    proto;
 				hop_add(h, &from);
+			}
 			pairs = 0;
-			from.s = NULL;
-			from.len = 0;
+			from.s = proto.s = NULL;
+			from.len = proto.len = 0;
 			if (rest.len == 0)
 				return (0);
 		} else if (rest.s[0] != ';') {
@@ -166,6 +172,10 @@ list_rfc7239(const struct http_str *value, struct hops *h)
 				if (from.s != NULL)
 					return (-1);
 				from = v;
+			} else if (http_str_caseeq(&name, "proto")) {
+				if (proto.s != NULL)
+					return (-1);
+				proto = v;
 			}
 			pairs++;
 			http_str_trim(&rest);
@@ -184,7 +194,7 @@ forwarded_hops(const struct http_head *head, enum forwarded_field field,
     struct sockaddr_storage hops[FORWARDED_HOPS_MAX])
 {
 	struct sockaddr_storage	 ring[FORWARDED_HOPS_MAX];
-	struct hops		 h = { ring, 0 };
+	struct hops		 h = { .ss = ring };
 	const char		*name;
 	size_t			 i, n;
 
@@ -201,4 +211,34 @@ forwarded_hops(const struct http_head *head, enum forwarded_field field,
 	for (i = 0; i < n; i++)
 		hops[i] = ring[(h.n - 1 - i) % FORWARDED_HOPS_MAX];
 	return ((ssize_t)n);
+}
+
+void
+forwarded_proto(const struct http_head *head, enum forwarded_field field,
+    size_t hop, struct http_str *proto)
+{
+	struct sockaddr_storage	 ring[FORWARDED_HOPS_MAX];
+	struct http_str		 protos[FORWARDED_HOPS_MAX];
+	struct hops		 h = { .ss = ring, .proto = protos };
+	struct http_str		 rest;
+	const char		*name;
+	size_t			 i;
+
+	proto->s = NULL;
+	proto->len = 0;
+	name = field == FORWARDED_X ? "x-forwarded-proto" : "forwarded";
+	for (i = 0; i < head->nfields; i++) {
+		if (!http_str_caseeq(&head->fields[i].name, name))
+			continue;
+		rest = head->fields[i].value;
+		if (field == FORWARDED_RFC7239) {
+			if (list_rfc7239(&rest, &h) == -1)
+				return;
+			continue;
+		}
+		while (http_list_next(&rest, proto))
+			;
+	}
+	if (hop < h.n && hop < FORWARDED_HOPS_MAX)
+		*proto = protos[(h.n - 1 - hop) % FORWARDED_HOPS_MAX];
 }

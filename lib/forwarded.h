@@ -22,14 +22,14 @@
 
 #include <stddef.h>
 
+#include "http.h"
+
 /*
  * Whom an HTTP proxy speaks for: the fields X-Forwarded-For and Forwarded
  * (RFC 7239), to which each proxy on the way adds where it was asked from.
  * Only what a proxy that is trusted has added means anything; what stands
  * before that anybody may have written.
  */
-
-struct http_head;
 
 #define FORWARDED_HOPS_MAX	32	/* of more the farthest are left out */
 
@@ -46,5 +46,13 @@ enum forwarded_field {
  */
 ssize_t	forwarded_hops(const struct http_head *, enum forwarded_field,
 	    struct sockaddr_storage[FORWARDED_HOPS_MAX]);
+
+/*
+ * forwarded_proto: by which protocol that hop has asked (0: the latest), by
+ * the parameter proto of Forwarded; or the last word of X-Forwarded-Proto,
+ * which has none for each hop.  Empty if that is not said.
+ */
+void	forwarded_proto(const struct http_head *, enum forwarded_field,
+	    size_t, struct http_str *);
 
 #endif /* FORWARDED_H */

@@ -515,6 +515,7 @@ visit_exchange(struct http_visit *v, const struct http_head *head,
 	from.client = &c->peer;
 	from.proxy = c->proxied ? &c->via : NULL;
 	from.rfc7239 = proxy_rfc7239(c);
+	from.hop = c->hop;
 	from.tls = evtls_is_tls(c->tls);
 	from.host = v->host;
 	from.port = port;

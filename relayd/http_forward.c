@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "forwarded.h"
 #include "http_forward.h"
 
 #define VALUE_MAX	4096	/* of a field that grows from hop to hop */
@@ -34,6 +35,8 @@
 
 static void	forward_list(const struct http_head *, const char *,
 		    const char *, const char *, char[VALUE_MAX]);
+static const char *forward_proto(const struct http_head *,
+		    const struct http_from *);
 static void	forward_value(const struct http_head *, const char *, int,
 		    const char *, char *, size_t);
 static void	forward_via(const struct http_head *, const struct http_from *,
@@ -69,6 +72,22 @@ forward_list(const struct http_head *head, const char *name,
 		len += 2;
 	}
 	strlcpy(list + len, ours, VALUE_MAX - len);
+}
+
+/* How the client came, as far as anybody knows who is believed. */
+static const char *
+forward_proto(const struct http_head *head, const struct http_from *f)
+{
+	struct http_str	 proto = { NULL, 0 };
+
+	if (head != NULL && f->proxy != NULL)
+		forwarded_proto(head, f->rfc7239 ? FORWARDED_RFC7239 :
+		    FORWARDED_X, f->hop, &proto);
+	if (http_str_caseeq(&proto, "https"))
+		return ("https");
+	if (http_str_caseeq(&proto, "http"))
+		return ("http");
+	return (f->tls ? "https" : "http");
 }
 
 /* What a trusted proxy says, if that is short and plain; else ours. */
@@ -141,10 +160,11 @@ http_forward(const struct http_head *head, const struct http_from *f,
     struct http_set set[HTTP_FORWARD_MAX])
 {
 	static char	 xff[VALUE_MAX], forwarded[VALUE_MAX];
-	static char	 proto[16], host[512], port[8], client[ADDR_STRLEN];
+	static char	 host[512], port[8], client[ADDR_STRLEN];
 	static char	 last[ADDR_STRLEN], name[512], element[1024];
 	char		 who[FOR_MAX];
 	const char	*ours = f->tls ? "https" : "http";
+	const char	*proto = forward_proto(head, f);
 	int		 x = f->proxy != NULL && !f->rfc7239;
 	size_t		 n = 0;
 
@@ -158,10 +178,6 @@ http_forward(const struct http_head *head, const struct http_from *f,
 	if (f->port != 0)
 		snprintf(name + strlen(name), sizeof(name) - strlen(name),
 		    ":%u", f->port);
-	forward_value(head, "x-forwarded-proto", x, ours, proto,
-	    sizeof(proto));
-	if (strcmp(proto, "http") != 0 && strcmp(proto, "https") != 0)
-		strlcpy(proto, ours, sizeof(proto));
 	forward_value(head, "x-forwarded-host", x, name, host, sizeof(host));
 	snprintf(element, sizeof(element), "%d", f->port != 0 ? f->port :
 	    strcmp(proto, "https") == 0 ? 443 : 80);
@@ -169,8 +185,11 @@ http_forward(const struct http_head *head, const struct http_from *f,
 	    sizeof(port));
 	forward_list(x ? head : NULL, "x-forwarded-for", client, x ? last :
 	    client, xff);
-	forward_element(f->proxy != NULL && f->rfc7239 ? f->proxy :
-	    f->client, f, proto, element, sizeof(element));
+	if (f->proxy != NULL && f->rfc7239)
+		forward_element(f->proxy, f, ours, element, sizeof(element));
+	else
+		forward_element(f->client, f, proto, element,
+		    sizeof(element));
 	forward_for(f->client, who);
 	forward_list(f->proxy != NULL && f->rfc7239 ? head : NULL,
 	    "forwarded", who, element, forwarded);

@@ -31,7 +31,8 @@
 struct http_from {
 	const struct sockaddr_storage *client;	/* who asks */
 	const struct sockaddr_storage *proxy;	/* a trusted one, or NULL */
-	int		 rfc7239;	/* it says so by Forwarded */
+	int		 rfc7239;	/* it says so by Forwarded... */
+	size_t		 hop;		/* ...so many hops before it */
 	int		 tls;		/* it came to us by TLS */
 	const char	*host;		/* that was asked for... */
 	uint16_t	 port;		/* ...with this port, or 0 */

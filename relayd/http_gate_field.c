@@ -31,6 +31,7 @@
 #include <string.h>
 
 #include "base64.h"
+#include "forwarded.h"
 #include "http_cookie.h"
 #include "http_gate_internal.h"
 #include "http_path.h"
@@ -231,22 +232,15 @@ web_mark_ok(const char *what, const struct http_str *secret,
 int
 web_secure(const struct conn *c, const struct http_head *head)
 {
-	struct http_str	 list, item, last = { "", 0 };
-	size_t		 i;
+	struct http_str	 proto;
 
 	if (c->tls != NULL && evtls_is_tls(c->tls))
 		return (1);
 	if (!c->proxied)
 		return (0);
-	for (i = 0; i < head->nfields; i++) {
-		if (!http_str_caseeq(&head->fields[i].name,
-		    "x-forwarded-proto"))
-			continue;
-		list = head->fields[i].value;
-		while (http_list_next(&list, &item))
-			last = item;
-	}
-	return (http_str_caseeq(&last, "https"));
+	forwarded_proto(head, proxy_rfc7239(c) ? FORWARDED_RFC7239 :
+	    FORWARDED_X, c->hop, &proto);
+	return (http_str_caseeq(&proto, "https"));
 }
 
 void

@@ -182,7 +182,9 @@ struct conn {
 						   as a PROXY header tells */
 	struct sockaddr_storage	 peer;		/* the client: via, or who
 						   is behind that proxy */
-	int			 proxied;	/* via is a trusted proxy */
+	int			 proxied;	/* via is a trusted proxy... */
+	size_t			 hop;		/* ...and peer so many before
+						   who asked that */
 	char			*out;		/* a response, or NULL */
 	size_t			 outlen, outoff;
 	int			 keepalive;

@@ -141,13 +141,17 @@ proxy_request(struct conn *c, const struct http_head *head)
 	ssize_t				 i, n;
 
 	c->proxied = 0;
+	c->hop = 0;
 	if ((p = proxy_find(&c->via)) == NULL)
 		return (0);
 	c->proxied = 1;
 	addr_key((const struct sockaddr *)&c->peer, &old);
 	c->peer = c->via;
 	n = forwarded_hops(head, p->field, hops);
-	for (i = 0; i < n && hops[i].ss_family != 0; i++) {
+	for (i = 0; i < n; i++) {
+		c->hop = i;
+		if (hops[i].ss_family == 0)
+			break;
 		c->peer = hops[i];
 		if (!proxy_trusted(&hops[i]))
 			break;

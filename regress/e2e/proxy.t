@@ -353,6 +353,38 @@ with connect(HAPROXY, plain_proxy) as s:
     got = seen(s, [X + "192.0.2.5"])
     ok(got.startswith("192.0.2.6:"), "a client behind a proxy is none", got)
 
+
+
+def sent_to(src, *fields):
+    with connect(src, plain) as s:
+        s.sendall(("GET / HTTP/1.1\r\nHost: n0.localhost\r\n"
+                   "Accept: text/html\r\n%s\r\n" % "".join(
+                       f + "\r\n" for f in fields)).encode())
+        data = b""
+        while b"\r\n\r\n" not in data:
+            b = s.recv(4096)
+            if not b:
+                break
+            data += b
+    head = data.decode()
+    to = re.search(r"(?i)\r\nlocation: ([^?\r]*)", head)
+    return to and to[1], "\r\nSet-Cookie: __Host-" in head
+
+
+F, XP = "Forwarded: for=192.0.2.1;proto=https", "X-Forwarded-Proto: https"
+for src, fields, want, what in (
+        (STRANGER, [XP, F], "http", "not by a stranger's word"),
+        (NGINX, [X + "192.0.2.1", XP], "https", "a proxy's word counts"),
+        (NGINX, [X + "192.0.2.1", F], "http", "in its own fields only"),
+        (RFC7239, [F], "https", "in Forwarded it is a parameter"),
+        (RFC7239, [F + ", for=%s;proto=http" % HAPROXY], "https",
+         "that of the client's hop"),
+        (RFC7239, ["Forwarded: for=192.0.2.1", XP], "http",
+         "and no other field is heard")):
+    eq(sent_to(src, *fields), (want + "://localhost/login",
+                               want == "https"),
+       "to log in by %s: %s" % (want, what))
+
 with Tls(connect("127.0.0.9", front)).s:
     pass
 t = Tls(connect("127.0.0.9", front))

@@ -135,6 +135,50 @@ other_parameters(void **state)
 	    "192.0.2.1:0 -");
 }
 
+/* By which protocol a hop has asked. */
+static void
+proto_of(size_t hop, enum forwarded_field field, const char *lines,
+    const char *want)
+{
+	struct http_str	 s;
+
+	(void)hops(field, lines);
+	forwarded_proto(&head, field, hop, &s);
+	if (!http_str_eq(&s, want))
+		fail_msg("%s: %.*s", lines, (int)s.len, s.s);
+}
+
+static void
+proto(enum forwarded_field field, const char *lines, const char *want)
+{
+	proto_of(0, field, lines, want);
+}
+
+static void
+the_latest_says_by_which_protocol(void **state)
+{
+	proto(FORWARDED_X, "Forwarded: for=a;proto=https\r\n", "");
+	proto(FORWARDED_X, "X-Forwarded-Proto: https\r\n", "https");
+	proto(FORWARDED_X, "X-Forwarded-Proto: http, HTTPS\r\n", "HTTPS");
+	proto(FORWARDED_X, "X-Forwarded-Proto: https\r\n"
+	    "x-forwarded-proto: http\r\n", "http");
+	proto(FORWARDED_RFC7239, "X-Forwarded-Proto: https\r\n", "");
+	proto(FORWARDED_RFC7239, "Forwarded: for=a;proto=https\r\n", "https");
+	proto(FORWARDED_RFC7239, "Forwarded: Proto=\"https\";for=a\r\n",
+	    "https");
+	proto(FORWARDED_RFC7239, "Forwarded: proto=https, for=a\r\n", "");
+	proto(FORWARDED_RFC7239, "Forwarded: for=a;proto=https\r\n"
+	    "Forwarded: for=b;proto=http,\r\n", "http");
+	proto(FORWARDED_RFC7239, "Forwarded: for=a;proto=https\r\n"
+	    "Forwarded: for=b\r\n", "");
+	proto_of(1, FORWARDED_RFC7239, "Forwarded: for=a;proto=https\r\n"
+	    "Forwarded: for=b;proto=http\r\n", "https");
+	proto_of(2, FORWARDED_RFC7239, "Forwarded: for=a;proto=https, "
+	    "for=b;proto=http\r\n", "");
+	proto_of(1, FORWARDED_X, "X-Forwarded-Proto: https\r\n", "https");
+	rfc("Forwarded: for=a;proto=https;proto=http\r\n", "malformed");
+}
+
 static void
 malformed_ones_are_told(void **state)
 {
@@ -186,6 +230,7 @@ main(void)
 		cmocka_unit_test(forms_of_addresses),
 		cmocka_unit_test(what_is_hidden_or_no_address),
 		cmocka_unit_test(other_parameters),
+		cmocka_unit_test(the_latest_says_by_which_protocol),
 		cmocka_unit_test(malformed_ones_are_told),
 		cmocka_unit_test(the_farthest_are_left_out),
 	};

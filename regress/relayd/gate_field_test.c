@@ -20,7 +20,7 @@
  *
  * link: relayd/http_gate_field.c lib/http_cookie.c lib/base64.c
  * link: lib/http_path.c lib/http_message.c lib/http.c lib/http_field.c
- * link: lib/http_host.c
+ * link: lib/http_host.c lib/forwarded.c lib/addr.c
  * libs: libcrypto
  */
 
@@ -57,6 +57,12 @@ listener_ms(void)
 
 int
 evtls_is_tls(const struct evtls *c)
+{
+	return (0);
+}
+
+int
+proxy_rfc7239(const struct conn *c)
 {
 	return (0);
 }

@@ -17,7 +17,7 @@
 /*
  * What a backend is told of where a request came from.
  *
- * link: relayd/http_forward.c lib/addr.c
+ * link: relayd/http_forward.c lib/forwarded.c lib/addr.c
  * link: lib/http_message.c lib/http.c lib/http_field.c lib/http_host.c
  */
 
@@ -132,6 +132,21 @@ a_trusted_proxy_is_by_its_field(void **state)
 	    "Forwarded: for=192.0.2.1, for=10.0.0.1;host=\"pi.example.org\";"
 	    "proto=http\r\n"
 	    "X-Real-IP: 192.0.2.1\r\n\r\n");
+	/* How its client came it says there as well. */
+	assert_string_equal(sent("Forwarded: for=192.0.2.1;proto=https\r\n"
+	    "X-Forwarded-Proto: http\r\n",
+	    "192.0.2.1", "10.0.0.1", 1, 0, "pi.example.org", 0),
+	    "X-Forwarded-For: 192.0.2.1\r\n"
+	    "X-Forwarded-Proto: https\r\n"
+	    "X-Forwarded-Host: pi.example.org\r\n"
+	    "X-Forwarded-Port: 443\r\n"
+	    "Forwarded: for=192.0.2.1;proto=https, for=10.0.0.1;"
+	    "host=\"pi.example.org\";proto=http\r\n"
+	    "X-Real-IP: 192.0.2.1\r\n\r\n");
+	/* Its own word is the last one. */
+	assert_non_null(strstr(sent("X-Forwarded-Proto: http\r\n"
+	    "X-Forwarded-Proto: https\r\n", "192.0.2.1", "10.0.0.1", 0, 0,
+	    "a", 0), "X-Forwarded-Proto: https\r\n"));
 	/* Of two protocols there are only two. */
 	assert_non_null(strstr(sent("X-Forwarded-Proto: gopher\r\n",
 	    "192.0.2.1", "10.0.0.1", 0, 1, "a", 0),
