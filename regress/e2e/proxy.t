@@ -35,6 +35,8 @@ for port, how in ((v1, "send-proxy"), (v2, "send-proxy-v2")):
         "  server relay 127.0.0.1:%d %s check inter 500 check-send-proxy\n" % (
             port, port, HAPROXY, tls_port, how)
 haproxy = Proc("haproxy", ["haproxy", "-db", "-f", write("haproxy.cfg", conf)])
+with open("man/relayd.conf.5") as f:
+    AS_IN_MANUAL = [x for x in f if "proxy_set_header" in x]
 d = path("nginx")
 os.mkdir(d)
 temp = "".join("%s_temp_path %s/%s;\n" % (x, d, x) for x in (
@@ -48,7 +50,7 @@ events {}
 http {
 access_log off;
 %s
-map $http_upgrade $c { default upgrade; '' close; }
+map $http_upgrade $connection_upgrade { default upgrade; '' close; }
 server {
 listen 127.0.0.1:%d ssl;
 ssl_certificate %s;
@@ -57,14 +59,11 @@ location / {
 proxy_pass http://127.0.0.1:%d;
 proxy_bind %s;
 proxy_http_version 1.1;
-proxy_set_header Host $host;
-proxy_set_header Upgrade $http_upgrade;
-proxy_set_header Connection $c;
-proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+%s
 }
 }
 }
-""" % (d, temp, front, *relay.certs[0], plain, NGINX))])
+""" % (d, temp, front, *relay.certs[0], plain, NGINX, "".join(AS_IN_MANUAL)))])
 ok(all(wait_for(lambda p=p: can_connect(p), 30) for p in (v1, v2, front)),
    "haproxy and nginx are there")
 
@@ -355,17 +354,16 @@ with connect(HAPROXY, plain_proxy) as s:
 
 
 
-def sent_to(src, *fields):
-    with connect(src, plain) as s:
-        s.sendall(("GET / HTTP/1.1\r\nHost: n0.localhost\r\n"
-                   "Accept: text/html\r\n%s\r\n" % "".join(
-                       f + "\r\n" for f in fields)).encode())
-        data = b""
-        while b"\r\n\r\n" not in data:
-            b = s.recv(4096)
-            if not b:
-                break
-            data += b
+def sent_to(s, fields):
+    s.sendall(("GET / HTTP/1.1\r\nHost: n0.localhost\r\n"
+               "Accept: text/html\r\n%s\r\n" % "".join(
+                   f + "\r\n" for f in fields)).encode())
+    data = b""
+    while b"\r\n\r\n" not in data:
+        b = s.recv(4096)
+        if not b:
+            break
+        data += b
     head = data.decode()
     to = re.search(r"(?i)\r\nlocation: ([^?\r]*)", head)
     return to and to[1], "\r\nSet-Cookie: __Host-" in head
@@ -381,9 +379,15 @@ for src, fields, want, what in (
          "that of the client's hop"),
         (RFC7239, ["Forwarded: for=192.0.2.1", XP], "http",
          "and no other field is heard")):
-    eq(sent_to(src, *fields), (want + "://localhost/login",
-                               want == "https"),
-       "to log in by %s: %s" % (want, what))
+    with connect(src, plain) as s:
+        eq(sent_to(s, fields), (want + "://localhost/login",
+                                want == "https"),
+           "to log in by %s: %s" % (want, what))
+
+t = Tls(connect("127.0.0.9", front))
+eq(sent_to(t, [XP[:-1]]), ("https://localhost/login", True),
+   "nginx as the manual has it leads to a log-in by https")
+t.s.close()
 
 with Tls(connect("127.0.0.9", front)).s:
     pass
