@@ -56,9 +56,10 @@ status_word(int status)
 		const char	*word;
 	} words[] = {
 		{ 400, "bad-request" }, { 401, "login" }, { 403, "denied" },
-		{ 404, "no-path" }, { 405, "method" }, { 409, "taken" },
-		{ 414, "too-long" }, { 421, "host" }, { 426, "upgrade" },
-		{ 429, "limit" }, { 431, "too-long" }, { 503, "busy" },
+		{ 404, "no-path" }, { 405, "method" }, { 408, "slow" },
+		{ 409, "taken" }, { 414, "too-long" }, { 421, "host" },
+		{ 426, "upgrade" }, { 429, "limit" }, { 431, "too-long" },
+		{ 503, "busy" },
 	};
 	size_t	 i;
 

@@ -200,6 +200,7 @@ conn_timeout(struct evtls *tls, void *arg)
 	log_debug("client %s: timed out", conn_addr(c));
 	if (c->state == CONN_REQUEST && c->out == NULL && evtls_left(tls)) {
 		c->bodiless = 0;
+		access_begin(c, NULL);
 		evtls_deadline(tls, limits.handshake_ms);
 		conn_error(c, NULL, 408, "the request came too slowly", NULL);
 	} else if (c->state == CONN_REQUEST && c->idle) {

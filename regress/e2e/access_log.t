@@ -72,7 +72,8 @@ def rotate(n):
 
 
 os.mkdir(path("log"), 0o755)
-relay = Relay(extra='access log "%s"\nmetrics allow 127.0.0.1' % LOG)
+relay = Relay(extra='access log "%s"\nmetrics allow 127.0.0.1\n'
+              'limit handshake timeout 5s' % LOG)
 relay.user_add()
 
 # ---- what they say ----
@@ -199,6 +200,12 @@ with Http(relay.port, "127.0.1.8") as h:
 r = wait_lines(lambda x: x["client"] == "127.0.1.8")[0]
 eq((r["request"], r["status"], r["error"]), ("-", "400", "bad-request"),
    "what is no request at all is not repeated")
+with Http(relay.port, "127.0.1.10") as h:
+    h.s.sendall(b"GET /half HTTP/1.1\r\nHost: x")
+    st = h.answer()[0]
+r = wait_lines(lambda x: x["client"] == "127.0.1.10")
+eq([(x["request"], x["status"], x["error"]) for x in r],
+   [("-", str(st), "slow")], "nor is one that does not come to its end")
 ask("/ws?a=b&token=SECRET&TICKET=SECRET&t%6fken=SECRET", src="127.0.1.9")
 r = wait_lines(lambda x: x["client"] == "127.0.1.9")[0]
 eq(r["request"], "GET /ws?a=b&token=***&TICKET=***&t%6fken=*** HTTP/1.1",
