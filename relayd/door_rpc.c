@@ -32,6 +32,7 @@
 #include "base64.h"
 #include "door_rpc.h"
 #include "doors.h"
+#include "http_gate_internal.h"
 #include "http_message.h"
 #include "log.h"
 #include "paircode.h"
@@ -270,6 +271,7 @@ client_request(struct conn *c, const struct http_head *head)
 		refuse(c, 503, 1);
 		return;
 	}
+	c->rpc->secure = web_secure(c, head);
 	if (r == 1) {
 		c->rpc->denied = 1;
 		upgrade(c);

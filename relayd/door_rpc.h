@@ -58,6 +58,7 @@ struct rpc {
 	/* on its way there: */
 	int			 denied;	/* accept it, and say 4403 */
 	int			 asked;		/* router, whether it may */
+	int			 secure;	/* it came by https */
 	char			 name[RPC_NODE_LEN];	/* of such a node */
 	struct rpc_session	 session;	/* with one of those */
 };
@@ -98,6 +99,7 @@ size_t	 rpc_client_memory(const struct rpc_client *, size_t *);
 struct conn *rpc_client_conn(const struct rpc_client *);
 struct visitor *rpc_client_visitor(const struct rpc_client *);
 int	 rpc_client_tls(const struct rpc_client *);
+int	 rpc_client_secure(const struct rpc_client *);
 /* Keep this backend's connection (or NULL) for its next request; returns the
    one that was kept before, which is the caller's. */
 struct http_backend *rpc_client_idle(struct rpc_client *,

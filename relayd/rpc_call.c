@@ -264,7 +264,7 @@ call_exchange(struct rpc_call *call, const struct site *site)
 		return (RPC_BAD_REQUEST);
 	memset(&from, 0, sizeof(from));
 	from.client = &c->peer;
-	from.tls = rpc_client_tls(cl);
+	from.tls = rpc_client_secure(cl);
 	from.host = call->host;
 	memset(&cfg, 0, sizeof(cfg));
 	cfg.site = site;

@@ -49,7 +49,8 @@ struct rpc_client {
 	struct rpc_share	*share;
 	struct visitor		*visitor;	/* likewise */
 	struct http_backend	*idle;		/* or NULL */
-	int			 tls;
+	int			 tls;		/* to us... */
+	int			 secure;	/* ...or to a proxy in front */
 	TAILQ_HEAD(, rpc_request) requests;
 	uint32_t		 n;
 	size_t			 held;		/* by requests */
@@ -87,6 +88,7 @@ rpc_client_begin(struct conn *c)
 	TAILQ_INIT(&cl->requests);
 	cl->c = c;
 	cl->tls = evtls_is_tls(c->tls);
+	cl->secure = c->rpc->secure;
 	expires_at = now;
 	if (c->session != NULL) {
 		expires_at = c->session->expires_at;
@@ -166,6 +168,12 @@ int
 rpc_client_tls(const struct rpc_client *cl)
 {
 	return (cl->tls);
+}
+
+int
+rpc_client_secure(const struct rpc_client *cl)
+{
+	return (cl->secure);
 }
 
 struct http_backend *

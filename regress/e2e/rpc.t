@@ -461,7 +461,9 @@ stuffed("/ws/node?node_id=n5", b"x" * 15)
 
 # ---- attempts, origins, off ----
 
-reload("rpc pair rate 3\nrpc origin https", "a reload")
+tok = token()
+reload("rpc pair rate 3\nrpc origin https\ntrusted proxy 127.0.0.7",
+       "a reload")
 eq([pair("x", src="127.0.0.5")[0] for _ in range(5)], [403] * 3 + [429] * 2,
    "three attempts a minute")
 eq(http_ask("POST", "/api/pair", "{}", src="127.0.0.5")[0], 422,
@@ -481,4 +483,18 @@ async def off():
         eq(await c.code(), 4403, "none")
 
 asyncio.run(off())
+
+
+async def behind_a_proxy():
+    n = len(Backend.seen)
+    async with Client(tok, src="127.0.0.7", extra_headers={
+            "X-Forwarded-For": "192.0.2.1",
+            "X-Forwarded-Proto": "https"}) as c:
+        eq((await c.ask(id="1", path="/data"))["status"], 200,
+           "a client behind a proxy that ends TLS")
+    fields = Backend.seen[n][2]
+    eq([fields.get("x-forwarded-" + x) for x in ("for", "proto", "port")],
+       ["192.0.2.1", "https", "443"], "and the device hears how it came")
+
+asyncio.run(behind_a_proxy())
 done()
