@@ -100,7 +100,8 @@ struct router_session {
 	RB_ENTRY(router_session)	 by_node;	/* while live */
 	RB_ENTRY(router_session)	 by_name;	/* while live */
 	TAILQ_ENTRY(router_session)	 untold;
-	struct router_user		*user;		/* not of our own */
+	struct router_user		*user;		/* not of our own, nor
+							   while checking */
 	struct router_own		*own;		/* of such, or NULL */
 	struct router_publication	*publication;	/* while that is there
 							   and unchanged */
@@ -334,6 +335,8 @@ uint32_t	 streams_count(const struct router_end *);
 uint32_t	 streams_of(const struct router_session *);
 /* All that are left of a session whose link is gone. */
 void		 streams_session_gone(struct router_session *, const char *);
+/* Auth has confirmed it: what its streams carry counts. */
+void		 streams_session_known(struct router_session *);
 /* The first stream with an id above this.  0, or -1: there is none. */
 int		 stream_next(uint64_t, struct ctl_conn *);
 /*

@@ -135,6 +135,12 @@ conns_page(struct proc_peer *peer, uint32_t id, struct conns_ask *ask)
 		conns_end(peer, id, ask);
 		return;
 	}
+	/* Auth has yet to say who that is. */
+	if (rs->checking) {
+		ask->code = MUX_CODE_INTERNAL;
+		conns_end(peer, id, ask);
+		return;
+	}
 	memset(&e, 0, sizeof(e));
 	e.session = ask->session;
 	while (n < ask->max && (r = stream_next_shown(rs, &ask->after, &look,

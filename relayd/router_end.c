@@ -85,11 +85,11 @@ end_match(const struct router_end *e, const struct router_session *rs)
 		return (strcmp(rs->s.held, e->id) == 0 ||
 		    strcmp(rs->s.parent, e->id) == 0);
 	case REVOKE_PASSWORD:
-		return (rs->user != NULL && rs->s.door == DOOR_HTTP &&
+		return (rs->own == NULL && rs->s.door == DOOR_HTTP &&
 		    rs->s.token_id[0] == '\0' &&
 		    strcmp(rs->s.user_id, e->id) == 0);
 	case REVOKE_USER_SESSIONS:
-		return (rs->user != NULL && (rs->s.door == DOOR_HTTP ||
+		return (rs->own == NULL && (rs->s.door == DOOR_HTTP ||
 		    rs->s.door == DOOR_RPC) && rs->s.token_id[0] == '\0' &&
 		    strcmp(rs->s.user_id, e->id) == 0);
 	case REVOKE_NODE_SESSIONS:

@@ -326,8 +326,8 @@ pair_session_gone(const struct router_session *gone)
 		next = offer_next(o);
 		if (o->session != gone->s.session)
 			continue;
-		if (o->any_link && (rs = node_find(o->node)) != NULL &&
-		    rs != gone) {
+		if (o->any_link && !gone->checking &&
+		    (rs = node_find(o->node)) != NULL && rs != gone) {
 			o->session = rs->s.session;
 			o->listener = rs->s.listener;
 			o->conn = rs->s.conn;
@@ -460,6 +460,7 @@ pair_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 {
 	struct pair_answer	 a;
 	struct pair_ask		 ask;
+	struct router_session	*rs;
 	struct offer		*o;
 	uint32_t		 conn = imsg_get_id(imsg);
 
@@ -485,6 +486,8 @@ pair_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 		a.code = PAIR_INVALID;
 	else if (o->session == 0)
 		a.code = pair_sell(o, &ask, &a);
+	else if ((rs = session_find(o->session)) == NULL || rs->checking)
+		a.code = PAIR_LATER;	/* auth has yet to vouch for it */
 	else if ((a.code = pair_buy(peer, conn, o, &ask)) == PAIR_OK)
 		return (0);
 	pair_answer(proc_peer_instance(peer), conn, &a);

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "log_limit.h"
 #include "router.h"
 #include "ws.h"
 
@@ -46,7 +47,7 @@ static int	session_conn_cmp(struct router_session *,
 		    struct router_session *);
 static int	user_cmp(struct router_user *, struct router_user *);
 static int	session_valid(const struct session *);
-static struct router_session *session_new(const struct session *);
+static struct router_session *session_new(const struct session *, int);
 static struct router_session *session_of_conn(int, uint32_t);
 static void	session_tell(struct router_session *);
 static void	session_end(uint64_t);
@@ -70,6 +71,7 @@ static struct router_users	 users = RB_INITIALIZER(&users);
 /* What a new auth has yet to hear of. */
 static TAILQ_HEAD(, router_session) untold = TAILQ_HEAD_INITIALIZER(untold);
 static uint64_t			 last_serial;
+static uint32_t			 nchecking[PROC_INSTANCES_MAX];
 
 /* ---- tables ---- */
 
@@ -160,8 +162,12 @@ session_valid(const struct session *s)
 	    (s->node_id[0] != '\0' && s->node[0] != '\0')));
 }
 
+/*
+ * One that auth has yet to confirm is a listener's word: it is nobody's, and
+ * nothing rests on it but what waits for auth.
+ */
 static struct router_session *
-session_new(const struct session *s)
+session_new(const struct session *s, int checking)
 {
 	struct router_session	*rs;
 
@@ -171,12 +177,15 @@ session_new(const struct session *s)
 	if ((rs = calloc(1, sizeof(*rs))) == NULL)
 		fatal("session");
 	rs->s = *s;
+	rs->checking = checking;
 	rs->serial = ++last_serial;
 	LIST_INIT(&rs->held);
 	LIST_INIT(&rs->to);
 	TAILQ_INIT(&rs->asks);
 	TAILQ_INIT(&rs->streams);
-	if (session_user_set(rs) == -1)
+	if (checking)
+		nchecking[s->listener]++;
+	else if (session_user_set(rs) == -1)
 		fatal("session");
 	RB_INSERT(router_sessions, &router_sessions, rs);
 	RB_INSERT(router_conns, &by_conn, rs);
@@ -270,7 +279,10 @@ session_drop(struct router_session *rs, const char *why)
 	} else {
 		session_end(rs->s.session);
 		RB_REMOVE(router_conns, &by_conn, rs);
-		session_user_clear(rs);
+		if (rs->checking)
+			nchecking[rs->s.listener]--;
+		else
+			session_user_clear(rs);
 		router_counts.sessions--;
 	}
 	free(rs->early);
@@ -375,7 +387,7 @@ session_log_in(const struct session *s)
 		session_refuse(s);
 		return;
 	}
-	rs = session_new(s);
+	rs = session_new(s, 0);
 	rs->told = 1;
 	router_counts.logins++;
 	if (proc_send(router_listener(s->listener), IMSG_SESSION, s->conn, -1,
@@ -418,13 +430,13 @@ session_recv_again(struct proc_peer *peer, struct imsg *imsg)
 		log_debug("listener %d: announces what is known", s.listener);
 		return (0);
 	}
-	if (router_counts.sessions >= SESSIONS_MAX) {
+	/* Auth has no more than that in all. */
+	if (nchecking[s.listener] >= SESSIONS_MAX) {
 		log_warnx("listener %d: announces too many sessions",
 		    s.listener);
 		return (-1);
 	}
-	rs = session_new(&s);
-	rs->checking = 1;
+	rs = session_new(&s, 1);
 	rs->again = 1;
 	TAILQ_INSERT_TAIL(&untold, rs, untold);
 	if (sessions_tell())
@@ -439,7 +451,7 @@ session_confirmed(struct router_session *rs, const struct session *s)
 	struct link_up	*up = rs->early;
 
 	rs->checking = 0;
-	session_user_clear(rs);
+	nchecking[rs->s.listener]--;
 	rs->s = *s;
 	if (session_user_set(rs) == -1)
 		fatal("session");
@@ -447,25 +459,32 @@ session_confirmed(struct router_session *rs, const struct session *s)
 	if (up != NULL && !rs->kill_sent)
 		link_is_up(rs, up);
 	free(up);
+	streams_session_known(rs);
 	routes_session_known(rs);
 }
 
+/* Its listener ends the link; here there never was one. */
 int
 session_recv_gone(struct proc_peer *peer, struct imsg *imsg)
 {
+	static struct log_limit	 limit = { .burst = 20000, .ms = 100 };
 	struct router_session	*rs;
 	struct session		 s;
+	uint64_t		 lost;
 
 	if (imsg_get_data(imsg, &s, sizeof(s)) == -1)
 		return (-1);
 	rs = session_find(s.session);
-	if (rs == NULL || !rs->checking) {
+	if (rs == NULL || !rs->checking || rs->kill_sent) {
 		log_debug("auth disowns a session that is gone");
 		return (0);
 	}
-	log_warnx("%s from %s: its log-in is no longer good",
-	    rs->s.door == DOOR_NODE ? rs->s.node : rs->s.email, rs->s.addr);
+	if (log_limit_may(&limit, router_ms(), &lost))
+		log_warnx("%s from %s: its log-in is no longer good%s",
+		    rs->s.door == DOOR_NODE ? rs->s.node : rs->s.email,
+		    rs->s.addr, lost > 0 ? ", and others are not" : "");
 	session_kill(rs, WS_CLOSE_POLICY, "log in again");
+	session_drop(rs, "its log-in is no longer good");
 	return (0);
 }
 

@@ -47,6 +47,9 @@ struct router_stream {
 	struct tally			*tallies[STREAM_METERS];
 	uint64_t			 missed_in, missed_out;	/* while the
 							   node is not known */
+	struct stream_down		*over;		/* its end, or NULL;
+							   waits for auth's
+							   word on its client */
 	uint16_t			 kind, port;
 	char				*node, *addr;	/* within text */
 	char				 text[];	/* host, node, addr */
@@ -137,7 +140,8 @@ stream_tally_node(struct router_stream *st)
 {
 	struct router_session	*node;
 
-	if (st->tallies[1] != NULL || (node = stream_node(st)) == NULL)
+	if (st->tallies[1] != NULL || st->client->checking ||
+	    (node = stream_node(st)) == NULL)
 		return;
 	st->tallies[1] = tally_again(node->node_tally);
 	tally_tell(st->tallies[1], st->client->s.listener);
@@ -152,6 +156,9 @@ stream_count(struct router_stream *st, uint64_t in, uint64_t out)
 	uint64_t	 more_out = out > st->out ? out - st->out : 0;
 	int		 i;
 
+	/* It is told how much that was in all, once we know whose it is. */
+	if (st->client->checking)
+		return;
 	router_counts.stream_in += more_in;
 	router_counts.stream_out += more_out;
 	st->in = in;
@@ -204,6 +211,11 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	    st->in == 0 && st->out == 0;
 	audit_init(&a, denied ? AUDIT_STREAM_DENIED : AUDIT_STREAM,
 	    st->client);
+	if (st->client->checking) {
+		/* That it was theirs is a listener's word alone. */
+		why = "its client's log-in was not known any more";
+		a.email[0] = a.token_id[0] = '\0';
+	}
 	strlcpy(a.node, st->node, sizeof(a.node));
 	strlcpy(a.addr, stream_addr(st), sizeof(a.addr));
 	mux_target(st->kind, st->text, st->port, a.target);
@@ -230,6 +242,7 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	router_counts.streams--;
 	router_counts.closed[code < FIGURES_CODES - 1 ? code :
 	    FIGURES_CODES - 1]++;
+	free(st->over);
 	free(st);
 	control_stream_down(id);
 }
@@ -241,6 +254,22 @@ streams_session_gone(struct router_session *rs, const char *why)
 
 	while ((st = TAILQ_FIRST(&rs->streams)) != NULL)
 		stream_end(st, MUX_CODE_CANCEL, why);
+}
+
+void
+streams_session_known(struct router_session *rs)
+{
+	struct router_stream	*st, *tmp;
+
+	TAILQ_FOREACH_SAFE(st, &rs->streams, of_session, tmp) {
+		st->tallies[0] = tally_again(rs->tally);
+		tally_tell(st->tallies[0], rs->s.listener);
+		stream_tally_node(st);
+		if (st->over == NULL)
+			continue;
+		stream_count(st, st->over->in, st->over->out);
+		stream_end(st, st->over->code, st->over->text);
+	}
 }
 
 /* It ends with its listener, or with its link, which was left for another. */
@@ -456,6 +485,13 @@ stream_recv_down(struct proc_peer *peer, struct imsg *imsg)
 	if ((st = stream_find(down.id)) == NULL) {
 		log_debug("stream %llu: the end of an unknown one",
 		    (unsigned long long)down.id);
+		return (0);
+	}
+	if (st->client->checking) {
+		if (st->over == NULL &&
+		    (st->over = malloc(sizeof(down))) == NULL)
+			fatal("stream");
+		*st->over = down;
 		return (0);
 	}
 	stream_count(st, down.in, down.out);
