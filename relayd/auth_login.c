@@ -136,7 +136,8 @@ auth_recv_login(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &a.req, sizeof(a.req)) == -1)
 		return (-1);
 	explicit_bzero(ibuf_data(&imsg->body), ibuf_size(&imsg->body));
-	if (!login_valid(&a.req)) {
+	/* Router has no session without a connection. */
+	if (!login_valid(&a.req) || imsg_get_id(imsg) == 0) {
 		ret = -1;
 		goto done;
 	}

@@ -173,7 +173,8 @@ auth_recv_login_password(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &req, sizeof(req)) == -1)
 		return (-1);
 	explicit_bzero(ibuf_data(&imsg->body), ibuf_size(&imsg->body));
-	if (memchr(req.host, '\0', sizeof(req.host)) == NULL ||
+	if (imsg_get_id(imsg) == 0 ||
+	    memchr(req.host, '\0', sizeof(req.host)) == NULL ||
 	    memchr(req.email, '\0', sizeof(req.email)) == NULL ||
 	    memchr(req.password, '\0', sizeof(req.password)) == NULL ||
 	    (req.peer.ss_family != AF_INET &&

@@ -446,6 +446,10 @@ messages_of_the_wrong_shape_are_refused(void **state)
 	ask_sign(&good, &fake_token);
 	assert_int_equal(fake_recv(auth_recv_login, PROC_LISTENER, 0,
 	    IMSG_LOGIN, 1, &good, sizeof(good) - 1), -1);
+	/* Of no connection: router would take auth for the one at fault. */
+	assert_int_equal(fake_recv(auth_recv_login, PROC_LISTENER, 0,
+	    IMSG_LOGIN, 0, &good, sizeof(good)), -1);
+	assert_int_equal(fake_count(IMSG_SESSION), 0);
 	req = good;
 	req.door = 3;
 	assert_int_equal(ask_deliver(&req), -1);
