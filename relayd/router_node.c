@@ -115,7 +115,7 @@ link_recv_up(struct proc_peer *peer, struct imsg *imsg)
 	uint32_t		 conn = imsg_get_id(imsg);
 
 	if (imsg_get_data(imsg, &up, sizeof(up)) == -1 ||
-	    !ROUTER_STR(up.software) || conn == 0 ||
+	    !ROUTER_STR(up.software) || conn == 0 || up.since < 0 ||
 	    session_of(up.session, peer, conn, &rs) == -1)
 		return (-1);
 	if (rs == NULL) {

@@ -349,6 +349,21 @@ listener_dies_with_all_it_had(void **state)
 	assert_int_equal(router_counts.sessions, 0);
 }
 
+/* Auth takes no such time, and would have us ended for it. */
+static void
+a_link_from_before_all_time_is_refused(void **state)
+{
+	struct link_up	 up;
+
+	log_in(2, 1, 22, DOOR_NODE, "bob", "pi");
+	memset(&up, 0, sizeof(up));
+	up.session = 2;
+	up.since = -1;
+	assert_int_equal(fake_say(L, 1, IMSG_LINK_UP, 22, &up, sizeof(up)),
+	    -1);
+	assert_int_equal(fake_count(IMSG_NODE_STATE), 0);
+}
+
 /* ---- a new router, a new auth ---- */
 
 static void
@@ -518,6 +533,7 @@ main(void)
 		ROUTER_CASE(newcomer_that_started_earlier_is_refused),
 		ROUTER_CASE(newcomer_with_another_token_is_refused),
 		ROUTER_CASE(listener_dies_with_all_it_had),
+		ROUTER_CASE(a_link_from_before_all_time_is_refused),
 		ROUTER_CASE(new_router_asks_auth_about_old_links),
 		ROUTER_CASE(new_router_ends_what_auth_disowns),
 		ROUTER_CASE(checks_wait_for_auth),
