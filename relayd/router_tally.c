@@ -537,6 +537,7 @@ tally_recv_use(struct proc_peer *peer, struct imsg *imsg)
 	struct share_set	 none;
 	struct share_use	 use;
 	struct tally		*t;
+	double			 need;
 	int			 way, i = proc_peer_instance(peer);
 
 	if (imsg_get_data(imsg, &use, sizeof(use)) == -1 ||
@@ -561,8 +562,9 @@ tally_recv_use(struct proc_peer *peer, struct imsg *imsg)
 	s->heard = use.ms > 0;
 	for (way = 0; way < WAYS; way++) {
 		s->lack[way] = use.lack[way];
-		s->need[way] = use.ms == 0 ? 0 :
-		    (uint64_t)((double)use.used[way] * 1000 / use.ms);
+		need = use.ms == 0 ? 0 : (double)use.used[way] * 1000 / use.ms;
+		/* Whatever it says, others are not to have less for it. */
+		s->need[way] = need < t->rate ? (uint64_t)need : t->rate;
 	}
 	if (t->rate != 0)
 		tally_divide(t);

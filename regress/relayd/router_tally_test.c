@@ -282,6 +282,24 @@ random_needs(void **state)
 }
 
 static void
+who_lies_takes_little_from_others(void **state)
+{
+	struct tally	*t = tally();
+	int		 i;
+
+	meter(4000000, 0, 0);
+	for (i = 0; i < LISTENERS; i++)
+		tally_tell(t, i);
+	for (i = 1; i < LISTENERS; i++)
+		use(i, 100000, 0);
+	use(0, UINT64_MAX / 1000, 0);
+	assert_true(shares() <= 4000000 + LISTENERS);
+	for (i = 1; i < LISTENERS; i++)
+		assert_true(rates[i] > 100000);
+	tally_unref(t);
+}
+
+static void
 limits_that_nobody_knows_end(void **state)
 {
 	struct share_set	 s;
@@ -442,6 +460,7 @@ main(void)
 		T(one_listener_alone_has_it_all),
 		T(listeners_come_and_go),
 		T(random_needs),
+		T(who_lies_takes_little_from_others),
 		T(limits_that_nobody_knows_end),
 		T(a_new_router_hears_of_limits_from_listeners),
 		T(a_full_quota_ends_and_refuses),
