@@ -137,7 +137,8 @@ listener_recv_again(struct proc_peer *p, struct imsg *imsg)
 	    msg.peer >= PROC_INSTANCES_MAX || msg.peer == self)
 		return (-1);
 	/* It cuts off what the other had with it: not as often as one likes. */
-	if (p != proc_peer(PROC_LISTENER, self) || now == last[self])
+	if (p != listener_peer(self) || now == last[self] ||
+	    listener_peer(msg.peer) == NULL)
 		return (0);
 	last[self] = now;
 	log_debug("link between listeners %d and %d: made again", self,
