@@ -80,9 +80,15 @@ static const struct evtls_ops bridge_ops = {
 int
 bridge_new(uint32_t id, struct evtls *tls)
 {
-	struct bridge	*b;
+	struct bridge	 key, *b;
 	int		 pair[2];
 
+	key.id = id;
+	if (RB_FIND(bridge_tree, &bridges, &key) != NULL) {
+		log_warnx("tunnel uses the number of a stream twice");
+		evtls_free(tls);
+		return (-1);
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 	    pair) == -1) {
 		log_warn("backend: socketpair");
@@ -100,8 +106,7 @@ bridge_new(uint32_t id, struct evtls *tls)
 	b->tls = tls;
 	b->rev = event_new(proc_base(), b->fd, EV_READ, bridge_read, b);
 	b->wev = event_new(proc_base(), b->fd, EV_WRITE, bridge_write, b);
-	if (RB_INSERT(bridge_tree, &bridges, b) != NULL)
-		fatalx("two bridges for one stream");
+	RB_INSERT(bridge_tree, &bridges, b);
 	if (b->rev == NULL || b->wev == NULL || event_add(b->rev, NULL) == -1) {
 		bridge_free(b);
 		close(pair[1]);
