@@ -491,6 +491,8 @@ int		 rpc_recv_node(struct proc_peer *, struct imsg *);
 void		 rpc_slots_node(const char *);
 void		 rpc_slots_conf(void);
 void		 rpc_slots_listener_up(int);
+/* It has told all that it knew from the router before us. */
+int		 rpc_listener_told(int);
 void		 rpc_slots_listener_down(int);
 size_t		 rpc_slots_memory(uint32_t *);
 int		 rpc_recv_slots(struct proc_peer *, struct imsg *);

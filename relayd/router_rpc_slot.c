@@ -34,6 +34,8 @@
 #include "router.h"
 
 #define LATER_S		1
+#define TOLD_MS		10000	/* for a listener to say what it has */
+#define NODES_MAX	65536	/* that one listener makes us remember */
 
 /* What a listener has of a node's slots. */
 struct share {
@@ -45,6 +47,7 @@ struct share {
 /* The tree owns it; it is there while anybody has anything of it. */
 struct slots {
 	RB_ENTRY(slots)	 by_node;
+	int		 maker;		/* the listener, or -1: it is gone */
 	char		 node_id[USER_ID_LEN + 4];
 	struct share	 at[PROC_INSTANCES_MAX];
 };
@@ -58,6 +61,7 @@ static uint32_t	slots_given(const struct slots *);
 static uint32_t	slots_free(const struct slots *);
 static int	slots_recalled(const struct slots *);
 static int	slots_live(const struct slots *);
+static void	slots_wait(void);
 static void	slots_later(evutil_socket_t, short, void *);
 static void	slots_recall(struct slots *, int);
 static void	slots_serve(struct slots *);
@@ -71,6 +75,8 @@ static uint32_t			 max;
 static struct event		*later;
 static struct {
 	int	 up, told;	/* all it had of the router before us */
+	uint64_t up_ms;
+	uint32_t made;		/* of what there is */
 } listeners[PROC_INSTANCES_MAX];
 static int			 nlisteners;
 
@@ -91,15 +97,20 @@ slots_find(const char *node_id)
 	return (RB_FIND(slots_tree, &all, &key));
 }
 
+/* NULL: this listener has made too many. */
 static struct slots *
-slots_make(const char *node_id)
+slots_make(const char *node_id, int listener)
 {
 	struct slots	*s;
 
 	if ((s = slots_find(node_id)) != NULL)
 		return (s);
+	if (listeners[listener].made >= NODES_MAX)
+		return (NULL);
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		fatal("slots");
+	s->maker = listener;
+	listeners[listener].made++;
 	strlcpy(s->node_id, node_id, sizeof(s->node_id));
 	RB_INSERT(slots_tree, &all, s);
 	nall++;
@@ -117,6 +128,8 @@ slots_drop(struct slots *s)
 			return;
 	}
 	RB_REMOVE(slots_tree, &all, s);
+	if (s->maker != -1)
+		listeners[s->maker].made--;
 	nall--;
 	free(s);
 }
@@ -128,18 +141,24 @@ slots_drop(struct slots *s)
 static int
 slots_live(const struct slots *s)
 {
+	if (node_find(s->node_id) != NULL)
+		return (1);
+	if (slots_known() && !routes_patient())
+		return (0);
+	slots_wait();
+	return (1);
+}
+
+static void
+slots_wait(void)
+{
 	struct timeval	 tv = { LATER_S, 0 };
 
-	if (node_find(s->node_id) != NULL || !slots_known())
-		return (1);
-	if (!routes_patient())
-		return (0);
 	if (later == NULL &&
 	    (later = evtimer_new(proc_base(), slots_later, NULL)) == NULL)
 		fatal("event");
 	if (!evtimer_pending(later, NULL))
 		evtimer_add(later, &tv);
-	return (1);
 }
 
 static void
@@ -148,9 +167,26 @@ slots_later(evutil_socket_t fd, short what, void *arg)
 	struct slots	*s;
 
 	RB_FOREACH(s, slots_tree, &all) {
-		if (node_find(s->node_id) == NULL)
+		slots_serve(s);
+		if (!slots_live(s))
 			rpc_slots_node(s->node_id);
 	}
+}
+
+/* It has to do without. */
+static int
+slots_refuse(int listener, const struct rpc_slots *asked)
+{
+	struct rpc_slots	 msg = *asked;
+
+	if (asked->what == RPC_SLOTS_ASK) {
+		msg.what = RPC_SLOTS_GIVEN;
+		msg.n = 0;
+		msg.live = node_find(msg.node_id) != NULL;
+		(void)proc_send(router_listener(listener), IMSG_RPC_SLOTS, 0,
+		    -1, &msg, sizeof(msg));
+	}
+	return (0);
 }
 
 static void
@@ -214,14 +250,18 @@ slots_recall(struct slots *s, int whole)
 	}
 }
 
-/* A listener may still have some that the router before us gave it. */
+/*
+ * A listener may still have some that the router before us gave it.  One that
+ * does not say so in time is not waited for by all the others.
+ */
 static int
 slots_known(void)
 {
 	int	 i;
 
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
-		if (listeners[i].up && !listeners[i].told)
+		if (listeners[i].up && !listeners[i].told &&
+		    router_ms() - listeners[i].up_ms < TOLD_MS)
 			return (0);
 	}
 	return (1);
@@ -236,8 +276,10 @@ slots_serve(struct slots *s)
 	uint32_t	 n, part, left;
 	int		 i;
 
-	if (!slots_known())
+	if (!slots_known()) {
+		slots_wait();
 		return;
+	}
 	part = max / (nlisteners > 0 ? nlisteners : 1);
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
 		sh = &s->at[i];
@@ -319,6 +361,8 @@ rpc_recv_slots(struct proc_peer *peer, struct imsg *imsg)
 		return (-1);
 	switch (msg.what) {
 	case RPC_SLOTS_TOLD:
+		if (listeners[i].told)
+			return (-1);
 		listeners[i].told = 1;
 		RB_FOREACH(s, slots_tree, &all) {
 			slots_serve(s);
@@ -327,9 +371,11 @@ rpc_recv_slots(struct proc_peer *peer, struct imsg *imsg)
 		}
 		return (0);
 	case RPC_SLOTS_HAD:
-		return (slots_had(slots_make(msg.node_id), i, msg.n));
 	case RPC_SLOTS_ASK:
-		return (slots_ask(slots_make(msg.node_id), i, msg.n));
+		if ((s = slots_make(msg.node_id, i)) == NULL)
+			return (slots_refuse(i, &msg));
+		return (msg.what == RPC_SLOTS_HAD ? slots_had(s, i, msg.n) :
+		    slots_ask(s, i, msg.n));
 	case RPC_SLOTS_BACK:
 	case RPC_SLOTS_LEFT:
 	case RPC_SLOTS_UNUSED:
@@ -379,7 +425,15 @@ rpc_slots_listener_up(int listener)
 {
 	nlisteners += !listeners[listener].up;
 	listeners[listener].up = 1;
+	listeners[listener].up_ms = router_ms();
 	listeners[listener].told = 0;
+}
+
+/* What it says of the time before us comes before that it has said all. */
+int
+rpc_listener_told(int listener)
+{
+	return (listeners[listener].told);
 }
 
 void
@@ -389,7 +443,10 @@ rpc_slots_listener_down(int listener)
 
 	nlisteners -= listeners[listener].up;
 	listeners[listener].up = 0;
+	listeners[listener].made = 0;
 	RB_FOREACH_SAFE(s, slots_tree, &all, tmp) {
+		if (s->maker == listener)
+			s->maker = -1;
 		memset(&s->at[listener], 0, sizeof(s->at[listener]));
 		slots_serve(s);
 		slots_drop(s);

@@ -25,6 +25,7 @@
  * relayd/router*.c relayd/month.c libculvert.a
  */
 /* libs: libevent */
+/* flags: -Wl,--wrap=clock_ms */
 
 #include "compat.h"
 
@@ -43,6 +44,17 @@
 
 #define L	PROC_LISTENER
 #define NODE	"id-pi"
+
+static uint64_t	 late_ms;	/* that the clock is ahead */
+
+uint64_t	 __real_clock_ms(void);
+uint64_t	 __wrap_clock_ms(void);
+
+uint64_t
+__wrap_clock_ms(void)
+{
+	return (__real_clock_ms() + late_ms);
+}
 
 static void
 pending(uint32_t n)
@@ -174,6 +186,60 @@ a_new_router_waits_for_all(void **state)
 	hears(2, RPC_SLOTS_LIVE, 0);
 	assert_int_equal(say(2, RPC_SLOTS_TOLD, 0), 0);
 	hears(1, RPC_SLOTS_GIVEN, 4);
+}
+
+static void
+one_that_does_not_say_is_not_waited_for(void **state)
+{
+	fake_up(L, 2);
+	assert_int_equal(say(1, RPC_SLOTS_ASK, 20), 0);
+	fake_run(1100);
+	hears_nothing(1);
+	late_ms = 10000;
+	fake_run(1100);
+	hears(1, RPC_SLOTS_GIVEN, 21);
+	late_ms = 0;
+	assert_int_equal(say(2, RPC_SLOTS_TOLD, 0), 0);
+}
+
+/* Of no node that there is. */
+static int
+say_any(int listener, uint32_t what, uint32_t n, uint32_t node)
+{
+	struct rpc_slots	 msg;
+
+	memset(&msg, 0, sizeof(msg));
+	snprintf(msg.node_id, sizeof(msg.node_id), "%u", node);
+	msg.what = what;
+	msg.n = n;
+	return (fake_say(L, listener, IMSG_RPC_SLOTS, 0, &msg, sizeof(msg)));
+}
+
+static void
+a_listener_names_so_many_nodes_and_no_more(void **state)
+{
+	struct rpc_slots	 msg;
+	uint32_t		 i, n;
+
+	for (i = 0; i < 65536; i++) {
+		assert_int_equal(say_any(0, RPC_SLOTS_ASK, 1, i), 0);
+		fake_clear();
+	}
+	assert_int_equal(say_any(0, RPC_SLOTS_ASK, 1, i), 0);
+	assert_true(fake_took(L, 0, IMSG_RPC_SLOTS, NULL, &msg, sizeof(msg)));
+	assert_int_equal(msg.what, RPC_SLOTS_GIVEN);
+	assert_int_equal(msg.n, 0);
+	(void)rpc_slots_memory(&n);
+	assert_int_equal(n, 65536);
+	/* The other one is not to have less for it. */
+	assert_int_equal(say_any(1, RPC_SLOTS_ASK, 1, i), 0);
+	assert_true(fake_took(L, 1, IMSG_RPC_SLOTS, NULL, &msg, sizeof(msg)));
+	assert_int_equal(msg.n, 32);
+	/* Nor is all there is said twice. */
+	assert_int_equal(say(0, RPC_SLOTS_TOLD, 0), -1);
+	fake_down(L, 0);
+	(void)rpc_slots_memory(&n);
+	assert_int_equal(n, 1);
 }
 
 static void
@@ -390,6 +456,8 @@ main(void)
 		TEST(each_has_a_part),
 		TEST(one_that_dies_has_none),
 		TEST(a_new_router_waits_for_all),
+		TEST(one_that_does_not_say_is_not_waited_for),
+		TEST(a_listener_names_so_many_nodes_and_no_more),
 		TEST(fewer_by_a_reload),
 		TEST(nodes_come_and_go),
 		TEST(nodes_that_do_not_come_back),
