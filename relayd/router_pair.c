@@ -383,6 +383,11 @@ pair_recv_used(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
 	    !ROUTER_STR(msg.node) || msg.node[0] == '\0' || msg.at <= 0)
 		return (-1);
+	if (rpc_listener_told(proc_peer_instance(peer)))
+		return (0);
+	/* One that were from tomorrow on would not be forgotten. */
+	if (msg.at > time(NULL))
+		msg.at = time(NULL);
 	pair_used_add(&msg);
 	/* Announced again by a listener that had not heard of it yet? */
 	if ((o = offer_find(msg.hash)) != NULL && !o->busy &&

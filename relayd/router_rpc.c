@@ -197,6 +197,8 @@ rpc_recv_session(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &s, sizeof(s)) == -1 || !ROUTER_STR(s.node) ||
 	    s.node[0] == '\0' || strlen(s.node) > RPC_NAME_MAX)
 		return (-1);
+	if (rpc_listener_told(proc_peer_instance(peer)))
+		return (0);
 	if (s.expires_at > (int64_t)time(NULL) &&
 	    s.expires_at <= (int64_t)time(NULL) + RPC_SESSION_MAX)
 		(void)rsession_add(&s);

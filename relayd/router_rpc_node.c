@@ -444,8 +444,16 @@ rpc_recv_node(struct proc_peer *peer, struct imsg *imsg)
 	    strlen(n.node) > RPC_NAME_MAX ||
 	    n.listener != proc_peer_instance(peer))
 		return (-1);
-	if (nrnodes >= NODES_MAX * 2)
-		return (-1);
+	if (rpc_listener_told(n.listener))
+		return (0);
+	if (nrnodes >= NODES_MAX * 2) {
+		/* It need not be the one who told of too many. */
+		log_warnx("listener %d: too many nodes of the other make",
+		    n.listener);
+		(void)proc_send(peer, IMSG_RPC_NODE_KILL, n.conn, -1, &n,
+		    sizeof(n));
+		return (0);
+	}
 	if ((r = rnode_add(&n)) != NULL && n.live)
 		rnode_set_live(r);
 	return (0);

@@ -341,6 +341,65 @@ keys(void **state)
 	assert_int_equal(n.conn, 5);
 }
 
+/* One that has told all: it makes nothing up of the time before. */
+static void
+a_listener_tells_once(void **state)
+{
+	struct rpc_session	 s;
+	struct rpc_slots	 told;
+	struct pair_used	 u;
+	struct rpc_node		 n;
+
+	assert_int_equal(come("teller", 1, 1, &there, NULL), 101);
+	memset(&told, 0, sizeof(told));
+	told.what = RPC_SLOTS_TOLD;
+	assert_int_equal(fake_say(L, 0, IMSG_RPC_SLOTS, 0, &told,
+	    sizeof(told)), 0);
+	fake_clear();
+	memset(&n, 0, sizeof(n));
+	strlcpy(n.node, "teller", sizeof(n.node));
+	n.conn = 1;
+	n.live = 1;
+	n.from = here;
+	assert_int_equal(fake_say(L, 0, IMSG_RPC_NODE, 0, &n, sizeof(n)), 0);
+	assert_int_equal(fake_count(IMSG_RPC_NODE_KILL), 0);
+	assert_int_equal(fake_count(IMSG_RPC_NODE), 0);
+	memset(&u, 0, sizeof(u));
+	strlcpy(u.node, "rpc:teller", sizeof(u.node));
+	hash(u.hash, 'q');
+	u.at = time(NULL);
+	assert_int_equal(fake_say(L, 0, IMSG_PAIR_USED, 0, &u, sizeof(u)),
+	    0);
+	memset(&s, 0, sizeof(s));
+	strlcpy(s.node, "teller", sizeof(s.node));
+	hash(s.token, 's');
+	s.expires_at = time(NULL) + 100;
+	assert_int_equal(fake_say(L, 0, IMSG_RPC_SESSION, 0, &s, sizeof(s)),
+	    0);
+	fake_clear();
+	fake_down(L, 0);
+	fake_up(L, 0);
+	while (fake_took(L, 0, IMSG_RPC_SESSION, NULL, &s, sizeof(s)))
+		assert_string_not_equal(s.node, "teller");
+	assert_false(pair_used_any("rpc:teller"));
+}
+
+static void
+a_used_code_is_forgotten_in_time(void **state)
+{
+	struct pair_used	 u;
+
+	memset(&u, 0, sizeof(u));
+	strlcpy(u.node, "rpc:n9", sizeof(u.node));
+	hash(u.hash, 'q');
+	u.at = INT64_MAX;
+	assert_int_equal(fake_say(L, 0, IMSG_PAIR_USED, 0, &u, sizeof(u)),
+	    0);
+	fake_up(L, 0);
+	while (fake_took(L, 0, IMSG_PAIR_USED, NULL, &u, sizeof(u)))
+		assert_in_range(u.at, 1, time(NULL));
+}
+
 static void
 a_new_router_is_told(void **state)
 {
@@ -528,6 +587,8 @@ main(void)
 		TEST(used_codes_stay_used),
 		TEST(keys),
 		TEST(a_new_router_is_told),
+		TEST(a_listener_tells_once),
+		TEST(a_used_code_is_forgotten_in_time),
 		TEST(what_makes_no_sense_is_refused),
 		TEST(health_is_told),
 		TEST(sessions_end),
