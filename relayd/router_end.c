@@ -54,7 +54,10 @@ enum { LISTENER_NONE, LISTENER_UNTOLD, LISTENER_TOLD };
 
 static TAILQ_HEAD(, router_end) ends = TAILQ_HEAD_INITIALIZER(ends);
 
+#define USED_MAX	65536	/* grants, as often as a listener is asked */
+
 static uint32_t	 last_job;
+static uint32_t	 nused[PROC_INSTANCES_MAX];	/* so far */
 
 static void	 end_done(struct router_end *);
 static void	 end_free(struct router_end *);
@@ -346,6 +349,7 @@ ends_listener_down(int listener)
 {
 	struct router_end	*e, *tmp;
 
+	nused[listener] = 0;
 	TAILQ_FOREACH_SAFE(e, &ends, entry, tmp) {
 		if (e->what == REVOKE_GRANT)
 			end_told(e, listener);
@@ -381,6 +385,7 @@ end_recv_grants_ask(struct proc_peer *peer, struct imsg *imsg)
 	int	 i;
 
 	for (i = 0; i < PROC_INSTANCES_MAX; i++) {
+		nused[i] = 0;
 		if (router_listener(i) != NULL &&
 		    proc_send(router_listener(i), IMSG_GRANTS_ASK, 0, -1,
 		    NULL, 0) == -1)
@@ -390,15 +395,28 @@ end_recv_grants_ask(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+/*
+ * For one that it does not know auth has all listeners look what rests on it:
+ * that may not be had without end.
+ */
 int
 end_recv_grant_used(struct proc_peer *peer, struct imsg *imsg)
 {
+	static uint64_t	 told;
 	struct grant	 used;
+	int		 i = proc_peer_instance(peer);
 
 	if (imsg_get_data(imsg, &used, sizeof(used)) == -1 ||
 	    !ROUTER_STR(used.id) || used.id[0] == '\0' ||
 	    !ROUTER_STR(used.targets))
 		return (-1);
+	if (nused[i] >= USED_MAX) {
+		if (router_may_log(&told))
+			log_warnx("listener %d uses too many grants: they are "
+			    "not verified", i);
+		return (0);
+	}
+	nused[i]++;
 	/* An auth that is not there asks for all of them when it is. */
 	(void)proc_send(router_auth(), IMSG_GRANT_USED, 0, -1, &used,
 	    sizeof(used));

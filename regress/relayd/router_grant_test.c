@@ -522,6 +522,29 @@ a_new_auth_hears_what_is_in_use(void **state)
 	assert_string_equal(used.id, "g");
 }
 
+static void
+so_many_grants_are_in_use_and_no_more(void **state)
+{
+	struct grant	 used;
+	uint32_t	 i, n = 0;
+
+	memset(&used, 0, sizeof(used));
+	for (i = 0; i < 65540; i++) {
+		snprintf(used.id, sizeof(used.id), "%u", i);
+		assert_int_equal(fake_say(L, 0, IMSG_GRANT_USED, 0, &used,
+		    sizeof(used)), 0);
+		n += fake_count(IMSG_GRANT_USED);
+		fake_clear();
+	}
+	assert_int_equal(n, 65536);
+	/* Whoever is asked again may say so again. */
+	assert_int_equal(fake_say(A, 0, IMSG_GRANTS_ASK, 0, NULL, 0), 0);
+	fake_clear();
+	assert_int_equal(fake_say(L, 0, IMSG_GRANT_USED, 0, &used,
+	    sizeof(used)), 0);
+	assert_int_equal(fake_count(IMSG_GRANT_USED), 1);
+}
+
 int
 main(void)
 {
@@ -541,6 +564,7 @@ main(void)
 		T(two_ends_of_one_grant),
 		T(what_makes_no_sense_is_refused),
 		T(a_new_auth_hears_what_is_in_use),
+		T(so_many_grants_are_in_use_and_no_more),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
