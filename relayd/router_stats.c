@@ -39,7 +39,8 @@ struct stats_round {
 	uint32_t			 arg;
 };
 
-static TAILQ_HEAD(, stats_round) rounds = TAILQ_HEAD_INITIALIZER(rounds);
+static TAILQ_HEAD(stats_rounds, stats_round) rounds =
+				    TAILQ_HEAD_INITIALIZER(rounds);
 static struct listener_stats	 latest[PROC_INSTANCES_MAX];
 static uint64_t			 next_ask;
 static uint64_t			 done_ms;	/* of the last round */
@@ -72,13 +73,24 @@ stats_ask(void (*done)(uint32_t), uint32_t arg)
 		router_wake();
 }
 
+/* One that is on its way will do: a question costs a line of each stream. */
 void
 stats_ask_recent(void (*done)(uint32_t), uint32_t arg)
 {
+	struct stats_round	*r, *last;
+
 	if (done_ms != 0 && router_ms() - done_ms < RECENT_MS)
 		done(arg);
-	else
+	else if ((last = TAILQ_LAST(&rounds, stats_rounds)) == NULL)
 		stats_ask(done, arg);
+	else {
+		if ((r = malloc(sizeof(*r))) == NULL)
+			fatal("stats");
+		*r = *last;
+		r->done = done;
+		r->arg = arg;
+		TAILQ_INSERT_TAIL(&rounds, r, entry);
+	}
 }
 
 static void
@@ -93,24 +105,23 @@ stats_done(struct stats_round *r)
 int
 stats_recv(struct proc_peer *peer, struct imsg *imsg)
 {
-	struct stats_round	*r;
+	struct stats_round	*r, *tmp;
 	struct listener_stats	 st;
-	int			 i = proc_peer_instance(peer);
+	int			 found = 0, i = proc_peer_instance(peer);
 
 	if (imsg_get_data(imsg, &st, sizeof(st)) == -1)
 		return (-1);
 	latest[i] = st;
-	TAILQ_FOREACH(r, &rounds, entry) {
-		if (r->ask == st.ask)
-			break;
+	TAILQ_FOREACH_SAFE(r, &rounds, entry, tmp) {
+		if (r->ask != st.ask)
+			continue;
+		found = 1;
+		r->missing &= ~(1ULL << i);
+		if (r->missing == 0)
+			stats_done(r);
 	}
-	if (r == NULL) {
+	if (!found)
 		log_debug("listener %d: figures come too late", i);
-		return (0);
-	}
-	r->missing &= ~(1ULL << i);
-	if (r->missing == 0)
-		stats_done(r);
 	return (0);
 }
 

@@ -223,6 +223,32 @@ nobody_is_named_for_what_auth_disowns(void **state)
 	link_down(3, 0, 33);
 }
 
+/* Who asks for streams again and again has others look at them once. */
+static void
+figures_that_are_awaited_are_asked_for_once(void **state)
+{
+	struct conns_ask	 c;
+	struct listener_stats	 st;
+	struct ctl_id		 ask;
+	int			 i;
+
+	log_in(1, 0, 11, DOOR_API, "ann", NULL);
+	memset(&c, 0, sizeof(c));
+	c.session = 1;
+	c.max = CONNS_ASK_MAX;
+	for (i = 0; i < 5; i++)
+		assert_int_equal(fake_say(L, 0, IMSG_CONNS_ASK, i, &c,
+		    sizeof(c)), 0);
+	assert_int_equal(fake_count(IMSG_STATS_ASK), 2);
+	assert_true(fake_took(L, 0, IMSG_STATS_ASK, NULL, &ask, sizeof(ask)));
+	memset(&st, 0, sizeof(st));
+	st.ask = ask.id;
+	assert_int_equal(fake_say(L, 0, IMSG_STATS, 0, &st, sizeof(st)), 0);
+	assert_int_equal(fake_count(IMSG_CONNS_END), 0);
+	assert_int_equal(fake_say(L, 1, IMSG_STATS, 0, &st, sizeof(st)), 0);
+	assert_int_equal(fake_count(IMSG_CONNS_END), 5);
+}
+
 static void
 a_made_up_link_takes_nobody_s_place(void **state)
 {
@@ -261,6 +287,7 @@ main(void)
 		ROUTER_CASE(codes_are_good_when_auth_has_confirmed_the_link),
 		ROUTER_CASE(what_is_carried_counts_for_who_is_known),
 		ROUTER_CASE(nobody_is_named_for_what_auth_disowns),
+		ROUTER_CASE(figures_that_are_awaited_are_asked_for_once),
 		ROUTER_CASE(a_made_up_link_takes_nobody_s_place),
 		ROUTER_CASE(too_many_are_their_listener_s_fault),
 	};
