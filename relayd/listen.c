@@ -123,6 +123,12 @@ listen_socket(const struct sockaddr_storage *ss, int type)
 	return (fd);
 }
 
+void
+listen_again(int fd)
+{
+	(void)listen(fd, LISTEN_BACKLOG);
+}
+
 static struct listen_addr *
 listen_find(struct relayd_conf *conf, const struct listen_addr *want)
 {

@@ -33,6 +33,11 @@ int	listen_open(struct relayd_conf *, struct relayd_conf *);
  */
 int	listen_free(const struct sockaddr_storage *, int);
 int	listen_socket(const struct sockaddr_storage *, int);
+/*
+ * Before another listener gets it: the one that had it may have shut it down,
+ * and nobody would be accepted on it any more.
+ */
+void	listen_again(int);
 /* Whether listen_open would work: nothing is opened for good. */
 int	listen_rehearse(struct relayd_conf *, struct relayd_conf *);
 /* The control socket, bound with its mode and group; -1 (logged). */

@@ -247,6 +247,7 @@ publish_send(const struct published *pub, int listener)
 		return (0);
 	for (i = listener_slot(listener); i < pub->nfds;
 	    i += proc_count(PROC_LISTENER)) {
+		listen_again(pub->fds[i]);
 		/* Who comes to one that nobody accepts on waits for ever. */
 		if ((fd = dup(pub->fds[i])) == -1)
 			return (-1);

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "listen.h"
 #include "log.h"
 #include "msg_rpc.h"
 #include "parent.h"
@@ -193,6 +194,7 @@ send_listens(struct proc_peer *p)
 		msg.ss = l->ss;
 		msg.tls = l->tls;
 		msg.proxy = l->proxy;
+		listen_again(l->fds[slot]);
 		if ((fd = dup(l->fds[slot])) == -1)
 			fatal("dup");
 		proc_send(p, IMSG_CONF_LISTEN, 0, fd, &msg, sizeof(msg));
