@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -62,7 +63,7 @@
 
 /* Commands of fcntl(2) for all, and for the store: locks. */
 static const int fcntl_base[] = {
-	F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC
+	F_GETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC
 };
 
 static const int fcntl_store[] = {
@@ -99,7 +100,22 @@ static const int signals_thread[] = {
 	32, 33
 };
 
-/* Levels of setsockopt(2); the last two for the resolver's IP_RECVERR. */
+/*
+ * Options of setsockopt(2), for who has sockets that others share: of a
+ * connection.  There are those that stay with a socket that accepts, and lead
+ * other processes' connections to whoever set them.
+ */
+static const struct {
+	int	 level;
+	int	 option;
+} options_set[] = {
+	{ SOL_SOCKET, SO_LINGER }, { SOL_SOCKET, SO_KEEPALIVE },
+	{ IPPROTO_TCP, TCP_NODELAY }, { IPPROTO_TCP, TCP_NOTSENT_LOWAT },
+	{ IPPROTO_TCP, TCP_USER_TIMEOUT }, { IPPROTO_TCP, TCP_KEEPIDLE },
+	{ IPPROTO_TCP, TCP_KEEPINTVL }, { IPPROTO_TCP, TCP_KEEPCNT }
+};
+
+/* Levels, for who makes its own: the last two for a resolver's IP_RECVERR. */
 static const int levels_set[] = {
 	SOL_SOCKET, IPPROTO_TCP
 };
@@ -112,6 +128,8 @@ static int	filter_list(scmp_filter_ctx, uint32_t, enum sandbox_list);
 static int	filter_args(scmp_filter_ctx, int, unsigned int, const int *,
 		    size_t);
 static int	filter_base(scmp_filter_ctx);
+static int	filter_setfl(scmp_filter_ctx, int, unsigned int);
+static int	filter_options(scmp_filter_ctx);
 static int	filter_inet(scmp_filter_ctx, int);
 static int	filter_sockets(scmp_filter_ctx);
 static int	filter_thread(scmp_filter_ctx);
@@ -282,12 +300,49 @@ filter_files(scmp_filter_ctx ctx, unsigned int may)
 	    ARG_BITS(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)));
 }
 
+/*
+ * O_NONBLOCK is not the descriptor's, but of all processes' that share what is
+ * open, those of our successors too.  Who serves strangers may not have them
+ * wait for ever where they accept connections.
+ */
+static int
+filter_setfl(scmp_filter_ctx ctx, int call, unsigned int may)
+{
+	int	 error;
+
+	if (may & SANDBOX_MAY_ACCEPT && !(may & SANDBOX_MAY_DIAL))
+		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 2,
+		    ARG_IS(1, F_SETFL), ARG_BITS(2, O_NONBLOCK, O_NONBLOCK));
+	else
+		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
+		    ARG_IS(1, F_SETFL));
+	return (error == -EDOM ? 0 : error);
+}
+
+static int
+filter_options(scmp_filter_ctx ctx)
+{
+	size_t	 i;
+	int	 error;
+
+	for (i = 0; i < nitems(options_set); i++) {
+		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
+		    CALL(setsockopt), 2, ARG_IS(1, options_set[i].level),
+		    ARG_IS(2, options_set[i].option));
+		if (error < 0)
+			return (error);
+	}
+	return (0);
+}
+
 static int
 filter_child(scmp_filter_ctx ctx, unsigned int may)
 {
 	int	 error;
 
 	if ((error = filter_base(ctx)) < 0 ||
+	    (error = filter_setfl(ctx, CALL(fcntl), may)) < 0 ||
+	    (error = filter_setfl(ctx, CALL(fcntl64), may)) < 0 ||
 	    (error = filter_files(ctx, may)) < 0)
 		return (error);
 	if (may & SANDBOX_MAY_PLACE && (error = filter_list(ctx,
@@ -299,8 +354,11 @@ filter_child(scmp_filter_ctx ctx, unsigned int may)
 	if (may & SANDBOX_MAY_ASK && (error = filter_list(ctx, SCMP_ACT_ALLOW,
 	    CALLS_ASK)) < 0)
 		return (error);
-	if (may & SANDBOX_MAY_SET && (error = FILTER_ARGS(ctx,
-	    CALL(setsockopt), 1, levels_set)) < 0)
+	if (may & SANDBOX_MAY_SET && !(may & SANDBOX_MAY_DIAL) &&
+	    (error = filter_options(ctx)) < 0)
+		return (error);
+	if (may & SANDBOX_MAY_SET && may & SANDBOX_MAY_DIAL &&
+	    (error = FILTER_ARGS(ctx, CALL(setsockopt), 1, levels_set)) < 0)
 		return (error);
 	if (may & SANDBOX_MAY_DIAL && ((error = filter_list(ctx,
 	    SCMP_ACT_ALLOW, CALLS_DIAL)) < 0 ||

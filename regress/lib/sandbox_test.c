@@ -38,6 +38,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -200,6 +201,22 @@ static const struct {
 	{ SANDBOX_KEYS, { SYS_pkey_mprotect, 0, 4096, PROT_READ, -1 }, -1 },
 	{ SANDBOX_KEYS, { SYS_fcntl, 2, F_SETOWN, 1 }, -1 },
 	{ SANDBOX_KEYS, { SYS_fcntl, 2, F_GETFL }, 0 },
+	/* Sockets that accept are shared with those who come after. */
+	{ SANDBOX_LISTENER, { SYS_fcntl, 99, F_SETFL, 0 }, -1 },
+	{ SANDBOX_LISTENER, { SYS_fcntl, 99, F_SETFL, O_APPEND }, -1 },
+	{ SANDBOX_LISTENER, { SYS_fcntl, 99, F_SETFL, O_NONBLOCK }, EBADF },
+	{ SANDBOX_ROUTER, { SYS_fcntl, 99, F_SETFL, 0 }, -1 },
+	{ SANDBOX_CLIENT, { SYS_fcntl, 99, F_SETFL, 0 }, EBADF },
+	{ SANDBOX_LISTENER, { SYS_setsockopt, 99, SOL_SOCKET,
+	    SO_ATTACH_REUSEPORT_CBPF }, -1 },
+	{ SANDBOX_LISTENER, { SYS_setsockopt, 99, SOL_SOCKET,
+	    SO_ATTACH_FILTER }, -1 },
+	{ SANDBOX_LISTENER, { SYS_setsockopt, 99, SOL_SOCKET, SO_LINGER },
+	    EBADF },
+	{ SANDBOX_TUNNEL, { SYS_setsockopt, 99, SOL_SOCKET,
+	    SO_ATTACH_FILTER }, -1 },
+	{ SANDBOX_PROXY, { SYS_setsockopt, 99, SOL_SOCKET, SO_SNDBUF },
+	    EBADF },
 	{ SANDBOX_KEYS, { SYS_ioctl, 2, TIOCSTI }, -1 },
 	{ SANDBOX_KEYS, { SYS_ioctl, 2, TCGETS }, ENOTTY },
 	{ SANDBOX_KEYS, { SYS_tgkill, 1, 1, 0 }, -1 },
@@ -214,8 +231,10 @@ static const struct {
 	{ SANDBOX_KEYS, { SYS_bpf, 0 }, -1 },
 	{ SANDBOX_KEYS, { SYS_getsockopt, 2 }, -1 },
 	{ SANDBOX_KEYS, { SYS_accept4, 2 }, -1 },
-	{ SANDBOX_LISTENER, { SYS_setsockopt, 2, SOL_SOCKET }, ENOTSOCK },
-	{ SANDBOX_LISTENER, { SYS_setsockopt, 2, IPPROTO_TCP }, ENOTSOCK },
+	{ SANDBOX_LISTENER, { SYS_setsockopt, 2, SOL_SOCKET, SO_LINGER },
+	    ENOTSOCK },
+	{ SANDBOX_LISTENER, { SYS_setsockopt, 2, IPPROTO_TCP, TCP_NODELAY },
+	    ENOTSOCK },
 	{ SANDBOX_LISTENER, { SYS_setsockopt, 2, IPPROTO_IP }, -1 },
 	{ SANDBOX_LISTENER, { SYS_accept4, 2 }, ENOTSOCK },
 	{ SANDBOX_LISTENER, { SYS_bind, 2 }, -1 },
