@@ -46,6 +46,10 @@
 						   MUX_SPARSE_LAG */
 #define MUX_CREDIT_EARLY	(64 * 1024)	/* before ACCEPT (in hello) */
 #define MUX_CREDIT_MAX		(16 * 1024 * 1024)
+#define MUX_CREDIT_NEAR		(768 * 1024)	/* the most where a round trip
+						   takes less than MUX_NEAR:
+						   more would only be memory */
+#define MUX_NEAR		1000		/* us */
 #define MUX_STREAMS_PRESUMED	4096		/* that a peer takes, if its
 						   hello does not say */
 #define MUX_RTT_FLOOR		1000		/* us: windows grow to what is

@@ -91,9 +91,13 @@ plenty(const struct mux *m, size_t more)
 static uint32_t
 stream_window_max(const struct mux_stream *s)
 {
+	uint32_t	 least = s->mux->rtt_least, most;
+
+	most = least > 0 && least < MUX_NEAR ? MUX_CREDIT_NEAR :
+	    MUX_CREDIT_MAX;
 	if (s->meter == NULL)
-		return (MUX_CREDIT_MAX);
-	return (MINIMUM(meter_window(s->meter, s->mux->rtt), MUX_CREDIT_MAX));
+		return (most);
+	return (MINIMUM(meter_window(s->meter, s->mux->rtt), most));
 }
 
 /* So much is worth a CREDIT. */

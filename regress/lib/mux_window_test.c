@@ -102,6 +102,36 @@ window_grows_with_a_quick_reader(void **state)
 	peer_free(&t);
 }
 
+/* What it has grown to within a second of half a window in each trip. */
+static size_t
+grown_within(uint32_t rtt)
+{
+	struct seen	*st;
+	uint32_t	 credit = MUX_CREDIT_INITIAL;
+	uint64_t	 end;
+	size_t		 used;
+
+	peer_up(&t, 0);
+	mux_set_rtt(t.m, rtt);
+	t.now = 1000000000;
+	end = t.now + 1000000;
+	st = peer_theirs(&t, 1, 0);
+	while (t.now < end) {
+		t.now += rtt;
+		credit = half_a_window(st, credit, t.budget.used);
+	}
+	used = t.budget.used;
+	peer_free(&t);
+	return (used);
+}
+
+static void
+window_grows_little_on_a_short_path(void **state)
+{
+	assert_int_equal(grown_within(MUX_NEAR - 1), MUX_CREDIT_NEAR);
+	assert_true(grown_within(MUX_NEAR) > 4 * MUX_CREDIT_NEAR);
+}
+
 /* Streams that each take half a window every so many us. */
 static struct pace {
 	struct seen	*st;
@@ -490,6 +520,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(window_grows_with_a_quick_reader),
+		cmocka_unit_test(window_grows_little_on_a_short_path),
 		cmocka_unit_test(window_grows_to_that_of_others),
 		cmocka_unit_test(window_grows_to_that_of_others_far_away),
 		cmocka_unit_test(window_does_not_grow_slowly_or_late),
