@@ -25,6 +25,7 @@
 #include <err.h>
 #include <event2/event.h>
 #include <imsg.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,13 +307,15 @@ __wrap_main(int argc, char **argv)
 {
 	char	 file[64], cmd[128], *args[] = { argv[0], strdup("-d"),
 		    strdup("-f"), file, NULL };
+	struct passwd *pw = getpwnam("_culvertdb");
 	FILE	*f;
 	int	 ret;
 
 	if (mkdtemp(dir) == NULL)
 		err(2, "%s", dir);
 	snprintf(file, sizeof(file), "%s/state", dir);
-	if (mkdir(file, 0700) == -1)
+	if (mkdir(file, 0700) == -1 || (geteuid() == 0 && pw != NULL &&
+	    chown(file, pw->pw_uid, pw->pw_gid) == -1))
 		err(2, "%s", file);
 	snprintf(file, sizeof(file), "%s/relayd.conf", dir);
 	if ((f = fopen(file, "w")) == NULL)
