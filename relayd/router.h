@@ -426,11 +426,12 @@ void		 pair_rpc_gone(const char *, int, uint32_t);
 /* Has a node of the other make offered this code, or any? */
 int		 pair_rpc_knows(const char *, const uint8_t *);
 int		 pair_rpc_any(const char *);
+/* That node offers this code no more. */
+void		 pair_unoffer(const char *, const uint8_t *);
 void		 pair_auth_down(void);
 /* What all of it takes, bytes; and how many things that are. */
 size_t		 pair_memory(uint32_t *);
 int		 pair_recv_offer(struct proc_peer *, struct imsg *);
-int		 pair_recv_used(struct proc_peer *, struct imsg *);
 int		 pair_recv_ask(struct proc_peer *, struct imsg *);
 int		 pair_recv_bought(struct proc_peer *, struct imsg *);
 
@@ -444,6 +445,7 @@ void		 pair_used_add(const struct pair_used *);
 /* Has this node (pair_rpc_key) used this code within a day, or any? */
 int		 pair_used_find(const char *, const uint8_t *);
 int		 pair_used_any(const char *);
+int		 pair_recv_used(struct proc_peer *, struct imsg *);
 void		 pair_used_tick(void);
 size_t		 pair_used_memory(uint32_t *);
 /* A new listener: what it is to keep for the router after us. */

@@ -374,26 +374,13 @@ pair_rpc_any(const char *name)
 	return (offer_first(node) != NULL || pair_used_any(node));
 }
 
-int
-pair_recv_used(struct proc_peer *peer, struct imsg *imsg)
+void
+pair_unoffer(const char *node, const uint8_t *hash)
 {
-	struct pair_used	 msg;
-	struct offer		*o;
+	struct offer	*o = offer_find(hash);
 
-	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
-	    !ROUTER_STR(msg.node) || msg.node[0] == '\0' || msg.at <= 0)
-		return (-1);
-	if (rpc_listener_told(proc_peer_instance(peer)))
-		return (0);
-	/* One that were from tomorrow on would not be forgotten. */
-	if (msg.at > time(NULL))
-		msg.at = time(NULL);
-	pair_used_add(&msg);
-	/* Announced again by a listener that had not heard of it yet? */
-	if ((o = offer_find(msg.hash)) != NULL && !o->busy &&
-	    strcmp(o->node, msg.node) == 0)
+	if (o != NULL && !o->busy && strcmp(o->node, node) == 0)
 		offer_free(o);
-	return (0);
 }
 
 /* ---- buying ---- */

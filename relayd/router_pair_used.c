@@ -144,6 +144,25 @@ pair_listener_up(int listener)
 		    -1, &u->u, sizeof(u->u));
 }
 
+int
+pair_recv_used(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct pair_used	 msg;
+
+	if (imsg_get_data(imsg, &msg, sizeof(msg)) == -1 ||
+	    !ROUTER_STR(msg.node) || msg.node[0] == '\0' || msg.at <= 0)
+		return (-1);
+	if (rpc_listener_told(proc_peer_instance(peer)))
+		return (0);
+	/* One that were from tomorrow on would not be forgotten. */
+	if (msg.at > time(NULL))
+		msg.at = time(NULL);
+	pair_used_add(&msg);
+	/* Announced again by a listener that had not heard of it yet? */
+	pair_unoffer(msg.node, msg.hash);
+	return (0);
+}
+
 /* Has this node used any? */
 int
 pair_used_any(const char *node)

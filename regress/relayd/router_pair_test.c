@@ -204,6 +204,20 @@ leave(const char *name, int listener, uint32_t conn)
 	    sizeof(n)), 0);
 }
 
+/* A listener tells of the time before us that code 'q' was used. */
+static void
+tell_used(const char *node, int64_t at)
+{
+	struct pair_used	 u;
+
+	memset(&u, 0, sizeof(u));
+	strlcpy(u.node, node, sizeof(u.node));
+	hash(u.hash, 'q');
+	u.at = at;
+	assert_int_equal(fake_say(L, 0, IMSG_PAIR_USED, 0, &u, sizeof(u)),
+	    0);
+}
+
 static void
 names_are_not_taken(void **state)
 {
@@ -347,7 +361,6 @@ a_listener_tells_once(void **state)
 {
 	struct rpc_session	 s;
 	struct rpc_slots	 told;
-	struct pair_used	 u;
 	struct rpc_node		 n;
 
 	assert_int_equal(come("teller", 1, 1, &there, NULL), 101);
@@ -364,12 +377,7 @@ a_listener_tells_once(void **state)
 	assert_int_equal(fake_say(L, 0, IMSG_RPC_NODE, 0, &n, sizeof(n)), 0);
 	assert_int_equal(fake_count(IMSG_RPC_NODE_KILL), 0);
 	assert_int_equal(fake_count(IMSG_RPC_NODE), 0);
-	memset(&u, 0, sizeof(u));
-	strlcpy(u.node, "rpc:teller", sizeof(u.node));
-	hash(u.hash, 'q');
-	u.at = time(NULL);
-	assert_int_equal(fake_say(L, 0, IMSG_PAIR_USED, 0, &u, sizeof(u)),
-	    0);
+	tell_used("rpc:teller", time(NULL));
 	memset(&s, 0, sizeof(s));
 	strlcpy(s.node, "teller", sizeof(s.node));
 	hash(s.token, 's');
@@ -389,12 +397,7 @@ a_used_code_is_forgotten_in_time(void **state)
 {
 	struct pair_used	 u;
 
-	memset(&u, 0, sizeof(u));
-	strlcpy(u.node, "rpc:n9", sizeof(u.node));
-	hash(u.hash, 'q');
-	u.at = INT64_MAX;
-	assert_int_equal(fake_say(L, 0, IMSG_PAIR_USED, 0, &u, sizeof(u)),
-	    0);
+	tell_used("rpc:n9", INT64_MAX);
 	fake_up(L, 0);
 	while (fake_took(L, 0, IMSG_PAIR_USED, NULL, &u, sizeof(u)))
 		assert_in_range(u.at, 1, time(NULL));
@@ -404,7 +407,6 @@ static void
 a_new_router_is_told(void **state)
 {
 	struct pair_offer	 o;
-	struct pair_used	 u;
 	struct rpc_node		 n;
 	struct pair_answer	 a;
 
@@ -421,12 +423,7 @@ a_new_router_is_told(void **state)
 	assert_int_equal(fake_say(L, 0, IMSG_RPC_NODE, 0, &n, sizeof(n)),
 	    -1);
 	assert_int_equal(fake_say(L, 1, IMSG_RPC_NODE, 0, &n, sizeof(n)), 0);
-	memset(&u, 0, sizeof(u));
-	strlcpy(u.node, "rpc:n8", sizeof(u.node));
-	hash(u.hash, 'q');
-	u.at = time(NULL);
-	assert_int_equal(fake_say(L, 0, IMSG_PAIR_USED, 0, &u, sizeof(u)),
-	    0);
+	tell_used("rpc:n8", time(NULL));
 	memset(&o, 0, sizeof(o));
 	strlcpy(o.rpc_node, "n8", sizeof(o.rpc_node));
 	o.again = 1;
