@@ -488,13 +488,26 @@ conflex_next(struct conflex_token *t)
 
 /* ---- for yacc ---- */
 
+static int
+keyword_cmp(const void *name, const void *keyword)
+{
+	return (strcmp(name, ((const struct conflex_keyword *)keyword)->name));
+}
+
+static const struct conflex_keyword *
+keyword_find(const struct conflex_keyword *keywords, size_t n,
+    const char *name)
+{
+	return (bsearch(name, keywords, n, sizeof(*keywords), keyword_cmp));
+}
+
 int
 conflex_lex(const struct conflex_keyword *keywords, size_t n, int text,
     int error, char **value)
 {
-	struct conflex_token	 t;
-	struct lent		*l;
-	size_t			 i;
+	const struct conflex_keyword	*k;
+	struct conflex_token		 t;
+	struct lent			*l;
 
 	conflex_next(&t);
 	switch (t.type) {
@@ -514,10 +527,9 @@ conflex_lex(const struct conflex_keyword *keywords, size_t n, int text,
 		fatal("configuration");
 	*value = l->text = t.text;
 	SLIST_INSERT_HEAD(&lents, l, entry);
-	for (i = 0; t.type == CONFLEX_WORD && i < n; i++) {
-		if (strcmp(keywords[i].name, t.text) == 0)
-			return (keywords[i].token);
-	}
+	if (t.type == CONFLEX_WORD &&
+	    (k = keyword_find(keywords, n, t.text)) != NULL)
+		return (k->token);
 	return (text);
 }
 
@@ -525,7 +537,6 @@ void
 conflex_syntax(const struct conflex_keyword *keywords, size_t n)
 {
 	const struct conf_file	*f = SLIST_FIRST(&files);
-	size_t			 i;
 
 	if (line_bad || errors >= CONFLEX_ERRORS_MAX)
 		return;
@@ -534,13 +545,10 @@ conflex_syntax(const struct conflex_keyword *keywords, size_t n)
 		conflex_error("unexpected end of the file");
 		return;
 	}
-	for (i = 0; i < n; i++) {
-		if (strcmp(keywords[i].name, first) == 0)
-			break;
-	}
 	if (first[0] == '\0')
 		conflex_error("syntax error");
 	else
-		conflex_error("%s: %s", first, i < n || line_assigns ?
+		conflex_error("%s: %s", first, line_assigns ||
+		    keyword_find(keywords, n, first) != NULL ?
 		    "syntax error" : "unknown keyword");
 }

@@ -66,12 +66,12 @@ void	conflex_close(void);
 void	conflex_next(struct conflex_token *);
 
 /*
- * For yacc: conflex_lex is the whole of yylex.  It returns a keyword's token,
- * a character, '\n', 0, or one of the two given: for text, which is lent
- * until conflex_close (which zeroes it: a grammar that meets an error drops
- * its values without a word), and for what was reported here already.
- * conflex_syntax is yyerror: it names the first word of the line and no
- * other, which may be a secret.
+ * For yacc: conflex_lex is the whole of yylex, for keywords in the order of
+ * strcmp(3).  It returns a keyword's token, a character, '\n', 0, or one of
+ * the two given: for text, which is lent until conflex_close (which zeroes
+ * it: a grammar that meets an error drops its values without a word), and for
+ * what was reported here already.  conflex_syntax is yyerror: it names the
+ * first word of the line and no other, which may be a secret.
  */
 struct conflex_keyword {
 	const char	*name;
