@@ -21,6 +21,8 @@
  * whole as a prefix must match the address it was made from.
  */
 
+/* max_len: 96 */
+
 #include "compat.h"
 
 #include <sys/socket.h>
@@ -31,8 +33,7 @@
 #include <string.h>
 
 #include "addr.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 try_addr(const char *host, const char *port)

@@ -17,6 +17,8 @@
 
 /* link: lib/base64.c */
 
+/* max_len: 128 */
+
 #include "compat.h"
 
 #include <sys/types.h>
@@ -26,17 +28,8 @@
 #include <string.h>
 
 #include "base64.h"
+#include "fuzz.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void	must(int);
-
-static void
-must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* The input as text, then as bytes: there and back is the same, or nothing. */
 int

@@ -23,6 +23,8 @@
  * link: lib/log.c
  */
 
+/* max_len: 512 */
+
 #include "compat.h"
 
 #include <sys/types.h>
@@ -34,20 +36,11 @@
 #include "egress.h"
 #include "egress_http.h"
 #include "egress_socks.h"
+#include "fuzz.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void	must(int);
 static void	fuzz_url(const char *);
 static void	fuzz_http(const uint8_t *, size_t);
 static void	fuzz_socks(const uint8_t *, size_t);
-
-static void
-must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* What is accepted has one form, and a list that can't be read past. */
 static void

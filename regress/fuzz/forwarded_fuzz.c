@@ -22,6 +22,8 @@
  * first that is found, unless it can't be told apart.
  */
 
+/* max_len: 512 */
+
 #include "compat.h"
 
 #include <sys/socket.h>
@@ -32,9 +34,8 @@
 
 #include "addr.h"
 #include "forwarded.h"
+#include "fuzz.h"
 #include "http.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 try_field(const char *name, const char *added, enum forwarded_field field,

@@ -23,18 +23,19 @@
  * and a form as well.
  */
 
+/* max_len: 256 */
+
 #include "compat.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "http_cookie.h"
 #include "http_form.h"
 
 #define FIELDS	8
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static int
 ours(const struct http_str *name)

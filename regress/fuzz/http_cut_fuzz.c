@@ -26,10 +26,8 @@
  * each byte, it is the same requests with the same bodies, and the same end.
  */
 
-/*
- * Each input is cut at each of its bytes, so short ones are many more.
- * max_len: 160
- */
+/* max_len: 600 */
+/* max_len_cuts: 160 */
 
 #include "compat.h"
 
@@ -39,14 +37,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "http.h"
 #include "http_body.h"
 #include "http_message.h"
 
 #define INPUT_MAX	1024
 #define SEEN_MAX	(8 * INPUT_MAX)
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 /* What was read, in the order it came, and how it ended. */
 struct seen {
@@ -68,20 +65,12 @@ struct reader {
 	size_t			 off;	/* of buf in the input */
 };
 
-static void	must(int);
 static void	put(struct seen *, char, const struct http_str *);
 static void	put_head(struct seen *, const struct http_head *);
 static size_t	read_head(struct reader *);
 static size_t	read_body(struct reader *);
 static void	feed(struct reader *, const uint8_t *, size_t);
 static void	read_cut(struct seen *, const uint8_t *, size_t, size_t, int);
-
-static void
-must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* Bytes with their kind; those of a body are one, however they came. */
 static void
@@ -229,7 +218,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > INPUT_MAX)
 		return (0);
 	read_cut(&whole, data, size, size, 0);
-	for (i = 0; i <= size; i++) {
+	for (i = 0; fuzz_cuts() && i <= size; i++) {
 		read_cut(&cut, data, size, i == 0 ? size : i, i == 0);
 		must(cut.status == whole.status);
 		must(cut.requests == whole.requests);

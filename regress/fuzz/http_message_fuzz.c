@@ -24,6 +24,8 @@
  * the same message, without what is dropped, and it changes no more.
  */
 
+/* max_len: 600 */
+
 #include "compat.h"
 
 #include <sys/types.h>
@@ -32,11 +34,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "http_message.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void	must(int);
 static int	framing_of(const struct http_head *,
 		    const struct http_asked *, struct http_framing *);
 static void	clean(const char *, size_t);
@@ -56,13 +56,6 @@ static const struct http_set	 ours[] = {
 	{ "X-Forwarded-For", "::1", HTTP_SET_APPEND },
 	{ "X-Forwarded-Host", "a", HTTP_SET_DEFAULT }
 };
-
-static void
-must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* Requests have nothing asked.  Returns 0 or -1. */
 static int

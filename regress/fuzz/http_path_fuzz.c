@@ -22,17 +22,18 @@
  * seen through.
  */
 
+/* max_len: 256 */
+
 #include "compat.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "http_path.h"
 
 #define OWN	"/.own/"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

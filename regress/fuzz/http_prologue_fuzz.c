@@ -21,15 +21,16 @@
  * taken comes out again the same when it is put, but for unknown flags.
  */
 
+/* max_len: 256 */
+
 #include "compat.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "http_prologue.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -39,16 +40,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ssize_t			 whole, n;
 	size_t			 i;
 
-	whole = http_prologue_get(data, size, &p);
+	buf = fuzz_copy(data, size);
+	whole = http_prologue_get(buf, size, &p);
+	free(buf);
 	if (whole > (ssize_t)size || whole > HTTP_PROLOGUE_MAX ||
 	    (whole == 0 && size >= HTTP_PROLOGUE_MAX))
 		abort();
-	for (i = 0; i < size && i < HTTP_PROLOGUE_MAX; i++) {
+	for (i = 0; fuzz_cuts() && i < size && i < HTTP_PROLOGUE_MAX; i++) {
 		/* A buffer of its own: one byte too far is found. */
-		if ((buf = malloc(i)) == NULL && i > 0)
-			abort();
-		if (i > 0)
-			memcpy(buf, data, i);
+		buf = fuzz_copy(data, i);
 		n = http_prologue_get(buf, i, &q);
 		free(buf);
 		if (whole > 0 && i >= (size_t)whole) {

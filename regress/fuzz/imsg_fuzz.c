@@ -14,130 +14,157 @@
  * OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.
  */
 
-/* link: imsg/imsg.c imsg/imsgbuf.c imsg/ibuf.c */
+/* link: regress/fuzz/imsg_drain.c imsg/imsg.c imsg/imsgbuf.c imsg/ibuf.c */
+/* flags: -Wl,--wrap=recvmsg,--wrap=fcntl,--wrap=close */
+/* max_len: 300 */
 
 /*
  * A hostile peer: the input is cut into pieces, each sent with 0 to 3
  * descriptors, and read at once or later.  Each piece starts with a byte
  * that says how long it is (6 bits) and how many descriptors it has.
+ * Descriptors are numbers here, which are closed once and only once.
  */
 
 #include "compat.h"
 
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "imsg.h"
+#include "imsg_drain.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#define FD_FIRST	10000
+#define FDS_MAX		256
 
-static void
-piece_send(int fd, const uint8_t *data, size_t len, size_t nfds)
+static const uint8_t	*input;
+static size_t		 input_len;
+static size_t		 piece;		/* bytes of it that are left */
+static int		 fds[FDS_MAX], nfds;	/* whether open; how many */
+
+ssize_t	__wrap_recvmsg(int, struct msghdr *, int);
+int	__wrap_fcntl(int, int, ...);
+int	__wrap_close(int);
+int	__real_close(int);
+
+static int
+fd_new(void)
 {
-	union {
-		struct cmsghdr	 align;
-		char		 buf[CMSG_SPACE(sizeof(int) * 3)];
-	}		 control;
-	struct msghdr	 mh;
-	struct iovec	 iov;
-	struct cmsghdr	*cm;
-	uint8_t		 copy[64];
-	size_t		 i;
-	int		 pass = STDERR_FILENO;
+	int	 i;
 
-	memset(&mh, 0, sizeof(mh));
-	memset(&control, 0, sizeof(control));
-	memcpy(copy, data, len);
-	iov.iov_base = copy;
-	iov.iov_len = len;
-	mh.msg_iov = &iov;
-	mh.msg_iovlen = 1;
-	if (nfds > 0) {
-		mh.msg_control = &control;
-		mh.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
-		cm = CMSG_FIRSTHDR(&mh);
-		cm->cmsg_level = SOL_SOCKET;
-		cm->cmsg_type = SCM_RIGHTS;
-		cm->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
-		for (i = 0; i < nfds; i++)
-			memcpy(CMSG_DATA(cm) + i * sizeof(pass), &pass,
-			    sizeof(pass));
-	}
-	(void)sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (i = 0; i < FDS_MAX && fds[i]; i++)
+		;
+	must(i < FDS_MAX);
+	fds[i] = 1;
+	nfds++;
+	return (FD_FIRST + i);
 }
 
-/* Take all messages; -1 when the channel is finished. */
-static int
-drain(struct imsgbuf *b)
+int
+__wrap_close(int fd)
 {
-	struct imsg	 imsg;
-	struct ibuf	 view;
-	uint32_t	 v;
-	char		*s, field[8];
-	int		 n, fd;
+	if (fd < FD_FIRST)
+		return (__real_close(fd));
+	must(fd < FD_FIRST + FDS_MAX && fds[fd - FD_FIRST]);
+	fds[fd - FD_FIRST] = 0;
+	nfds--;
+	return (0);
+}
 
-	while ((n = imsgbuf_get(b, &imsg)) == 1) {
-		if (imsg_get_type(&imsg) & 1 &&
-		    (fd = imsg_get_fd(&imsg)) != -1)
-			close(fd);
-		if (imsg_get_ibuf(&imsg, &view) == 0) {
-			(void)ibuf_get_n32(&view, &v);
-			(void)ibuf_get_strbuf(&view, field, sizeof(field));
-			if ((s = ibuf_get_string(&view,
-			    imsg_get_id(&imsg))) != NULL &&
-			    strlen(s) != imsg_get_id(&imsg))
-				abort();
-			free(s);
-		}
-		imsg_free(&imsg);
+/* Only imsgbuf's own: F_DUPFD_CLOEXEC. */
+int
+__wrap_fcntl(int fd, int cmd, ...)
+{
+	must(cmd == F_DUPFD_CLOEXEC);
+	return (fd_new());
+}
+
+/* As the kernel does: what there is no room for is gone, which it says. */
+static void
+give_fds(struct msghdr *mh, size_t n)
+{
+	struct cmsghdr	*cm = CMSG_FIRSTHDR(mh);
+	size_t		 i, room = 0;
+	int		 fd;
+
+	if (cm != NULL)
+		room = (mh->msg_controllen - CMSG_LEN(0)) / sizeof(fd);
+	if (n > room)
+		mh->msg_flags |= MSG_CTRUNC;
+	n = n < room ? n : room;
+	mh->msg_controllen = n > 0 ? CMSG_SPACE(n * sizeof(fd)) : 0;
+	if (n == 0)
+		return;
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(n * sizeof(fd));
+	for (i = 0; i < n; i++) {
+		fd = fd_new();
+		memcpy(CMSG_DATA(cm) + i * sizeof(fd), &fd, sizeof(fd));
 	}
-	return (n);
+}
+
+ssize_t
+__wrap_recvmsg(int fd, struct msghdr *mh, int flags)
+{
+	size_t	 n = 0, len;
+
+	mh->msg_flags = 0;
+	if (piece == 0) {
+		if (input_len <= 1)
+			return (0);
+		n = *input >> 6;
+		piece = *input & 0x3f;
+		input++, input_len--;
+		if (piece > input_len)
+			piece = input_len;
+		if (piece == 0) {
+			errno = EAGAIN;
+			return (-1);
+		}
+	}
+	give_fds(mh, n);
+	len = piece < mh->msg_iov->iov_len ? piece : mh->msg_iov->iov_len;
+	memcpy(mh->msg_iov->iov_base, input, len);
+	input += len;
+	input_len -= len;
+	piece -= len;
+	return ((ssize_t)len);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct imsgbuf	 b;
-	size_t		 len;
-	int		 sv[2], first, fdpass, lazy;
+	size_t		 before;
+	int		 lazy;
 
 	if (size < 1)
 		return (0);
-	fdpass = data[0] & 1;
 	lazy = data[0] & 2;
-	data++, size--;
-	if ((first = dup(STDERR_FILENO)) == -1 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv) == -1 ||
-	    imsgbuf_init(&b, sv[1]) == -1)
-		abort();
-	if (fdpass)
+	input = data + 1;
+	input_len = size - 1;
+	piece = 0;
+	must(imsgbuf_init(&b, -1) == 0);
+	if (data[0] & 1)
 		imsgbuf_allow_fdpass(&b);
-	while (size > 1) {
-		len = data[0] & 0x3f;
-		if (len > size - 1)
-			len = size - 1;
-		if (len > 0)
-			piece_send(sv[0], data + 1, len, data[0] >> 6);
-		data += 1 + len;
-		size -= 1 + len;
-		if (imsgbuf_read(&b) == -1 || (!lazy && drain(&b) == -1))
+	while (input_len > 1) {
+		before = input_len;
+		if (imsgbuf_read(&b) == -1)
+			break;
+		/* Once its room for descriptors is full it reads no more. */
+		if ((!lazy || input_len == before) && imsg_drain(&b) == -1)
 			break;
 	}
-	close(sv[0]);
-	while (imsgbuf_read(&b) == 1 && drain(&b) == 0)
+	while (imsgbuf_read(&b) == 1 && imsg_drain(&b) == 0)
 		;
 	imsgbuf_clear(&b);
-	close(sv[1]);
-	close(first);
-	/* Nothing may be left open: the lowest free one is free again. */
-	if (dup(STDERR_FILENO) != first || dup(STDERR_FILENO) != first + 1)
-		abort();
-	close(first);
-	close(first + 1);
+	must(nfds == 0);
 	return (0);
 }

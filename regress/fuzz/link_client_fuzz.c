@@ -45,10 +45,9 @@
 #include <unistd.h>
 
 #include "evtls.h"
+#include "fuzz.h"
 #include "link_client.h"
 #include "relay_url.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct link_client	*client;
 static struct link		*link_up;

@@ -44,6 +44,7 @@
 #include <unistd.h>
 
 #include "evtls.h"
+#include "fuzz.h"
 #include "link.h"
 #include "../lib/evtls_none.h"
 
@@ -51,8 +52,6 @@
 #define SENT_MAX	200000		/* within the first window */
 
 enum op { OP_DATA, OP_PING, OP_FLUSH, OP_TAKE, OP_READ, OP_FIN, OPS };
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static struct source {
 	struct mux_stream	*s;

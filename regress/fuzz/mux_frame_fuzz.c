@@ -21,21 +21,15 @@
  * chooses the payload.
  */
 
+/* max_len: 600 */
+
 #include "compat.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "mux_frame.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 fuzz_open(const uint8_t *p, size_t n)
@@ -46,9 +40,9 @@ fuzz_open(const uint8_t *p, size_t n)
 
 	if (mux_open_get(p, n, &a) == -1)
 		return;
-	check((len = mux_open_put(buf, sizeof(buf), &a)) != -1);
-	check(mux_open_get(buf, len, &b) == 0);
-	check(a.kind == b.kind && a.port == b.port && a.credit == b.credit &&
+	must((len = mux_open_put(buf, sizeof(buf), &a)) != -1);
+	must(mux_open_get(buf, len, &b) == 0);
+	must(a.kind == b.kind && a.port == b.port && a.credit == b.credit &&
 	    a.ticket == b.ticket && strcmp(a.host, b.host) == 0 &&
 	    strcmp(a.node, b.node) == 0 && strcmp(a.client, b.client) == 0 &&
 	    strcmp(a.user, b.user) == 0 &&
@@ -65,9 +59,9 @@ fuzz_reset(const uint8_t *p, size_t n)
 
 	if (mux_reset_get(p, n, &code, a) == -1)
 		return;
-	check((len = mux_reset_put(buf, sizeof(buf), code, a)) != -1);
-	check(mux_reset_get(buf, len, &code2, b) == 0);
-	check(code == code2 && strcmp(a, b) == 0);
+	must((len = mux_reset_put(buf, sizeof(buf), code, a)) != -1);
+	must(mux_reset_get(buf, len, &code2, b) == 0);
+	must(code == code2 && strcmp(a, b) == 0);
 }
 
 static void
@@ -80,17 +74,17 @@ fuzz_control(const uint8_t *p, size_t n)
 
 	(void)mux_control_what(p, n);
 	if (mux_hello_get(p, n, &h) == 0) {
-		check((len = mux_hello_put(buf, sizeof(buf), &h)) != -1);
-		check(mux_hello_get(buf, len, &h2) == 0);
-		check(h.version == h2.version && h.credit == h2.credit &&
+		must((len = mux_hello_put(buf, sizeof(buf), &h)) != -1);
+		must(mux_hello_get(buf, len, &h2) == 0);
+		must(h.version == h2.version && h.credit == h2.credit &&
 		    h.epoch == h2.epoch &&
 		    strcmp(h.software, h2.software) == 0 &&
 		    strcmp(h.name, h2.name) == 0);
 	}
 	if (mux_goaway_get(p, n, &g) == 0) {
-		check((len = mux_goaway_put(buf, sizeof(buf), &g)) != -1);
-		check(mux_goaway_get(buf, len, &g2) == 0);
-		check(g.delay == g2.delay && strcmp(g.text, g2.text) == 0);
+		must((len = mux_goaway_put(buf, sizeof(buf), &g)) != -1);
+		must(mux_goaway_get(buf, len, &g2) == 0);
+		must(g.delay == g2.delay && strcmp(g.text, g2.text) == 0);
 	}
 }
 
@@ -103,7 +97,7 @@ fuzz_head(const uint8_t *p, size_t n)
 	if (mux_head_get(p, n, &h) == -1)
 		return;
 	mux_head_put(buf, h.type, h.flags, h.id);
-	check(memcmp(buf, p, sizeof(buf)) == 0);
+	must(memcmp(buf, p, sizeof(buf)) == 0);
 }
 
 int

@@ -32,12 +32,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "mux_internal.h"
 #include "mux_splice.h"
 
 #define OWNED	16
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 struct owned {
 	struct mux_stream	*s;
@@ -54,13 +53,6 @@ static int		 acting;
 static uint8_t		 dgram[MUX_DGRAM_MAX];
 
 static void	act(struct owned *);
-
-static void
-check(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static uint8_t
 next(void)
@@ -83,7 +75,7 @@ o_input(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
 	struct owned	*o = arg;
 	uint8_t		 what = next();
 
-	check(o->s == s);
+	must(o->s == s);
 	if (what & 1)
 		act(o);
 	return (what & 2 ? n : what & 4 ? n / 2 : 0);
@@ -95,7 +87,7 @@ o_datagram(struct mux_stream *s, void *arg, const uint8_t *p, size_t n)
 	struct owned	*o = arg;
 	uint8_t		 what = next();
 
-	check(o->s == s && n <= MUX_DGRAM_MAX);
+	must(o->s == s && n <= MUX_DGRAM_MAX);
 	if (what & 1)
 		act(o);
 	return (what & 2);
@@ -109,7 +101,7 @@ o_pull(struct mux_stream *s, void *arg, uint8_t *buf, size_t cap,
 	size_t		 n = o->left < cap ? o->left : cap;
 	uint8_t		 what = next();
 
-	check(o->s == s && cap > 0 && cap <= MUX_DATA_MAX);
+	must(o->s == s && cap > 0 && cap <= MUX_DATA_MAX);
 	memset(buf, 'x', n);
 	o->left -= n;
 	*more = what & 2 ? MUX_LAST : what & 4 ? MUX_MORE : MUX_IDLE;
@@ -131,7 +123,7 @@ o_reset(struct mux_stream *s, void *arg, uint16_t code, const char *text)
 {
 	struct owned	*o = arg;
 
-	check(o->s == s && strlen(text) <= MUX_TEXT_MAX);
+	must(o->s == s && strlen(text) <= MUX_TEXT_MAX);
 	act(o);
 	forget(o, s);
 }
@@ -141,7 +133,7 @@ o_done(struct mux_stream *s, void *arg)
 {
 	struct owned	*o = arg;
 
-	check(o->s == s && mux_eof(s) && mux_queued(s) == 0);
+	must(o->s == s && mux_eof(s) && mux_queued(s) == 0);
 	act(o);
 	forget(o, s);
 }
@@ -175,7 +167,7 @@ m_open(struct mux *m, void *arg, struct mux_stream *s,
 	struct owned	*o = slot();
 	uint8_t		 what = next();
 
-	check(m == mux);
+	must(m == mux);
 	if (what & 2) {
 		/* goes on elsewhere, or nobody takes it */
 		mux_splice_new(s, far, open, &splice_ops, NULL);
@@ -302,7 +294,7 @@ step_output(void)
 	n = mux_output(mux, frame, sizeof(frame), now);
 	if (n == 0)
 		return;
-	check(n <= sizeof(frame) && mux_head_get(frame, n, &h) == 0);
+	must(n <= sizeof(frame) && mux_head_get(frame, n, &h) == 0);
 	/* the far link is only there to be pulled and to be reset */
 	mux_output(far, frame, sizeof(frame), now);
 }
@@ -316,14 +308,14 @@ check_all(void)
 	uint32_t		 n = 0;
 
 	TAILQ_FOREACH(s, &mux->streams, entry) {
-		check((s->flags & STREAM_DEAD) == 0);
-		check(s->queue.len + s->arriving + s->consumed <= s->window);
+		must((s->flags & STREAM_DEAD) == 0);
+		must(s->queue.len + s->arriving + s->consumed <= s->window);
 		if (s->dgram != NULL) {
-			check(s->queue.len <= MUX_DGRAM_QUEUE);
-			check(s->dgram->out.len <= MUX_DGRAM_QUEUE);
-			check(s->dgram->going.len < MUX_DGRAM_MAX);
-			check(s->dgram->coming.len <= MUX_DGRAM_MAX);
-			check(s->queue.len + s->dgram->out.len +
+			must(s->queue.len <= MUX_DGRAM_QUEUE);
+			must(s->dgram->out.len <= MUX_DGRAM_QUEUE);
+			must(s->dgram->going.len < MUX_DGRAM_MAX);
+			must(s->dgram->coming.len <= MUX_DGRAM_MAX);
+			must(s->queue.len + s->dgram->out.len +
 			    s->dgram->going.len + s->dgram->coming.len <=
 			    s->window);
 		}
@@ -332,13 +324,13 @@ check_all(void)
 		n++;
 	}
 	TAILQ_FOREACH(s, &mux->ring, turn)
-		check((s->allowance > 0 || s->dgram != NULL) &&
+		must((s->allowance > 0 || s->dgram != NULL) &&
 		    (s->flags & STREAM_FIN_OUT) == 0);
 	mux_get_stats(mux, &st);
-	check(st.streams == n && st.queued == queued);
-	check(mux->reserved == window && TAILQ_EMPTY(&mux->dead));
-	check(budget.used == window + far->reserved);
-	check(mux->depth == 0 && mux->refused_count <= MUX_REFUSED_MAX);
+	must(st.streams == n && st.queued == queued);
+	must(mux->reserved == window && TAILQ_EMPTY(&mux->dead));
+	must(budget.used == window + far->reserved);
+	must(mux->depth == 0 && mux->refused_count <= MUX_REFUSED_MAX);
 }
 
 static struct mux *
@@ -354,11 +346,11 @@ fuzz_mux(int dialer, int hello)
 	cfg.streams_max = 20;
 	cfg.link_budget = 4 * 1024 * 1024;
 	cfg.budget = &budget;
-	check((m = mux_new(&cfg)) != NULL);
+	must((m = mux_new(&cfg)) != NULL);
 	memset(&h, 0, sizeof(h));
 	h.credit = MUX_CREDIT_EARLY;
 	if (hello)
-		check(mux_send_hello(m, &h) == 0);
+		must(mux_send_hello(m, &h) == 0);
 	return (m);
 }
 
@@ -398,8 +390,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		mux_end(mux, MUX_CODE_KILLED, "end");
 	mux_free(mux, "over");
 	mux_free(far, NULL);
-	check(budget.used == 0);
+	must(budget.used == 0);
 	for (n = 0; n < OWNED; n++)
-		check(owned[n].s == NULL);
+		must(owned[n].s == NULL);
 	return (0);
 }

@@ -21,10 +21,8 @@
  * answer, and what is taken comes out again the same when it is built.
  */
 
-/*
- * Each input is cut at each of its bytes, so short ones are many more.
- * max_len: 120
- */
+/* max_len: 300 */
+/* max_len_cuts: 120 */
 
 #include "compat.h"
 
@@ -32,9 +30,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "proxyproto.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 again(const struct proxyproto *p)
@@ -59,16 +56,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ssize_t			 whole, n;
 	size_t			 i;
 
-	whole = proxyproto_parse(data, size, &p);
+	buf = fuzz_copy(data, size);
+	whole = proxyproto_parse(buf, size, &p);
+	free(buf);
 	if (whole > (ssize_t)size || whole > PROXYPROTO_V2_MAX ||
 	    (whole == 0 && size >= PROXYPROTO_V2_MAX))
 		abort();
-	for (i = 0; i < size && i < PROXYPROTO_V2_MAX; i++) {
+	for (i = 0; fuzz_cuts() && i < size && i < PROXYPROTO_V2_MAX; i++) {
 		/* A buffer of its own: one byte too far is found. */
-		if ((buf = malloc(i)) == NULL && i > 0)
-			abort();
-		if (i > 0)
-			memcpy(buf, data, i);
+		buf = fuzz_copy(data, i);
 		n = proxyproto_parse(buf, i, &q);
 		free(buf);
 		if (whole > 0 && i >= (size_t)whole) {

@@ -21,6 +21,8 @@
  * to, and comes out and goes in again the same.
  */
 
+/* max_len: 256 */
+
 #include "compat.h"
 
 #include <stdint.h>
@@ -28,9 +30,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "publish.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
 try_spec(const char *s)

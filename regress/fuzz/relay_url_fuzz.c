@@ -17,6 +17,8 @@
 
 /* link: lib/relay_url.c lib/http_host.c lib/http_field.c */
 
+/* max_len: 300 */
+
 #include "compat.h"
 
 #include <sys/types.h>
@@ -25,19 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "http.h"
 #include "relay_url.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void	must(int);
-
-static void
-must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* What is accepted has one form, and that form is accepted as the same. */
 int

@@ -24,23 +24,17 @@
  * takes whole, to the last byte and not beyond, or refuses.
  */
 
+/* max_len: 512 */
+
 #include "compat.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "http_message.h"
 #include "rpc_message.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

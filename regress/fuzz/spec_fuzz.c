@@ -21,6 +21,8 @@
  * the same when it is written out and read again.
  */
 
+/* max_len: 64 */
+
 #include "compat.h"
 
 #include <stdint.h>
@@ -30,8 +32,7 @@
 #include <time.h>
 
 #include "../../accessctl/accessctl.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "fuzz.h"
 
 static void
 try_until(const char *s)

@@ -20,6 +20,8 @@
 
 /* link: lib/state.c */
 
+/* max_len: 300 */
+
 #include "compat.h"
 
 #include <stddef.h>
@@ -27,9 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "state.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static int
 copy(const struct state_line *line, void *arg)

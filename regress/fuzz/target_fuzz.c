@@ -21,15 +21,16 @@
  * again, stays the same then, and covers the same.
  */
 
+/* max_len: 300 */
+
 #include "compat.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "target.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -26,9 +26,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "tls_guard.h"
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static int
 feed(const uint8_t *data, size_t size, size_t step)

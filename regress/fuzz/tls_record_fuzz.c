@@ -25,6 +25,8 @@
  * However the wire is cut into reads, the same comes out.
  */
 
+/* max_len: 600 */
+
 #include "compat.h"
 
 #include <openssl/err.h>
@@ -33,13 +35,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "lib/tls_peer.h"
 #include "tls_record.h"
 
 #define WIRE_MAX	200000
 #define SEALED		10
-
-int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 /* What is not a type of content. */
 enum step {
@@ -67,13 +68,6 @@ static uint8_t		 in_secret[PEER_SECRET_MAX];
 static uint8_t		 out_secret[PEER_SECRET_MAX];
 static uint16_t		 suite;
 static int		 client;
-
-static void
-check(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void
 put(struct tls_peer *peer, uint8_t what, const uint8_t *p, size_t says,
@@ -138,18 +132,18 @@ say(struct tls_record *r, struct verdict *v)
 	size_t		 at = 0, len;
 
 	v->nsealed = tls_record_seal(r, v->sealed, zeroes, SEALED);
-	check(v->nsealed > 0);
-	check((size_t)v->nsealed <= tls_record_sealed(SEALED));
+	must(v->nsealed > 0);
+	must((size_t)v->nsealed <= tls_record_sealed(SEALED));
 	tls_peer_begin(&peer, suite, out_secret);
 	for (; at < (size_t)v->nsealed; at += len) {
 		len = TLS_RECORD_HEAD + v->sealed[at + 4];
 		n = tls_peer_open(&peer, inner, v->sealed + at, len);
-		check(n > 0);
+		must(n > 0);
 		if (inner[n - 1] == PEER_HANDSHAKE)
 			tls_peer_next(&peer);
 	}
-	check(n == SEALED + 1 && inner[SEALED] == PEER_DATA);
-	check(tls_record_say(r, inner, v->alert) == TLS_RECORD_OVERHEAD + 2);
+	must(n == SEALED + 1 && inner[SEALED] == PEER_DATA);
+	must(tls_record_say(r, inner, v->alert) == TLS_RECORD_OVERHEAD + 2);
 }
 
 /* One call, with buffers of its own: one byte too far is found. */
@@ -161,15 +155,15 @@ open_one(struct tls_record *r, const uint8_t *p, size_t n, struct verdict *v)
 	uint8_t			*out = malloc(TLS_RECORD_ROOM);
 	size_t			 took, gave, rest, i;
 
-	check(in != NULL && out != NULL);
+	must(in != NULL && out != NULL);
 	memcpy(in, p, n);
 	rest = tls_record_rest(in, n);
 	what = tls_record_open(r, in, n, out, &took, &gave);
-	check(took <= n && gave <= TLS_RECORD_MAX);
-	check((what == TLS_RECORD_MORE) == (rest > 0));
-	check(what != TLS_RECORD_MORE || took == 0);
-	check(what != TLS_RECORD_DATA || took > TLS_RECORD_HEAD);
-	check(what == TLS_RECORD_DATA || gave == 0);
+	must(took <= n && gave <= TLS_RECORD_MAX);
+	must((what == TLS_RECORD_MORE) == (rest > 0));
+	must(what != TLS_RECORD_MORE || took == 0);
+	must(what != TLS_RECORD_DATA || took > TLS_RECORD_HEAD);
+	must(what == TLS_RECORD_DATA || gave == 0);
 	for (i = 0; i < gave; i++)
 		v->sum = v->sum * 31 + out[i];
 	v->len += gave;
@@ -188,7 +182,7 @@ feed(size_t step, struct verdict *v)
 	memset(v, 0, sizeof(*v));
 	r = tls_record_new(suite, client, in_secret, out_secret,
 	    tls_peer_secret_len(suite));
-	check(r != NULL);
+	must(r != NULL);
 	for (;;) {
 		v->what = open_one(r, wire + v->took, have - v->took, v);
 		if (v->what == TLS_RECORD_DATA)
@@ -199,14 +193,14 @@ feed(size_t step, struct verdict *v)
 	}
 	v->alert = tls_record_alert(r);
 	v->error = tls_record_error(r);
-	check((v->what == TLS_RECORD_ERROR) ==
+	must((v->what == TLS_RECORD_ERROR) ==
 	    (strcmp(v->error, "no error") != 0));
 	if (v->what != TLS_RECORD_MORE)
-		check(tls_record_open(r, wire, wire_len, zeroes, &step,
+		must(tls_record_open(r, wire, wire_len, zeroes, &step,
 		    &have) == v->what && step == 0 && have == 0);
 	say(r, v);
 	tls_record_free(r);
-	check(ERR_peek_error() == 0);
+	must(ERR_peek_error() == 0);
 }
 
 int
@@ -226,14 +220,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	put_all(data + 1, size - 1);
 	feed(sizeof(wire), &all);
-	for (i = 0; i < nitems(steps); i++) {
+	for (i = 0; fuzz_cuts() && i < nitems(steps); i++) {
 		if (wire_len / steps[i] > 500)
 			continue;
 		feed(steps[i], &cut);
-		check(cut.what == all.what && cut.error == all.error);
-		check(cut.alert == all.alert && cut.len == all.len);
-		check(cut.sum == all.sum && cut.took == all.took);
-		check(cut.nsealed == all.nsealed &&
+		must(cut.what == all.what && cut.error == all.error);
+		must(cut.alert == all.alert && cut.len == all.len);
+		must(cut.sum == all.sum && cut.took == all.took);
+		must(cut.nsealed == all.nsealed &&
 		    memcmp(cut.sealed, all.sealed, all.nsealed) == 0);
 	}
 	return (0);
