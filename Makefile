@@ -3,6 +3,7 @@
 #	make			obj/relayd, obj/agentd, obj/accessctl
 #	make test		everything; installs what it needs first
 #	make check		the tests that are quick and need no root
+#	make fuzz		each fuzz target for FUZZ_SECONDS or FUZZ_RUNS
 #	make V=1		shows whole commands
 #	make faults		calls that fail, for half an hour
 #	make VARIANT=asan	the same in obj-asan (see "Variants" below)

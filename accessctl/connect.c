@@ -313,7 +313,7 @@ connect_target(int argc, char **argv, struct mux_open *open)
 		usage();
 		return (-1);
 	}
-	if (argv[0][0] == '\0' || !target_spec_printable(argv[0]) ||
+	if (argv[0][0] == '\0' || !mux_text_valid(argv[0]) ||
 	    strlcpy(open->node, argv[0], sizeof(open->node)) >=
 	    sizeof(open->node)) {
 		log_warnx("the node's name is empty, too long or no name");

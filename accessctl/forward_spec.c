@@ -57,6 +57,10 @@ field(char **s, const char **why)
 		return (NULL);
 	}
 	*end++ = '\0';
+	if (*start != '/' && strpbrk(start, "[]") != NULL) {
+		*why = "brackets go around an IPv6 address, and nothing else";
+		return (NULL);
+	}
 	*s = end;
 	return (start);
 }

@@ -23,23 +23,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <ctype.h>
 #include <string.h>
 
 #include "addr.h"
 #include "target_spec.h"
 
 #define PORT_TEXT	16	/* "65535/udp" and some more, to be refused */
-
-int
-target_spec_printable(const char *s)
-{
-	for (; *s != '\0'; s++) {
-		if (iscntrl((unsigned char)*s))
-			return (0);
-	}
-	return (1);
-}
 
 int
 target_spec_path(const char *path, const char **why)
@@ -88,8 +77,8 @@ target_spec_parse(const char *s, struct mux_open *o, const char **why)
 	const char	*host = "127.0.0.1", *end;
 	size_t		 len = strlen(host);
 
-	if (!target_spec_printable(s)) {
-		*why = "it holds a control character";
+	if (!mux_text_valid(s)) {
+		*why = "it holds a control character, or is not UTF-8";
 		return (-1);
 	}
 	if (s[0] == '/') {
@@ -121,6 +110,10 @@ target_spec_parse(const char *s, struct mux_open *o, const char **why)
 	}
 	if (len == 0 || len >= sizeof(o->host)) {
 		*why = "the target's host is empty or too long";
+		return (-1);
+	}
+	if (memchr(host, '[', len) != NULL || memchr(host, ']', len) != NULL) {
+		*why = "brackets go around an IPv6 address, and nothing else";
 		return (-1);
 	}
 	memcpy(o->host, host, len);

@@ -26,11 +26,9 @@
  *
  * target_spec_parse: kind, host and port of the mux_open; the rest is left
  * alone.  target_spec_path: whether this can be a Unix socket's path.  0, or
- * -1 with a static reason.  target_spec_printable: 0 if it holds what no name
- * and no target may, control characters.
+ * -1 with a static reason.
  */
 int	target_spec_parse(const char *, struct mux_open *, const char **);
 int	target_spec_path(const char *, const char **);
-int	target_spec_printable(const char *);
 
 #endif /* TARGET_SPEC_H */

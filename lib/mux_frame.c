@@ -124,6 +124,12 @@ text_ok(const uint8_t *p, size_t n)
 	return (1);
 }
 
+int
+mux_text_valid(const char *s)
+{
+	return (text_ok((const uint8_t *)s, strlen(s)));
+}
+
 /* Copy text of n bytes to a string of size, '?' for each byte that is none. */
 static void
 text_fix(char *dst, size_t size, const uint8_t *p, size_t n)

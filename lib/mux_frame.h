@@ -183,6 +183,12 @@ ssize_t	mux_hello_put(uint8_t *, size_t, const struct mux_hello *);
 int	mux_hello_get(const uint8_t *, size_t, struct mux_hello *);
 ssize_t	mux_goaway_put(uint8_t *, size_t, const struct mux_goaway *);
 int	mux_goaway_get(const uint8_t *, size_t, struct mux_goaway *);
+/*
+ * Whether this can be a text of a frame (a node, a host, a path): UTF-8
+ * without control characters.  What holds another is refused by its reader,
+ * who ends the link.  1 or 0.
+ */
+int	mux_text_valid(const char *);
 /* What a CONTROL payload is: enum mux_control_what, or 0 (to be skipped). */
 int	mux_control_what(const uint8_t *, size_t);
 

@@ -18,7 +18,7 @@
  * What the option -L says.
  *
  * link: accessctl/forward_spec.c accessctl/target_spec.c lib/addr.c
- * link: lib/publish.c
+ * link: lib/mux_frame.c lib/publish.c
  */
 
 #include "compat.h"
@@ -144,7 +144,8 @@ targets_alone(void **state)
 		"", "x", "0", "65536", "53/", "53/sctp", "53/udp/udp", ":53",
 		"h:", "h:/udp", "[::1]", "[::1]53", "[::1:53", "::1:53",
 		"[]:53", "/", "h:1:2", "0000000000000000053",
-		"a\033b:53", "a\nb:53", "/a\177b",
+		"a\033b:53", "a\nb:53", "/a\177b", "/run/\xff", "caf\351:80",
+		"/a\302\200", "a[]:53", "[a[]:53",
 	};
 	struct mux_open	 o;
 	const char	*why;
@@ -156,6 +157,8 @@ targets_alone(void **state)
 	assert_string_equal(o.host, "db.home");
 	assert_int_equal(o.port, 5432);
 	assert_int_equal(o.kind, MUX_KIND_TCP);
+	assert_int_equal(target_spec_parse("/run/caf\303\251", &o, &why), 0);
+	assert_string_equal(o.host, "/run/caf\303\251");
 	for (i = 0; i < nitems(bad); i++) {
 		why = NULL;
 		assert_int_equal(target_spec_parse(bad[i], &o, &why), -1);
@@ -184,7 +187,7 @@ what_is_refused(void **state)
 		"8080:p_i:80", "8080:pi.local:80", "0x50:pi:80", "8080:pi:+1",
 		"8080:pi:[]:80", "/run/x", "/run/x:pi", "/:pi:80",
 		"/run/x:pi:53/udp", "run/x:pi:80", "8080:pi:/", "/run/x:8080",
-		"/run/x:1:pi:80:90", "8080:pi:80/sctp",
+		"/run/x:1:pi:80:90", "8080:pi:80/sctp", "a]:8080:pi:80",
 	};
 	char			 text[1024];
 	size_t			 i;
