@@ -56,14 +56,20 @@ is_space(uint32_t c)
 static size_t
 space_front(const unsigned char *s, size_t len)
 {
+	uint32_t	 c;
+
 	if (len >= 1 && s[0] < 0x80)
 		return (is_space(s[0]) ? 1 : 0);
-	if (len >= 2 && (s[0] & 0xe0) == 0xc0)
-		return (is_space((s[0] & 0x1f) << 6 | (s[1] & 0x3f)) ? 2 : 0);
-	if (len >= 3 && (s[0] & 0xf0) == 0xe0)
-		return (is_space((s[0] & 0x0f) << 12 | (s[1] & 0x3f) << 6 |
-		    (s[2] & 0x3f)) ? 3 : 0);
-	return (0);
+	if (len < 2 || (s[1] & 0xc0) != 0x80)
+		return (0);
+	if ((s[0] & 0xe0) == 0xc0) {
+		c = (s[0] & 0x1f) << 6 | (s[1] & 0x3f);
+		return (c >= 0x80 && is_space(c) ? 2 : 0);
+	}
+	if (len < 3 || (s[2] & 0xc0) != 0x80 || (s[0] & 0xf0) != 0xe0)
+		return (0);
+	c = (s[0] & 0x0f) << 12 | (s[1] & 0x3f) << 6 | (s[2] & 0x3f);
+	return (c >= 0x800 && is_space(c) ? 3 : 0);
 }
 
 /* That it ends with. */
