@@ -373,8 +373,7 @@ show_link(const struct ctl_agent *a)
 		show("state", text);
 		snprintf(text, sizeof(text), "%s, %s", a->software, a->tls);
 		show("relay", text);
-		snprintf(text, sizeof(text), "%u.%u ms", a->rtt_us / 1000,
-		    a->rtt_us % 1000 / 100);
+		print_ms(a->rtt_us, text, sizeof(text));
 		show("round trip", a->rtt_us == 0 ? "not measured yet" :
 		    text);
 	} else {

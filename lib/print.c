@@ -173,8 +173,7 @@ cell_format(const struct field *f, const void *rec, char *buf, size_t size)
 		break;
 	case FIELD_MS:
 		if ((n = get32(f, rec)) != 0)
-			snprintf(buf, size, "%u.%u ms", (uint32_t)n / 1000,
-			    (uint32_t)n % 1000 / 100);
+			print_ms((uint32_t)n, buf, size);
 		break;
 	}
 	if (n == 0)

@@ -53,6 +53,16 @@ print_bytes(uint64_t n, char *buf, size_t size)
 		    units[unit]);
 }
 
+/* "0.0 ms" would say that it takes no time. */
+void
+print_ms(uint32_t us, char *buf, size_t size)
+{
+	if (us < 100)
+		strlcpy(buf, "<0.1 ms", size);
+	else
+		snprintf(buf, size, "%u.%u ms", us / 1000, us % 1000 / 100);
+}
+
 void
 print_age(int64_t s, char *buf, size_t size)
 {

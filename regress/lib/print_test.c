@@ -316,6 +316,41 @@ bytes_and_ages(void **state)
 }
 
 static void
+milliseconds(void **state)
+{
+	static const struct field	 rtt[] = {
+		{ "rtt_ms", "RTT", FIELD_MS, offsetof(struct thing, us),
+		    NULL },
+	};
+	static const struct {
+		uint32_t	 us;
+		const char	*text;
+		double		 ms;
+	} cases[] = {
+		{ 1, "<0.1 ms", 0.001 }, { 49, "<0.1 ms", 0.049 },
+		{ 99, "<0.1 ms", 0.099 }, { 100, "0.1 ms", 0.1 },
+		{ 1999, "1.9 ms", 1.999 }, { 20500, "20.5 ms", 20.5 }
+	};
+	struct thing			 t;
+	json_t				*o;
+	size_t				 i;
+
+	memset(&t, 0, sizeof(t));
+	print(rtt, 1, 0, 0, &t, 1);
+	assert_string_equal(text, "RTT\n  -\n");
+	for (i = 0; i < nitems(cases); i++) {
+		t.us = cases[i].us;
+		print(rtt, 1, 0, 0, &t, 1);
+		assert_non_null(strstr(text, cases[i].text));
+		print(rtt, 1, 1, 1, &t, 1);
+		o = parsed();
+		assert_true(json_real_value(json_object_get(o, "rtt_ms")) ==
+		    cases[i].ms);
+		json_decref(o);
+	}
+}
+
+static void
 full_disk_is_an_error(void **state)
 {
 	struct thing	 t;
@@ -359,6 +394,7 @@ main(void)
 		cmocka_unit_test(table_is_aligned),
 		cmocka_unit_test(terminal_gets_nothing_raw),
 		cmocka_unit_test(bytes_and_ages),
+		cmocka_unit_test(milliseconds),
 		cmocka_unit_test(full_disk_is_an_error),
 		cmocka_unit_test(broken_off_list_says_nothing),
 	};
