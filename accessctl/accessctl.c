@@ -243,10 +243,8 @@ usage(void)
 static int
 said(int status)
 {
-	if (status == EXIT_OK && (fflush(stdout) == EOF || ferror(stdout))) {
-		log_warn("standard output");
+	if (status == EXIT_OK && print_end(stdout) == -1)
 		return (EXIT_OTHER);
-	}
 	return (status);
 }
 

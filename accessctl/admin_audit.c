@@ -145,7 +145,7 @@ audit_line(const void *rec, void *arg)
 	if ((shown.follow && fflush(stdout) == EOF) || ferror(stdout)) {
 		if (audit_unread())
 			exit(EXIT_CUT);
-		log_warn("standard output");
+		(void)print_end(stdout);
 		exit(EXIT_OTHER);
 	}
 }
@@ -258,9 +258,5 @@ cmd_audit(int argc, char **argv)
 		return (n == 1 ? EXIT_CUT : EXIT_OTHER);
 	if (json)
 		fputs(shown.lines == 0 ? "[]\n" : "\n]\n", stdout);
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		log_warn("standard output");
-		return (EXIT_OTHER);
-	}
 	return (EXIT_OK);
 }

@@ -354,5 +354,5 @@ cmd_show_memory(int argc, char **argv)
 		return (EXIT_OTHER);
 	if (json)
 		printf("}\n");
-	return (fflush(stdout) == EOF ? EXIT_OTHER : EXIT_OK);
+	return (EXIT_OK);
 }

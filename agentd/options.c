@@ -33,6 +33,7 @@
 #include "conflex.h"
 #include "egress.h"
 #include "login.h"
+#include "print.h"
 
 __dead static void	usage(void);
 static void	secret_arg(char **, char *);
@@ -222,7 +223,7 @@ options_parse(int argc, char **argv, struct proc_options *opt)
 		case 'V':
 		case OPT_VERSION:
 			printf("agentd %s\n", CULVERT_VERSION);
-			exit(0);
+			exit(print_end(stdout) == -1);
 		case 'x':
 			opt->child = proc_arg(optarg);
 			break;

@@ -37,8 +37,8 @@
 
 /* As agentd(8) says. */
 enum status_exit {
-	STATUS_CONNECTED = 0, STATUS_NO_LINK = 1, STATUS_USAGE = 2,
-	STATUS_NO_ANSWER = 3
+	STATUS_CONNECTED = 0, STATUS_NO_LINK = 1, STATUS_FAILED = 1,
+	STATUS_USAGE = 2, STATUS_NO_ANSWER = 3
 };
 
 static const struct option	 options[] = {
@@ -327,10 +327,8 @@ status_print(const char *path, int json)
 		else
 			status_show(&a, lists);
 		status = a.connected ? STATUS_CONNECTED : STATUS_NO_LINK;
-		if (fflush(stdout) == EOF || ferror(stdout)) {
-			log_warn("standard output");
-			status = STATUS_NO_ANSWER;
-		}
+		if (print_end(stdout) == -1)
+			status = STATUS_FAILED;
 	}
 	for (i = 0; i < LISTS; i++)
 		list_free(&lists[i]);

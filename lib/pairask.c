@@ -30,6 +30,7 @@
 #include "paircode.h"
 #include "pairask.h"
 #include "pairshow.h"
+#include "print.h"
 
 #define TTL_MAX_MS	86400000
 
@@ -80,9 +81,5 @@ pairask(struct ctl_pair *req, int json, int qr)
 	else
 		pairshow_print(&show, qr, stdout);
 	explicit_bzero(code, sizeof(code));
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		log_warn("standard output");
-		return (-1);
-	}
-	return (0);
+	return (print_end(stdout));
 }

@@ -25,6 +25,9 @@
 
 #include <jansson.h>
 
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -436,7 +439,7 @@ int
 table_end(struct table *t)
 {
 	struct row	*row;
-	int		 ret = 0;
+	int		 ret;
 
 	if (t->list != NULL)
 		table_json(t);
@@ -448,10 +451,7 @@ table_end(struct table *t)
 		else
 			table_line(t, row->cells);
 	}
-	if (fflush(t->out) == EOF || ferror(t->out)) {
-		log_warn("standard output");
-		ret = -1;
-	}
+	ret = print_end(t->out);
 	table_free(t);
 	return (ret);
 }
@@ -473,4 +473,36 @@ table_free(struct table *t)
 	json_decref(t->list);
 	free(t->widths);
 	free(t);
+}
+
+/* ---- the end ---- */
+
+static int
+reader_gone(FILE *out)
+{
+	struct pollfd	 pfd = { .fd = fileno(out), .events = 0 };
+
+	return (poll(&pfd, 1, 0) == 1 &&
+	    (pfd.revents & (POLLERR | POLLHUP)) != 0);
+}
+
+int
+print_end(FILE *out)
+{
+	int	 err = 0;
+
+	if (fflush(out) == EOF)
+		err = errno;
+	else if (!ferror(out))
+		return (0);
+	/* An earlier write may have met it: its errno is lost by now. */
+	if (err == EPIPE || reader_gone(out)) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	} else if (err != 0) {
+		errno = err;
+		log_warn("standard output");
+	} else
+		log_warnx("standard output: not all could be written");
+	return (-1);
 }

@@ -72,6 +72,13 @@ int		 table_end(struct table *);
 void		 table_free(struct table *);
 
 /*
+ * The end of what was printed: flush.  0, or -1 (logged) if not all of it
+ * could be written.  Where whoever read it has gone, as head(1) does, this
+ * does not return: SIGPIPE ends us without a word, also if it was ignored.
+ */
+int	print_end(FILE *);
+
+/*
  * For lists without an end: a record as JSON on one line, without the
  * newline.  Whether it could be written, ferror says.
  */

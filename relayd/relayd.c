@@ -44,6 +44,7 @@
 #include "msg_publish.h"
 #include "msg_rpc.h"
 #include "parent.h"
+#include "print.h"
 #include "stdfd.h"
 #include "trim.h"
 #include "watch.h"
@@ -237,7 +238,7 @@ parse_options(struct proc_options *opt)
 			break;
 		case 'V':
 			printf("relayd %s\n", CULVERT_VERSION);
-			exit(0);
+			exit(print_end(stdout) == -1);
 		case 'x':
 			opt->child = proc_arg(optarg);
 			break;

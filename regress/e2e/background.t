@@ -141,7 +141,7 @@ a.proc = Proc("agent3", closed([OBJ + "/agentd", "-d", *argv[2:]]),
 ok(wait_for(lambda: up(1), 60) and nulls(a.proc.pid) == ["/dev/null"] * 3,
    "nor has agentd's", status())
 r = run(closed([OBJ + "/agentd", "status", "-s", sock]))
-eq(r.returncode, 3, "what can't print fails: agentd status")
+eq(r.returncode, 1, "what can't print fails: agentd status")
 copy = path("copy.db")
 r = run(closed([OBJ + "/accessctl", "backup", "-s", relay.socket, copy]))
 eq(r.returncode, 1, "accessctl backup")
@@ -153,9 +153,31 @@ r = run(["sh", "-c", '"$0" token list -s "$1" >&-', OBJ + "/accessctl",
          relay.socket])
 ok(r.returncode == 1 and "standard output" in r.stderr,
    "accessctl token list, with only its output closed", r.stderr)
-r = run(["sh", "-c", '"$0" completion bash >/dev/full', OBJ + "/accessctl"])
-ok(r.returncode == 1 and "standard output" in r.stderr,
-   "accessctl completion, onto a full disk", r.stderr)
+
+
+def unread(argv):
+    """As head(1) does it, but it has gone before the first byte."""
+    r, w = os.pipe()
+    os.close(r)
+    p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=w,
+                       stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(w)
+    return p
+
+
+for name, args in (("accessctl", "completion bash"), ("accessctl", "-V"),
+                   ("accessctl", "show memory -s " + relay.socket),
+                   ("accessctl", "show memory --json -s " + relay.socket),
+                   ("agentd", "status -s " + sock), ("agentd", "-V"),
+                   ("relayd", "-V")):
+    r = run(["sh", "-c", '"$0" %s >/dev/full' % args, OBJ + "/" + name])
+    ok(r.returncode == 1 and r.stderr.count("\n") == 1 and
+       "standard output: No space left on device\n" in r.stderr,
+       "onto a full disk: %s %s" % (name, args.split(" -s")[0]), r.stderr)
+    r = unread([OBJ + "/" + name] + args.split())
+    ok(r.returncode == -signal.SIGPIPE and r.stderr == "",
+       "whose reader leaves early: %s %s" % (name, args.split(" -s")[0]),
+       (r.returncode, r.stderr))
 a.proc.stop()
 relay.stop()
 
