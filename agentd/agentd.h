@@ -24,6 +24,7 @@
 
 #include "addr.h"
 #include "backend.h"
+#include "conflex.h"
 #include "ctl.h"
 #include "egress.h"
 #include "evtls.h"
@@ -122,6 +123,9 @@ struct agentd_conf {
  * in that order, each beating the one before; checks.
  */
 int		 parse_config(const char *, struct agentd_conf *);
+/* config_form.c: what its lines look like, for who got one wrong. */
+extern const struct conflex_form agentd_forms[];
+extern const size_t agentd_nforms;
 struct agentd_conf *config_new(void);
 void		 config_free(struct agentd_conf *);	/* takes NULL */
 /* What the environment says, on top of what is there; and wipe the secrets in

@@ -243,7 +243,7 @@ yylex(void)
 static void
 yyerror(const char *text)
 {
-	conflex_syntax(keywords, nitems(keywords));
+	conflex_syntax(keywords, nitems(keywords), agentd_forms, agentd_nforms);
 }
 
 static void

@@ -61,7 +61,8 @@ static TAILQ_HEAD(, macro) macros = TAILQ_HEAD_INITIALIZER(macros);
 static int	 depth, errors;
 static size_t	 nread;
 static char	 first[64];	/* word of the line, if it begins with one */
-static int	 line_begins, line_bad, line_assigns;
+static char	 block[64];	/* in whose { } the line is */
+static int	 line_begins, line_bad, line_assigns, line_opens, line_closes;
 
 static int	 lex_byte(struct conf_file *);
 static int	 lex_getc(void);
@@ -74,6 +75,7 @@ static int	 file_push(const char *);
 static void	 lex_string(struct conflex_token *);
 static void	 lex_word(struct conflex_token *, int);
 static void	 lex_macro(struct conflex_token *);
+static void	 lex_line(void);
 
 /* ---- files ---- */
 
@@ -171,7 +173,8 @@ conflex_close(void)
 	nread = 0;
 	line_begins = 1;
 	line_bad = 0;
-	first[0] = '\0';
+	line_opens = line_closes = 0;
+	first[0] = block[0] = '\0';
 }
 
 int
@@ -442,6 +445,18 @@ lex_end(struct conflex_token *t)
 		f->ended = 1;
 }
 
+/* A new line.  One with an error opens nothing, as the grammar drops it. */
+static void
+lex_line(void)
+{
+	if (line_opens && !line_bad)
+		(void)strlcpy(block, first, sizeof(block));
+	if (line_closes && (!line_bad || first[0] == '\0'))
+		block[0] = '\0';
+	line_begins = line_bad = line_assigns = line_opens = line_closes = 0;
+	first[0] = '\0';
+}
+
 void
 conflex_next(struct conflex_token *t)
 {
@@ -449,10 +464,8 @@ conflex_next(struct conflex_token *t)
 
 	t->text = NULL;
 	t->ch = 0;
-	if (begins) {
-		line_begins = line_bad = line_assigns = 0;
-		first[0] = '\0';
-	}
+	if (begins)
+		lex_line();
 	if (SLIST_EMPTY(&files) || errors >= CONFLEX_ERRORS_MAX) {
 		t->type = CONFLEX_EOF;
 		return;
@@ -468,6 +481,8 @@ conflex_next(struct conflex_token *t)
 		t->type = CONFLEX_CHAR;
 		t->ch = c;
 		line_assigns |= c == '=';
+		line_opens |= c == '{';
+		line_closes |= c == '}';
 	} else if (c < 0x80 && isgraph(c)) {
 		lex_word(t, c);
 		if (t->type == CONFLEX_WORD)
@@ -533,10 +548,24 @@ conflex_lex(const struct conflex_keyword *keywords, size_t n, int text,
 	return (text);
 }
 
+static const char *
+form_of(const struct conflex_form *forms, size_t n, const char *word)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(forms[i].name, word) == 0)
+			return (forms[i].form);
+	}
+	return (NULL);
+}
+
 void
-conflex_syntax(const struct conflex_keyword *keywords, size_t n)
+conflex_syntax(const struct conflex_keyword *keywords, size_t n,
+    const struct conflex_form *forms, size_t nforms)
 {
 	const struct conf_file	*f = SLIST_FIRST(&files);
+	const char		*form;
 
 	if (line_bad || errors >= CONFLEX_ERRORS_MAX)
 		return;
@@ -545,10 +574,17 @@ conflex_syntax(const struct conflex_keyword *keywords, size_t n)
 		conflex_error("unexpected end of the file");
 		return;
 	}
-	if (first[0] == '\0')
-		conflex_error("syntax error");
+	form = form_of(forms, nforms, block[0] != '\0' ? block : first);
+	if (form == NULL && line_assigns)
+		form = "name = value";
+	if (form != NULL && first[0] != '\0')
+		conflex_error("%s: syntax error: the form is %s", first, form);
+	else if (form != NULL)
+		conflex_error("syntax error: the form is %s", form);
+	else if (first[0] == '\0')
+		conflex_error("syntax error: a line begins with a keyword");
 	else
-		conflex_error("%s: %s", first, line_assigns ||
-		    keyword_find(keywords, n, first) != NULL ?
-		    "syntax error" : "unknown keyword");
+		conflex_error(keyword_find(keywords, n, first) != NULL ?
+		    "%s: syntax error: no line begins with it" :
+		    "%s: unknown keyword", first);
 }

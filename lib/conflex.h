@@ -70,15 +70,21 @@ void	conflex_next(struct conflex_token *);
  * strcmp(3).  It returns a keyword's token, a character, '\n', 0, or one of
  * the two given: for text, which is lent until conflex_close (which zeroes
  * it: a grammar that meets an error drops its values without a word), and for
- * what was reported here already.  conflex_syntax is yyerror: it names the
- * first word of the line and no other, which may be a secret.
+ * what was reported here already.  conflex_syntax is yyerror: it says which
+ * form the statement has that begins with the line's first word, or in whose
+ * { } the line is.  It names that word and no other, which may be a secret.
  */
 struct conflex_keyword {
 	const char	*name;
 	int		 token;
 };
+struct conflex_form {
+	const char	*name;		/* the first word */
+	const char	*form;		/* all of it, for people */
+};
 int	conflex_lex(const struct conflex_keyword *, size_t, int, int, char **);
-void	conflex_syntax(const struct conflex_keyword *, size_t);
+void	conflex_syntax(const struct conflex_keyword *, size_t,
+	    const struct conflex_form *, size_t);
 
 /* Whether nobody but its owner may read the file that is being read. */
 int	conflex_private(void);

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "conflex.h"
 #include "evtls.h"
 #include "log.h"
 #include "publish.h"
@@ -120,6 +121,9 @@ struct relayd_conf {
 struct relayd_conf	*config_new(void);
 struct relayd_conf	*parse_config(const char *);
 int			 cmdline_symset(const char *);
+/* config_form.c: what its lines look like, for who got one wrong. */
+extern const struct conflex_form relayd_forms[];
+extern const size_t	 relayd_nforms;
 int			 config_load(struct relayd_conf *);
 void			 config_free(struct relayd_conf *);
 

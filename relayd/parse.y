@@ -329,7 +329,7 @@ yylex(void)
 static void
 yyerror(const char *text)
 {
-	conflex_syntax(keywords, nitems(keywords));
+	conflex_syntax(keywords, nitems(keywords), relayd_forms, relayd_nforms);
 }
 
 static void

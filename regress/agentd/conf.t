@@ -90,10 +90,10 @@ chmod 644 "$T/outer.conf"
 check 'a token in an included file of our own' 'configuration OK' \
     -f "$T/outer.conf"
 printf 'name pi\n%s\n' "$token" >"$conf"
-made 'a token that stands alone is not printed' '@T@/made.conf:2: syntax error'
+made 'a token that stands alone is not printed' '@T@/made.conf:2: syntax error: a line begins with a keyword'
 printf 'tokn %s\nname %s pi\n' "$token" "$token" >"$conf"
 made 'nor is one behind a mistake' '@T@/made.conf:1: tokn: unknown keyword
-@T@/made.conf:2: name: syntax error'
+@T@/made.conf:2: name: syntax error: the form is name name'
 check 'a secret on the command line' 'configuration OK' \
     --relay ws://localhost --name pi --secret "$token"
 check 'a bad secret on the command line is not printed' \

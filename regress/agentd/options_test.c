@@ -19,7 +19,7 @@
  * daemon is in "/".
  */
 
-/* link: agentd/options.c agentd/config.c agentd/backend.c agentd/parse.y
+/* link: agentd/options.c agentd/config*.c agentd/backend.c agentd/parse.y
  * agentd/proxy_policy.c regress/lib/tls_util.c libculvert.a */
 /* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
  * jansson pthread */

@@ -19,7 +19,7 @@
  */
 
 /* link: regress/lib/nth_alloc.c regress/lib/parse_nth.c
- * agentd/parse.y agentd/config.c agentd/backend*.c
+ * agentd/parse.y agentd/config*.c agentd/backend*.c
  * agentd/proxy_policy.c libculvert.a */
 /* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
  * jansson pthread */

@@ -161,7 +161,7 @@ too_many_errors(void **state)
 	for (i = 0; i < CONFLEX_ERRORS_MAX; i++)
 		conflex_error("again");
 	next(CONFLEX_EOF, NULL);
-	conflex_syntax(NULL, 0);
+	conflex_syntax(NULL, 0, NULL, 0);
 	assert_int_equal(conflex_errors(), CONFLEX_ERRORS_MAX);
 	conflex_close();
 }
