@@ -83,13 +83,13 @@ reconfigure(char *why, size_t size)
 	int			 access;
 
 	if ((new = parse_config(relayd_conffile)) == NULL) {
-		snprintf(why, size, "%s has errors: the old configuration "
-		    "stays; relayd -n shows them", relayd_conffile);
+		snprintf(why, size, "there are errors: the old configuration "
+		    "stays; relayd -n -f %s shows them", relayd_conffile);
 		return (-1);
 	}
 	if (config_load(new) == -1) {
-		snprintf(why, size, "%s can't be used: the old configuration "
-		    "stays; relayd -n says why", relayd_conffile);
+		snprintf(why, size, "it can't be used: the old configuration "
+		    "stays; relayd -n -f %s says why", relayd_conffile);
 		config_free(new);
 		return (-1);
 	}

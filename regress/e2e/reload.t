@@ -136,7 +136,8 @@ ok(not failed, "%d reloads at once: none of %d handshakes failed" % (
 
 install(second, key=first[1])
 r = relay.ctl("reload")
-ok(r.returncode != 0 and "old configuration stays" in r.stderr + r.stdout,
+look = "; relayd -n -f %s " % relay.conf
+ok(r.returncode != 0 and "old configuration stays" + look in r.stderr,
    "a key that does not belong: refused, and said so", r.stderr + r.stdout)
 eq(served(), der(first), "the old certificate stays")
 passes("a bad pair")
@@ -151,7 +152,8 @@ eq(served(other), der(first), "with TLS")
 with open(relay.conf, "a") as f:
     f.write("listen on rubbish\n")
 r = relay.ctl("reload")
-ok(r.returncode != 0, "a configuration with errors is refused as a whole")
+ok(r.returncode != 0 and "old configuration stays" + look in r.stderr,
+   "a configuration with errors is refused as a whole", r.stderr)
 ok(can_connect(relay.port) and can_connect(other), "and nothing changed")
 ok(relay.proc.lines(r"relayd.conf:\d+:"), "file and line are in the log",
    relay.proc.text()[-500:])
