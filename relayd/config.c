@@ -203,6 +203,8 @@ config_load(struct relayd_conf *conf)
 		if (cert_load(conf, c) == -1)
 			bad = 1;
 	}
+	if (!bad)
+		config_cover(conf);
 	return (bad ? -1 : 0);
 }
 

@@ -121,6 +121,8 @@ struct relayd_conf {
 struct relayd_conf	*config_new(void);
 struct relayd_conf	*parse_config(const char *);
 int			 cmdline_symset(const char *);
+/* config_cover.c: warn of each name that no certificate, all loaded, is for. */
+void			 config_cover(const struct relayd_conf *);
 /* config_form.c: what its lines look like, for who got one wrong. */
 extern const struct conflex_form relayd_forms[];
 extern const size_t	 relayd_nforms;

@@ -162,6 +162,13 @@ relay.write_conf()
 eq(relay.ctl("reload").returncode, 0, "the first configuration again")
 ok(wait_for(lambda: not can_connect(other)), "the other address is closed")
 passes("an address less")
+W = "domain other.example.org: none of the certificates is for this name"
+with open(relay.conf, "a") as f:
+    f.write("domain other.example.org\n")
+eq(relay.ctl("reload").returncode, 0, "a domain without a certificate")
+ok(len(relay.proc.lines(W)) == 1, "is warned of", relay.proc.text()[-500:])
+relay.write_conf()
+eq(relay.ctl("reload").returncode, 0, "and not without it")
 eq(c.end()[0], 0, "it ends in order")
 
 # it is told when it is done, and that is when all have it

@@ -8,10 +8,11 @@ CULVERT_OBJ=${CULVERT_OBJ:-obj}
 
 # ---- certificates -----------------------------------------------------------
 
-# sign NAME NOT-BEFORE NOT-AFTER: NAME.pem for NAME.key, valid in between
+# sign NAME NOT-BEFORE NOT-AFTER [HOST]: NAME.pem for NAME.key, valid in between
 sign() {
-	openssl req -new -key "$1.key" -subj "/CN=localhost" \
-	    -addext "subjectAltName=DNS:localhost,IP:127.0.0.1" -out req &&
+	openssl req -new -key "$1.key" -subj "/CN=${4:-localhost}" \
+	    -addext "subjectAltName=DNS:${4:-localhost},IP:127.0.0.1" \
+	    -out req &&
 	openssl ca -batch -notext -config ca.cnf -selfsign -keyfile "$1.key" \
 	    -startdate "$2" -enddate "$3" -in req -out "$1.pem"
 }
@@ -33,7 +34,7 @@ certificates() {
 	commonName = supplied
 	EOF
 	: >index
-	for name in ec old new; do
+	for name in ec old new named wild; do
 		openssl ecparam -name prime256v1 -genkey -noout -out $name.key
 	done
 	openssl genrsa -out rsa.key 2048 &&
@@ -41,6 +42,8 @@ certificates() {
 	sign ec 20200101000000Z 20991231235959Z &&
 	sign rsa 20200101000000Z 20991231235959Z &&
 	sign ed 20200101000000Z 20991231235959Z &&
+	sign named 20200101000000Z 20991231235959Z relay.example.org &&
+	sign wild 20200101000000Z 20991231235959Z '*.example.org' &&
 	sign old 20200101000000Z 20200102000000Z &&
 	sign new 20980101000000Z 20991231235959Z &&
 	openssl ec -in ec.key -aes128 -passout pass:secret -out locked.key ||
@@ -206,8 +209,8 @@ wrong 'an argument' "$usage" -n -f "$conf" more
 # ---- the examples -----------------------------------------------------------
 
 for name in relayd relayd-local; do
-	sed -e "s|\"/etc/letsencrypt/live/[^/]*/fullchain.pem\"|\"$T/tls/ec.pem\"|" \
-	    -e "s|\"/etc/letsencrypt/live/[^/]*/privkey.pem\"|\"$T/tls/ec.key\"|" \
+	sed -e "s|\"/etc/letsencrypt/live/[^/]*/fullchain.pem\"|\"$T/tls/named.pem\"|" \
+	    -e "s|\"/etc/letsencrypt/live/[^/]*/privkey.pem\"|\"$T/tls/named.key\"|" \
 	    -e "s|\"/var/lib/culvert\"|\"$T/state\"|" \
 	    "etc/examples/$name.conf" >"$T/example.conf"
 	grep -q "$T/state" "$T/example.conf" ||
