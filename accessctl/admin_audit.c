@@ -99,13 +99,10 @@ audit_carries(const struct ctl_audit *a)
 static void
 audit_text(const struct ctl_audit *a)
 {
-	struct tm	 tm;
-	time_t		 at = a->at;
-	char		 when[32] = "?", in[16], out[16];
+	char		 when[32], in[16], out[16];
 	int		 said = 0;
 
-	if (localtime_r(&at, &tm) != NULL)
-		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	print_second(a->at, when, sizeof(when));
 	printf("%s ", when);
 	(void)audit_word("", a->what);
 	printf(":");

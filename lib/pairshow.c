@@ -52,13 +52,20 @@ pair_text(const struct pairshow *p, char *buf, size_t size)
 void
 pairshow_print(const struct pairshow *p, int qr, FILE *fp)
 {
-	char	 buf[TEXT_MAX], clean[TEXT_MAX], when[32];
+	char	 buf[TEXT_MAX], clean[TEXT_MAX], when[32], left[32];
+	int64_t	 s = p->expires_at - (int64_t)time(NULL);
 
 	print_clean(p->node, clean, sizeof(clean));
-	print_time(p->expires_at, when, sizeof(when));
+	/* Whole minutes would make some codes end before they began. */
+	print_second(p->expires_at, when, sizeof(when));
 	fprintf(fp, "node        %s\npairing code %s\n", clean, p->code);
-	fprintf(fp, "good until  %s (%lld s), once\n", when,
-	    (long long)p->expires_at - (long long)time(NULL));
+	fprintf(fp, "good until  %s", when);
+	/* It is the relay's clock, and ours may differ. */
+	if (s > 0) {
+		print_age(s, left, sizeof(left));
+		fprintf(fp, " (%s)", left);
+	}
+	fputs(", once\n", fp);
 	if (p->url[0] != '\0') {
 		print_clean(p->url, clean, sizeof(clean));
 		fprintf(fp, "at          %s\n", clean);

@@ -92,13 +92,14 @@ void	print_record(const struct field *, size_t, const void *, FILE *);
 int	print_clean(const char *, char *, size_t);
 /*
  * For people: bytes, "1.5M"; microseconds, "20.5 ms" or "<0.1 ms"; seconds,
- * "3d4h"; seconds since 1970, "2026-01-31 12:00" here.  In JSON times are ISO
- * 8601, UTC.
+ * "3d4h"; seconds since 1970, "2026-01-31 12:00" here, or with the second,
+ * "2026-01-31 12:00:05".  In JSON times are ISO 8601, UTC.
  */
 void	print_bytes(uint64_t, char *, size_t);
 void	print_ms(uint32_t, char *, size_t);
 void	print_age(int64_t, char *, size_t);
 void	print_time(int64_t, char *, size_t);
+void	print_second(int64_t, char *, size_t);
 void	print_time_json(int64_t, char *, size_t);
 /* Malloced UTF-8: a byte that is not becomes U+FFFD.  NULL: no memory. */
 char	*print_utf8(const char *);

@@ -91,6 +91,17 @@ print_time(int64_t t, char *buf, size_t size)
 }
 
 void
+print_second(int64_t t, char *buf, size_t size)
+{
+	struct tm	 tm;
+	time_t		 when = t;
+
+	if (localtime_r(&when, &tm) == NULL ||
+	    strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		strlcpy(buf, "?", size);
+}
+
+void
 print_time_json(int64_t t, char *buf, size_t size)
 {
 	struct tm	 tm;

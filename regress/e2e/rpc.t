@@ -72,6 +72,15 @@ if shutil.which("zbarimg"):
        "https://relay.example.org/#pair=" + m[1], "a phone reads that")
 r = run([OBJ + "/agentd", "pair", "-s", agent.socket, "--no-qr"])
 ok("█" not in r.stdout, "--no-qr")
+for ttl in (30, 90, 600):
+    at = time.time()
+    r = relay.ctl("pair", "pi", "--no-qr", "--ttl", "%ds" % ttl)
+    m = re.search(r"^good until  (\S+ \S+) \((?:(\d+)m)?(\d+)s\), once$",
+                  r.stdout, re.M)
+    left = m and int(m[2] or 0) * 60 + int(m[3])
+    ok(m and abs(time.mktime(time.strptime(m[1], "%Y-%m-%d %H:%M:%S")) -
+                 at - ttl) <= 2 and ttl - 2 <= left <= ttl,
+       "--ttl %ds: until which second" % ttl, r.stdout)
 r = relay.ctl("pair", "pi", "--json")
 eq(pair(json.loads(r.stdout)["code"])[0], 200, "accessctl pair")
 r = relay.ctl("pair", "shed")
