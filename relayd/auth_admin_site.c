@@ -225,6 +225,7 @@ domain_remove(const struct auth_request *req, const char *name)
 	struct store_domain	 d;
 	struct store_node	 n;
 	const struct auth_about	 about = { .node = n.name };
+	struct ctl_domain	 c;
 	enum store_result	 found, r;
 
 	found = store_domain_find(auth_store, name, &d);
@@ -243,6 +244,10 @@ domain_remove(const struct auth_request *req, const char *name)
 	/* One that could not be read led nowhere. */
 	if (found == STORE_NONE)
 		return (auth_admin_ok(req, "%s", ""));
+	/* Where it led, for router to put on record. */
+	auth_admin_domain(&d, &c);
+	(void)proc_send(proc_peer(PROC_ROUTER, 0), CTL_DOMAIN, req->client,
+	    -1, &c, sizeof(c));
 	return (auth_admin_revoke(req, REVOKE_SITE, d.site.node_id,
 	    &about, "the domain was removed", ""));
 }

@@ -92,6 +92,15 @@ subject_user(const struct control *c, struct audit_event *a, char *what,
 	return (1);
 }
 
+static void
+subject_domain(const struct ctl_domain *d, const char *word,
+    struct audit_event *a, char *what, size_t size)
+{
+	strlcpy(a->node, d->node, sizeof(a->node));
+	snprintf(what, size, "%.100s %s %.40s%s%.40s", d->name, word, d->node,
+	    d->service[0] == '\0' ? "" : ":", d->service);
+}
+
 /* Or about which node, and what leads to it. */
 static int
 subject_node(const struct control *c, struct audit_event *a, char *what,
@@ -134,12 +143,16 @@ subject_node(const struct control *c, struct audit_event *a, char *what,
 		}
 		break;
 	case CTL_DOMAIN_ADD:
-		strlcpy(a->node, p->domain.node, sizeof(a->node));
-		snprintf(what, size, "%.100s to %.40s%s%.40s%s",
-		    p->domain.name, p->domain.node,
-		    p->domain.service[0] == '\0' ? "" : ":",
-		    p->domain.service,
-		    p->domain.passthrough ? ", untouched" : "");
+		subject_domain(&p->domain, "to", a, what, size);
+		if (p->domain.passthrough)
+			strlcat(what, ", untouched", size);
+		break;
+	case CTL_DOMAIN_REMOVE:
+		/* Auth knows where it led; if nowhere, only what was asked. */
+		if (c->found)
+			subject_domain(&p->domain, "from", a, what, size);
+		else
+			snprintf(what, size, "%.150s", p->domain.name);
 		break;
 	default:
 		return (0);
@@ -195,9 +208,6 @@ control_subject(const struct control *c, struct audit_event *a, char *what,
 		break;
 	case CTL_LOG:
 		strlcpy(what, p->name.name, size);
-		break;
-	case CTL_DOMAIN_REMOVE:
-		snprintf(what, size, "%.150s", p->domain.name);
 		break;
 	case CTL_UPGRADE:
 		strlcpy(what, "relayd", size);

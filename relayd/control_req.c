@@ -269,10 +269,13 @@ control_recv_record(struct proc_peer *peer, struct imsg *imsg)
 	if ((c = control_find(imsg_get_id(imsg), CONTROL_AUTH)) == NULL)
 		return (0);
 	control_await(c, CONTROL_AUTH, 0);
-	/* Whose port was published or removed is for the record only. */
+	/* Whose port was published, or what was removed, is for the record. */
 	if (type == CTL_PUBLISH && (c->req->type == CTL_PUBLISH_ADD ||
 	    c->req->type == CTL_PUBLISH_REMOVE)) {
 		c->payload.publish = p.publish;
+		c->found = 1;
+	} else if (type == CTL_DOMAIN && c->req->type == CTL_DOMAIN_REMOVE) {
+		c->payload.domain = p.domain;
 		c->found = 1;
 	} else
 		control_send(c, type, &p, len);

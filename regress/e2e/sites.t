@@ -142,17 +142,19 @@ said(relay.ctl("domain", "remove", "tls.example.com"), 0,
 
 # ---- what is noted ----
 wait_for(lambda: len(sql("SELECT 1 FROM audit WHERE text LIKE "
-                         "'%domain tls.example.com: done'")) > 0, LONG)
+                         "'remove domain%: done'")) > 0, LONG)
 lines = [x[0] for x in sql("SELECT text FROM audit WHERE what = 'admin'")]
 for want in ("show pi http=public: done",
              "show PI:grafana http=basic: done",
              "add domain App.Example.com. to pi:grafana: done",
              "add domain tls.example.com to pi:tls, untouched: done",
-             "remove domain tls.example.com: done"):
+             "remove domain tls.example.com from pi:tls: done"):
     ok(want in lines, "in the audit log: " + want, "\n".join(lines))
 node = [x[0] for x in sql("SELECT node FROM audit WHERE text LIKE "
                           "'show pi%done'")]
 ok(set(node) <= {"pi", "PI"} and node, "with its node", node)
+eq(sql("SELECT node FROM audit WHERE text LIKE 'remove domain%done'"),
+   [("pi",)], "as has what was removed")
 
 # ---- what visitors see ----
 def visit(host, path="/"):

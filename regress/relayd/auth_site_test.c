@@ -161,11 +161,12 @@ revoked(const char *part)
 	struct ctl_end		 end;
 	uint32_t		 id;
 
-	assert_int_equal(fake_nsent, 1);
+	/* Beside what it was, for the record. */
+	assert_int_equal(fake_nsent, 1 + fake_count(CTL_DOMAIN));
 	r = fake_one(PROC_ROUTER, IMSG_REVOKE, sizeof(*r));
 	assert_int_equal(r->what, REVOKE_SITE);
 	assert_string_equal(r->id, pi.id);
-	id = fake_sent[0].id;
+	id = fake_sent[fake_nsent - 1].id;
 	memset(&end, 0, sizeof(end));
 	end.streams = 3;
 	fake_forget();
@@ -407,6 +408,7 @@ static void
 domains_are_added_and_removed(void **state)
 {
 	const struct sites_changed	*msg;
+	const struct ctl_domain		*was;
 
 	ask_domain(CTL_DOMAIN_ADD, "App.Example.COM.", "PI", "X");
 	msg = fake_one(PROC_ROUTER, IMSG_SITES_CHANGED, sizeof(*msg));
@@ -416,6 +418,10 @@ domains_are_added_and_removed(void **state)
 	ask_domain(CTL_DOMAIN_ADD, "app.example.com", "pi", "");
 	fake_refused(CLIENT, CTL_CODE_EXISTS, "leads to pi:x already");
 	ask_domain(CTL_DOMAIN_REMOVE, "APP.example.com", "", "");
+	was = fake_one(PROC_ROUTER, CTL_DOMAIN, sizeof(*was));
+	assert_string_equal(was->name, "app.example.com");
+	assert_string_equal(was->node, "pi");
+	assert_string_equal(was->service, "x");
 	revoked("");
 	leads_nowhere("app.example.com");
 	ask_domain(CTL_DOMAIN_REMOVE, "app.example.com", "", "");
