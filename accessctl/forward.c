@@ -254,7 +254,8 @@ forward_add(struct forward_spec *specs, size_t *n, const char *arg)
 	for (i = 0; i < *n; i++) {
 		if (!forward_spec_same(&specs[i], &specs[*n]))
 			continue;
-		log_warnx("-L %s: another -L listens there already", arg);
+		log_warnx("-L %s: it is given twice: another -L listens there "
+		    "already", arg);
 		return (-1);
 	}
 	(*n)++;

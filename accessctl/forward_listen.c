@@ -68,12 +68,22 @@ struct listen_spec {
 	unsigned int		 idle_ms;	/* of UDP */
 };
 
+/* Where we listen, for who asks for it again by another name. */
+struct bound {
+	SLIST_ENTRY(bound)	 entry;
+	struct sockaddr_storage	 ss;
+	int			 dgram;
+};
+
 static TAILQ_HEAD(, listener)	 listeners = TAILQ_HEAD_INITIALIZER(listeners);
+static SLIST_HEAD(, bound)	 bounds = SLIST_HEAD_INITIALIZER(bounds);
 static struct event		*pause_timer;
 static int			 paused;
 
 static int	listen_on(struct event_base *, int, struct forward *,
 		    void (*)(struct forward *, int, uint64_t));
+static void	bound_add(const struct sockaddr_storage *, int);
+static int	bound_here(const struct sockaddr *, int);
 static int	listen_bind(const struct listen_spec *,
 		    const struct addrinfo *);
 static int	listen_host(const struct listen_spec *, const char *, int);
@@ -104,6 +114,38 @@ listen_on(struct event_base *base, int fd, struct forward *f,
 	return (0);
 }
 
+static void
+bound_add(const struct sockaddr_storage *ss, int dgram)
+{
+	struct bound	*b;
+
+	if ((b = calloc(1, sizeof(*b))) == NULL)
+		fatal("forward");
+	b->ss = *ss;
+	b->dgram = dgram;
+	SLIST_INSERT_HEAD(&bounds, b, entry);
+}
+
+/* Does one of ours keep this from being bound?  A wildcard keeps all. */
+static int
+bound_here(const struct sockaddr *sa, int dgram)
+{
+	const struct sockaddr	*ours;
+	const struct bound	*b;
+	char			 text[2][ADDR_STRLEN];
+
+	SLIST_FOREACH(b, &bounds, entry) {
+		ours = (const struct sockaddr *)&b->ss;
+		if (b->dgram == dgram && ours->sa_family == sa->sa_family &&
+		    addr_port(ours) == addr_port(sa) &&
+		    (addr_is_any(ours) || addr_is_any(sa) ||
+		    strcmp(addr_format(ours, text[0]),
+		    addr_format(sa, text[1])) == 0))
+			return (1);
+	}
+	return (0);
+}
+
 /* 0, or -1 with errno. */
 static int
 listen_bind(const struct listen_spec *ls, const struct addrinfo *ai)
@@ -126,18 +168,20 @@ listen_bind(const struct listen_spec *ls, const struct addrinfo *ai)
 		goto fail;
 	if (dgram)
 		udp_key_socket(fd, ai->ai_family);
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1)
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		goto fail;
-	if (f->name[0] == '\0' && getsockname(fd, (struct sockaddr *)&ss,
-	    &len) == 0) {
+	if (f->name[0] == '\0') {
 		addr_format((struct sockaddr *)&ss, f->name);
 		if (dgram)
 			strlcat(f->name, "/udp", sizeof(f->name));
 	}
 	errno = ENOMEM;
 	if ((dgram ? forward_udp_add(ls->base, f, fd, ls->idle_ms) :
-	    listen_on(ls->base, fd, f, ls->accepted)) == 0)
+	    listen_on(ls->base, fd, f, ls->accepted)) == 0) {
+		bound_add(&ss, dgram);
 		return (0);
+	}
  fail:
 	save_errno = errno;
 	close(fd);
@@ -146,11 +190,18 @@ listen_bind(const struct listen_spec *ls, const struct addrinfo *ai)
 }
 
 static void
-listen_complain(const struct listen_spec *ls, const char *host, int error)
+listen_complain(const struct listen_spec *ls, const char *host,
+    const struct addrinfo *ai, int error)
 {
-	log_warnx("can't listen on %s port %u: %s%s", host, ls->port,
-	    strerror(error), error == EADDRINUSE ? " (by another program?)" :
-	    error == EACCES ? " (ports below 1024 take root)" : "");
+	if (error == EADDRINUSE && ai != NULL && bound_here(ai->ai_addr,
+	    mux_kind_dgram(ls->forward->open.kind)))
+		log_warnx("can't listen on %s port %u: it is given twice: "
+		    "another -L listens there already", host, ls->port);
+	else
+		log_warnx("can't listen on %s port %u: %s%s", host, ls->port,
+		    strerror(error), error == EADDRINUSE ?
+		    " (by another program?)" : error == EACCES ?
+		    " (ports below 1024 take root)" : "");
 }
 
 /* A file like hosts(5) may name one twice. */
@@ -197,11 +248,11 @@ listen_host(const struct listen_spec *ls, const char *host, int if_there)
 			absent = errno;
 			ret = 0;
 		} else
-			listen_complain(ls, host, errno);
+			listen_complain(ls, host, ai, errno);
 	}
 	freeaddrinfo(res);
 	if (ret == 0 && n == 0 && !if_there) {
-		listen_complain(ls, host, absent);
+		listen_complain(ls, host, NULL, absent);
 		ret = -1;
 	}
 	return (ret);

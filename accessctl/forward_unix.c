@@ -51,6 +51,7 @@ static SLIST_HEAD(, socket_file) files = SLIST_HEAD_INITIALIZER(files);
 static int	 keeper = -1;		/* our end of the line to the child */
 
 static void	file_remove(const struct socket_file *);
+static int	file_ours(const char *);
 static int	file_stale(const struct sockaddr_un *);
 static void	keeper_run(int);
 
@@ -113,6 +114,22 @@ file_bind(const struct sockaddr_un *sun)
 	return (-1);
 }
 
+/* By another way to write its path, perhaps. */
+static int
+file_ours(const char *path)
+{
+	const struct socket_file	*f;
+	struct stat			 st;
+
+	if (lstat(path, &st) == -1)
+		return (0);
+	SLIST_FOREACH(f, &files, entry) {
+		if (f->dev == st.st_dev && f->ino == st.st_ino)
+			return (1);
+	}
+	return (0);
+}
+
 int
 forward_unix_bind(const char *path)
 {
@@ -125,9 +142,14 @@ forward_unix_bind(const char *path)
 	f->sun.sun_family = AF_UNIX;
 	strlcpy(f->sun.sun_path, path, sizeof(f->sun.sun_path));
 	if ((fd = file_bind(&f->sun)) == -1) {
-		log_warnx("can't listen on %s: %s%s", path, strerror(errno),
-		    errno == EADDRINUSE ? " (by another program)" :
-		    errno == EEXIST ? " (and it is no socket)" : "");
+		if (errno == EADDRINUSE && file_ours(path))
+			log_warnx("can't listen on %s: it is given twice: "
+			    "another -L listens there already", path);
+		else
+			log_warnx("can't listen on %s: %s%s", path,
+			    strerror(errno), errno == EADDRINUSE ?
+			    " (by another program)" : errno == EEXIST ?
+			    " (and it is no socket)" : "");
 		free(f);
 		return (-1);
 	}

@@ -513,6 +513,28 @@ p = Forwards("192.0.2.1:%d:pi:%d" % (lweb, webport), wait=False, name="far")
 eq(p.p.wait(20), 1, "an address that is not ours is an error")
 ok("can't listen on 192.0.2.1 port" in p.text(), "that is said", p.text())
 
+# ---- one twice, as it is written or otherwise ----
+lodd = path("odd.sock")
+for what, a, b in (
+        ("as it is written", "127.0.0.1:%d" % lweb, "127.0.0.1:%d" % lweb),
+        ("by name", "localhost:%d" % lweb, "127.0.0.1:%d" % lweb),
+        ("in IPv6", "[::1]:%d" % lweb, "[0:0:0:0:0:0:0:1]:%d" % lweb),
+        ("without an address", "%d" % lweb, "127.0.0.1:%d" % lweb),
+        ("among all", "127.0.0.1:%d" % lweb, ":%d" % lweb),
+        ("all first", "*:%d" % lweb, "127.0.0.1:%d" % lweb),
+        ("a path", lodd, os.path.dirname(lodd) + "/./odd.sock")):
+    for udp_ in ("", "/udp") if ":" in b else ("",):
+        p = Forwards(a + ":pi:%d" % webport + udp_,
+                     b + ":pi:%d" % webport + udp_, wait=False, name="twice")
+        eq(p.p.wait(20), 2 if a == b else 1, "one twice, %s%s" % (what, udp_))
+        ok("given twice" in p.text() and "another program" not in p.text(),
+           "is told so", p.text())
+p = Forwards("127.0.0.1:%d:pi:%d" % (lweb, webport),
+             "127.0.0.1:%d:pi:%d/udp" % (lweb, webport),
+             "[::1]:%d:pi:%d" % (lweb, webport), name="apart")
+ok(p.alive(), "TCP and UDP, IPv4 and IPv6 are apart", p.text())
+p.stop()
+
 # ---- without a terminal's signals ----
 nohup = Proc("nohup", ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh",
                        OBJ + "/accessctl", "forward", "-L", "%d:pi:%d" % (
