@@ -78,6 +78,8 @@ static void	dgrams_accepted(struct dgramstream *, void *);
 static void	dgrams_eof(struct dgramstream *, void *);
 static void	dgrams_closed(struct dgramstream *, void *, uint16_t,
 		    const char *);
+static void	dgrams_gone(struct dgramstream *, void *);
+static void	connect_unread(struct connection *);
 static void	connect_end(struct connection *, int, unsigned int);
 static void	connect_look(evutil_socket_t, short, void *);
 static void	on_signal(evutil_socket_t, short, void *);
@@ -91,7 +93,7 @@ static const struct fdstream_ops stream_ops = {
 	.accepted = connect_accepted, .closed = connect_closed
 };
 static const struct dgramstream_ops dgrams_ops = {
-	dgrams_accepted, dgrams_eof, dgrams_closed
+	dgrams_accepted, dgrams_eof, dgrams_closed, dgrams_gone
 };
 
 /* ---- the stream ---- */
@@ -186,6 +188,20 @@ dgrams_closed(struct dgramstream *d, void *arg, uint16_t code,
 	connect_over(c, code, text);
 }
 
+/* Sockets of datagrams tell it only to who writes. */
+static void
+dgrams_gone(struct dgramstream *d, void *arg)
+{
+	connect_unread(arg);
+}
+
+static void
+connect_unread(struct connection *c)
+{
+	log_debug("%s: standard output was closed", c->open.node);
+	connect_end(c, EXIT_CUT, 0);
+}
+
 /*
  * Who read our output may go without a word from the target that would make
  * us write, and notice.
@@ -201,8 +217,7 @@ connect_look(evutil_socket_t fd, short what, void *arg)
 		event_add(c->look, &tv);
 		break;
 	case 1:
-		log_debug("%s: standard output was closed", c->open.node);
-		connect_end(c, EXIT_CUT, 0);
+		connect_unread(c);
 		break;
 	}
 }

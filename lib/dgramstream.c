@@ -205,10 +205,26 @@ dgramstream_bytes(const struct dgramstream *d, uint64_t *got,
 	*given = d->given;
 }
 
+/*
+ * Nobody is at the other end.  A pair of datagram sockets says that of the
+ * first datagram that it loses so, and only then on Linux; to one that reads
+ * elsewhere, by an error of recv(2).
+ */
+static int
+dgram_nobody(int error)
+{
+	return (error == ECONNREFUSED || error == ECONNRESET ||
+	    error == ENOTCONN || error == EPIPE);
+}
+
 /* What a socket's error says about the target. */
 static void
 dgram_fail(struct dgramstream *d, int is_socket, int error)
 {
+	if (d->ops->gone != NULL && dgram_nobody(error)) {
+		d->ops->gone(d, d->arg);
+		return;
+	}
 	switch (error) {
 	case ECONNREFUSED:
 		dgramstream_kill(d, MUX_CODE_REFUSED,
@@ -322,7 +338,9 @@ dgram_read(evutil_socket_t fd __unused, short what __unused, void *arg)
 		if ((n = dgram_take(d)) == -1) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				return;
-			if (errno == EIO && d->fds.rtty)
+			if ((errno == EIO && d->fds.rtty) ||
+			    (d->ops->gone != NULL && dgram_nobody(errno) &&
+			    d->fds.rfd != d->fds.wfd))
 				dgram_eof(d);
 			else
 				dgram_fail(d, d->fds.rsock, errno);

@@ -45,6 +45,12 @@ struct dgramstream_ops {
 	void	(*eof)(struct dgramstream *, void *);
 	/* As in fdstream.h. */
 	void	(*closed)(struct dgramstream *, void *, uint16_t, const char *);
+	/*
+	 * Whoever has the other end of the descriptors has gone, as a write
+	 * tells that finds nobody.  To be answered by dgramstream_kill.
+	 * Without this member it is the target that has.
+	 */
+	void	(*gone)(struct dgramstream *, void *);
 };
 
 /* As fdstream_new and fdstream_open; the stream is of datagrams. */

@@ -146,6 +146,41 @@ with open(big, "rb") as i, open(path("out"), "wb") as o:
 eq((p.returncode, sha256(path("out"))), (0, sha256(big)),
    "standard input and output are files")
 
+# ---- datagram sockets as standard input and output ----
+def udp_pair():
+    s = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in "ab"]
+    for x in s:
+        x.bind(("127.0.0.1", 0))
+    s[0].connect(s[1].getsockname())
+    s[1].connect(s[0].getsockname())
+    return s
+
+
+udp = UdpTarget()
+for what, pair in (("a pair", lambda: socket.socketpair(
+        socket.AF_UNIX, socket.SOCK_DGRAM)), ("connected UDP", udp_pair)):
+    ours, its = pair()
+    ours.settimeout(20)
+    p = subprocess.Popen([OBJ + "/accessctl", "connect", "pi",
+                          "127.0.0.1:%d/udp" % udp.port], env=env, stdin=its,
+                         stdout=its, stderr=subprocess.PIPE, text=True)
+    its.close()
+    ours.send(b"one")
+    eq(ours.recv(100), b"one", "datagram sockets, %s: an answer" % what)
+    ours.send(b"")
+    eq(ours.recv(100), b"", "and an empty one is one, and not the end")
+    ours.close()
+    # UDP tells of the first one, that it is lost, when there is a second.
+    for _ in "ab":
+        udp.sock.sendto(b"late", udp.sources[-1])
+    try:
+        err = p.communicate(timeout=20)[1]
+    except subprocess.TimeoutExpired:
+        p.kill()
+        err = p.communicate()[1]
+    eq((p.returncode, err), (10, ""),
+       "that nobody has the other end is seen, and not put down to the target")
+
 # the older name
 link = os.path.join(OBJ, "access-client")
 tok = relay.token("connect")

@@ -70,9 +70,21 @@ on_closed(struct dgramstream *d, void *arg, uint16_t code, const char *text)
 	dgramstream_end(d);
 }
 
+static int	 gones;
+
+static void
+on_gone(struct dgramstream *d, void *arg)
+{
+	gones++;
+	dgramstream_kill(d, MUX_CODE_CANCEL, NULL);
+}
+
 static const struct dgramstream_ops target_ops = { .closed = on_closed };
 static const struct dgramstream_ops client_ops = {
-	on_accepted, on_eof, on_closed
+	on_accepted, on_eof, on_closed, NULL
+};
+static const struct dgramstream_ops pair_ops = {
+	on_accepted, on_eof, on_closed, on_gone
 };
 static const struct mux_stream_ops late_ops;
 
@@ -397,6 +409,49 @@ packets_of_nothing_and_the_end(void **state)
 	close(t[1]);
 }
 
+/* Our own other end is not the target, whose fault it would be otherwise. */
+static void
+gone_is_not_refused(int s[2], int out)
+{
+	int	 t[2];
+
+	gones = 0;
+	udp_pair(t);
+	b.fd = t[0];
+	a.d = dgramstream_open(base, s[0], out, a.mux, &udp_open, &pair_ops,
+	    &a);
+	assert_int_equal(send(s[1], "one", 3, 0), 3);
+	WAIT(recv(t[1], got, sizeof(got), 0) == 3);
+	assert_int_equal(send(s[1], "two", 3, 0), 3);
+	assert_int_equal(send(s[1], "", 0, 0), 0);
+	close(s[1]);
+	WAIT(recv(t[1], got, sizeof(got), 0) == 3);
+	WAIT(recv(t[1], got, sizeof(got), 0) == 0);
+	assert_int_equal(send(t[1], "answer", 6, 0), 6);
+	WAIT(a.closed == 1 && b.closed == 1);
+	assert_int_equal(gones, 1);
+	assert_int_equal(a.eofs, 0);
+	assert_int_equal(b.code, MUX_CODE_CANCEL);
+	close(t[1]);
+	a.closed = b.closed = 0;
+}
+
+static void
+who_is_gone_is_not_the_target(void **state)
+{
+	int	 s[2], p[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0,
+	    s), 0);
+	gone_is_not_refused(s, s[0]);
+	udp_pair(s);
+	gone_is_not_refused(s, s[0]);
+	udp_pair(s);
+	assert_int_equal(pipe2(p, O_NONBLOCK), 0);
+	close(p[0]);
+	gone_is_not_refused(s, p[1]);
+}
+
 static void
 a_file_is_not_lost_by_haste(void **state)
 {
@@ -465,6 +520,7 @@ main(void)
 		TEST(pipes_read_and_write_as_they_are),
 		TEST(a_stream_socket_is_like_a_pipe),
 		TEST(packets_of_nothing_and_the_end),
+		TEST(who_is_gone_is_not_the_target),
 		TEST(a_file_is_not_lost_by_haste),
 		TEST(reader_gone),
 	};
