@@ -217,7 +217,7 @@ proc_reap(void)
 				break;
 		if (k != NULL)
 			proc_kid_ended(k, status);
-		else
+		else if (!proc_stranger_ended(pid))
 			proc_rehearsed(pid, status);
 	}
 }

@@ -247,6 +247,16 @@ int	 proc_may_go_back(void);
 void	 proc_go_back(const char *);
 void	 proc_stay(void);
 
+/* proc_stranger.c */
+struct state_line;
+/*
+ * A line about a child of a kind that there is no more: 0, or -1 if it can't
+ * be one.  End them all, there is no way back.  A child has ended: was it one?
+ */
+int	 proc_stranger_add(const struct state_line *);
+void	 proc_strangers_end(void);
+int	 proc_stranger_ended(pid_t);
+
 /* In test builds: fail in the way that $CULVERT_TEST_RESUME says. */
 void	 proc_resume_test(void);
 

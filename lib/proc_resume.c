@@ -129,9 +129,8 @@ resume_line_kid(const struct state_line *line)
 		if (strcmp(resume.daemon->defs[kind].name,
 		    line->fields[0]) == 0)
 			break;
-	/* A kind that there is no more: it ends with its pipe. */
 	if (kind == resume.daemon->ndefs)
-		return (0);
+		return (proc_stranger_add(line));
 	if (state_get(line, 1, 0, PROC_INSTANCES_MAX - 1, &instance) == -1 ||
 	    state_get(line, 2, 2, INT32_MAX, &pid) == -1 ||
 	    state_get(line, 6, 0, 1, &old) == -1 ||
@@ -353,6 +352,7 @@ proc_stay(void)
 	close(resume.fd);
 	close(resume.binary);
 	resume.fd = resume.binary = -1;
+	proc_strangers_end();
 	TAILQ_FOREACH(k, &proc_kids, entry) {
 		if (!k->held)
 			continue;

@@ -400,6 +400,43 @@ for how, why in (("crash", "crashed"), ("exit", "could not start"),
     agent.stop()
     relay.stop()
 
+# ---- from a version with a process that this one has not ----
+
+with open(OBJ + "/relayd", "rb") as f:
+    program = f.read()
+other = path("relayd.other")
+with open(other, "wb") as f:
+    # Of two strings that end alike a program holds the longer one.
+    f.write(re.sub(rb"(?<=[\0 ])keys\0", b"kexs\0", program))
+relay = Installed("stranger", start=False, prefork=1,
+                  extra="upgrade spread 0s")
+install("relayd", other)
+relay.start()
+relay.user_add()
+agent = Agent(relay)
+env = login(relay, name="home5")
+before = relay.children()
+ok("kexs" in before and "keys" not in before, "one of another name", before)
+p = Pump(env, target.port)
+ok(p.moves(), "a stream")
+os.kill(before["kexs"], signal.SIGSTOP)
+fds = len(os.listdir("/proc/%d/fd" % relay.proc.pid))
+install("relayd")
+upgraded(relay)
+ok(relay.proc.wait_line(r"kexs 0 \(pid %d\) is of the version before.*: it is "
+                        "ended" % before["kexs"], 20), "it is named")
+ok(wait_for(lambda: not alive(before["kexs"]), 30), "and it has ended, even "
+   "if it hangs", relay.proc.text()[-2000:])
+ok(relay.proc.lines("kexs 0 .* does not end: killed"), "which is said")
+ok(p.moves() and "keys" in relay.children(), "all else goes on")
+eq(p.end(), (0, True), "and ends well")
+ok(relay.drained(40), "the old listener has gone")
+ok(wait_for(lambda: len(os.listdir("/proc/%d/fd" % relay.proc.pid)) <= fds,
+            20), "no descriptor is left over")
+ok(not zombies(relay.proc.pid), "nor a zombie")
+agent.stop()
+relay.stop()
+
 # ---- another protocol between processes ----
 
 if SANITIZED:

@@ -21,7 +21,8 @@
 
 /* link: regress/lib/proc_run.c regress/lib/proc_daemon.c lib/notify.c
  * lib/proc.c lib/proc_child.c
- * lib/proc_exec.c lib/proc_upgrade.c lib/proc_resume.c lib/state.c
+ * lib/proc_exec.c lib/proc_upgrade.c lib/proc_resume.c lib/proc_stranger.c
+ * lib/state.c
  * lib/proc_imsg.c lib/proc_kid.c lib/proc_usage.c lib/proc_log.c lib/log.c
  * lib/log_limit.c lib/log_sink.c lib/trim.c imsg/imsg.c imsg/imsgbuf.c
  * imsg/ibuf.c
