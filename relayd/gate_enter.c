@@ -369,8 +369,6 @@ gate_own(struct conn *c, const struct http_head *head,
 	path.s += len;
 	path.len -= len;
 	get = http_str_eq(&head->method, "GET");
-	if (head->path.len == 0)
-		path.len = 0;	/* no browser says it in absolute-form */
 	if (http_str_eq(&path, "enter") && get) {
 		if (c->gate == NULL || c->gate->enter == NULL ||
 		    !c->gate->enter->answered)

@@ -40,7 +40,7 @@ static int	head_too_large(const struct http_head *);
 static int	head_may_end(const char *, size_t, size_t);
 static ssize_t	conn_step(struct conn *, uint8_t *, size_t);
 static void	conn_eof_left(struct conn *, size_t);
-static int	conn_request(struct conn *, const struct http_head *, size_t);
+static int	conn_request(struct conn *, struct http_head *, size_t);
 
 /* What the parser takes, but the configuration does not: a status, or 0. */
 static int
@@ -327,10 +327,12 @@ conn_door(struct conn *c, const struct http_head *head,
 
 /* 0, or -1: it comes again, when what it has to wait for is known. */
 static int
-conn_request(struct conn *c, const struct http_head *head, size_t len)
+conn_request(struct conn *c, struct http_head *head, size_t len)
 {
 	struct http_framing	 body;
 
+	/* A whole URL means the same as its path (RFC 9112, 3.2.2). */
+	(void)http_origin(head, &head->path, &head->query);
 	c->keepalive = head->minor == 1 &&
 	    !http_field_has_token(head, "connection", "close");
 	c->bodiless = http_str_eq(&head->method, "HEAD");

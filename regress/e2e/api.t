@@ -65,6 +65,34 @@ with Http(relay.port, STRANGER) as h:
     st, f, _ = h.answer()
     ok(st == 200 and h.closed(), "HTTP/1.0")
 
+# ---- by its whole URL ----
+OWN = "https://localhost:%d" % relay.port
+HOST = "localhost:%d" % relay.port
+
+
+def whole(target, host=HOST, method="GET", fields=()):
+    """(status, body) of this target with this Host."""
+    with Http(relay.port, STRANGER) as h:
+        h.s.sendall("\r\n".join(["%s %s HTTP/1.1" % (method, target),
+                                 "Host: " + host, *fields, "", ""]).encode())
+        return h.answer(method == "HEAD")[::2]
+
+
+for path in ("/", "/health", "/version", "/api/nothing", "/login",
+             "/login?to=x", "/api/nodes", "/api/access/ws"):
+    eq(whole(OWN + path)[0], whole(path)[0], "%s: as in origin-form" % path)
+eq(whole(OWN)[0], 200, "no path is /")
+eq(whole(OWN + "/health"), whole("/health"), "with the same answer")
+eq(whole("HTTPS://LocalHost:%d/health" % relay.port)[0], 200,
+   "in capitals, too")
+eq(whole(OWN + "/health", method="POST")[0], 405, "and the same methods")
+eq(whole(OWN + "/health", "other.example.org")[0], 400,
+   "but not with the Host of another")
+eq(whole("https://other.example.org/health", HOST)[0], 400,
+   "nor the other way round")
+eq(whole("https://other.example.org/", "other.example.org")[0],
+   whole("/", "other.example.org")[0], "and another host is another")
+
 # ---- who sees the figures ----
 relay.ctl("user", "add", "former@example.org", "--admin", "--no-password")
 former = relay.token("connect,admin", "former@example.org")
