@@ -24,6 +24,9 @@
 #include "egress_http.h"
 #include "http.h"
 
+static int		bare_lf(const char *, size_t);
+static size_t		connect_lines(const char *, size_t, char *);
+static size_t		connect_used(const char *, size_t);
 static enum connect_end	connect_refused(const struct http_head *, int,
 			    struct connect_answer *);
 static void	connect_wants(const struct http_head *, int,
@@ -73,25 +76,63 @@ connect_fail(struct connect_answer *a, enum dial_error error,
 	return (CONNECT_FAILED);
 }
 
+static int
+bare_lf(const char *buf, size_t i)
+{
+	return (buf[i] == '\n' && (i == 0 || buf[i - 1] != '\r'));
+}
+
+/*
+ * Old proxies end lines with a bare LF, which who receives may take for an
+ * end (RFC 9112, 2.2).  With one hop, and nothing behind the head that is
+ * HTTP, nobody is left to read it otherwise.  The length with CRLF.
+ */
+static size_t
+connect_lines(const char *buf, size_t len, char *out)
+{
+	size_t	 i, n = 0;
+
+	for (i = 0; i < len; i++) {
+		if (bare_lf(buf, i))
+			out[n++] = '\r';
+		out[n++] = buf[i];
+	}
+	return (n);
+}
+
+/* How much of what came such a part of it with CRLF is. */
+static size_t
+connect_used(const char *buf, size_t n)
+{
+	size_t	 i, used = 0;
+
+	for (i = 0; used < n; i++)
+		used += bare_lf(buf, i) ? 2 : 1;
+	return (i);
+}
+
 enum connect_end
 connect_answer(const char *buf, size_t len, int has_auth,
     struct connect_answer *a)
 {
 	static struct http_head	 head;
-	size_t			 off = 0;
-	ssize_t			 n;
+	static char		 text[2 * CONNECT_HEAD_MAX];
+	size_t			 off = 0, n;
+	ssize_t			 got;
 	int			 status;
 
 	memset(a, 0, sizeof(*a));
+	n = connect_lines(buf, len < CONNECT_HEAD_MAX ? len :
+	    CONNECT_HEAD_MAX, text);
 	for (;;) {
-		n = http_parse_response(buf + off, len - off,
-		    CONNECT_HEAD_MAX - off, &head, &status);
-		if (n == 0)
+		got = http_parse_response(text + off, n - off, HTTP_HEAD_MAX,
+		    &head, &status);
+		if (got == 0 && len < CONNECT_HEAD_MAX)
 			return (CONNECT_MORE);
-		if (n == -1)
+		if (got <= 0)
 			return (connect_fail(a, DIAL_UNREACHABLE,
 			    "what answers there is not an HTTP proxy"));
-		off += n;
+		off += got;
 		/* Interim ones, RFC 9110, 15.2, are bounded with the rest. */
 		if (head.status >= 200 || head.status == 101)
 			break;
@@ -99,7 +140,7 @@ connect_answer(const char *buf, size_t len, int has_auth,
 	if (head.status < 200 || head.status > 299)
 		return (connect_refused(&head, has_auth, a));
 	/* Lengths mean nothing in this one: RFC 9110, 9.3.6. */
-	a->used = off;
+	a->used = connect_used(buf, off);
 	return (CONNECT_OK);
 }
 

@@ -112,6 +112,12 @@ accepted(void **state)
 		"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
 		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+		/* Lines as old proxies end them. */
+		"HTTP/1.0 200 Connection established\n\n",
+		"HTTP/1.1 200 OK\nServer: x\n\n",
+		"HTTP/1.1 200 OK\r\nServer: x\n\r\n",
+		"HTTP/1.1 200 OK\nServer: x\r\n\n",
+		"HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\n\n",
 	};
 	struct connect_answer	 a;
 	char			 buf[256];
@@ -187,8 +193,16 @@ refused(void **state)
 		{ "\x05\xff", 0, DIAL_UNREACHABLE, "not an HTTP proxy" },
 		{ "HTTP/2.0 200 x\r\n\r\n", 0, DIAL_UNREACHABLE,
 		    "not an HTTP proxy" },
-		{ "HTTP/1.1 200 OK\nServer: x\n\n", 0, DIAL_UNREACHABLE,
+		{ "HTTP/1.0 407 x\nProxy-Authenticate: NTLM\n\n", 0,
+		    DIAL_DENIED, "authentication by NTLM" },
+		{ "HTTP/1.1 200 OK\rServer: x\n\n", 0, DIAL_UNREACHABLE,
 		    "not an HTTP proxy" },
+		{ "\nHTTP/1.1 200 OK\n\n", 0, DIAL_UNREACHABLE,
+		    "not an HTTP proxy" },
+		{ "HTTP/1.1 200 OK\r\r\n\r\n", 0, DIAL_UNREACHABLE,
+		    "not an HTTP proxy" },
+		{ "HTTP/1.1 200 OK\nServer: x\n y\n\n", 0,
+		    DIAL_UNREACHABLE, "not an HTTP proxy" },
 	};
 	struct connect_answer	 a;
 	size_t			 i;
@@ -216,6 +230,18 @@ bounded(void **state)
 	n = snprintf(buf, len, "HTTP/1.1 200 OK\r\nX: ");
 	memset(buf + n, 'x', len - n);
 	assert_int_equal(connect_answer(buf, 4000, 0, &a), CONNECT_MORE);
+	assert_int_equal(connect_answer(buf, CONNECT_HEAD_MAX + 1, 0, &a),
+	    CONNECT_FAILED);
+	/* As much as it may be, and a byte more; an LF counts as one. */
+	n = snprintf(buf, len, "HTTP/1.1 200 OK\nX: x\nY: ");
+	memset(buf + n, 'y', CONNECT_HEAD_MAX - n);
+	memcpy(buf + CONNECT_HEAD_MAX - 2, "\n\n", 2);
+	assert_int_equal(connect_answer(buf, CONNECT_HEAD_MAX, 0, &a),
+	    CONNECT_OK);
+	assert_int_equal(a.used, CONNECT_HEAD_MAX);
+	assert_int_equal(connect_answer(buf, CONNECT_HEAD_MAX - 1, 0, &a),
+	    CONNECT_MORE);
+	memcpy(buf + CONNECT_HEAD_MAX - 2, "y\n\n", 3);
 	assert_int_equal(connect_answer(buf, CONNECT_HEAD_MAX + 1, 0, &a),
 	    CONNECT_FAILED);
 	/* Interim answers without an end. */
