@@ -34,6 +34,7 @@ static int	 path_ok(const char *);
 static int	 text_add(struct targets *, struct target *, const char *);
 static size_t	 target_format(const struct targets *, const struct target *,
 		    char *, size_t);
+static int	 host_number(const char *, struct sockaddr_storage *);
 static int	 list_format(const struct targets *, char [TARGETS_LEN]);
 
 /* "22", "8000-8100" or "*". */
@@ -267,6 +268,32 @@ targets_format(const struct targets *ts, char buf[TARGETS_LEN])
 	(void)list_format(ts, buf);
 }
 
+/*
+ * An address that is asked for, without its zone: which interface it is seen
+ * through, by name or number, is the node's affair (RFC 4007, 11).  0 or -1.
+ */
+static int
+host_number(const char *host, struct sockaddr_storage *ss)
+{
+	const char	*zone = strchr(host, '%');
+	char		 buf[ADDR_STRLEN];
+	size_t		 i;
+
+	if (zone == NULL)
+		return (addr_parse(host, NULL, ss));
+	for (i = 1; zone[i] != '\0'; i++) {
+		if (!isgraph((unsigned char)zone[i]) ||
+		    strchr("%/[]", zone[i]) != NULL)
+			return (-1);
+	}
+	if (i == 1 || (size_t)(zone - host) >= sizeof(buf))
+		return (-1);
+	memcpy(buf, host, zone - host);
+	buf[zone - host] = '\0';
+	return (addr_parse(buf, NULL, ss) == 0 &&
+	    ss->ss_family == AF_INET6 ? 0 : -1);
+}
+
 int
 targets_cover(const struct targets *ts, const char *host, uint16_t port)
 {
@@ -277,7 +304,7 @@ targets_cover(const struct targets *ts, const char *host, uint16_t port)
 
 	if (ts->n == 0)
 		return (1);
-	numeric = addr_parse(host, NULL, &ss) == 0;
+	numeric = host_number(host, &ss) == 0;
 	for (i = 0; i < ts->n; i++) {
 		t = &ts->list[i];
 		if (t->what == TARGET_PATH) {

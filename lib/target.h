@@ -33,9 +33,10 @@
  *	/path			a Unix-domain socket
  *
  * A port is a number, two with a "-" between them, or "*".  An address or
- * prefix covers a target that is asked for by its number, a name one that is
- * asked for by that name, in any case of letters: what a name stands for is
- * the node's to know.  Nothing but its own path covers a socket.
+ * prefix covers a target that is asked for by its number, with any zone
+ * (fe80::1%eth0), a name one that is asked for by that name, in any case of
+ * letters: what a name stands for is the node's to know.  Nothing but its own
+ * path covers a socket.
  */
 
 #define TARGETS_MAX	16	/* entries */

@@ -224,6 +224,30 @@ prefixes_cover_numbers_to_their_edges(void **state)
 }
 
 static void
+zones_are_not_compared(void **state)
+{
+	list("[fe80::/10]:22,[fe80::5]:80,10.0.0.0/8:22");
+	assert_true(targets_cover(&t, "fe80::1", 22));
+	assert_true(targets_cover(&t, "fe80::1%2", 22));
+	assert_true(targets_cover(&t, "fe80::1%eth0", 22));
+	assert_true(targets_cover(&t, "FEBF::1%wlp0s20f3.100", 22));
+	assert_true(targets_cover(&t, "fe80::5%eth0", 80));
+	assert_false(targets_cover(&t, "fe80::6%eth0", 80));
+	assert_false(targets_cover(&t, "fec0::1%eth0", 22));
+	assert_false(targets_cover(&t, "fe80::1%eth0", 23));
+	/* What is no address with a zone is a name, and not known here. */
+	assert_false(targets_cover(&t, "fe80::1%", 22));
+	assert_false(targets_cover(&t, "fe80::1%a%b", 22));
+	assert_false(targets_cover(&t, "fe80::1%a b", 22));
+	assert_false(targets_cover(&t, "fe80::1%/64", 22));
+	assert_false(targets_cover(&t, "%eth0", 22));
+	assert_false(targets_cover(&t, "10.0.0.1%eth0", 22));
+	assert_false(targets_cover(&t, "name%eth0", 22));
+	assert_false(targets_cover(&t, "fe80:0000:0000:0000:0000:0000:0000:"
+	    "0000:0000:0000:0000:0000:0000:0001%eth0", 22));
+}
+
+static void
 names_cover_what_is_asked_for_by_name(void **state)
 {
 	list("db.lan:5432,localhost:22");
@@ -261,6 +285,7 @@ main(void)
 		cmocka_unit_test(long_ones_are_refused),
 		cmocka_unit_test(an_empty_list_covers_everything),
 		cmocka_unit_test(prefixes_cover_numbers_to_their_edges),
+		cmocka_unit_test(zones_are_not_compared),
 		cmocka_unit_test(names_cover_what_is_asked_for_by_name),
 		cmocka_unit_test(sockets_are_covered_by_their_path_alone),
 	};
