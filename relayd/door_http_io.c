@@ -171,7 +171,7 @@ visit_head(struct http_visit *v, struct exchange_event *ev, char *buf,
 	struct http_rewrite		 rw;
 	ssize_t				 n;
 
-	gate_drop_cookies(site_used(&v->site), ev->head);
+	gate_response(site_used(&v->site), ev->head);
 	if (ev->head->status < 200 && ev->head->status != 101)
 		return (head_interim(v, ev, buf, room));
 	memset(&rw, 0, sizeof(rw));

@@ -80,8 +80,12 @@ size_t		 gate_fields(const struct http_head *, const struct site *,
  */
 int		 gate_set_cookie_ok(const struct site *,
 		    const struct http_str *);
-/* gate_drop_cookies: take those that may not go out of a response's head. */
-void		 gate_drop_cookies(const struct site *, struct http_head *);
+/*
+ * gate_response: take out of a response's head what may not reach the visitor:
+ * such cookies, and what Clear-Site-Data asks for beyond the site itself.  The
+ * values live until the next call.
+ */
+void		 gate_response(const struct site *, struct http_head *);
 
 /*
  * gate_target: what of a request's target may be written down: of paths that

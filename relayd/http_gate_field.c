@@ -37,6 +37,7 @@
 #include "http_path.h"
 #include "msg_site.h"
 
+#define CLEAR		"clear-site-data"
 #define HOST_PREFIX	"__Host-"
 #define MARK_AGE_MS	3600000
 #define MARK_MAC_LEN	16
@@ -47,10 +48,19 @@ static int	auth_ours(const struct http_str *, const struct site *);
 static void	mark_fill(const char *, const struct http_str *, uint64_t,
 		    uint8_t[MARK_RAW_LEN]);
 static int	site_beside(const struct site *, const char *);
+static int	site_is_near(const struct site *);
+static unsigned int clear_parse(const struct http_str *);
+static void	clear_own_only(const struct http_head *, struct http_str *);
 
 static const char *const cookie_names[COOKIES] = {
 	[COOKIE_LOGIN] = "culvert", [COOKIE_FORM] = "culvert-form",
 	[COOKIE_VISIT] = "culvert-visit", [COOKIE_WAY] = "culvert-way"
+};
+
+/* What Clear-Site-Data can ask for that is of one origin. */
+static const char *const clear_own[] = {
+	"\"cache\"", "\"clientHints\"", "\"executionContexts\"",
+	"\"prefetchCache\"", "\"prerenderCache\"", "\"storage\""
 };
 
 static char		 gate_login_host[DOMAIN_LEN];
@@ -405,18 +415,104 @@ gate_fields(const struct http_head *head, const struct site *site,
 	return (n);
 }
 
-void
-gate_drop_cookies(const struct site *site, struct http_head *head)
-{
-	size_t	 i, n = 0;
+/* ---- what a response has ---- */
 
-	for (i = 0; i < head->nfields; i++) {
-		if (http_name_matches(&head->fields[i].name, "set-cookie") &&
-		    site != NULL &&
-		    !gate_set_cookie_ok(site, &head->fields[i].value))
+/*
+ * Whether a browser may keep the site's cookies and the relay's together: one
+ * is below the other's domain, or both are below one that somebody has
+ * registered.  Which those are takes a list; that of two labels is the least.
+ */
+static int
+site_is_near(const struct site *site)
+{
+	const char	*ours = gate_login_host, *theirs = site->host, *p, *q;
+	int		 labels = 0;
+
+	if (!site->own_domain)
+		return (1);
+	p = ours + strlen(ours);
+	q = theirs + strlen(theirs);
+	while (p > ours && q > theirs && p[-1] == q[-1]) {
+		p--;
+		q--;
+		if (*p == '.')
+			labels++;
+	}
+	/* A whole label at the front of what they share? */
+	if ((p == ours || p[-1] == '.') && (q == theirs || q[-1] == '.') &&
+	    *p != '.')
+		labels++;
+	return (labels >= 2);
+}
+
+/*
+ * Cookies are cleared for all of the registered domain, those of the relay and
+ * of other nodes included; the rest is of this origin alone.  "*" is all.
+ */
+static unsigned int
+clear_parse(const struct http_str *value)
+{
+	struct http_str	 list = *value, what;
+	unsigned int	 bits = 0;
+	size_t		 i;
+
+	while (http_list_next(&list, &what)) {
+		if (http_str_eq(&what, "\"*\""))
+			bits |= ~0U;
+		for (i = 0; i < nitems(clear_own); i++)
+			if (http_str_eq(&what, clear_own[i]))
+				bits |= 1U << i;
+	}
+	return (bits);
+}
+
+/* The rest of them, in one field; empty if there is none. */
+static void
+clear_own_only(const struct http_head *head, struct http_str *value)
+{
+	static char	 text[128];
+	unsigned int	 bits = 0;
+	size_t		 i;
+
+	for (i = 0; i < head->nfields; i++)
+		if (http_name_matches(&head->fields[i].name, CLEAR))
+			bits |= clear_parse(&head->fields[i].value);
+	text[0] = '\0';
+	for (i = 0; i < nitems(clear_own); i++) {
+		if ((bits & 1U << i) == 0)
 			continue;
+		if (text[0] != '\0')
+			strlcat(text, ", ", sizeof(text));
+		strlcat(text, clear_own[i], sizeof(text));
+	}
+	value->s = text;
+	value->len = strlen(text);
+}
+
+void
+gate_response(const struct site *site, struct http_head *head)
+{
+	struct http_field	*f;
+	struct http_str		 clear = { NULL, 0 };
+	size_t			 i, n = 0;
+
+	if (site == NULL)
+		return;
+	for (i = 0; i < head->nfields; i++) {
+		f = &head->fields[i];
+		if (http_name_matches(&f->name, "set-cookie") &&
+		    !gate_set_cookie_ok(site, &f->value))
+			continue;
+		if (http_name_matches(&f->name, CLEAR) && site_is_near(site)) {
+			if (clear.s != NULL)
+				continue;
+			clear_own_only(head, &clear);
+			if (clear.len == 0)
+				continue;
+			f->value = clear;
+		}
 		if (n < i)
-			head->fields[n] = head->fields[i];
+			head->fields[n] = *f;
 		n++;
 	}
 	head->nfields = n;

@@ -360,7 +360,7 @@ call_head(struct rpc_call *call, const struct exchange_event *ev)
 	struct http_rewrite	 rw;
 	ssize_t			 n;
 
-	gate_drop_cookies(site_used(&call->site), ev->head);
+	gate_response(site_used(&call->site), ev->head);
 	memset(&rw, 0, sizeof(rw));
 	rw.set = ours;
 	rw.nset = nitems(ours);

@@ -273,6 +273,12 @@ case(27, "a backend's cookies pass, but none for others", req(),
                  b"Set-Cookie: g=h; Secure; HttpOnly", b"Content-Length: 0")],
      get=[raw(b"Set-Cookie: a=b", b"Set-Cookie: g=h; Secure; HttpOnly",
               b"Content-Length: 0")])
+case(27, "no backend has cookies cleared, which would be all of the domain's",
+     req(), answer=[raw(b'Clear-Site-Data: "cookies"', b"X: y",
+                        b'Clear-Site-Data: "cache", "cookies", "storage"',
+                        b"Content-Length: 0")],
+     get=[raw(b'Clear-Site-Data: "cache", "storage"', b"X: y",
+              b"Content-Length: 0")])
 case(27, "none of ours reaches a backend",
      req(b"/", b"Cookie: a=b; culvert-visit=x; __Host-culvert-visit=y; c=d",
          b"Cookie: CULVERT=z", b"Authorization: Bearer culv_x_y"),

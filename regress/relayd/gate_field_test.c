@@ -346,6 +346,85 @@ set_cookie(void **state)
 			fail_msg("\"%s\" passes", bad[i]);
 }
 
+/* The Clear-Site-Data that reaches a browser, with "|" between fields. */
+static const char *
+cleared(const char *fields)
+{
+	static char		 text[512], out[512];
+	static struct http_head	 head;
+	size_t			 i;
+	int			 status;
+
+	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n"
+	    "%sX-Last: 1\r\n\r\n", fields);
+	assert_true(http_parse_response_in(text, strlen(text),
+	    &http_response_limits, &head, &status) > 0);
+	gate_response(&site, &head);
+	assert_non_null(http_field(&head, "set-cookie"));
+	assert_non_null(http_field(&head, "x-last"));
+	out[0] = '\0';
+	for (i = 0; i < head.nfields; i++) {
+		if (!http_str_caseeq(&head.fields[i].name, "clear-site-data"))
+			continue;
+		snprintf(out + strlen(out), sizeof(out) - strlen(out),
+		    "%s%.*s", out[0] == '\0' ? "" : "|",
+		    (int)head.fields[i].value.len, head.fields[i].value.s);
+	}
+	return (out);
+}
+
+#define C	"Clear-Site-Data: "
+#define ALL	"\"cache\", \"clientHints\", \"executionContexts\", " \
+		"\"prefetchCache\", \"prerenderCache\", \"storage\""
+
+/* Below one domain, one device must not log people out of the others. */
+static void
+clear_site_data(void **state)
+{
+	static const char *const	 near[][2] = {
+		{ "", "" },
+		{ C "\"cache\"\r\n", "\"cache\"" },
+		{ C "\"storage\", \"cache\"\r\n", "\"cache\", \"storage\"" },
+		{ C "\"cookies\"\r\n", "" },
+		{ C "\"cookies\", \"storage\"\r\n", "\"storage\"" },
+		{ C "\"cookies\"\r\n" C "\"cache\"\r\nX: y\r\n"
+		    C "\"storage\",\"cookies\"\r\n",
+		    "\"cache\", \"storage\"" },
+		{ C "\"*\"\r\n", ALL },
+		{ C "\"*\",\"cookies\"\r\n", ALL },
+		/* What browsers may read otherwise than we do. */
+		{ C "cookies\r\n", "" }, { C "*\r\n", "" },
+		{ C "\"Cookies\"\r\n", "" }, { C "\"cookies\";a\r\n", "" },
+		{ C "\"cache\"\"cookies\"\r\n", "" }, { C "\r\n", "" },
+		{ "CLEAR_SITE-data: \"cookies\"\r\n", "" }
+	};
+	static const char *const	 hosts[][2] = {
+		/* of the site; "" or what comes of "cookies" there */
+		{ "app.example.org", "" }, { "www.app.example.org", "" },
+		{ "example.org", "" }, { "relay.example.org.evil.net",
+		    "\"cookies\"" }, { "app.example.com", "\"cookies\"" },
+		{ "app.org", "\"cookies\"" }, { "xexample.org",
+		    "\"cookies\"" }, { "ample.org", "\"cookies\"" }
+	};
+	static struct conf_begin	 begin;
+	struct site			 before = site;
+	size_t				 i;
+
+	memset(&begin, 0, sizeof(begin));
+	strlcpy(begin.domain, "relay.example.org", sizeof(begin.domain));
+	gate_conf(&begin);
+	for (i = 0; i < nitems(near); i++)
+		assert_string_equal(cleared(near[i][0]), near[i][1]);
+	site.own_domain = 1;
+	for (i = 0; i < nitems(hosts); i++) {
+		strlcpy(site.host, hosts[i][0], sizeof(site.host));
+		if (strcmp(cleared(C "\"cookies\"\r\n"), hosts[i][1]) != 0)
+			fail_msg("%s", hosts[i][0]);
+	}
+	assert_string_equal(cleared(C "\"*\"\r\n" C "x\r\n"), "\"*\"|x");
+	site = before;
+}
+
 int
 main(void)
 {
@@ -356,6 +435,7 @@ main(void)
 		cmocka_unit_test_setup(who_visits_is_ours_to_say, setup),
 		cmocka_unit_test_setup(secrets_are_not_written_down, setup),
 		cmocka_unit_test_setup(set_cookie, setup),
+		cmocka_unit_test_setup(clear_site_data, setup),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
