@@ -16,13 +16,13 @@
 
 /* agentd.conf. */
 
-/* link: regress/fuzz/conf_input.c agentd/parse.y agentd/config.c
+/* link: regress/fuzz/conf_input.c agentd/parse.y agentd/config*.c
  * agentd/backend*.c agentd/proxy_policy.c libculvert.a */
 /* libs: libevent libtls libssl libcrypto ipsec_mb libseccomp
  * jansson pthread */
 /* flags: -Wl,--wrap=fopen,--wrap=log_warn,--wrap=log_warnx */
 /* corpus: regress/agentd/conf */
-/* max_len: 300 */
+/* max_len: 128 */
 
 #include "compat.h"
 

@@ -17,12 +17,13 @@
 /* relayd.conf. */
 
 /* link: regress/fuzz/conf_input.c lib/conflex.c lib/conflex_value.c
- * lib/addr.c lib/log.c lib/log_sink.c lib/publish.c lib/rate.c lib/http.c
- * lib/http_host.c lib/http_field.c relayd/parse.y relayd/config*.c */
+ * lib/addr.c lib/log.c lib/log_sink.c lib/publish.c lib/rate.c
+ * lib/relay_url.c lib/http.c lib/http_host.c lib/http_field.c
+ * relayd/parse.y relayd/config*.c */
 /* libs: libevent libtls libcrypto */
 /* flags: -Wl,--wrap=fopen,--wrap=log_warn,--wrap=log_warnx */
 /* corpus: regress/relayd/conf */
-/* max_len: 300 */
+/* max_len: 128 */
 
 #include "compat.h"
 
