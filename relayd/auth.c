@@ -188,6 +188,9 @@ auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
 	strlcpy(new_domain, c.domain, sizeof(new_domain));
 	auth_pair_conf(&c.rpc);
 	auth_login_conf(&c.limits);
+	auth_nonce_conf(c.beacon_key);
+	explicit_bzero(&c.beacon_key, sizeof(c.beacon_key));
+	explicit_bzero(ibuf_data(&imsg->body), ibuf_size(&imsg->body));
 	/* It changes only with a restart. */
 	if (state[0] == '\0')
 		strlcpy(state, c.state, sizeof(state));
@@ -241,6 +244,8 @@ auth_recv_memory(struct proc_peer *peer, struct imsg *imsg)
 	memory_things(peer, id, PROC_AUTH, 0, "sessions", n, bytes);
 	bytes = auth_password_memory(&n);
 	memory_things(peer, id, PROC_AUTH, 0, "passwords", n, bytes);
+	bytes = auth_nonce_memory(&n);
+	memory_things(peer, id, PROC_AUTH, 0, "nonces", n, bytes);
 	bytes = throttle_memory(auth_throttle, &n);
 	memory_things(peer, id, PROC_AUTH, 0, "throttled", n, bytes);
 	bytes = auth_audit_memory(&n);
@@ -354,7 +359,8 @@ auth_peer_up(struct proc_peer *peer)
 		auth_grant_ask();
 		auth_publish_router_up();
 		auth_pair_router_up();
-	}
+	} else if (proc_peer_kind(peer) == PROC_LISTENER)
+		auth_nonce_listener_up(peer);
 }
 
 int64_t
@@ -463,6 +469,7 @@ auth_tick(evutil_socket_t fd, short what, void *arg)
 {
 	uint64_t	 now = auth_mono();
 
+	auth_nonce_tick();
 	if (!may_serve)
 		return;
 	if (!store_is_open(auth_store) && now >= reopen_at)

@@ -113,8 +113,26 @@ int	 auth_login_done(struct session *, struct login_denied *);
 /* Is this log-in one to be noted, or one of many alike? */
 int	 auth_login_remember(const char *who, const struct sockaddr *from);
 
-/* ---- auth_visit.c ---- */
+/* ---- auth_nonce.c: what a log-in by signature was signed for ---- */
 
+#define AUTH_NONCES	65536	/* used ones that are kept, of a listener */
+
+/* The key of beacons (nonce.h), which outlives this process. */
+void	 auth_nonce_conf(const uint8_t[32]);
+/* Listeners get the beacon: when they come, and each that follows. */
+void	 auth_nonce_listener_up(struct proc_peer *);
+void	 auth_nonce_tick(void);
+/* 1 if it can't be older than log-ins may be, whoever made it; else 0. */
+int	 auth_nonce_fresh(const char *);
+/*
+ * Somebody has logged in with it, at this listener.  0; 1 if somebody has
+ * before; -1: this listener has too many.
+ */
+int	 auth_nonce_use(const char *, int listener);
+/* What used ones take, bytes, and how many that is. */
+size_t	 auth_nonce_memory(size_t *);
+
+/* ---- auth_visit.c ---- */
 
 /*
  * auth_visit: may this user go to the site of this name, with a token for

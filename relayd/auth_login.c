@@ -58,6 +58,7 @@ static uint32_t	deny(struct attempt *, uint32_t, uint32_t, const char *, ...)
 		    __attribute__((__format__ (printf, 4, 5)));
 static uint32_t	login_decide(struct attempt *);
 static uint32_t	login_token(struct attempt *);
+static uint32_t	login_once(struct attempt *);
 static int	login_proof(const struct attempt *, const uint8_t *);
 static uint32_t	login_rights(struct attempt *);
 static uint32_t	login_node(struct attempt *);
@@ -174,7 +175,11 @@ login_decide(struct attempt *a)
 	    !names_match(&auth_names, a->req.host))
 		return (deny(a, 421, 0, "this relay is not called %.100s: set "
 		    "`domain` in relayd.conf", a->req.host));
+	if (a->req.method == LOGIN_SIGNATURE &&
+	    !auth_nonce_fresh(a->req.nonce))
+		return (deny(a, 503, 1, "this log-in is too old: try again"));
 	if ((status = login_token(a)) != STATUS_OK ||
+	    (status = login_once(a)) != STATUS_OK ||
 	    (status = login_rights(a)) != STATUS_OK)
 		return (status);
 	if (a->req.door == DOOR_NODE && (status = login_node(a)) != STATUS_OK)
@@ -236,6 +241,26 @@ login_proof(const struct attempt *a, const uint8_t *public)
 	    CRYPTO_memcmp(derived, public, sizeof(derived)) == 0;
 	explicit_bzero(&t, sizeof(t));
 	return (right);
+}
+
+/*
+ * A listener that was broken into can't come again with what it has seen.
+ * Honest ones may: a proxy before them asks again where it had no answer.
+ */
+static uint32_t
+login_once(struct attempt *a)
+{
+	if (a->req.method != LOGIN_SIGNATURE)
+		return (STATUS_OK);
+	switch (auth_nonce_use(a->req.nonce, a->listener)) {
+	case 0:
+		return (STATUS_OK);
+	case 1:
+		return (deny(a, 503, 1, "this log-in was used before: "
+		    "try again"));
+	default:
+		return (deny(a, 503, 10, "the relay is busy: try again"));
+	}
 }
 
 static uint32_t

@@ -102,6 +102,8 @@ const struct proc_rule listener_rules[] = {
 	    door_pass_recv_any, 0, 0 },
 	{ IMSG_CONF_SERVE, PROC_PARENT, sizeof(struct conf_serve),
 	    accept_recv_serve, 0, 0 },
+	{ IMSG_LOGIN_BEACON, PROC_AUTH, sizeof(struct login_beacon),
+	    login_recv_beacon, 0, 0 },
 	{ IMSG_LOGIN_DENIED, PROC_AUTH, sizeof(struct login_denied),
 	    login_recv_denied, 0, 0 },
 	{ IMSG_LOGIN_DENIED, PROC_ROUTER, sizeof(struct login_denied),

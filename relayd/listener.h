@@ -550,6 +550,7 @@ int	 login_bearer(const struct http_str *, struct login *);
 /* The credentials behind an authentication scheme; 1 if it is that one. */
 int	 login_scheme(const struct http_str *, const char *,
 	    struct http_str *);
+int	 login_recv_beacon(struct proc_peer *, struct imsg *);
 int	 login_recv_denied(struct proc_peer *, struct imsg *);
 int	 login_recv_session(struct proc_peer *, struct imsg *);
 void	 login_auth_gone(void);

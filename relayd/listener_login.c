@@ -40,6 +40,8 @@
 #define LOGINS_MAX	1024	/* asked and not answered */
 
 static uint32_t	 nlogins;
+static struct login_beacon beacon;	/* from auth, the latest */
+static int	 has_beacon;
 static struct log_limit	 garbled = { .burst = 100, .ms = 6000 };
 
 static int	login_upgrade_valid(struct conn *, const struct http_head *);
@@ -177,8 +179,15 @@ login_nonce(struct conn *c, const struct http_head *head)
 {
 	char	 nonce[NONCE_STRLEN], extra[NONCE_STRLEN + 64];
 
+	if (!has_beacon) {
+		/* Auth has yet to begin. */
+		conn_error(c, head, 503, "the relay is starting: try again",
+		    "Retry-After: 1\r\n");
+		return;
+	}
 	conn_moved(c);
-	nonce_make(&nonce_key, listener_ms(), login_who(c), nonce);
+	nonce_make(&nonce_key, beacon.beacon, listener_ms(), login_who(c),
+	    nonce);
 	snprintf(extra, sizeof(extra),
 	    "WWW-Authenticate: Culvert nonce=\"%s\"\r\n", nonce);
 	conn_error(c, head, 401, "log in with a token", extra);
@@ -324,6 +333,15 @@ login_answer(struct conn *c, int status, const char *text, uint32_t retry)
 	conn_error(c, NULL, status, text, extra);
 	if (status == 401)
 		access_error(c, "denied");
+}
+
+int
+login_recv_beacon(struct proc_peer *peer, struct imsg *imsg)
+{
+	if (imsg_get_data(imsg, &beacon, sizeof(beacon)) == -1)
+		return (-1);
+	has_beacon = 1;
+	return (0);
 }
 
 int

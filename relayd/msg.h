@@ -80,6 +80,8 @@ enum imsg_type {
 	IMSG_LOG_LEVEL,		/* struct ctl_name; id: control client */
 	IMSG_RELOADED,		/* struct ctl_end: to both */
 	/* log-in: listener -> auth; auth -> listener or router -> listener */
+	IMSG_LOGIN_BEACON,	/* struct login_beacon; auth -> listeners, ahead
+				   of log-ins */
 	IMSG_LOGIN,		/* struct login; id: connection */
 	IMSG_LOGIN_PASSWORD,	/* struct login_password; likewise */
 	IMSG_LOGIN_DENIED,	/* struct login_denied; id: connection */

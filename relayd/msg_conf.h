@@ -41,6 +41,7 @@ struct conf_begin {
 	uint32_t		 verbose;
 	uint32_t		 backups;	/* to keep, a day each */
 	int64_t			 started;	/* s since 1970: the daemon */
+	uint8_t			 beacon_key[32];	/* to auth only */
 	/* to listeners only: */
 	uint8_t			 nonce_key[32];
 	uint8_t			 metrics_hash[32];	/* SHA-256 of the token

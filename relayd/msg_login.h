@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "ctl.h"
+#include "nonce.h"
 #include "relayd.h"
 #include "token.h"
 
@@ -75,6 +76,11 @@ struct login_password {
 	char			 email[CTL_EMAIL_LEN];
 	char			 password[PASSWORD_LEN];
 	struct sockaddr_storage	 peer;
+};
+
+/* What nonces have to begin with from now on. */
+struct login_beacon {
+	uint8_t			 beacon[NONCE_BEACON_LEN];
 };
 
 struct login_denied {

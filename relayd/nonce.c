@@ -21,40 +21,67 @@
 #include <openssl/hmac.h>
 
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base64.h"
 #include "nonce.h"
 
+#define NONCE_SALT_LEN	8	/* one connection asks twice in a ms */
 #define NONCE_MAC_LEN	16
-#define NONCE_RAW_LEN	(8 + 4 + NONCE_MAC_LEN)
+#define NONCE_OPEN_LEN	(NONCE_BEACON_LEN + 8 + 4 + NONCE_SALT_LEN)
+#define NONCE_RAW_LEN	(NONCE_OPEN_LEN + NONCE_MAC_LEN)
+#define NONCE_MADE_AT	NONCE_BEACON_LEN
+#define NONCE_WHO_AT	(NONCE_MADE_AT + 8)
+#define NONCE_SALT_AT	(NONCE_WHO_AT + 4)
 
-static void	nonce_fill(const struct nonce_key *, uint64_t, uint32_t,
-		    uint8_t[NONCE_RAW_LEN]);
+static void	nonce_mac(const struct nonce_key *, const void *, size_t,
+		    uint8_t[NONCE_MAC_LEN]);
 
 static void
-nonce_fill(const struct nonce_key *k, uint64_t made, uint32_t who,
-    uint8_t raw[NONCE_RAW_LEN])
+nonce_mac(const struct nonce_key *k, const void *p, size_t n,
+    uint8_t out[NONCE_MAC_LEN])
 {
 	unsigned char	 mac[EVP_MAX_MD_SIZE];
 	unsigned int	 maclen = sizeof(mac);
 
-	made = htobe64(made);
-	who = htobe32(who);
-	memcpy(raw, &made, 8);
-	memcpy(raw + 8, &who, 4);
 	memset(mac, 0, sizeof(mac));
-	HMAC(EVP_sha256(), k->key, sizeof(k->key), raw, 12, mac, &maclen);
-	memcpy(raw + 12, mac, NONCE_MAC_LEN);
+	HMAC(EVP_sha256(), k->key, sizeof(k->key), p, n, mac, &maclen);
+	memcpy(out, mac, NONCE_MAC_LEN);
 }
 
 void
-nonce_make(const struct nonce_key *k, uint64_t now, uint32_t who,
-    char out[NONCE_STRLEN])
+nonce_beacon(const struct nonce_key *k, uint64_t which,
+    uint8_t out[NONCE_BEACON_LEN])
+{
+	which = htobe64(which);
+	nonce_mac(k, &which, sizeof(which), out);
+}
+
+int
+nonce_shows(const char *s, size_t len, uint8_t beacon[NONCE_BEACON_LEN])
 {
 	uint8_t	 raw[NONCE_RAW_LEN];
 
-	nonce_fill(k, now, who, raw);
+	if (base64url_decode(raw, sizeof(raw), s, len) != sizeof(raw))
+		return (-1);
+	memcpy(beacon, raw, NONCE_BEACON_LEN);
+	return (0);
+}
+
+void
+nonce_make(const struct nonce_key *k, const uint8_t beacon[NONCE_BEACON_LEN],
+    uint64_t now, uint32_t who, char out[NONCE_STRLEN])
+{
+	uint8_t	 raw[NONCE_RAW_LEN];
+
+	now = htobe64(now);
+	who = htobe32(who);
+	memcpy(raw, beacon, NONCE_BEACON_LEN);
+	memcpy(raw + NONCE_MADE_AT, &now, 8);
+	memcpy(raw + NONCE_WHO_AT, &who, 4);
+	arc4random_buf(raw + NONCE_SALT_AT, NONCE_SALT_LEN);
+	nonce_mac(k, raw, NONCE_OPEN_LEN, raw + NONCE_OPEN_LEN);
 	base64url_encode(out, NONCE_STRLEN, raw, sizeof(raw));
 }
 
@@ -62,17 +89,19 @@ int
 nonce_check(const struct nonce_key *k, uint64_t now, uint32_t who,
     const char *s, size_t len)
 {
-	uint8_t		 raw[NONCE_RAW_LEN], good[NONCE_RAW_LEN];
+	uint8_t		 raw[NONCE_RAW_LEN], mac[NONCE_MAC_LEN];
 	uint64_t	 made;
 
 	if (base64url_decode(raw, sizeof(raw), s, len) != sizeof(raw))
 		return (-1);
-	memcpy(&made, raw, 8);
-	made = be64toh(made);
-	nonce_fill(k, made, who, good);
-	if (CRYPTO_memcmp(raw, good, sizeof(raw)) != 0)
+	nonce_mac(k, raw, NONCE_OPEN_LEN, mac);
+	if (CRYPTO_memcmp(raw + NONCE_OPEN_LEN, mac, sizeof(mac)) != 0)
 		return (-1);
-	if (made > now || now - made > NONCE_AGE_MS)
+	who = htobe32(who);
+	memcpy(&made, raw + NONCE_MADE_AT, 8);
+	made = be64toh(made);
+	if (memcmp(raw + NONCE_WHO_AT, &who, 4) != 0 || made > now ||
+	    now - made > NONCE_AGE_MS)
 		return (-1);
 	return (0);
 }

@@ -54,6 +54,7 @@ extern struct relayd_conf	*conf;
 extern char			*relayd_conffile;	/* its path */
 extern int			 control_fd;
 extern uint8_t			 relayd_nonce_key[32];	/* of all listeners */
+extern uint8_t			 relayd_beacon_key[32];	/* of auth */
 extern uint32_t			 relayd_generation;	/* of conf */
 extern int			 relayd_verbose;	/* now */
 extern int64_t			 relayd_started;	/* s since 1970 */

@@ -80,8 +80,11 @@ send_begin(struct proc_peer *p, int kind)
 		begin.identity = conf->identity;
 	if (conf->domain != NULL)
 		strlcpy(begin.domain, conf->domain, sizeof(begin.domain));
-	if (kind == PROC_AUTH)
+	if (kind == PROC_AUTH) {
 		strlcpy(begin.state, conf->state, sizeof(begin.state));
+		memcpy(begin.beacon_key, relayd_beacon_key,
+		    sizeof(begin.beacon_key));
+	}
 	strlcpy(begin.user, conf->user, sizeof(begin.user));
 	begin.prefork = conf->prefork;
 	begin.verbose = relayd_verbose;
@@ -93,6 +96,7 @@ send_begin(struct proc_peer *p, int kind)
 		send_metrics(&begin);
 	}
 	proc_send(p, IMSG_CONF_BEGIN, 0, -1, &begin, sizeof(begin));
+	explicit_bzero(&begin, sizeof(begin));
 }
 
 static void

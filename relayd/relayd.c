@@ -67,6 +67,7 @@ static void	send_control(struct proc_peer *);
 struct relayd_conf		*conf;
 int				 control_fd = -1;
 uint8_t				 relayd_nonce_key[32];
+uint8_t				 relayd_beacon_key[32];
 uint32_t			 relayd_generation;
 int				 relayd_verbose;
 int64_t				 relayd_started;
@@ -292,8 +293,10 @@ relayd_open(struct proc_options *opt)
 		relayd_verbose = opt->verbose = conf->log_level;
 	opt->log_dest = conf->log_dest;
 	opt->log_facility = conf->log_facility;
-	if (opt->resume == NULL)
+	if (opt->resume == NULL) {
 		arc4random_buf(relayd_nonce_key, sizeof(relayd_nonce_key));
+		arc4random_buf(relayd_beacon_key, sizeof(relayd_beacon_key));
+	}
 	publish_configure(conf);
 	return (0);
 }

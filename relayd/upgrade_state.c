@@ -35,26 +35,41 @@
 #include "state.h"
 #include "upgrade.h"
 
+#define KEY_LEN	sizeof(relayd_nonce_key)
+
 /* What the one before said of itself. */
 static struct {
 	struct relayd_conf	*conf;	/* only what can't change, and
 					   sockets */
 	int			 control_fd;
-	int			 nonce;
+	int			 nonce, beacon;
 }			 before = { .control_fd = -1 };
 
 static int	upgrade_differs(const struct relayd_conf *);
 static int	restore_listen(const struct state_line *);
 static int	restore_conf(const struct state_line *);
-static int	restore_nonce(const struct state_line *);
+static void	save_key(struct state *, const char *, const uint8_t[KEY_LEN]);
+static int	restore_key(const struct state_line *, uint8_t[KEY_LEN]);
+
+static void
+save_key(struct state *st, const char *name, const uint8_t key[KEY_LEN])
+{
+	char	 text[2 * KEY_LEN + 1];
+	size_t	 n;
+
+	for (n = 0; n < KEY_LEN; n++)
+		snprintf(text + 2 * n, 3, "%02x", key[n]);
+	state_begin(st, name);
+	state_text(st, text);
+	state_end(st);
+	explicit_bzero(text, sizeof(text));
+}
 
 void
 upgrade_save(struct state *st)
 {
 	struct listen_addr	*l;
-	char			 text[2 * sizeof(relayd_nonce_key) + 1];
 	char			 host[ADDR_STRLEN];
-	size_t			 n;
 	int			 i;
 
 	state_begin(st, "conf");
@@ -65,12 +80,8 @@ upgrade_save(struct state *st)
 	state_number(st, conf->log_dest);
 	state_number(st, conf->log_facility);
 	state_end(st);
-	for (n = 0; n < sizeof(relayd_nonce_key); n++)
-		snprintf(text + 2 * n, 3, "%02x", relayd_nonce_key[n]);
-	state_begin(st, "nonce");
-	state_text(st, text);
-	state_end(st);
-	explicit_bzero(text, sizeof(text));
+	save_key(st, "nonce", relayd_nonce_key);
+	save_key(st, "beacon", relayd_beacon_key);
 	state_begin(st, "upgrades");
 	state_number(st, upgrade.count);
 	state_number(st, upgrade.client);
@@ -159,20 +170,18 @@ restore_listen(const struct state_line *line)
 }
 
 static int
-restore_nonce(const struct state_line *line)
+restore_key(const struct state_line *line, uint8_t key[KEY_LEN])
 {
 	unsigned int	 byte;
 	size_t		 i;
 
-	if (line->n < 1 ||
-	    strlen(line->fields[0]) != 2 * sizeof(relayd_nonce_key))
+	if (line->n < 1 || strlen(line->fields[0]) != 2 * KEY_LEN)
 		return (-1);
-	for (i = 0; i < sizeof(relayd_nonce_key); i++) {
+	for (i = 0; i < KEY_LEN; i++) {
 		if (sscanf(line->fields[0] + 2 * i, "%2x", &byte) != 1)
 			return (-1);
-		relayd_nonce_key[i] = byte;
+		key[i] = byte;
 	}
-	before.nonce = 1;
 	return (0);
 }
 
@@ -191,8 +200,14 @@ upgrade_restore(const struct state_line *line)
 	if (strcmp(line->name, "published") == 0 ||
 	    strcmp(line->name, "port") == 0)
 		return (publish_restore(line));
-	if (strcmp(line->name, "nonce") == 0)
-		return (restore_nonce(line));
+	if (strcmp(line->name, "nonce") == 0) {
+		before.nonce = 1;
+		return (restore_key(line, relayd_nonce_key));
+	}
+	if (strcmp(line->name, "beacon") == 0) {
+		before.beacon = 1;
+		return (restore_key(line, relayd_beacon_key));
+	}
 	if (strcmp(line->name, "control") == 0)
 		return ((before.control_fd = proc_restore_fd(line, 0)) ==
 		    -1 ? -1 : 0);
@@ -241,6 +256,9 @@ upgrade_config(struct relayd_conf *c, int rehearse)
 		log_warnx("the running relayd leaves too little");
 		return (-1);
 	}
+	/* It had none yet. */
+	if (!before.beacon)
+		arc4random_buf(relayd_beacon_key, sizeof(relayd_beacon_key));
 	if (upgrade_differs(c)) {
 		log_warnx("prefork, state, control, user and log to change "
 		    "only with a restart");

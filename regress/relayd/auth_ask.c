@@ -41,6 +41,16 @@ ask_from(struct login *req, unsigned int n)
 }
 
 void
+ask_nonce(struct login *req, uint64_t when)
+{
+	static const struct nonce_key	 listeners = { "all listeners'" };
+	uint8_t				 beacon[NONCE_BEACON_LEN];
+
+	nonce_beacon(&fake_beacon_key, when / NONCE_BEACON_MS, beacon);
+	nonce_make(&listeners, beacon, when, ASK_CONN, req->nonce);
+}
+
+void
 ask_make(struct login *req, const struct token *t, uint32_t door,
     const char *node)
 {
@@ -49,7 +59,7 @@ ask_make(struct login *req, const struct token *t, uint32_t door,
 	req->method = LOGIN_SIGNATURE;
 	strlcpy(req->token_id, t->id, sizeof(req->token_id));
 	strlcpy(req->host, "localhost", sizeof(req->host));
-	strlcpy(req->nonce, "n0nce", sizeof(req->nonce));
+	ask_nonce(req, fake_mono);
 	strlcpy(req->path, door == DOOR_NODE ? "/api/nodes/ws" :
 	    "/api/access/ws", sizeof(req->path));
 	strlcpy(req->node, node, sizeof(req->node));

@@ -32,6 +32,8 @@
 /* A log-in that is right in every way, but not yet signed. */
 void	 ask_make(struct login *, const struct token *, uint32_t door,
 	    const char *node);
+/* Signed, from now on, for what a listener gave then (fake_mono). */
+void	 ask_nonce(struct login *, uint64_t when);
 /* From another address, one of 192.0.2.0/24. */
 void	 ask_from(struct login *, unsigned int);
 void	 ask_sign(struct login *, const struct token *);

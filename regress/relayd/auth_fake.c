@@ -60,6 +60,7 @@ size_t			 fake_queued;
 int			 fake_send_fails;
 int			 fake_soon;
 int			 fake_trouble;
+struct nonce_key	 fake_beacon_key = { "a key that auth alone has" };
 struct token		 fake_token;
 struct store_user	 fake_user;
 struct store_token	 fake_row;
@@ -122,7 +123,8 @@ proc_peer(int kind, int instance)
 	if (kind == PROC_ROUTER)
 		return (fake_router_up ? &peer_router : NULL);
 	assert_int_equal(kind, PROC_LISTENER);
-	return (&peer_listeners[instance]);
+	return (instance < (int)nitems(peer_listeners) ?
+	    &peer_listeners[instance] : NULL);
 }
 
 int
@@ -295,6 +297,7 @@ fake_setup(void **state)
 	strlcpy(dir, "/tmp/auth_fake.XXXXXX", sizeof(dir));
 	if (mkdtemp(dir) == NULL || chdir(dir) == -1)
 		return (-1);
+	auth_nonce_conf(fake_beacon_key.key);
 	fake_store_open();
 	if ((auth_throttle = throttle_new(1000)) == NULL)
 		return (-1);

@@ -52,6 +52,7 @@ extern int		 fake_send_fails;
 extern int		 fake_soon;		/* was asked for */
 extern int		 fake_trouble;		/* times */
 
+extern struct nonce_key		 fake_beacon_key;
 extern struct token		 fake_token;	/* its secret */
 extern struct store_user	 fake_user;	/* me@example.org */
 extern struct store_token	 fake_row;	/* scopes node and connect */

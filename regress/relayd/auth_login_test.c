@@ -19,7 +19,7 @@
  */
 
 /* link: regress/relayd/auth_ask.c regress/relayd/auth_fake.c
- *	regress/relayd/hand.c relayd/auth_*.c relayd/month.c
+ *	regress/relayd/hand.c relayd/auth_*.c relayd/month.c relayd/nonce.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 
@@ -172,7 +172,7 @@ a_signature_is_for_one_host_nonce_path_and_node(void **state)
 			    sizeof(changed.host));
 			break;
 		case 1:
-			changed.nonce[0]++;
+			ask_nonce(&changed, fake_mono);
 			break;
 		case 2:
 			strlcpy(changed.path, "/api/access/ws",

@@ -20,7 +20,7 @@
  */
 
 /* link: regress/relayd/auth_fake.c regress/relayd/hand.c
- *	relayd/auth_[a-z]*.c relayd/month.c
+ *	relayd/auth_[a-z]*.c relayd/month.c relayd/nonce.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 /* flags: -Wl,--wrap=crypt_r */

@@ -15,7 +15,7 @@
  */
 
 /* link: regress/relayd/auth_fake.c regress/relayd/hand.c
- *	relayd/auth_*.c relayd/month.c
+ *	relayd/auth_*.c relayd/month.c relayd/nonce.c
  *	libculvert.a sql.c */
 /* libs: libevent sqlite3 libcrypto crypt */
 

@@ -35,6 +35,7 @@
 #include "listener_robot.h"
 #include "listener_world.h"
 #include "msg_conf.h"
+#include "msg_login.h"
 #include "msg_publish.h"
 #include "parent.h"
 #include "token.h"
@@ -276,6 +277,7 @@ world_begin(void)
 {
 	struct conf_serve	 serve = { 0 };
 	struct listener_link	 link = { .peer = 1 };
+	struct login_beacon	 beacon = { "as auth says" };
 	struct token		 t;
 	int			 sv[2];
 
@@ -293,6 +295,8 @@ world_begin(void)
 	flood_join(PROC_AUTH, 0);
 	flood_join(PROC_ROUTER, 0);
 	world_say(PROC_PARENT, IMSG_CONF_SERVE, 0, -1, &serve, sizeof(serve));
+	world_say(PROC_AUTH, IMSG_LOGIN_BEACON, 0, -1, &beacon,
+	    sizeof(beacon));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 	    sv) == -1)
 		err(2, "socketpair");
