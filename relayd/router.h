@@ -266,6 +266,14 @@ int		 routes_patient(void);
 void		 routes_auth_up(void);
 void		 routes_auth_down(void);
 int		 routes_expire(uint64_t);
+/*
+ * routes_ask_stream: may this session reach a node of that name?
+ * streams_may() is told; -1: ask again later.  routes_ask_missed: a stream
+ * that waits for that has ended, and carried so much.
+ */
+int		 routes_ask_stream(struct router_session *, const char *);
+void		 routes_ask_missed(struct router_session *, const char *,
+		    uint64_t in, uint64_t out);
 int		 route_recv_ask(struct proc_peer *, struct imsg *);
 int		 route_recv_nodes_ask(struct proc_peer *, struct imsg *);
 int		 route_recv_answer(struct proc_peer *, struct imsg *);
@@ -283,8 +291,12 @@ void		 tickets_drop_grant(const char *);
  * one still gets there.
  */
 void		 tickets_retire(struct router_session *);
-/* The node whose link a ticket leads to; NULL if there is no such ticket. */
-struct router_session *ticket_node(uint64_t);
+/*
+ * The node whose link a ticket leads to; NULL if there is no such ticket.  0,
+ * or -1: it is not this client's.
+ */
+int		 ticket_node(uint64_t, const struct router_session *,
+		    struct router_session **);
 
 /* router_publish.c */
 /* Tell the listeners of what is to be served.  1: there is more. */
@@ -337,6 +349,8 @@ uint32_t	 streams_of(const struct router_session *);
 void		 streams_session_gone(struct router_session *, const char *);
 /* Auth has confirmed it: what its streams carry counts. */
 void		 streams_session_known(struct router_session *);
+/* And with this code (0: it may) says whether it may reach this node. */
+void		 streams_may(struct router_session *, const char *, uint32_t);
 /* The first stream with an id above this.  0, or -1: there is none. */
 int		 stream_next(uint64_t, struct ctl_conn *);
 /*

@@ -38,7 +38,7 @@
 static int	ask_cmp(struct router_ask *, struct router_ask *);
 static int	ask_new(enum ask_what, struct router_session *, uint32_t,
 		    const char *, uint32_t);
-static struct router_ask *ask_find(uint32_t, enum ask_what, uint64_t);
+static struct router_ask *ask_find(uint32_t, int, uint64_t);
 static void	ask_go(struct router_ask *);
 static void	ask_park(struct router_ask *);
 static void	ask_answer(struct router_ask *, uint32_t);
@@ -111,14 +111,14 @@ ask_free(struct router_ask *a)
 
 /* Auth answers these, or they have ended meanwhile: then NULL. */
 static struct router_ask *
-ask_find(uint32_t id, enum ask_what what, uint64_t session)
+ask_find(uint32_t id, int nodes, uint64_t session)
 {
 	struct router_ask	 key, *a;
 
 	key.id = id;
 	a = RB_FIND(router_ask_table, &asks, &key);
-	if (a == NULL || a->what != what || !a->sent || a->late ||
-	    a->ticket != NULL ||
+	if (a == NULL || (a->what == ASK_NODES) != nodes || !a->sent ||
+	    a->late || a->ticket != NULL ||
 	    a->rs->s.session != session) {
 		log_debug("auth answers what nobody asks any more");
 		return (NULL);
@@ -257,9 +257,17 @@ static void
 ask_answer(struct router_ask *a, uint32_t code)
 {
 	struct proc_peer	*peer = router_listener(a->rs->s.listener);
+	struct router_session	*node;
 	struct nodes_ask	 nodes;
 	struct route		 r;
 
+	if (a->what == ASK_STREAM) {
+		streams_may(a->rs, a->node, code);
+		if (code == 0 && (node = node_find_name(a->node)) != NULL)
+			tally_count(node->node_tally, a->in, a->out);
+		ask_free(a);
+		return;
+	}
 	if (a->what == ASK_NODES) {
 		memset(&nodes, 0, sizeof(nodes));
 		nodes.session = a->rs->s.session;
@@ -289,6 +297,36 @@ ask_answer(struct router_ask *a, uint32_t code)
 	}
 	(void)proc_send(peer, IMSG_ROUTE, a->their_id, -1, &r, sizeof(r));
 	ask_free(a);
+}
+
+static struct router_ask *
+ask_of_stream(struct router_session *rs, const char *node)
+{
+	struct router_ask	*a;
+
+	TAILQ_FOREACH(a, &rs->asks, of_session)
+		if (a->what == ASK_STREAM && strcmp(a->node, node) == 0)
+			return (a);
+	return (NULL);
+}
+
+int
+routes_ask_stream(struct router_session *rs, const char *node)
+{
+	return (ask_of_stream(rs, node) != NULL ? 0 :
+	    ask_new(ASK_STREAM, rs, 0, node, 0));
+}
+
+void
+routes_ask_missed(struct router_session *rs, const char *node, uint64_t in,
+    uint64_t out)
+{
+	struct router_ask	*a;
+
+	if ((a = ask_of_stream(rs, node)) != NULL) {
+		a->in += in;
+		a->out += out;
+	}
 }
 
 void
@@ -473,10 +511,10 @@ route_recv_answer(struct proc_peer *peer, struct imsg *imsg)
 	    ans.code > UINT16_MAX ||
 	    (ans.code == 0 && ans.node_id[0] == '\0'))
 		return (-1);
-	a = ask_find(imsg_get_id(imsg), ASK_ROUTE, ans.session);
+	a = ask_find(imsg_get_id(imsg), 0, ans.session);
 	if (a == NULL)
 		return (0);
-	if (ans.code != 0)
+	if (ans.code != 0 || a->what == ASK_STREAM)
 		ask_answer(a, ans.code);
 	else {
 		strlcpy(a->node_id, ans.node_id, sizeof(a->node_id));
@@ -501,7 +539,7 @@ route_recv_nodes(struct proc_peer *peer, struct imsg *imsg)
 	    !ROUTER_STR(e.owner) || memchr(e.targets, '\0',
 	    len - offsetof(struct nodes_entry, targets)) == NULL)
 		return (-1);
-	a = ask_find(imsg_get_id(imsg), ASK_NODES, e.session);
+	a = ask_find(imsg_get_id(imsg), 1, e.session);
 	if (a == NULL)
 		return (0);
 	a->begun = 1;
@@ -527,7 +565,7 @@ route_recv_nodes_end(struct proc_peer *peer, struct imsg *imsg)
 	if (imsg_get_data(imsg, &end, sizeof(end)) == -1 ||
 	    !ROUTER_STR(end.after) || end.code > UINT16_MAX)
 		return (-1);
-	a = ask_find(imsg_get_id(imsg), ASK_NODES, end.session);
+	a = ask_find(imsg_get_id(imsg), 1, end.session);
 	if (a == NULL)
 		return (0);
 	a->more = end.more;

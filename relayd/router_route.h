@@ -37,7 +37,8 @@ struct router_ticket {
 	uint64_t			 retired_ms;	/* 0: it is not */
 };
 
-enum ask_what { ASK_ROUTE, ASK_NODES };
+/* ASK_STREAM: ours, of a stream that is there already (router_stream.c). */
+enum ask_what { ASK_ROUTE, ASK_NODES, ASK_STREAM };
 
 /* A listener's question.  The table by id owns it. */
 struct router_ask {
@@ -60,6 +61,8 @@ struct router_ask {
 						   last that is known */
 	char				 node_id[USER_ID_LEN + 4];
 	uint32_t			 max, more;	/* of nodes */
+	uint64_t			 in, out;	/* of streams that have
+							   ended meanwhile */
 };
 
 /* router_route.c */

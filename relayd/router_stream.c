@@ -34,6 +34,12 @@
 
 #define STREAMS_MAX	(1024 * 1024)	/* on record, in all */
 
+/*
+ * A stream without a ticket of ours leads to a node by a listener's word
+ * alone.  It counts there if its client may reach that node.
+ */
+enum stream_right { RIGHT_UNKNOWN, RIGHT_ASKED, RIGHT_YES, RIGHT_NO };
+
 /* The table by id owns it; its client's session outlives it. */
 struct router_stream {
 	RB_ENTRY(router_stream)		 by_id;
@@ -41,6 +47,8 @@ struct router_stream {
 	struct router_session		*client;
 	uint64_t			 id;
 	uint64_t			 node_session;	/* 0: not known */
+	enum stream_right		 right;		/* then: to the node
+							   of its name */
 	int64_t				 since;
 	uint64_t			 up_ms;
 	uint64_t			 in, out;
@@ -58,8 +66,10 @@ struct router_stream {
 static int	stream_cmp(struct router_stream *, struct router_stream *);
 static struct router_stream *stream_find(uint64_t);
 static struct router_session *stream_node(const struct router_stream *);
+static int	stream_may(const struct router_stream *,
+		    const struct router_session *);
 static struct router_stream *stream_new(struct router_session *,
-		    const struct stream_up *);
+		    struct router_session *, const struct stream_up *);
 static const char *stream_addr(const struct router_stream *);
 static void	stream_tally_node(struct router_stream *);
 static void	stream_count(struct router_stream *, uint64_t, uint64_t);
@@ -89,23 +99,42 @@ stream_find(uint64_t id)
 	return (RB_FIND(router_stream_table, &streams, &key));
 }
 
+/* Auth has said so, of its client or when it was asked. */
+static int
+stream_may(const struct router_stream *st, const struct router_session *node)
+{
+	const struct router_session	*rs = st->client;
+
+	if (rs->checking)
+		return (0);
+	if (rs->s.node_id[0] != '\0')
+		return (strcmp(rs->s.node_id, node->s.node_id) == 0);
+	return (st->right == RIGHT_YES ||
+	    (strcmp(rs->s.user_id, node->s.user_id) == 0 &&
+	    !rs->s.restricted));
+}
+
 /* The session of the node's link, if it can be told. */
 static struct router_session *
 stream_node(const struct router_stream *st)
 {
+	struct router_session	*node;
+
 	if (st->node_session != 0)
 		return (session_find(st->node_session));
-	/* Its ticket is of a router before us. */
-	return (node_find_name(st->node));
+	/* Its ticket is of a router before us, or has just ended. */
+	node = st->right == RIGHT_NO ? NULL : node_find_name(st->node);
+	return (node != NULL && stream_may(st, node) ? node : NULL);
 }
 
 static struct router_stream *
-stream_new(struct router_session *rs, const struct stream_up *up)
+stream_new(struct router_session *rs, struct router_session *node,
+    const struct stream_up *up)
 {
+	const char		*name = node != NULL ? node->s.node : up->node;
 	struct router_stream	*st;
-	struct router_session	*node;
 	size_t			 hostlen = strlen(up->host) + 1;
-	size_t			 nodelen = strlen(up->node) + 1;
+	size_t			 nodelen = strlen(name) + 1;
 	size_t			 addrlen = strlen(up->addr) + 1;
 
 	st = calloc(1, sizeof(*st) + hostlen + nodelen + addrlen);
@@ -113,7 +142,7 @@ stream_new(struct router_session *rs, const struct stream_up *up)
 		return (NULL);
 	memcpy(st->text, up->host, hostlen);
 	st->node = st->text + hostlen;
-	memcpy(st->node, up->node, nodelen);
+	memcpy(st->node, name, nodelen);
 	st->addr = st->node + nodelen;
 	memcpy(st->addr, up->addr, addrlen);
 	st->client = rs;
@@ -124,8 +153,10 @@ stream_new(struct router_session *rs, const struct stream_up *up)
 	st->port = up->port;
 	st->in = up->in;
 	st->out = up->out;
-	if ((node = ticket_node(up->ticket)) != NULL)
+	if (node != NULL)
 		st->node_session = node->s.session;
+	else if (up->ticket == 0)
+		st->right = RIGHT_NO;	/* there was no route to it */
 	st->tallies[0] = tally_again(rs->tally);
 	st->tallies[2] = tally_again(rs->port_tally);
 	tally_tell(st->tallies[0], rs->s.listener);
@@ -134,15 +165,45 @@ stream_new(struct router_session *rs, const struct stream_up *up)
 	return (st);
 }
 
+/* Once for all that wait for the same answer. */
+static void
+stream_ask(struct router_stream *st)
+{
+	if (st->node_session == 0 && st->right == RIGHT_UNKNOWN &&
+	    st->client->s.node_id[0] == '\0' &&
+	    node_find_name(st->node) != NULL &&
+	    routes_ask_stream(st->client, st->node) == 0)
+		st->right = RIGHT_ASKED;
+}
+
+void
+streams_may(struct router_session *rs, const char *name, uint32_t code)
+{
+	struct router_stream	*st;
+
+	TAILQ_FOREACH(st, &rs->streams, of_session) {
+		if (st->right != RIGHT_ASKED || strcmp(st->node, name) != 0)
+			continue;
+		/* Who could not be asked may be later. */
+		st->right = code == 0 ? RIGHT_YES :
+		    code == MUX_CODE_INTERNAL ? RIGHT_UNKNOWN : RIGHT_NO;
+		if (code == 0)
+			stream_tally_node(st);
+	}
+}
+
 /* A node that came back after us may be known later. */
 static void
 stream_tally_node(struct router_stream *st)
 {
 	struct router_session	*node;
 
-	if (st->tallies[1] != NULL || st->client->checking ||
-	    (node = stream_node(st)) == NULL)
+	if (st->tallies[1] != NULL || st->client->checking)
 		return;
+	if ((node = stream_node(st)) == NULL) {
+		stream_ask(st);
+		return;
+	}
 	st->tallies[1] = tally_again(node->node_tally);
 	tally_tell(st->tallies[1], st->client->s.listener);
 	tally_count(st->tallies[1], st->missed_in, st->missed_out);
@@ -235,6 +296,9 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	    a.email, a.addr, a.node, a.target, (unsigned long long)a.ms,
 	    (unsigned long long)a.in, (unsigned long long)a.out,
 	    a.text[0] == '\0' ? "ended" : a.text);
+	if (st->right == RIGHT_ASKED && st->tallies[1] == NULL)
+		routes_ask_missed(st->client, st->node, st->missed_in,
+		    st->missed_out);
 	for (i = 0; i < STREAM_METERS; i++)
 		tally_unref(st->tallies[i]);
 	TAILQ_REMOVE(&st->client->streams, st, of_session);
@@ -434,7 +498,7 @@ int
 stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 {
 	static uint64_t		 told;
-	struct router_session	*rs;
+	struct router_session	*rs, *node;
 	struct router_stream	*st;
 	struct stream_up	 up;
 	char			 target[MUX_TARGET_LEN];
@@ -451,8 +515,13 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 		    (unsigned long long)up.id);
 		return (0);
 	}
+	if (ticket_node(up.ticket, rs, &node) == -1) {
+		log_warnx("listener %d: a stream by somebody else's ticket",
+		    proc_peer_instance(peer));
+		return (-1);
+	}
 	if (router_counts.streams >= STREAMS_MAX ||
-	    (st = stream_new(rs, &up)) == NULL) {
+	    (st = stream_new(rs, node, &up)) == NULL) {
 		router_counts.streams_lost++;
 		if (router_may_log(&told))
 			log_warnx("too many streams: some are not on record");

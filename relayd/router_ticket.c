@@ -56,12 +56,14 @@ ticket_find(uint64_t id)
 	return (RB_FIND(router_ticket_table, &tickets, &key));
 }
 
-struct router_session *
-ticket_node(uint64_t id)
+int
+ticket_node(uint64_t id, const struct router_session *client,
+    struct router_session **node)
 {
 	struct router_ticket	*t = ticket_find(id);
 
-	return (t == NULL ? NULL : t->node);
+	*node = t == NULL ? NULL : t->node;
+	return (t != NULL && t->client != client ? -1 : 0);
 }
 
 struct grant *

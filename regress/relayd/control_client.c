@@ -186,6 +186,9 @@ busy(int n)
 	struct session		 s;
 	struct link_up		 up;
 	struct stream_up	 st;
+	struct node_answer	 ans;
+	struct node_ask		 q;
+	uint32_t		 id;
 	int			 i;
 
 	memset(&up, 0, sizeof(up));
@@ -203,6 +206,7 @@ busy(int n)
 	    0);
 	memset(&st, 0, sizeof(st));
 	st.session = 1;
+	st.ticket = 9;
 	st.since = time(NULL);
 	strlcpy(st.host, "localhost", sizeof(st.host));
 	strlcpy(st.node, "pi", sizeof(st.node));
@@ -210,6 +214,15 @@ busy(int n)
 		st.id = i;
 		assert_int_equal(fake_say(L, 0, IMSG_STREAM_UP, 0, &st,
 		    sizeof(st)), 0);
+	}
+	/* They are older than router, which asks whether they may be. */
+	if (fake_took(A, 0, IMSG_NODE_ASK, &id, &q, sizeof(q))) {
+		memset(&ans, 0, sizeof(ans));
+		ans.session = q.session;
+		strlcpy(ans.node, q.node, sizeof(ans.node));
+		strlcpy(ans.node_id, "id-pi", sizeof(ans.node_id));
+		assert_int_equal(fake_say(A, 0, IMSG_NODE_ANSWER, id, &ans,
+		    sizeof(ans)), 0);
 	}
 	fake_clear();
 }

@@ -262,6 +262,34 @@ stream_of_another_listener(void **state)
 	    sizeof(down)), 0);
 }
 
+/* It would count at a node that the other's user may reach. */
+static void
+stream_by_another_ones_ticket(void **state)
+{
+	struct stream_up	 up;
+	struct ctl_conn		 c;
+	uint64_t		 t;
+
+	pair();
+	log_in(3, 0, 33, DOOR_ACCESS, "eve", NULL);
+	t = route();
+	memset(&up, 0, sizeof(up));
+	up.id = 7;
+	up.session = 3;
+	up.ticket = t;
+	strlcpy(up.node, "pi", sizeof(up.node));
+	assert_int_equal(fake_say(L, 0, IMSG_STREAM_UP, 0, &up, sizeof(up)),
+	    -1);
+	/* Its node is the ticket's, whatever it is called there. */
+	up.session = 1;
+	strlcpy(up.node, "nas", sizeof(up.node));
+	assert_int_equal(fake_say(L, 0, IMSG_STREAM_UP, 0, &up, sizeof(up)),
+	    0);
+	assert_int_equal(stream_next(0, &c), 0);
+	assert_string_equal(c.node, "pi");
+	stream_down(7, 0, 0, 0);
+}
+
 static void
 many_streams(void **state)
 {
@@ -401,6 +429,7 @@ main(void)
 		ROUTER_CASE(list_of_nodes_knows_who_is_online),
 		ROUTER_CASE(streams_are_written_down),
 		ROUTER_CASE(stream_of_another_listener),
+		ROUTER_CASE(stream_by_another_ones_ticket),
 		ROUTER_CASE(many_streams),
 		ROUTER_CASE(user_is_revoked),
 		ROUTER_CASE(node_is_revoked),

@@ -172,6 +172,24 @@ pair(void)
 	link_new(2, 1, 22, DOOR_NODE, "bob", node);
 }
 
+/* Auth is asked about a stream whose ticket router does not know. */
+void
+node_may(uint32_t code)
+{
+	struct node_answer	 ans;
+	struct node_ask		 q;
+	uint32_t		 id;
+
+	assert_true(fake_took(A, 0, IMSG_NODE_ASK, &id, &q, sizeof(q)));
+	memset(&ans, 0, sizeof(ans));
+	ans.session = q.session;
+	ans.code = code;
+	strlcpy(ans.node, q.node, sizeof(ans.node));
+	strlcpy(ans.node_id, "its id", sizeof(ans.node_id));
+	assert_int_equal(fake_say(A, 0, IMSG_NODE_ANSWER, id, &ans,
+	    sizeof(ans)), 0);
+}
+
 void
 stream_up(uint64_t id, uint64_t in, uint64_t out)
 {
@@ -180,6 +198,7 @@ stream_up(uint64_t id, uint64_t in, uint64_t out)
 	memset(&up, 0, sizeof(up));
 	up.id = id;
 	up.session = 1;
+	up.ticket = 9;
 	up.since = time(NULL);
 	up.kind = MUX_KIND_TCP;
 	up.in = in;

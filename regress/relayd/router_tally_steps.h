@@ -46,6 +46,8 @@ struct tally *tally(void);
 /* A client at listener 0 (session 1), and its node at listener 1 (2). */
 void	 pair(void);
 void	 stream_up(uint64_t, uint64_t, uint64_t);
+/* Auth answers whether who has it may reach its node: 0 or enum mux_code. */
+void	 node_may(uint32_t);
 void	 stream_bytes(uint64_t, uint64_t, uint64_t);
 void	 stream_down(uint64_t, uint64_t, uint64_t);
 /* What auth was told that a user, or the node, carried. */

@@ -55,7 +55,9 @@ bytes_of_streams_are_counted_once(void **state)
 	/* One that runs since a router before us, which counted some. */
 	stream_up(1, 1000, 100);
 	stream_up(2, 0, 0);
+	assert_int_equal(fake_count(IMSG_NODE_ASK), 1);
 	stream_bytes(1, 1500, 100);
+	node_may(0);
 	stream_bytes(2, 7, 8);
 	stream_bytes(1, 1500, 100);
 	tallies_flush();
@@ -76,6 +78,72 @@ bytes_of_streams_are_counted_once(void **state)
 	stream_down(3, 4, 6);
 	tallies_flush();
 	expect_traffic(METER_USER, 5, 6);
+	expect_traffic(METER_NODE, 0, 0);
+	/* It has ended before auth could say whether it was theirs. */
+	node_may(0);
+	tallies_flush();
+	expect_traffic(METER_NODE, 5, 6);
+}
+
+/* A listener with a session of somebody's names a node that is not. */
+static void
+a_node_counts_what_may_come_to_it(void **state)
+{
+	pair();
+	fake_clear();
+	stream_up(1, 0, 0);
+	stream_bytes(1, 1000, 1000);
+	node_may(MUX_CODE_DENIED);
+	stream_bytes(1, 5000, 5000);
+	assert_int_equal(fake_count(IMSG_NODE_ASK), 0);
+	stream_up(2, 0, 0);
+	stream_down(2, 1000, 1000);
+	node_may(MUX_CODE_NO_NODE);
+	tallies_flush();
+	expect_traffic(METER_USER, 6000, 6000);
+	expect_traffic(METER_NODE, 0, 0);
+	/* Auth could not look: it is asked again. */
+	stream_up(3, 0, 0);
+	node_may(MUX_CODE_INTERNAL);
+	stream_bytes(3, 7, 0);
+	node_may(0);
+	tallies_flush();
+	expect_traffic(METER_NODE, 7, 0);
+	stream_down(1, 5000, 5000);
+	stream_down(3, 7, 0);
+	tallies_flush();
+	expect_traffic(METER_NODE, 0, 0);
+	expect_traffic(METER_USER, 7, 0);
+}
+
+/* Of these router knows without a question. */
+static void
+an_own_node_counts_and_what_had_no_route_does_not(void **state)
+{
+	struct stream_up	 up;
+
+	link_new(1, 0, 11, DOOR_ACCESS, user, NULL);
+	link_new(2, 1, 22, DOOR_NODE, user, node);
+	fake_clear();
+	stream_up(1, 0, 0);
+	stream_bytes(1, 5, 6);
+	tallies_flush();
+	expect_traffic(METER_NODE, 5, 6);
+	memset(&up, 0, sizeof(up));
+	up.id = 2;
+	up.session = 1;
+	up.kind = MUX_KIND_TCP;
+	strlcpy(up.node, node, sizeof(up.node));
+	assert_int_equal(fake_say(L, 0, IMSG_STREAM_UP, 0, &up, sizeof(up)),
+	    0);
+	stream_bytes(2, 100, 100);
+	tallies_flush();
+	expect_traffic(METER_NODE, 0, 0);
+	assert_int_equal(fake_count(IMSG_NODE_ASK), 0);
+	stream_down(1, 5, 6);
+	stream_down(2, 100, 100);
+	tallies_flush();
+	fake_clear();
 }
 
 static void
@@ -113,6 +181,7 @@ a_node_that_is_known_later_counts_then(void **state)
 	assert_int_equal(fake_say(L, 1, IMSG_LINK_UP, 22, &up, sizeof(up)),
 	    0);
 	stream_bytes(1, 101, 202);
+	node_may(0);
 	tallies_flush();
 	expect_traffic(METER_USER, 1, 2);
 	expect_traffic(METER_NODE, 101, 202);
@@ -452,6 +521,8 @@ main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest	 tests[] = {
 		T(bytes_of_streams_are_counted_once),
+		T(a_node_counts_what_may_come_to_it),
+		T(an_own_node_counts_and_what_had_no_route_does_not),
 		T(it_is_told_by_itself),
 		T(a_node_that_is_known_later_counts_then),
 		T(what_auth_can_not_take_waits),

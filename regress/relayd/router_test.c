@@ -401,6 +401,8 @@ new_router_asks_auth_about_old_links(void **state)
 	assert_int_equal(fake_count(IMSG_SESSION), 0);
 	/* It was written down when it came up. */
 	assert_int_equal(fake_count(IMSG_AUDIT), 0);
+	/* Of the stream, and for one more. */
+	answer(0, "id-pi");
 	answer(0, "id-pi");
 	assert_int_equal(fake_count(IMSG_TICKET), 1);
 	stream_down(5, 0, 1, 2);
