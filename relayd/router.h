@@ -45,6 +45,7 @@
  *	router_route.c		which link leads to a node
  *	router_ticket.c		what listeners are told of that: tickets
  *	router_stream.c		the list of streams
+ *	router_stream_list.c	who may see them
  *	router_stats.c		asking the listeners for figures
  *	router_figures.c	all there is to count, for listeners
  *	router_conns.c		streams that a user may see
@@ -351,15 +352,6 @@ void		 streams_session_gone(struct router_session *, const char *);
 void		 streams_session_known(struct router_session *);
 /* And with this code (0: it may) says whether it may reach this node. */
 void		 streams_may(struct router_session *, const char *, uint32_t);
-/* The first stream with an id above this.  0, or -1: there is none. */
-int		 stream_next(uint64_t, struct ctl_conn *);
-/*
- * The next one behind this that a session may see, having looked at so many
- * at most.  Moves the first forward and the second down.  0, 1: that was
- * enough this time, or -1: there is none.
- */
-int		 stream_next_shown(const struct router_session *, uint64_t *,
-		    uint32_t *, struct ctl_conn *);
 /* Have it ended; control_stream_down follows.  0, or -1: no such stream. */
 int		 stream_kill(uint64_t);
 /* Have all ended that count there, with this; how many there are. */
@@ -376,6 +368,17 @@ size_t		 ticket_size(void);
 size_t		 ask_size(void);
 /* Lines that wait for auth, bytes. */
 size_t		 audit_waiting(uint32_t *);
+
+/* router_stream_list.c */
+/* The first stream with an id above this.  0, or -1: there is none. */
+int		 stream_next(uint64_t, struct ctl_conn *);
+/*
+ * The next one behind this that a session may see, having looked at so many
+ * at most.  Moves the first forward and the second down.  0, 1: that was
+ * enough this time, or -1: there is none.
+ */
+int		 stream_next_shown(const struct router_session *, uint64_t *,
+		    uint32_t *, struct ctl_conn *);
 
 /* router_stats.c */
 #define STATS_MS	1000	/* for listeners to answer */

@@ -30,65 +30,31 @@
 
 #include "control_req.h"
 #include "log.h"
-#include "router.h"
+#include "router_stream.h"
 
 #define STREAMS_MAX	(1024 * 1024)	/* on record, in all */
 
-/*
- * A stream without a ticket of ours leads to a node by a listener's word
- * alone.  It counts there if its client may reach that node.
- */
-enum stream_right { RIGHT_UNKNOWN, RIGHT_ASKED, RIGHT_YES, RIGHT_NO };
-
-/* The table by id owns it; its client's session outlives it. */
-struct router_stream {
-	RB_ENTRY(router_stream)		 by_id;
-	TAILQ_ENTRY(router_stream)	 of_session;
-	struct router_session		*client;
-	uint64_t			 id;
-	uint64_t			 node_session;	/* 0: not known */
-	enum stream_right		 right;		/* then: to the node
-							   of its name */
-	int64_t				 since;
-	uint64_t			 up_ms;
-	uint64_t			 in, out;
-	struct tally			*tallies[STREAM_METERS];
-	uint64_t			 missed_in, missed_out;	/* while the
-							   node is not known */
-	struct stream_down		*over;		/* its end, or NULL;
-							   waits for auth's
-							   word on its client */
-	uint16_t			 kind, port;
-	char				*node, *addr;	/* within text */
-	char				 text[];	/* host, node, addr */
-};
-
-static int	stream_cmp(struct router_stream *, struct router_stream *);
 static struct router_stream *stream_find(uint64_t);
-static struct router_session *stream_node(const struct router_stream *);
 static int	stream_may(const struct router_stream *,
 		    const struct router_session *);
 static struct router_stream *stream_new(struct router_session *,
 		    struct router_session *, const struct stream_up *);
-static const char *stream_addr(const struct router_stream *);
 static void	stream_tally_node(struct router_stream *);
 static void	stream_count(struct router_stream *, uint64_t, uint64_t);
 static void	stream_send_kill(const struct router_stream *, uint32_t,
 		    const char *);
 static void	stream_end(struct router_stream *, uint32_t, const char *);
 
-RB_HEAD(router_stream_table, router_stream);
-RB_PROTOTYPE_STATIC(router_stream_table, router_stream, by_id, stream_cmp)
+struct router_stream_table router_streams =
+				    RB_INITIALIZER(&router_streams);
 
-static struct router_stream_table streams = RB_INITIALIZER(&streams);
-
-static int
+int
 stream_cmp(struct router_stream *a, struct router_stream *b)
 {
 	return (a->id < b->id ? -1 : a->id > b->id);
 }
 
-RB_GENERATE_STATIC(router_stream_table, router_stream, by_id, stream_cmp)
+RB_GENERATE(router_stream_table, router_stream, by_id, stream_cmp)
 
 static struct router_stream *
 stream_find(uint64_t id)
@@ -96,7 +62,7 @@ stream_find(uint64_t id)
 	struct router_stream	 key;
 
 	key.id = id;
-	return (RB_FIND(router_stream_table, &streams, &key));
+	return (RB_FIND(router_stream_table, &router_streams, &key));
 }
 
 /* Auth has said so, of its client or when it was asked. */
@@ -114,8 +80,7 @@ stream_may(const struct router_stream *st, const struct router_session *node)
 	    !rs->s.restricted));
 }
 
-/* The session of the node's link, if it can be told. */
-static struct router_session *
+struct router_session *
 stream_node(const struct router_stream *st)
 {
 	struct router_session	*node;
@@ -240,7 +205,7 @@ streams_end(const struct tally *t, uint32_t code, const char *text)
 	uint32_t		 n = 0;
 	int			 i;
 
-	RB_FOREACH(st, router_stream_table, &streams) {
+	RB_FOREACH(st, router_stream_table, &router_streams) {
 		for (i = 0; i < STREAM_METERS; i++) {
 			if (st->tallies[i] != t)
 				continue;
@@ -251,8 +216,7 @@ streams_end(const struct tally *t, uint32_t code, const char *text)
 	return (n);
 }
 
-/* Where its client is. */
-static const char *
+const char *
 stream_addr(const struct router_stream *st)
 {
 	return (st->addr[0] != '\0' ? st->addr : st->client->s.addr);
@@ -302,7 +266,7 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	for (i = 0; i < STREAM_METERS; i++)
 		tally_unref(st->tallies[i]);
 	TAILQ_REMOVE(&st->client->streams, st, of_session);
-	RB_REMOVE(router_stream_table, &streams, st);
+	RB_REMOVE(router_stream_table, &router_streams, st);
 	router_counts.streams--;
 	router_counts.closed[code < FIGURES_CODES - 1 ? code :
 	    FIGURES_CODES - 1]++;
@@ -353,7 +317,7 @@ streams_away(void)
 
 	if (router_old.listeners == 0)
 		return (0);
-	RB_FOREACH(st, router_stream_table, &streams) {
+	RB_FOREACH(st, router_stream_table, &router_streams) {
 		node = st->node_session == 0 ? NULL :
 		    session_find(st->node_session);
 		n += session_drains(st->client) ||
@@ -369,7 +333,7 @@ streams_count(const struct router_end *e)
 	struct router_stream	*st;
 	uint32_t		 n = 0;
 
-	RB_FOREACH(st, router_stream_table, &streams) {
+	RB_FOREACH(st, router_stream_table, &router_streams) {
 		if (end_match(e, st->client))
 			n++;
 		else if ((node = stream_node(st)) != NULL &&
@@ -388,83 +352,6 @@ streams_of(const struct router_session *rs)
 	TAILQ_FOREACH(st, &rs->streams, of_session)
 		n++;
 	return (n);
-}
-
-static void
-stream_tell(const struct router_stream *st, struct ctl_conn *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->id = st->id;
-	strlcpy(c->email, st->client->s.email, sizeof(c->email));
-	if (st->client->own != NULL)
-		strlcpy(c->by, st->client->own->by, sizeof(c->by));
-	strlcpy(c->addr, stream_addr(st), sizeof(c->addr));
-	strlcpy(c->node, st->node, sizeof(c->node));
-	strlcpy(c->host, st->text, sizeof(c->host));
-	c->port = st->port;
-	c->kind = st->kind;
-	c->since = st->since;
-	c->in = st->in;
-	c->out = st->out;
-}
-
-int
-stream_next(uint64_t after, struct ctl_conn *c)
-{
-	struct router_stream	 key, *st;
-
-	if (after == UINT64_MAX)
-		return (-1);
-	key.id = after + 1;
-	if ((st = RB_NFIND(router_stream_table, &streams, &key)) == NULL)
-		return (-1);
-	stream_tell(st, c);
-	return (0);
-}
-
-/*
- * Whether somebody may know of a stream: administrators; whose token opened
- * it; and, unless that is for some nodes only, the user, and whoever owns
- * the node that it leads to.
- */
-static int
-stream_shown(const struct router_stream *st, const struct router_session *rs)
-{
-	const struct router_session	*node;
-
-	if (strcmp(st->client->s.token_id, rs->s.token_id) == 0 &&
-	    rs->s.token_id[0] != '\0')
-		return (1);
-	if (rs->s.restricted)
-		return (0);
-	if ((rs->s.scopes & SCOPE_ADMIN) != 0 ||
-	    strcmp(st->client->s.user_id, rs->s.user_id) == 0)
-		return (1);
-	return ((node = stream_node(st)) != NULL &&
-	    strcmp(node->s.user_id, rs->s.user_id) == 0);
-}
-
-int
-stream_next_shown(const struct router_session *rs, uint64_t *after,
-    uint32_t *look, struct ctl_conn *c)
-{
-	struct router_stream	 key, *st;
-
-	if (*after == UINT64_MAX)
-		return (-1);
-	key.id = *after + 1;
-	for (st = RB_NFIND(router_stream_table, &streams, &key); st != NULL;
-	    st = RB_NEXT(router_stream_table, &streams, st)) {
-		if (*look == 0)
-			return (1);
-		(*look)--;
-		*after = st->id;
-		if (stream_shown(st, rs)) {
-			stream_tell(st, c);
-			return (0);
-		}
-	}
-	return (-1);
 }
 
 static void
@@ -527,7 +414,7 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 			log_warnx("too many streams: some are not on record");
 		return (0);
 	}
-	RB_INSERT(router_stream_table, &streams, st);
+	RB_INSERT(router_stream_table, &router_streams, st);
 	TAILQ_INSERT_TAIL(&rs->streams, st, of_session);
 	router_counts.streams++;
 	router_counts.streams_total++;
