@@ -66,6 +66,7 @@ struct throttle		*auth_throttle;
 struct names		 auth_names = TAILQ_HEAD_INITIALIZER(auth_names);
 
 struct relayd_bandwidth	 auth_bandwidth;
+int			 auth_prefork = 1;
 
 static struct relayd_bandwidth new_bandwidth;
 static struct names	 new_names = TAILQ_HEAD_INITIALIZER(new_names);
@@ -187,6 +188,7 @@ auth_recv_conf_begin(struct proc_peer *peer, struct imsg *imsg)
 	new_bandwidth = c.bandwidth;
 	strlcpy(new_domain, c.domain, sizeof(new_domain));
 	auth_pair_conf(&c.rpc);
+	auth_prefork = c.prefork < 1 ? 1 : c.prefork;
 	auth_login_conf(&c.limits);
 	auth_nonce_conf(c.beacon_key);
 	explicit_bzero(&c.beacon_key, sizeof(c.beacon_key));

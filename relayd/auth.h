@@ -40,7 +40,7 @@
 
 #define AUTH_CLOCK_SLACK	60	/* s that a token outlives its end */
 #define AUTH_REVOKE_MS		2000	/* for router to say "ended" */
-#define AUTH_SESSIONS_MAX	200000
+#define AUTH_SESSIONS_MAX	200000	/* of all listeners */
 
 struct imsg;
 struct nodes_ask;
@@ -51,6 +51,7 @@ extern struct store	*auth_store;
 extern struct throttle	*auth_throttle;
 extern struct names	 auth_names;	/* that this relay goes by */
 extern struct relayd_bandwidth auth_bandwidth;	/* as configured */
+extern int		 auth_prefork;	/* listeners, likewise */
 
 /* s and ms since 1970; ms of a clock that only goes forward. */
 int64_t	 auth_wall(void);
@@ -144,7 +145,7 @@ uint32_t auth_visit(const char *host, const char *user_id, const char *nodes,
 
 /* ---- auth_password.c ---- */
 
-#define AUTH_PASSWORDS	32	/* that wait to be checked */
+#define AUTH_PASSWORDS	32	/* of all listeners, that wait */
 
 enum auth_password { PASSWORD_RIGHT, PASSWORD_WRONG, PASSWORD_LATER };
 
@@ -154,11 +155,11 @@ int	 auth_password_init(void);
  * Is this the password of this user?  done is called later, once, with the
  * user if it is right (who may be disabled), or with the seconds to wait if
  * it could not be looked at.  Who guesses has to wait; and a hash takes long,
- * so that there are never many, nor one without time for others between.  0;
- * or -1: not now, with the status and the seconds to wait; done is not called
- * then.
+ * so that there are never many, nor one without time for others between, and
+ * each listener has its part of them, and its turn.  0; or -1: not now, with
+ * the status and the seconds to wait; done is not called then.
  */
-int	 auth_password_check(const struct sockaddr_storage *,
+int	 auth_password_check(int listener, const struct sockaddr_storage *,
 	    const char *email, const char *password,
 	    void (*done)(void *, enum auth_password, const struct store_user *,
 	    uint32_t), void *, uint32_t *status, uint32_t *wait);

@@ -471,7 +471,7 @@ auth_login_done(struct session *s, struct login_denied *d)
 {
 	memset(d, 0, sizeof(*d));
 	if (auth_session_new(s) == -1) {
-		log_warnx("too many sessions");
+		log_warnx("too many sessions at listener %d", s->listener);
 		d->status = 503;
 		d->retry_after = 10;
 		strlcpy(d->text, "the relay is full: try again",

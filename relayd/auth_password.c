@@ -18,6 +18,7 @@
  * Passwords.  Their hashes are slow on purpose, and auth does one thing at a
  * time: so they wait in a short line, the throttle is asked before each, and
  * after each the others, who need none, have as long a time for themselves.
+ * Listeners take turns: one that was broken into holds up its own users.
  */
 
 #include "compat.h"
@@ -40,9 +41,11 @@
 
 #define PASSWORD_REST_MAX	500	/* ms after one that took as long */
 #define PASSWORD_BUSY_S		2	/* to come back in */
+#define PASSWORDS_LEAST		4	/* that wait, of one listener */
 
 struct job {
 	TAILQ_ENTRY(job)	 entry;
+	int			 listener;
 	struct sockaddr_storage	 peer;
 	char			 email[CTL_EMAIL_LEN];
 	char			 password[PASSWORD_LEN];
@@ -52,13 +55,16 @@ struct job {
 };
 
 static void	password_key(const char *, char[32]);
+static size_t	password_part(void);
+static struct job *password_turn(void);
 static void	password_next(evutil_socket_t, short, void *);
 static void	password_job(struct job *);
 static int	password_hash(const char *, const char *);
 static void	password_nobody(const char *, char[CTL_HASH_LEN]);
 
 static TAILQ_HEAD(, job)	 jobs = TAILQ_HEAD_INITIALIZER(jobs);
-static size_t			 njobs;
+static size_t			 njobs, nof[PROC_INSTANCES_MAX];
+static int			 last;		/* whose turn it was */
 static struct event		*timer;
 /* Of a password nobody has: it is checked when there is no such user. */
 static char			 nobody[CTL_HASH_LEN];
@@ -89,11 +95,20 @@ password_key(const char *email, char key[32])
 	    fnv(FNV_INIT, email, strlen(email)) & 0xffffffffffffffULL);
 }
 
+/* So many of one listener may wait. */
+static size_t
+password_part(void)
+{
+	size_t	 n = AUTH_PASSWORDS / auth_prefork;
+
+	return (n < PASSWORDS_LEAST ? PASSWORDS_LEAST : n);
+}
+
 int
-auth_password_check(const struct sockaddr_storage *peer, const char *email,
-    const char *password, void (*done)(void *, enum auth_password,
-    const struct store_user *, uint32_t), void *arg, uint32_t *status,
-    uint32_t *wait)
+auth_password_check(int listener, const struct sockaddr_storage *peer,
+    const char *email, const char *password, void (*done)(void *,
+    enum auth_password, const struct store_user *, uint32_t), void *arg,
+    uint32_t *status, uint32_t *wait)
 {
 	struct timeval	 tv = { 0, 0 };
 	struct job	*j;
@@ -106,7 +121,8 @@ auth_password_check(const struct sockaddr_storage *peer, const char *email,
 		*status = 429;
 		return (-1);
 	}
-	if (njobs >= AUTH_PASSWORDS || (j = calloc(1, sizeof(*j))) == NULL) {
+	if (nof[listener] >= password_part() ||
+	    (j = calloc(1, sizeof(*j))) == NULL) {
 		*status = 503;
 		*wait = PASSWORD_BUSY_S;
 		return (-1);
@@ -114,6 +130,7 @@ auth_password_check(const struct sockaddr_storage *peer, const char *email,
 	if (timer == NULL && (timer = evtimer_new(proc_base(), password_next,
 	    NULL)) == NULL)
 		fatal("event");
+	j->listener = listener;
 	j->peer = *peer;
 	strlcpy(j->email, email, sizeof(j->email));
 	strlcpy(j->password, password, sizeof(j->password));
@@ -121,9 +138,28 @@ auth_password_check(const struct sockaddr_storage *peer, const char *email,
 	j->arg = arg;
 	TAILQ_INSERT_TAIL(&jobs, j, entry);
 	njobs++;
+	nof[listener]++;
 	if (!evtimer_pending(timer, NULL))
 		evtimer_add(timer, &tv);
 	return (0);
+}
+
+/* The first of the listener that comes next, round and round. */
+static struct job *
+password_turn(void)
+{
+	struct job	*j, *next = NULL;
+	int		 d, best = PROC_INSTANCES_MAX;
+
+	TAILQ_FOREACH(j, &jobs, entry) {
+		d = (j->listener - last - 1 + PROC_INSTANCES_MAX) %
+		    PROC_INSTANCES_MAX;
+		if (d < best) {
+			best = d;
+			next = j;
+		}
+	}
+	return (next);
 }
 
 static void
@@ -133,10 +169,12 @@ password_next(evutil_socket_t fd, short what, void *arg)
 	struct job	*j;
 	uint64_t	 ms = auth_mono();
 
-	if ((j = TAILQ_FIRST(&jobs)) == NULL)
+	if ((j = password_turn()) == NULL)
 		return;
 	TAILQ_REMOVE(&jobs, j, entry);
 	njobs--;
+	nof[j->listener]--;
+	last = j->listener;
 	password_job(j);
 	freezero(j, sizeof(*j));
 	ms = auth_mono() - ms;

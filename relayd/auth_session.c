@@ -57,7 +57,7 @@ static int		 session_rests_on(const struct session *, uint32_t,
 			    const char *);
 
 static struct entry_tree	 sessions = RB_INITIALIZER(&sessions);
-static size_t			 nsessions;
+static size_t			 nsessions, nof[PROC_INSTANCES_MAX];
 static uint32_t			 router = 1;	/* which one it is */
 static uint64_t			 router_since;	/* ms */
 
@@ -91,6 +91,7 @@ entry_add(const struct session *s)
 	e->router = router;
 	RB_INSERT(entry_tree, &sessions, e);
 	nsessions++;
+	nof[s->listener]++;
 	return (e);
 }
 
@@ -99,12 +100,16 @@ entry_free(struct entry *e)
 {
 	RB_REMOVE(entry_tree, &sessions, e);
 	nsessions--;
+	nof[e->s.listener]--;
 	free(e);
 }
 
 int
 auth_session_new(struct session *s)
 {
+	/* One that was broken into leaves the others theirs. */
+	if (nof[s->listener] >= (size_t)AUTH_SESSIONS_MAX / auth_prefork)
+		return (-1);
 	do {
 		arc4random_buf(&s->session, sizeof(s->session));
 	} while (s->session == 0 || entry_find(s->session) != NULL);
@@ -364,8 +369,8 @@ session_strings_ok(const struct session *s)
 	    memchr(s->node_id, '\0', sizeof(s->node_id)) != NULL &&
 	    memchr(s->node, '\0', sizeof(s->node)) != NULL &&
 	    memchr(s->addr, '\0', sizeof(s->addr)) != NULL &&
-	    DOOR_LOGS_IN(s->door) &&
-	    s->session != 0);
+	    DOOR_LOGS_IN(s->door) && s->listener >= 0 &&
+	    s->listener < PROC_INSTANCES_MAX && s->session != 0);
 }
 
 int

@@ -184,8 +184,9 @@ auth_recv_login_password(struct proc_peer *peer, struct imsg *imsg)
 		d.status = 503;
 	else {
 		strlcpy(a->host, req.host, sizeof(a->host));
-		if (auth_password_check(&req.peer, a->email, req.password,
-		    basic_password, a, &d.status, &d.retry_after) == -1) {
+		if (auth_password_check(a->listener, &req.peer, a->email,
+		    req.password, basic_password, a, &d.status,
+		    &d.retry_after) == -1) {
 			(void)snprintf(d.text, sizeof(d.text), "too many "
 			    "log-ins: wait %u s", d.retry_after);
 			attempt_denied(a, 0, d.text);
@@ -326,8 +327,9 @@ web_login(struct proc_peer *peer, struct imsg *imsg,
 	else {
 		memcpy(a->make, ask->make, sizeof(a->make));
 		strlcpy(a->software, ask->software, sizeof(a->software));
-		if (auth_password_check(&ask->peer, a->email, ask->password,
-		    web_password, a, &w.status, &w.retry_after) == 0)
+		if (auth_password_check(a->listener, &ask->peer, a->email,
+		    ask->password, web_password, a, &w.status,
+		    &w.retry_after) == 0)
 			return;
 		(void)snprintf(text, sizeof(text), "too many log-ins: wait "
 		    "%u s", w.retry_after);

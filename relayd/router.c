@@ -261,6 +261,12 @@ router_listener(int instance)
 	return (proc_peer(PROC_LISTENER, instance));
 }
 
+uint32_t
+router_part(uint32_t all)
+{
+	return (all < (uint32_t)router_prefork ? 1 : all / router_prefork);
+}
+
 int
 router_may_log(uint64_t *last)
 {

@@ -167,6 +167,8 @@ uint64_t	 router_ms_since(int64_t);
 uint64_t	 router_uptime(void);		/* of relayd, s */
 struct proc_peer *router_auth(void);		/* NULL while it is down */
 struct proc_peer *router_listener(int);
+/* Of what there may be so many, those of one listener. */
+uint32_t	 router_part(uint32_t);
 /* There is something to do later: see router_tick. */
 void		 router_wake(void);
 /* 1 at most once a minute: may this be logged? */

@@ -32,7 +32,7 @@
 #include "log.h"
 #include "router_stream.h"
 
-#define STREAMS_MAX	(1024 * 1024)	/* on record, in all */
+#define STREAMS_MAX	(1024 * 1024)	/* on record, of all listeners */
 
 static struct router_stream *stream_find(uint64_t);
 static int	stream_may(const struct router_stream *,
@@ -47,6 +47,7 @@ static void	stream_end(struct router_stream *, uint32_t, const char *);
 
 struct router_stream_table router_streams =
 				    RB_INITIALIZER(&router_streams);
+static uint32_t			 nstreams[PROC_INSTANCES_MAX];
 
 int
 stream_cmp(struct router_stream *a, struct router_stream *b)
@@ -268,6 +269,7 @@ stream_end(struct router_stream *st, uint32_t code, const char *text)
 	TAILQ_REMOVE(&st->client->streams, st, of_session);
 	RB_REMOVE(router_stream_table, &router_streams, st);
 	router_counts.streams--;
+	nstreams[st->client->s.listener]--;
 	router_counts.closed[code < FIGURES_CODES - 1 ? code :
 	    FIGURES_CODES - 1]++;
 	free(st->over);
@@ -407,16 +409,18 @@ stream_recv_up(struct proc_peer *peer, struct imsg *imsg)
 		    proc_peer_instance(peer));
 		return (-1);
 	}
-	if (router_counts.streams >= STREAMS_MAX ||
+	if (nstreams[rs->s.listener] >= router_part(STREAMS_MAX) ||
 	    (st = stream_new(rs, node, &up)) == NULL) {
 		router_counts.streams_lost++;
 		if (router_may_log(&told))
-			log_warnx("too many streams: some are not on record");
+			log_warnx("listener %d: too many streams: some are "
+			    "not on record", rs->s.listener);
 		return (0);
 	}
 	RB_INSERT(router_stream_table, &router_streams, st);
 	TAILQ_INSERT_TAIL(&rs->streams, st, of_session);
 	router_counts.streams++;
+	nstreams[rs->s.listener]++;
 	router_counts.streams_total++;
 	if (log_getverbose() >= LOG_LEVEL_VERBOSE) {
 		mux_target(st->kind, st->text, st->port, target);

@@ -50,6 +50,7 @@ struct store		*auth_store;
 struct throttle		*auth_throttle;
 struct names		 auth_names = TAILQ_HEAD_INITIALIZER(auth_names);
 struct relayd_bandwidth	 auth_bandwidth;
+int			 auth_prefork = 1;
 
 struct fake_sent	 fake_sent[FAKE_SENT_MAX];
 size_t			 fake_nsent;
@@ -292,6 +293,7 @@ fake_setup(void **state)
 	fake_wall_ms = 0;
 	fake_mono += 10000000;		/* it only goes forward */
 	fake_router_up = 1;
+	auth_prefork = 1;
 	fake_queued = 0;
 	fake_send_fails = fake_soon = fake_trouble = 0;
 	strlcpy(dir, "/tmp/auth_fake.XXXXXX", sizeof(dir));

@@ -102,7 +102,7 @@ guess(uint32_t from, const char *email, const char *password)
 	sin->sin_addr.s_addr = htonl(0x0a000000 + from);
 	memset(&hashed, 0, sizeof(hashed));
 	answers = 0;
-	if (auth_password_check(&ss, email, password, done, NULL, &status,
+	if (auth_password_check(0, &ss, email, password, done, NULL, &status,
 	    &wait) == -1) {
 		assert_int_equal(status, 429);
 		assert_true(wait > 0);
@@ -201,6 +201,62 @@ many_sources_reach_few_hashes(void **state)
 	assert_in_range(nhashed, 1, 200);
 }
 
+static int	 order[64], norder;
+
+static void
+in_turn(void *arg, enum auth_password what, const struct store_user *u,
+    uint32_t wait)
+{
+	order[norder++] = *(int *)arg;
+}
+
+/* A password of nobody's, from somewhere else each time: status or 0. */
+static uint32_t
+queue(int *listener)
+{
+	static uint32_t		 from = 0xac100000;
+	struct sockaddr_storage	 ss;
+	struct sockaddr_in	*sin = (struct sockaddr_in *)&ss;
+	uint32_t		 status, wait;
+	char			 email[64];
+
+	memset(&ss, 0, sizeof(ss));
+	sin->sin_family = AF_INET;
+	sin->sin_addr.s_addr = htonl(++from);
+	snprintf(email, sizeof(email), "u%u@example.org", from);
+	return (auth_password_check(*listener, &ss, email, "?", in_turn,
+	    listener, &status, &wait) == 0 ? 0 : status);
+}
+
+/* A listener that somebody else owns has no end of passwords to look at. */
+static void
+listeners_take_turns(void **state)
+{
+	int	 hostile = 1, honest = 0, i;
+
+	auth_prefork = 2;
+	norder = 0;
+	for (i = 0; i < AUTH_PASSWORDS / 2; i++)
+		assert_int_equal(queue(&hostile), 0);
+	assert_int_equal(queue(&hostile), 503);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(queue(&honest), 0);
+	while (norder < AUTH_PASSWORDS / 2 + 3)
+		fake_run();
+	for (i = 0; i < 6; i += 2)
+		assert_int_equal(order[i] + order[i + 1], 1);
+	/* All are done: there is room again. */
+	assert_int_equal(queue(&hostile), 0);
+	while (norder < AUTH_PASSWORDS / 2 + 4)
+		fake_run();
+	auth_prefork = PREFORK_MAX;
+	for (i = 0; i < 4; i++)
+		assert_int_equal(queue(&honest), 0);
+	assert_int_equal(queue(&honest), 503);
+	while (norder < AUTH_PASSWORDS / 2 + 8)
+		fake_run();
+}
+
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, setup, fake_teardown)
 
 int
@@ -211,6 +267,7 @@ main(void)
 		CASE(without_memory_nobody_is_told_a_thing),
 		CASE(one_source_reaches_few_hashes),
 		CASE(many_sources_reach_few_hashes),
+		CASE(listeners_take_turns),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

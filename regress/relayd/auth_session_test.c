@@ -94,6 +94,30 @@ a_session_ends_with_its_link(void **state)
 	    IMSG_SESSION_END, 0, &end, sizeof(end)), 0);
 }
 
+/* One that somebody else owns, and has a token, fills its own part. */
+static void
+each_listener_has_its_part(void **state)
+{
+	struct session	 s;
+	uint64_t	 first = 0;
+	int		 i;
+
+	auth_prefork = PREFORK_MAX;
+	memset(&s, 0, sizeof(s));
+	s.door = DOOR_ACCESS;
+	s.listener = 1;
+	strlcpy(s.user_id, fake_user.id, sizeof(s.user_id));
+	for (i = 0; i < AUTH_SESSIONS_MAX / PREFORK_MAX; i++) {
+		assert_int_equal(auth_session_new(&s), 0);
+		if (first == 0)
+			first = s.session;
+	}
+	assert_int_equal(auth_session_new(&s), -1);
+	assert_true(ask_log_in(&fake_token, DOOR_NODE, "pi") != 0);
+	auth_session_forget(first);
+	assert_int_equal(auth_session_new(&s), 0);
+}
+
 static void
 who_does_not_come_back_to_a_new_router_is_forgotten(void **state)
 {
@@ -436,6 +460,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		FAKE_CASE(a_new_router_hears_of_what_is_known_only),
 		FAKE_CASE(a_session_ends_with_its_link),
+		FAKE_CASE(each_listener_has_its_part),
 		FAKE_CASE(who_does_not_come_back_to_a_new_router_is_forgotten),
 		FAKE_CASE(sessions_end_when_their_token_does),
 		FAKE_CASE(known_sessions_are_verified_by_a_new_auth),

@@ -311,6 +311,44 @@ many_streams(void **state)
 
 /* ---- revocations ---- */
 
+/* One that somebody else owns fills its own part. */
+static void
+each_listener_has_its_part_of_the_streams(void **state)
+{
+	struct stream_up	 up;
+	uint64_t		 i, n, t, lost = router_counts.streams_lost;
+
+	router_prefork = PREFORK_MAX;
+	n = router_part(1024 * 1024);
+	pair();
+	t = route();
+	for (i = 1; i <= n; i++)
+		stream_up(i, 1, t);
+	assert_int_equal(router_counts.streams, n);
+	stream_up(i, 1, t);
+	assert_int_equal(router_counts.streams, n);
+	assert_int_equal(router_counts.streams_lost, lost + 1);
+	log_in(3, 1, 33, DOOR_ACCESS, "eve", NULL);
+	memset(&up, 0, sizeof(up));
+	up.id = 1ULL << 56 | 1;
+	up.session = 3;
+	strlcpy(up.node, "pi", sizeof(up.node));
+	assert_int_equal(fake_say(L, 1, IMSG_STREAM_UP, 0, &up, sizeof(up)),
+	    0);
+	assert_int_equal(router_counts.streams, n + 1);
+	/* There is room for what comes when something has ended. */
+	stream_down(1, 0, 0, 0);
+	stream_up(i, 1, t);
+	assert_int_equal(router_counts.streams, n + 1);
+	for (i = 2; i <= n + 1; i++) {
+		stream_down(i, 0, 0, 0);
+		fake_clear();
+	}
+	link_down(3, 1, 33);
+	router_prefork = 1;
+	fake_clear();
+}
+
 static void
 user_is_revoked(void **state)
 {
@@ -431,6 +469,7 @@ main(void)
 		ROUTER_CASE(stream_of_another_listener),
 		ROUTER_CASE(stream_by_another_ones_ticket),
 		ROUTER_CASE(many_streams),
+		ROUTER_CASE(each_listener_has_its_part_of_the_streams),
 		ROUTER_CASE(user_is_revoked),
 		ROUTER_CASE(node_is_revoked),
 		ROUTER_CASE(revocation_of_nothing),
