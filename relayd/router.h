@@ -471,8 +471,14 @@ size_t		 pair_used_memory(uint32_t *);
 void		 pair_listener_up(int);
 
 /* router_pair_rate.c */
-/* One more attempt from there: 0, or in how many seconds it may be. */
-uint32_t	 pair_rate(const struct addr_key *);
+/*
+ * pair_rate: one more attempt at this listener, from there, as it says: 0, or
+ * in how many seconds it may be.  pair_wrong: it was no code.
+ */
+uint32_t	 pair_rate(int, const struct addr_key *);
+void		 pair_wrong(int);
+/* A listener has one more code.  0, or -1: that is too many a minute. */
+int		 pair_made(int);
 /* Forget old ones; 1: there are others. */
 int		 pair_rate_tick(uint64_t);
 size_t		 pair_rate_memory(uint32_t *);

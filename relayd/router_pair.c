@@ -185,6 +185,7 @@ offer_add(const struct offer *new, uint32_t ttl, int64_t expires_at,
 {
 	struct offer	*o;
 	int64_t		 now = time(NULL);
+	int		 mine;
 
 	if (pair_used_find(new->node, new->hash))
 		return (PAIR_USED);
@@ -196,14 +197,17 @@ offer_add(const struct offer *new, uint32_t ttl, int64_t expires_at,
 		ttl = RPC_PAIR_MAX;
 	if (expires_at != 0 && expires_at - now < (int64_t)ttl)
 		ttl = expires_at > now ? expires_at - now : 0;
-	if ((o = offer_find(new->hash)) != NULL) {
-		if (strcmp(o->node, new->node) != 0 || o->busy)
-			return (PAIR_TAKEN);
-	} else if (noffers >= OFFERS_MAX ||
-	    offers_of(new->node) >= OFFERS_NODE_MAX ||
-	    (o = calloc(1, sizeof(*o))) == NULL)
+	o = offer_find(new->hash);
+	mine = o != NULL && strcmp(o->node, new->node) == 0;
+	/* Others' codes are not to be found by offering all there may be. */
+	if (!mine && (noffers >= OFFERS_MAX || pair_made(new->listener) == -1 ||
+	    offers_of(new->node) >= OFFERS_NODE_MAX))
 		return (PAIR_FULL);
-	else {
+	if (o != NULL && (!mine || o->busy))
+		return (PAIR_TAKEN);
+	if (o == NULL && (o = calloc(1, sizeof(*o))) == NULL)
+		return (PAIR_FULL);
+	if (!mine) {
 		memcpy(o->hash, new->hash, sizeof(o->hash));
 		strlcpy(o->node, new->node, sizeof(o->node));
 		RB_INSERT(offer_tree, &offers, o);
@@ -214,9 +218,8 @@ offer_add(const struct offer *new, uint32_t ttl, int64_t expires_at,
 	o->listener = new->listener;
 	o->conn = new->conn;
 	o->any_link = new->any_link;
-	o->expires_at = now + ttl;
 	o->until = router_ms() + ttl * 1000ULL;
-	answer->expires_at = o->expires_at;
+	answer->expires_at = o->expires_at = now + ttl;
 	pair_arm();
 	health_changed();
 	return (PAIR_OK);
@@ -273,8 +276,7 @@ done:
 	return (0);
 }
 
-/* One that its node has not made: its listener has it now, for the router
-   after us. */
+/* Its node has not made it: its listener has it, for the router after us. */
 static void
 offer_keep(const struct offer *o)
 {
@@ -455,14 +457,15 @@ pair_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 	struct router_session	*rs;
 	struct offer		*o;
 	uint32_t		 conn = imsg_get_id(imsg);
+	int			 listener = proc_peer_instance(peer);
 
 	if (imsg_get_data(imsg, &ask, sizeof(ask)) == -1 ||
 	    !ROUTER_STR(ask.addr) || !ROUTER_STR(ask.software))
 		return (-1);
 	memset(&a, 0, sizeof(a));
-	if ((a.retry_after = pair_rate(&ask.from)) > 0) {
+	if ((a.retry_after = pair_rate(listener, &ask.from)) > 0) {
 		a.code = PAIR_RATE;
-		pair_answer(proc_peer_instance(peer), conn, &a);
+		pair_answer(listener, conn, &a);
 		return (0);
 	}
 	if ((o = offer_find(ask.hash)) == NULL &&
@@ -482,7 +485,9 @@ pair_recv_ask(struct proc_peer *peer, struct imsg *imsg)
 		a.code = PAIR_LATER;	/* auth has yet to vouch for it */
 	else if ((a.code = pair_buy(peer, conn, o, &ask)) == PAIR_OK)
 		return (0);
-	pair_answer(proc_peer_instance(peer), conn, &a);
+	if (a.code == PAIR_EMPTY || a.code == PAIR_INVALID)
+		pair_wrong(listener);
+	pair_answer(listener, conn, &a);
 	return (0);
 }
 

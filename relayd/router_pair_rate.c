@@ -16,7 +16,9 @@
 
 
 /*
- * How often somebody has tried to pair in the last minute, by address.
+ * How often somebody has tried to pair in the last minute, by address; and
+ * how often in vain, by listener: one that was broken into has no end of
+ * addresses.
  */
 
 #include "compat.h"
@@ -24,11 +26,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "router.h"
 
 #define RATES_MAX	16384		/* addresses */
 #define RATE_TIMES_MAX	(1024 * 1024)	/* attempts, of all of them */
 #define RATE_MS		60000		/* the window */
+/*
+ * At one listener.  Codes of agentd's are of 40 bits: while there are a
+ * thousand of them, who guesses as often as this finds one in most of a year.
+ * Strangers need a hundred addresses to have others refused, with the rate
+ * that is the default.
+ */
+#define WRONG_MAX	3000		/* attempts in vain, in the window */
+#define MADE_MAX	16384		/* new codes, likewise */
 
 /* Attempts from one address in the last minute. */
 struct rate {
@@ -42,6 +53,9 @@ struct rate {
 RB_HEAD(rate_tree, rate);
 
 static int	rate_cmp(struct rate *, struct rate *);
+static uint32_t	bucket_wait(uint64_t, uint32_t);
+static void	bucket_add(uint64_t *, uint32_t);
+static uint32_t	wrong_max(void);
 
 RB_PROTOTYPE_STATIC(rate_tree, rate, by_key, rate_cmp)
 
@@ -49,6 +63,9 @@ static struct rate_tree		 rates = RB_INITIALIZER(&rates);
 static TAILQ_HEAD(rate_list, rate) rate_list =
 				    TAILQ_HEAD_INITIALIZER(rate_list);
 static uint32_t			 nrates, ntimes;
+/* When all of it is a window ago, us, of each listener. */
+static uint64_t			 wrong[PROC_INSTANCES_MAX];
+static uint64_t			 made[PROC_INSTANCES_MAX];
 
 static int
 rate_cmp(struct rate *a, struct rate *b)
@@ -98,16 +115,76 @@ rate_grow(struct rate *r)
 	return (0);
 }
 
+/* ---- by listener ---- */
+
+/* Seconds until there is room for one of so many in the window, or 0. */
+static uint32_t
+bucket_wait(uint64_t empty_at, uint32_t max)
+{
+	uint64_t	 now = router_ms() * 1000, one = RATE_MS * 1000 / max;
+	uint64_t	 full = one * (max - 1);
+
+	if (empty_at <= now + full)
+		return (0);
+	return ((empty_at - now - full) / 1000000 + 1);
+}
+
+static void
+bucket_add(uint64_t *empty_at, uint32_t max)
+{
+	uint64_t	 now = router_ms() * 1000;
+
+	if (*empty_at < now)
+		*empty_at = now;
+	*empty_at += RATE_MS * 1000 / max;
+}
+
+/* Who lets one address try more often than that means it. */
+static uint32_t
+wrong_max(void)
+{
+	return (router_rpc.pair_rate > WRONG_MAX ? router_rpc.pair_rate :
+	    WRONG_MAX);
+}
+
+void
+pair_wrong(int listener)
+{
+	static uint64_t	 said;
+
+	bucket_add(&wrong[listener], wrong_max());
+	if (bucket_wait(wrong[listener], wrong_max()) > 0 &&
+	    router_may_log(&said))
+		log_warnx("listener %d: too many wrong pairing codes: it has "
+		    "to wait", listener);
+}
+
+int
+pair_made(int listener)
+{
+	uint32_t	 max = router_part(MADE_MAX);
+
+	if (bucket_wait(made[listener], max) > 0)
+		return (-1);
+	bucket_add(&made[listener], max);
+	return (0);
+}
+
+/* ---- by both ---- */
+
 /*
  * One more attempt from there.  0: it may be; or in how many seconds.  When
  * there are too many to remember, who was quiet for longest is forgotten.
  */
 uint32_t
-pair_rate(const struct addr_key *from)
+pair_rate(int listener, const struct addr_key *from)
 {
 	struct rate	 key, *r;
 	uint64_t	 now = router_ms();
+	uint32_t	 wait;
 
+	if ((wait = bucket_wait(wrong[listener], wrong_max())) > 0)
+		return (wait);
 	if (router_rpc.pair_rate == 0)
 		return (0);
 	key.key = *from;

@@ -307,7 +307,8 @@ hash_same(const uint8_t *a, const uint8_t *b)
  * the handshake, a code of it: until then it waits.
  */
 static uint32_t
-rnode_may(const struct rpc_node_ask *ask, uint32_t *retry, int *waits)
+rnode_may(int listener, const struct rpc_node_ask *ask, uint32_t *retry,
+    int *waits)
 {
 	struct rnode	*r, *live;
 	struct rkey	 key, *k;
@@ -349,7 +350,7 @@ rnode_may(const struct rpc_node_ask *ask, uint32_t *retry, int *waits)
 	if (!pair_rpc_any(ask->node))
 		return (403);
 	/* Each is one guess. */
-	if ((*retry = pair_rate(&ask->from)) > 0)
+	if ((*retry = pair_rate(listener, &ask->from)) > 0)
 		return (429);
 	*waits = 1;
 	return (101);
@@ -371,7 +372,8 @@ rpc_recv_node_ask(struct proc_peer *peer, struct imsg *imsg)
 	    strlen(ask.node) > RPC_NAME_MAX)
 		return (-1);
 	memset(&may, 0, sizeof(may));
-	may.status = rnode_may(&ask, &may.retry_after, &waits);
+	may.status = rnode_may(proc_peer_instance(peer), &ask,
+	    &may.retry_after, &waits);
 	if (may.status != 101 && router_may_log(&said))
 		log_warnx("client %s: rpc node %s is refused", ask.addr,
 		    ask.node);
@@ -409,6 +411,7 @@ rpc_node_claim(const char *name, int listener, uint32_t conn,
 	if (r->n.live)
 		return (0);
 	if (!pair_rpc_knows(name, hash)) {
+		pair_wrong(listener);
 		r->tried = 1;
 		return (-1);
 	}
