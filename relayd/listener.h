@@ -55,6 +55,7 @@
  *	listener_grant.c	what others' nodes may be used for
  *	listener_share.c	limits of bandwidth that they rest on
  *	listener_stream.c	streams from a client's link to a node's
+ *	listener_relay.c	the same for other listeners' clients
  *	listener_drain.c	the end of a listener that has a successor
  *	access_*.c		the access log
  *	http_*.c		sites: what they are, and how they are asked
@@ -440,7 +441,7 @@ int	 grant_recv_grant(struct proc_peer *, struct imsg *);
 int	 grant_recv_end(struct proc_peer *, struct imsg *);
 
 /*
- * listener_stream.c: the first stream of another listener's client with an id
+ * listener_relay.c: the first stream of another listener's client with an id
  * above this: whose it is and what it takes.  -1: there is none.
  */
 int	 relay_next(uint64_t, uint64_t *, struct ctl_memory *,
@@ -517,6 +518,8 @@ void	 stream_routed(struct stream_owner *, const char *,
 	    const struct route *, uint32_t);
 /* Why there is no route, for people. */
 const char *stream_why(uint32_t);
+
+/* listener_relay.c */
 /* A stream that comes from another listener, for a node linked here. */
 void	 stream_relay(int, struct mux_stream *, const struct mux_open *);
 
