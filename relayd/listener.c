@@ -123,6 +123,8 @@ const struct proc_rule listener_rules[] = {
 	    route_recv_route, 0, 0 },
 	{ IMSG_TICKET_DROP, PROC_ROUTER, sizeof(struct ticket_id),
 	    route_recv_drop, 0, 0 },
+	{ IMSG_SESSION_OVER, PROC_ROUTER, sizeof(struct session_over),
+	    relay_recv_over, 0, 0 },
 	{ IMSG_GRANT, PROC_ROUTER, sizeof(struct grant),
 	    grant_recv_grant, 0, 0 },
 	{ IMSG_GRANT_END, PROC_ROUTER, sizeof(struct revoke),

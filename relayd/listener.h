@@ -522,6 +522,7 @@ const char *stream_why(uint32_t);
 /* listener_relay.c */
 /* A stream that comes from another listener, for a node linked here. */
 void	 stream_relay(int, struct mux_stream *, const struct mux_open *);
+int	 relay_recv_over(struct proc_peer *, struct imsg *);
 
 /* listener_login.c */
 /* Have auth decide; the credentials are forgotten here. */

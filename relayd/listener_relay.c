@@ -23,6 +23,7 @@
 #include "compat.h"
 
 #include <event2/event.h>
+#include <imsg.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,9 @@
 /* One that comes from another listener; its splice owns it. */
 struct relay {
 	RB_ENTRY(relay)		 by_id;
+	RB_ENTRY(relay)		 by_session;
 	uint64_t		 id;		/* to go through them */
+	uint64_t		 session;	/* its client's */
 	struct mux_splice	*splice;
 	struct grant_use	*use;		/* or NULL */
 	uint16_t		 kind, port;
@@ -50,12 +53,25 @@ relay_cmp(struct relay *a, struct relay *b)
 	return (a->id < b->id ? -1 : a->id > b->id);
 }
 
+static int
+session_cmp(struct relay *a, struct relay *b)
+{
+	if (a->session != b->session)
+		return (a->session < b->session ? -1 : 1);
+	return (relay_cmp(a, b));
+}
+
 static RB_HEAD(relay_table, relay) relays = RB_INITIALIZER(&relays);
+static RB_HEAD(session_table, relay) sessions = RB_INITIALIZER(&sessions);
 RB_GENERATE_STATIC(relay_table, relay, by_id, relay_cmp)
+RB_GENERATE_STATIC(session_table, relay, by_session, session_cmp)
 
 static uint64_t	 next_relay;
 
-static struct relay *relay_new(const struct mux_open *);
+static struct relay *relay_new(const struct mux_open *, uint64_t);
+static struct relay *relay_of(uint64_t);
+static void	relay_end(uint64_t);
+static void	relay_late(evutil_socket_t, short, void *);
 static void	relay_free(struct relay *);
 static void	relay_closed(struct mux_splice *, void *, uint16_t,
 		    const char *);
@@ -85,7 +101,7 @@ stream_relay(int from, struct mux_stream *s, const struct mux_open *open)
 		mux_reset(s, MUX_CODE_DENIED, stream_why(MUX_CODE_DENIED));
 		return;
 	}
-	if ((r = relay_new(&out)) == NULL) {
+	if ((r = relay_new(&out, ticket->client)) == NULL) {
 		mux_reset(s, MUX_CODE_LIMIT, "no memory");
 		return;
 	}
@@ -109,7 +125,7 @@ stream_relay(int from, struct mux_stream *s, const struct mux_open *open)
 }
 
 static struct relay *
-relay_new(const struct mux_open *open)
+relay_new(const struct mux_open *open, uint64_t session)
 {
 	size_t		 user = strlen(open->user) + 1;
 	size_t		 host = strlen(open->host) + 1;
@@ -126,7 +142,9 @@ relay_new(const struct mux_open *open)
 	r->kind = open->kind;
 	r->port = open->port;
 	r->id = ++next_relay;
+	r->session = session;
 	RB_INSERT(relay_table, &relays, r);
+	RB_INSERT(session_table, &sessions, r);
 	return (r);
 }
 
@@ -134,6 +152,7 @@ static void
 relay_free(struct relay *r)
 {
 	RB_REMOVE(relay_table, &relays, r);
+	RB_REMOVE(session_table, &sessions, r);
 	free(r);
 }
 
@@ -172,4 +191,68 @@ relay_ungranted(void *arg, uint16_t code, const char *text)
 	struct relay	*r = arg;
 
 	mux_splice_kill(r->splice, code, text);
+}
+
+/* ---- their client's session is over ---- */
+
+static struct relay *
+relay_of(uint64_t session)
+{
+	struct relay	 key = { .session = session }, *r;
+
+	r = RB_NFIND(session_table, &sessions, &key);
+	return (r != NULL && r->session == session ? r : NULL);
+}
+
+static void
+relay_end(uint64_t session)
+{
+	struct relay	*r;
+	uint32_t	 n = 0;
+
+	/* Each is freed there. */
+	for (; (r = relay_of(session)) != NULL; n++)
+		mux_splice_kill(r->splice, MUX_CODE_KILLED,
+		    "the log-in that it rests on has ended");
+	if (n > 0)
+		log_info("%u stream%s by another listener ended with the "
+		    "log-in", n, n == 1 ? "" : "s");
+}
+
+static void
+relay_late(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t	*session = arg;
+
+	relay_end(*session);
+	free(session);
+}
+
+/*
+ * Its listener has ended them, and told us so by the link between us, unless
+ * it was broken into.  What had come before may still be on its way to a slow
+ * node, where nobody was in a hurry.
+ */
+int
+relay_recv_over(struct proc_peer *peer, struct imsg *imsg)
+{
+	struct session_over	 over;
+	struct timeval		 tv;
+	uint64_t		*session;
+
+	if (imsg_get_data(imsg, &over, sizeof(over)) == -1)
+		return (-1);
+	if (relay_of(over.session) == NULL)
+		return (0);
+	tv.tv_sec = over.ms / 1000;
+	tv.tv_usec = over.ms % 1000 * 1000;
+	if (over.ms > 0 && (session = malloc(sizeof(*session))) != NULL) {
+		*session = over.session;
+		if (event_base_once(proc_base(), -1, EV_TIMEOUT, relay_late,
+		    session, &tv) == 0)
+			return (0);
+		free(session);
+	}
+	relay_end(over.session);
+	return (0);
 }

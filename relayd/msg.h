@@ -114,6 +114,8 @@ enum imsg_type {
 	IMSG_TICKET_OK,		/* struct ticket_id; the answer */
 	IMSG_ROUTE,		/* struct route; router -> asker; id: its id */
 	IMSG_TICKET_DROP,	/* struct ticket_id; router -> both */
+	IMSG_SESSION_OVER,	/* struct session_over; router -> listeners of
+				   nodes that it had tickets for */
 	IMSG_GRANT,		/* struct grant; router -> listener, before a
 				   ROUTE or TICKET that rests on it */
 	/* streams: listener -> router */

@@ -99,6 +99,7 @@ struct ticket {
 	int32_t			 from;		/* listener that may use it */
 	uint32_t		 conn;		/* the node's link */
 	uint64_t		 session;	/* of the node's link */
+	uint64_t		 client;	/* session whose ticket it is */
 	char			 email[CTL_EMAIL_LEN];	/* whose streams they
 						   are; "": nobody logged in */
 	char			 grant[USER_ID_LEN + 4];	/* or "" */
@@ -109,6 +110,13 @@ struct ticket {
 	uint32_t		 exact;
 	uint16_t		 port_min, port_max;
 	char			 host[MUX_HOST_MAX + 1];
+};
+
+/* Another listener's: what is left of its streams ends so much later. */
+struct session_over {
+	uint64_t		 session;
+	uint32_t		 ms;
+	uint32_t		 pad;
 };
 
 struct ticket_id {

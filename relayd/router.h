@@ -123,6 +123,9 @@ struct router_session {
 							   link, in peace */
 	int				 kill_sent;
 	int				 settled;	/* kill is answered */
+	uint64_t			 relays;	/* listeners that may
+							   have streams of it:
+							   1 << instance */
 	struct link_up			*early;		/* LINK_UP, while
 							   checking */
 	uint64_t			 epoch;
@@ -198,6 +201,11 @@ struct router_session *session_new_own(const struct session *s,
 void		 session_drop(struct router_session *, const char *);
 /* End it, with this WebSocket close code: no new streams from now on. */
 void		 session_kill(struct router_session *, uint32_t, const char *);
+/*
+ * Its listener has ended its streams, or should have: the others end, after
+ * so many ms, what is left of those that they carry to nodes for it.
+ */
+void		 session_over(struct router_session *, uint32_t);
 void		 sessions_auth_up(void);
 /* Tell auth what it has not been told.  1: there is more to tell. */
 int		 sessions_tell(void);

@@ -59,6 +59,7 @@ static TAILQ_HEAD(, router_end) ends = TAILQ_HEAD_INITIALIZER(ends);
 static uint32_t	 last_job;
 static uint32_t	 nused[PROC_INSTANCES_MAX];	/* so far */
 
+static void	 end_overdue(const struct router_end *);
 static void	 end_done(struct router_end *);
 static void	 end_free(struct router_end *);
 static void	 end_grant(const struct revoke *, uint32_t);
@@ -157,10 +158,28 @@ end_start(uint32_t what, const char *id, uint32_t code, const char *text,
 		router_wake();
 }
 
+/*
+ * Listeners that do not answer may go on with what they were to end, as far as
+ * others let them.
+ */
+static void
+end_overdue(const struct router_end *e)
+{
+	struct router_session	*rs;
+
+	if (e->pending == 0 || e->what == REVOKE_GRANT)
+		return;
+	RB_FOREACH(rs, router_sessions, &router_sessions)
+		if (rs->kill_sent && !rs->settled && end_match(e, rs))
+			session_over(rs, 0);
+}
+
 static void
 end_done(struct router_end *e)
 {
 	struct ctl_end	 end;
+
+	end_overdue(e);
 
 	memset(&end, 0, sizeof(end));
 	end.links = e->links;
@@ -202,6 +221,8 @@ end_settled(struct router_session *rs)
 	if (!rs->kill_sent || rs->settled)
 		return;
 	rs->settled = 1;
+	/* By another pipe what it has ended may be on its way. */
+	session_over(rs, END_MS / 2);
 	TAILQ_FOREACH_SAFE(e, &ends, entry, tmp) {
 		if (!end_match(e, rs))
 			continue;

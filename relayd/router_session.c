@@ -34,6 +34,7 @@
 
 #define SESSIONS_MAX	200000
 #define LIMIT_RETRY_S	60	/* when a user has too many links */
+#define OVER_MS		60000	/* for what is still on its way to nodes */
 
 /* Somebody with sessions; lives as long as the last of them. */
 struct router_user {
@@ -268,6 +269,7 @@ session_drop(struct router_session *rs, const char *why)
 	pair_session_gone(rs);
 	streams_session_gone(rs, why);
 	end_settled(rs);
+	session_over(rs, OVER_MS);
 	if (!rs->told)
 		TAILQ_REMOVE(&untold, rs, untold);
 	RB_REMOVE(router_sessions, &router_sessions, rs);
@@ -310,6 +312,19 @@ session_kill(struct router_session *rs, uint32_t code, const char *text)
 	/* No new streams, whatever the listener does. */
 	node_unlive(rs, 1);
 	tickets_drop(rs);
+}
+
+void
+session_over(struct router_session *rs, uint32_t ms)
+{
+	struct session_over	 over = { .session = rs->s.session, .ms = ms };
+	int			 i;
+
+	for (i = 0; rs->relays != 0 && i < PROC_INSTANCES_MAX; i++)
+		if (rs->relays & 1ULL << i)
+			(void)proc_send(router_listener(i), IMSG_SESSION_OVER,
+			    0, -1, &over, sizeof(over));
+	rs->relays = 0;
 }
 
 static void
@@ -444,6 +459,13 @@ session_recv_again(struct proc_peer *peer, struct imsg *imsg)
 	return (0);
 }
 
+/* Which of the others have something of it the router before us knew. */
+static uint64_t
+others_of(const struct router_session *rs)
+{
+	return (~(1ULL << rs->s.listener));
+}
+
 /* Auth stands by it: what it says of the session holds. */
 static void
 session_confirmed(struct router_session *rs, const struct session *s)
@@ -451,6 +473,7 @@ session_confirmed(struct router_session *rs, const struct session *s)
 	struct link_up	*up = rs->early;
 
 	rs->checking = 0;
+	rs->relays = others_of(rs);
 	nchecking[rs->s.listener]--;
 	rs->s = *s;
 	if (session_user_set(rs) == -1)
@@ -483,6 +506,7 @@ session_recv_gone(struct proc_peer *peer, struct imsg *imsg)
 		log_warnx("%s from %s: its log-in is no longer good%s",
 		    rs->s.door == DOOR_NODE ? rs->s.node : rs->s.email,
 		    rs->s.addr, lost > 0 ? ", and others are not" : "");
+	rs->relays = others_of(rs);
 	session_kill(rs, WS_CLOSE_POLICY, "log in again");
 	session_drop(rs, "its log-in is no longer good");
 	return (0);

@@ -147,6 +147,9 @@ ticket_get(struct router_session *client, struct router_session *node,
 	msg.from = client->s.listener;
 	msg.conn = node->s.conn;
 	msg.session = node->s.session;
+	msg.client = client->s.session;
+	if (node->s.listener != client->s.listener)
+		client->relays |= 1ULL << node->s.listener;
 	ticket_limit(client, &msg);
 	if (grant != NULL)
 		strlcpy(msg.grant, grant->id, sizeof(msg.grant));

@@ -38,6 +38,7 @@
 #include "msg_list.h"
 #include "router.h"
 #include "router_steps.h"
+#include "ws.h"
 
 /* ---- routes ---- */
 
@@ -383,6 +384,55 @@ user_is_revoked(void **state)
 	assert_non_null(node_find("id-pi"));
 }
 
+/* The listener with the node's link hears of it, and no other. */
+static void
+over(uint64_t id, uint32_t least, uint32_t most)
+{
+	struct session_over	 o;
+
+	assert_int_equal(fake_count(IMSG_SESSION_OVER), 1);
+	assert_true(fake_took(L, 1, IMSG_SESSION_OVER, NULL, &o, sizeof(o)));
+	assert_int_equal(o.session, id);
+	assert_in_range(o.ms, least, most);
+}
+
+/* A listener that somebody else owns does not end what it was told to. */
+static void
+streams_of_who_is_revoked_end_elsewhere(void **state)
+{
+	pair();
+	(void)route();
+	revoke(REVOKE_USER, "user-ann");
+	expect_kill(0, 1, WS_CLOSE_POLICY);
+	/* It has its time, and says nothing. */
+	assert_int_equal(fake_count(IMSG_SESSION_OVER), 0);
+	fake_run(END_MS + 200);
+	over(1, 0, 0);
+	link_down(1, 0, 11);
+	assert_int_equal(fake_count(IMSG_SESSION_OVER), 0);
+	/* Or says that it has. */
+	log_in(3, 0, 33, DOOR_ACCESS, "ann", NULL);
+	link_up(3, 0, 33, 0);
+	ask(3, 0, 33, "pi");
+	answer(0, "id-pi");
+	revoke(REVOKE_USER, "user-ann");
+	assert_int_equal(fake_count(IMSG_SESSION_OVER), 0);
+	killed(0, 3, 33);
+	over(3, 1, END_MS);
+	/* Or, before there is anything to end, that it is gone. */
+	log_in(4, 0, 44, DOOR_ACCESS, "ann", NULL);
+	link_up(4, 0, 44, 0);
+	ask(4, 0, 44, "pi");
+	answer(0, "id-pi");
+	link_down(4, 0, 44);
+	over(4, 1000, 120000);
+	/* Who never had a way to a node there is nothing to it. */
+	log_in(5, 0, 55, DOOR_ACCESS, "ann", NULL);
+	link_up(5, 0, 55, 0);
+	link_down(5, 0, 55);
+	assert_int_equal(fake_count(IMSG_SESSION_OVER), 0);
+}
+
 static void
 node_is_revoked(void **state)
 {
@@ -471,6 +521,7 @@ main(void)
 		ROUTER_CASE(many_streams),
 		ROUTER_CASE(each_listener_has_its_part_of_the_streams),
 		ROUTER_CASE(user_is_revoked),
+		ROUTER_CASE(streams_of_who_is_revoked_end_elsewhere),
 		ROUTER_CASE(node_is_revoked),
 		ROUTER_CASE(revocation_of_nothing),
 		ROUTER_CASE(revocation_while_a_listener_dies),
