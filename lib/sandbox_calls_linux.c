@@ -34,7 +34,7 @@
 static const int calls_base[] = {
 	CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(recvmsg),
 	CALL(sendmsg), CALL(recvfrom), CALL(sendto), CALL(recv), CALL(send),
-	CALL(close), CALL(shutdown),
+	CALL(close),
 	CALL(poll), CALL(ppoll), CALL(epoll_ctl), CALL(epoll_wait),
 	CALL(epoll_pwait), CALL(epoll_pwait2),
 	CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday),
@@ -104,6 +104,7 @@ static const int calls_thread[] = {
 
 /* The parent, and what a child does until it enters its own sandbox. */
 static const int calls_parent[] = {
+	CALL(shutdown),
 	CALL(execve), CALL(fork), CALL(vfork), CALL(wait4), CALL(waitid),
 	CALL(kill), CALL(tgkill), CALL(pidfd_open),
 	CALL(pidfd_send_signal), CALL(setsid), CALL(setpgid), CALL(getpgrp),

@@ -129,6 +129,7 @@ static int	filter_args(scmp_filter_ctx, int, unsigned int, const int *,
 		    size_t);
 static int	filter_base(scmp_filter_ctx);
 static int	filter_setfl(scmp_filter_ctx, int, unsigned int);
+static int	filter_shutdown(scmp_filter_ctx, unsigned int);
 static int	filter_options(scmp_filter_ctx);
 static int	filter_inet(scmp_filter_ctx, int);
 static int	filter_sockets(scmp_filter_ctx);
@@ -319,6 +320,21 @@ filter_setfl(scmp_filter_ctx ctx, int call, unsigned int may)
 	return (error == -EDOM ? 0 : error);
 }
 
+/*
+ * A socket that accepts would do so no more, at whatever process has it, with
+ * its reading side shut down: that of a drained listener's successor, too.  To
+ * shut down writing does nothing to it, and is all that we need.
+ */
+static int
+filter_shutdown(scmp_filter_ctx ctx, unsigned int may)
+{
+	if (may & SANDBOX_MAY_DIAL)	/* libraries with sockets of ours */
+		return (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(shutdown),
+		    0));
+	return (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(shutdown), 1,
+	    ARG_IS(1, SHUT_WR)));
+}
+
 static int
 filter_options(scmp_filter_ctx ctx)
 {
@@ -343,6 +359,7 @@ filter_child(scmp_filter_ctx ctx, unsigned int may)
 	if ((error = filter_base(ctx)) < 0 ||
 	    (error = filter_setfl(ctx, CALL(fcntl), may)) < 0 ||
 	    (error = filter_setfl(ctx, CALL(fcntl64), may)) < 0 ||
+	    (error = filter_shutdown(ctx, may)) < 0 ||
 	    (error = filter_files(ctx, may)) < 0)
 		return (error);
 	if (may & SANDBOX_MAY_PLACE && (error = filter_list(ctx,
