@@ -674,7 +674,7 @@ add_rpc_key(const char *word, const char *node, const char *secret)
 	char	 err[256];
 
 	if (strcmp(word, "node") != 0) {
-		rpc_set(word, node);
+		conflex_error("rpc %s: only a node has a key", word);
 		return;
 	}
 	if (!conflex_private())

@@ -151,6 +151,13 @@ chmod 644 "$conf"
 made 'a token for metrics that others may read' \
     '@T@/made.conf:1: metrics token: others may read this file: chmod 600 it, or include one that is so'
 
+printf 'rpc node n key 0123456789abcdef\n' >"$conf"
+made 'the key of a node that others may read' \
+    '@T@/made.conf:1: rpc node n: others may read this file: chmod 600 it, or include one that is so'
+printf 'rpc pending 64 key 0123456789abcdef\n' >"$conf"
+made 'a key of what is no node' \
+    '@T@/made.conf:1: rpc pending: only a node has a key'
+
 # Rubbish is refused in a few lines and without much ado.
 for bytes in 10 1000 100000 1000000; do
 	head -c $bytes /dev/urandom >"$conf"
