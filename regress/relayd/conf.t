@@ -128,6 +128,31 @@ made '64 certificates' 'configuration OK'
 echo "certificate \"$T/tls/ec.pem\" key \"$T/tls/ec.key\"" >>"$conf"
 made '65 certificates' '@T@/made.conf:67: certificate: at most 64'
 
+{ echo 'listen on 127.0.0.1'; echo "state \"$T/state\""
+  i=0
+  while [ $i -lt 256 ]; do
+	echo "trusted proxy 192.0.2.$i"
+	echo 'publish port 22 by any'
+	i=$((i + 1))
+  done; } >"$conf"
+made '256 trusted proxies and rules of publish' 'configuration OK'
+echo 'trusted proxy 192.0.3.0' >>"$conf"
+made '257 trusted proxies' '@T@/made.conf:515: trusted proxy: at most 256'
+sed 515d "$conf" >"$conf.256"
+echo 'publish port 23 by any' >>"$conf.256"
+mv "$conf.256" "$conf"
+made '257 rules of publish' '@T@/made.conf:515: publish: at most 256 rules'
+
+printf 'bandwidth {\n\tspeed\n\tper user 1\n}\nbandwidth per node 1\n' >"$conf"
+"$CULVERT_OBJ/relayd" -n -f "$conf" 2>&1 </dev/null |
+    sed -n 's/^.*made\.conf:\([0-9]*\): .*/\1/p' >"$T/said"
+printf '%s\n' 2 3 5 >"$T/want"
+if cmp -s "$T/want" "$T/said"; then
+	ok 'the lines behind one that makes no sense are read'
+else
+	not_ok 'the lines behind one that makes no sense are read'
+fi
+
 # token NAME TOKEN WANT: of metrics, in a file for its owner alone
 token() {
 	printf 'listen on 127.0.0.1\nstate "%s/state"\nmetrics token "%s"\n' \
@@ -145,6 +170,8 @@ long=$(head -c 256 /dev/zero | tr '\0' x)
 token 'the longest token for metrics' "$long" 'configuration OK'
 token 'a longer one' "x$long" \
     '@T@/made.conf:3: metrics token: 16 to 256 characters without spaces'
+token 'a token for metrics with a control byte' "abcdefghijklmno$(printf '\177')" \
+    '@T@/made.conf:3: metrics token: 16 to 256 characters without spaces'
 
 printf 'metrics token abcdefghijklmnop\n' >"$conf"
 chmod 644 "$conf"
@@ -157,6 +184,10 @@ made 'the key of a node that others may read' \
 printf 'rpc pending 64 key 0123456789abcdef\n' >"$conf"
 made 'a key of what is no node' \
     '@T@/made.conf:1: rpc pending: only a node has a key'
+long=$(head -c 300 /dev/zero | tr '\0' x)
+echo "publish port 1 by $long@example.org" >"$conf"
+made 'a rule of publish for a longer email than any' \
+    "@T@/made.conf:1: publish by $long@example.org: any, or a user's email"
 
 # Rubbish is refused in a few lines and without much ado.
 for bytes in 10 1000 100000 1000000; do
