@@ -124,6 +124,8 @@ request_line_refused(void **state)
 		{ "short version", REQ("GET / HTTP/1.\r\n\r\n"), 400 },
 		{ "no number", REQ("GET / HTTP/1.x\r\n\r\n"), 400 },
 		{ "no number either", REQ("GET / HTTP/x.1\r\n\r\n"), 400 },
+		{ "a sign", REQ("GET / HTTP/1.+\r\n\r\n"), 400 },
+		{ "a sign before", REQ("GET / HTTP/-.1\r\n\r\n"), 400 },
 		{ "no dot", REQ("GET / HTTP/1-1\r\n\r\n"), 400 },
 		{ "2.0", REQ("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505 },
 		{ "0.9", REQ("GET / HTTP/0.9\r\nHost: a\r\n\r\n"), 505 },
@@ -462,6 +464,47 @@ limit_head(void **state)
 	assert_int_equal(parse(REQ("\r\n" GET "\r\n"), 1, 0), -1);
 }
 
+/* What a caller asks for beyond the room that there is, nobody gets. */
+static void
+limits_end_where_the_room_does(void **state)
+{
+	const struct http_limits limits = { SIZE_MAX, SIZE_MAX, SIZE_MAX,
+				    SIZE_MAX };
+	static char		 s[HTTP_HEAD_ROOM + 1];
+	size_t			 n;
+	int			 status = 0;
+
+	n = long_head(s, HTTP_HEAD_ROOM);
+	assert_int_equal(http_parse_request_in(s, n, &limits, &head, &status),
+	    HTTP_HEAD_ROOM);
+	n = long_head(s, HTTP_HEAD_ROOM + 1);
+	assert_int_equal(http_parse_request_in(s, n, &limits, &head, &status),
+	    -1);
+	assert_int_equal(status, 431);
+
+	/* The same head as a response: what is left of Host is a field. */
+	memcpy(s, "HTTP/1.1 200 OK\r\n", 17);
+	assert_int_equal(http_parse_response_in(s, n, &limits, &head,
+	    &status), -1);
+	assert_int_equal(status, 502);
+	long_head(s, HTTP_HEAD_ROOM);
+	memcpy(s, "HTTP/1.1 200 OK\r\n", 17);
+	assert_int_equal(http_parse_response_in(s, n, &limits, &head,
+	    &status), HTTP_HEAD_ROOM);
+}
+
+static void
+nothing_is_no_word(void **state)
+{
+	const struct http_str	 empty = { "x", 0 }, word = { "x", 1 };
+
+	assert_false(http_str_is_token(&empty));
+	assert_false(http_str_is_target(&empty));
+	assert_true(http_str_is_text(&empty));
+	assert_true(http_str_is_token(&word));
+	assert_true(http_str_is_target(&word));
+}
+
 static void
 response_parts(void **state)
 {
@@ -524,6 +567,8 @@ main(void)
 		cmocka_unit_test(limit_field),
 		cmocka_unit_test(limit_fields),
 		cmocka_unit_test(limit_head),
+		cmocka_unit_test(limits_end_where_the_room_does),
+		cmocka_unit_test(nothing_is_no_word),
 		cmocka_unit_test(response_parts),
 		cmocka_unit_test(response_refused),
 	};
