@@ -83,6 +83,7 @@ none_without_the_field(void **state)
 	x("Forwarded: for=192.0.2.1\r\n", "");
 	rfc("X-Forwarded-For: 192.0.2.1\r\n", "");
 	x("X-Forwarded-For:\r\n", "");
+	x("X-Forwarded-For: ,, ,\r\n", "");
 	rfc("Forwarded: ,, ,\r\n", "");
 }
 
@@ -186,7 +187,8 @@ malformed_ones_are_told(void **state)
 		"for", "for=", "=192.0.2.1", "for =192.0.2.1",
 		"for= 192.0.2.1", "for=192.0.2.1 by=x", "for=\"192.0.2.1",
 		"for=\"192.0.2.1\\\"\"", "for=\"a\"b", "for=a;for=b",
-		"for=192.0.2.1/8", "192.0.2.1", "for=\"x, for=192.0.2.1"
+		"for=192.0.2.1/8", "192.0.2.1", "for=\"x, for=192.0.2.1",
+		"for={192.0.2.1}", "for=192.0.2.1@", "for\"=a"
 	};
 	char	 line[200];
 	size_t	 i;
@@ -194,6 +196,7 @@ malformed_ones_are_told(void **state)
 	for (i = 0; i < nitems(t); i++) {
 		snprintf(line, sizeof(line), "Forwarded: %s\r\n", t[i]);
 		rfc(line, "malformed");
+		proto(FORWARDED_RFC7239, line, "");
 		snprintf(line, sizeof(line), "Forwarded: %s\r\n"
 		    "Forwarded: for=192.0.2.1\r\n", t[i]);
 		rfc(line, "malformed");
@@ -221,6 +224,21 @@ the_farthest_are_left_out(void **state)
 	x(line, want);
 }
 
+/* Of a hop that is left out nobody knows how it came. */
+static void
+the_farthest_have_no_protocol(void **state)
+{
+	char	 line[8000] = "Forwarded: proto=a";
+	int	 i;
+
+	for (i = 0; i < FORWARDED_HOPS_MAX; i++)
+		strlcat(line, ", proto=b", sizeof(line));
+	strlcat(line, "\r\n", sizeof(line));
+	proto_of(FORWARDED_HOPS_MAX - 1, FORWARDED_RFC7239, line, "b");
+	proto_of(FORWARDED_HOPS_MAX, FORWARDED_RFC7239, line, "");
+	proto_of(FORWARDED_HOPS_MAX + 1, FORWARDED_RFC7239, line, "");
+}
+
 int
 main(void)
 {
@@ -233,6 +251,7 @@ main(void)
 		cmocka_unit_test(the_latest_says_by_which_protocol),
 		cmocka_unit_test(malformed_ones_are_told),
 		cmocka_unit_test(the_farthest_are_left_out),
+		cmocka_unit_test(the_farthest_have_no_protocol),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
