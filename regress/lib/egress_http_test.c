@@ -171,6 +171,9 @@ refused(void **state)
 		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n", 1,
 		    DIAL_DENIED,
 		    "authentication by aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
+		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\t,"
+		    "\tNTLM\tTlRM\t, {Basic, ~, Digest,\r\n\r\n", 0,
+		    DIAL_DENIED, "by Negotiate, NTLM, Digest (" },
 		{ "HTTP/1.1 407 x\r\nProxy-Authenticate: \"\x1b[2J\"\r\n"
 		    "\r\n", 0, DIAL_UNREACHABLE, "not an HTTP proxy" },
 		{ "HTTP/1.1 403 Filtered\r\n\r\n", 0, DIAL_DENIED,

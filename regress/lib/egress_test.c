@@ -243,6 +243,7 @@ no_proxy(void **state)
 		{ "*.example.org", "www.example.org", 1 },
 		{ "*.example.org", "nonexample.org", 0 },
 		{ "*.", "b", 0 },
+		{ "*example.org", "www.example.org", 0 },
 		/* With a port. */
 		{ "example.org:443", "example.org", 1 },
 		{ "example.org:443", "www.example.org", 1 },
@@ -266,6 +267,7 @@ no_proxy(void **state)
 		{ "[]:443", "2001:db8::1", 0 },
 		{ "]:443", "2001:db8::1", 0 },
 		{ "[:443", "2001:db8::1", 0 },
+		{ "[2001:db8::1", "2001:db8::1", 0 },
 	};
 	size_t	 i;
 
@@ -306,9 +308,23 @@ choose(const char *proxy, const char *helper, const char *relay)
 	return (name);
 }
 
+/* The first line of a log says through what a relay was not reached. */
+static void
+why_names_the_way(void **state)
+{
+	char	 buf[EGRESS_WHY_MAX];
+
+	assert_string_equal(egress_why("", "timeout", buf), "timeout");
+	assert_string_equal(egress_why("http://p:1", "timeout", buf),
+	    "through http://p:1: timeout");
+	assert_ptr_equal(egress_why("", "", buf), buf);
+	assert_string_equal(buf, "");
+}
+
 static void
 choice(void **state)
 {
+	char		 helper[EGRESS_NAME_MAX];
 	const char	*wss = "wss://r.example.org";
 	const char	*ws = "ws://r.example.org";
 
@@ -317,6 +333,10 @@ choice(void **state)
 	assert_string_equal(choose("http://c:1", NULL, wss), "http://c:1");
 	assert_string_equal(choose(NULL, "/bin/x", wss), "helper /bin/x");
 	assert_string_equal(choose(NULL, "bin/x", wss), "proxy helper: an "
+	    "absolute path of at most 255 bytes");
+	memset(helper, '/', sizeof(helper));
+	helper[256] = '\0';
+	assert_string_equal(choose(NULL, helper, wss), "proxy helper: an "
 	    "absolute path of at most 255 bytes");
 
 	setenv("ALL_PROXY", "socks5://all:1", 1);
@@ -386,6 +406,7 @@ main(void)
 		cmocka_unit_test(url_words_at_their_limit),
 		cmocka_unit_test(messages_are_checked),
 		cmocka_unit_test(no_proxy),
+		cmocka_unit_test(why_names_the_way),
 		cmocka_unit_test(choice),
 		cmocka_unit_test(environment_is_kept_without_its_secrets),
 	};
