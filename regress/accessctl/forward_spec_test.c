@@ -231,6 +231,7 @@ two_at_the_same_place(void **state)
 	assert_false(same("*:80:pi:1", "127.0.0.1:80:pi:1"));
 	assert_false(same("0:pi:1", "0:pi:1"));
 	assert_false(same("/x:pi:1", "/y:pi:1"));
+	assert_false(same("/x:pi:1", "80:pi:1"));
 }
 
 static void
