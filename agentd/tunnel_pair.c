@@ -144,8 +144,8 @@ offer_done(struct mux_stream *s, void *arg)
 	static const char *const why[] = {
 		[5] = "this code was used already: try again",
 		[6] = "this code is another node's: try again",
-		[7] = "there are too many codes already: wait until some "
-		    "have expired"
+		[7] = ("there are too many codes already: wait until some "
+		    "have expired")
 	};
 	struct offer		*o = arg;
 	struct ctl_pairing	 p;
