@@ -29,7 +29,7 @@
 static enum ws_result	piece_payload(struct ws *, uint8_t *, size_t,
 			    struct ws_event *);
 
-/* So much of the frame that has begun. */
+/* So much of the frame that has begun: a byte at least, or its end. */
 static enum ws_result
 piece_payload(struct ws *ws, uint8_t *buf, size_t len, struct ws_event *ev)
 {
@@ -49,7 +49,7 @@ piece_payload(struct ws *ws, uint8_t *buf, size_t len, struct ws_event *ev)
 	ws->left -= n;
 	ws->done += n;
 	if (ws->left > 0)
-		return (n > 0 ? WS_PIECE : WS_MORE);
+		return (WS_PIECE);
 	ws->frame = 0;
 	if (!ws->fin)
 		return (n > 0 ? WS_PIECE : WS_MORE);

@@ -179,6 +179,32 @@ fragments_are_counted(void **state)
 	assert_int_equal(run(1000, 10000), 1008);
 }
 
+/* What a server sends has no key; and nothing comes behind an error. */
+static void
+a_client_reads_without_a_key(void **state)
+{
+	uint8_t		 buf[] = "\x81\x05hello\x01\x01x";
+	uint8_t		 bad[] = { 0x83, 0x00 };
+	struct ws	 ws;
+	struct ws_event	 ev;
+
+	ws_init(&ws, WS_CLIENT, 10);
+	assert_int_equal(ws_piece(&ws, buf, 4, &ev), WS_PIECE);
+	assert_int_equal(ev.consumed, 4);
+	assert_int_equal(ev.len, 2);
+	assert_memory_equal(ev.data, "he", 2);
+	assert_int_equal(ws_piece(&ws, buf + 4, 3, &ev), WS_PIECE);
+	assert_int_equal(ev.last, 1);
+	assert_memory_equal(ev.data, "llo", 3);
+	assert_int_equal(ws_piece(&ws, buf + 7, 3, &ev), WS_PIECE);
+	assert_int_equal(ev.last, 0);
+	assert_int_equal(ws_piece(&ws, bad, sizeof(bad), &ev), WS_ERROR);
+	assert_int_equal(ws_piece(&ws, buf, 7, &ev), WS_ERROR);
+	assert_int_equal(ev.consumed, 0);
+	assert_int_equal(ws.close_code, 1002);
+	ws_done(&ws);
+}
+
 int
 main(void)
 {
@@ -186,6 +212,7 @@ main(void)
 		cmocka_unit_test(same_for_any_cut),
 		cmocka_unit_test(errors),
 		cmocka_unit_test(fragments_are_counted),
+		cmocka_unit_test(a_client_reads_without_a_key),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
