@@ -195,6 +195,8 @@ chunks_taken(void **state)
 		    "0\r\n\r\n"), "x|end 30" },
 		{ "space, no value", IN("1;a \t;b\r\nx\r\n0\r\n\r\n"),
 		    "x|end 17" },
+		{ "longer value", IN("1;a=bcd;e\r\nx\r\n0\r\n\r\n"),
+		    "x|end 19" },
 	};
 	size_t	 i;
 

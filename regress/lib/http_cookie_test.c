@@ -82,6 +82,9 @@ a_cookie_is_found_by_its_whole_name(void **state)
 	assert_int_equal(http_str_eq(&v, "x=y"), 1);
 	assert_int_equal(http_cookie(&head, "our", &v), 0);
 	assert_int_equal(http_cookie(&head, "Ours", &v), 0);
+	cookies("a=1;\t ours\t= z\t ; b=2", NULL);
+	assert_int_equal(http_cookie(&head, "ours", &v), 1);
+	assert_int_equal(http_str_eq(&v, "z"), 1);
 	cookies("ours", NULL);
 	assert_int_equal(http_cookie(&head, "ours", &v), 0);
 	cookies("", ";;", "=", NULL);
@@ -95,6 +98,8 @@ only_ours_are_stripped(void **state)
 	assert_strip(-1, NULL);
 	cookies("ours=1", NULL);
 	assert_strip(0, NULL);
+	cookies("ours=1;  ; a=1", NULL);
+	assert_strip(3, "a=1");
 	cookies("a=1; ours=x; b = 2;c;  d=", NULL);
 	assert_strip(17, "a=1; b = 2;c;  d=");
 }
@@ -130,6 +135,10 @@ what_a_browser_makes_of_set_cookie(void **state)
 	assert_set("a=b; Domain=x; DOMAIN=.X", "a", "X", 0);
 	assert_set("a=b; Domain=x; Domain=y", "a", "y", 1);
 	assert_set("a=b; Domain", "a", "", 0);
+	assert_set("a=b; Domain=", "a", "", 0);
+	assert_set("a=b; Domain=.", "a", "", 0);
+	assert_set("a=b; Domain=x; Domain=xy", "a", "xy", 1);
+	assert_set("a=b;\tDomain\t=\t.x\t;", "a", "x", 0);
 	assert_set("a=b; xdomain=y; path=/;domain=z;", "a", "z", 0);
 	/* Sent back as "ours=b". */
 	assert_set("=ours=b", "ours", "", 0);
@@ -183,6 +192,9 @@ text_is_escaped(void **state)
 	assert_int_equal(http_html_escape("<a'\">&\n", buf, sizeof(buf)), 0);
 	assert_string_equal(buf, "&lt;a&#39;&quot;&gt;&amp; ");
 	assert_int_equal(http_html_escape("<", small, sizeof(small)), -1);
+	/* Where not even a NUL has room. */
+	assert_int_equal(http_form_escape("", small, 0), -1);
+	assert_int_equal(http_html_escape("", small, 0), -1);
 }
 
 int

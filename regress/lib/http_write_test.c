@@ -119,6 +119,12 @@ request_targets(void **state)
 	    "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
 	written("OPTIONS http://a/ HTTP/1.0\r\n\r\n", 0, &rw,
 	    "OPTIONS / HTTP/1.1\r\nHost: a\r\n\r\n");
+	written("OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n", 0, &rw,
+	    "OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	written("OPTIONS http://a/x HTTP/1.0\r\n\r\n", 0, &rw,
+	    "OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n");
+	written("OPTIONS http://a? HTTP/1.0\r\n\r\n", 0, &rw,
+	    "OPTIONS /? HTTP/1.1\r\nHost: a\r\n\r\n");
 	written("OPTIONS / HTTP/1.0\r\n\r\n", 0, &given,
 	    "OPTIONS / HTTP/1.1\r\nHost: b:80\r\n\r\n");
 	written(GET "Host2: x\r\n\r\n", 0, &v6,

@@ -39,10 +39,17 @@ codes_are_hashed_without_white_space(void **state)
 {
 	static const char *const same[] = { "abcd1234", " abcd1234",
 	    "abcd1234\n", "\t abcd1234 \r\n", "\302\240abcd1234",
-	    "abcd1234\xe3\x80\x80", "\034abcd1234" };
+	    "abcd1234\xe3\x80\x80", "\034abcd1234",
+	    "\xc2\x85" "abcd1234\xe1\x9a\x80", "\xe2\x80\x80" "abcd1234"
+	    "\xe2\x80\x8a", "\xe2\x80\xa8" "abcd1234\xe2\x80\xa9",
+	    "\xe2\x80\xaf" "abcd1234\xe2\x81\x9f" };
 	static const char *const other[] = { "abcd 1234", "Abcd1234",
 	    "abcd1234\xc2", "\240abcd1234", "\xe2\x80\tabcd1234",
-	    "\xc0\xa0" "abcd1234", "abcd1234\xe0\x80\xa0" };
+	    "\xc0\xa0" "abcd1234", "abcd1234\xe0\x80\xa0",
+	    "\001abcd1234",
+	    "\016abcd1234", "abcd1234\xe2\x80\x8b", "abcd1234\xc3\xa9",
+	    "\xe1\x9a\x81" "abcd1234", "\xf0\x9f\x98\x80" "abcd1234",
+	    "abcd1234\xf0\x9f\x98\x80", "\xe2\x80" };
 	/* SHA-256 of the eight letters. */
 	static const uint8_t	 want[4] = { 0xe9, 0xce, 0xe7, 0x1a };
 	uint8_t			 hash[PAIRCODE_HASH], first[PAIRCODE_HASH];
@@ -88,6 +95,9 @@ what_was_meant(void **state)
 
 	assert_int_equal(paircode_fold(" ABCD-oIl4 ", 11, fold), 0);
 	assert_string_equal(fold, "abcd0114");
+	assert_int_equal(paircode_fold("\tab\vcd\r\n0114\f", 13, fold), 0);
+	assert_string_equal(fold, "abcd0114");
+	assert_int_equal(paircode_fold("abcd\016123", 8, fold), -1);
 	assert_int_equal(paircode_fold("abcd123", 7, fold), -1);
 	assert_int_equal(paircode_fold("abcd12345", 9, fold), -1);
 	assert_int_equal(paircode_fold("abcd123u", 8, fold), -1);
@@ -125,6 +135,10 @@ offers_on_the_wire(void **state)
 		assert_int_equal(pairing_answer_get(answer, i, &result, &at,
 		    url), -1);
 	answer[12] = '\0';
+	assert_int_equal(pairing_answer_get(answer, n, &result, &at, url),
+	    -1);
+	answer[12] = 't';
+	answer[1] = 0x80;	/* a time before 1970 is none */
 	assert_int_equal(pairing_answer_get(answer, n, &result, &at, url),
 	    -1);
 	memset(text, 'x', sizeof(text));

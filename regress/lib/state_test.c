@@ -140,6 +140,9 @@ what_is_damaged_is_refused(void **unused)
 		"culvert-state 1\na %2G\nend\n",
 		"culvert-state 1\na \t\nend\n",
 		"culvert-state 1\na \x80\nend\n",
+		"culvert-state 1\na \x7f\nend\n",
+		"culvert-state 1\nA b\nend\n",
+		"culvert-state 1\na1 b\nend\n",
 	};
 	struct seen			 s;
 	const char			*why;

@@ -277,6 +277,11 @@ lengths_that_cannot_be(void **state)
 	record_begin(0x1302, 1);
 	assert_refused(record_padded(plain, MAX, 239), OVERFLOW, "too long");
 	assert_int_equal(tls_record_rest(wire, 0), TLS_RECORD_HEAD);
+	/* Of what is none of ours nobody waits for the rest. */
+	assert_int_equal(tls_record_rest((const uint8_t *)"\x16\x03\x03\x01"
+	    "\x00", TLS_RECORD_HEAD), 0);
+	assert_int_equal(tls_record_rest((const uint8_t *)"\x17\x03\x03\xff"
+	    "\xff", TLS_RECORD_HEAD), 0);
 }
 
 static void
