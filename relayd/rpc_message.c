@@ -35,6 +35,7 @@ struct text {
 
 static void	text_add(struct text *, const char *, size_t);
 static void	text_str(struct text *, const char *);
+static int	given(const json_t *);
 static int	dropped(const char *);
 static int	add_target(struct text *, const json_t *);
 static int	add_fields(struct text *, const json_t *, size_t);
@@ -172,7 +173,7 @@ rpc_message_parse(const char *text, size_t len, struct rpc_message *m)
 	memset(m, 0, sizeof(*m));
 	if (rpc_load(text, len, 0, &m->object) == -1)
 		return (-1);
-	if (m->object != NULL && !json_is_object(m->object)) {
+	if (m->object != NULL && json_typeof(m->object) != JSON_OBJECT) {
 		json_decref(m->object);
 		m->object = NULL;
 	}
@@ -205,6 +206,13 @@ rpc_message_free(struct rpc_message *m)
 }
 
 /* ---- requests ---- */
+
+/* A null is as good as nothing. */
+static int
+given(const json_t *v)
+{
+	return (v != NULL && json_typeof(v) != JSON_NULL);
+}
 
 /*
  * As the other make reads it: what is not of the alphabet is not there, nor
@@ -265,7 +273,7 @@ rpc_body(const json_t *request, size_t max, int cut, uint8_t **body,
 	if (json_is_string(v)) {
 		text = json_string_value(v);
 		n = json_string_length(v);
-	} else if (v != NULL && !json_is_null(v) && !cut)
+	} else if (given(v) && !cut)
 		return (-1);
 	copy = cut ? malloc(n + 4) : NULL;
 	*body = malloc(BASE64_BYTES(n) + 4);
@@ -319,8 +327,8 @@ add_target(struct text *t, const json_t *request)
 	unsigned char	 c;
 
 	v = json_object_get(request, "method");
-	if (v != NULL && !json_is_null(v)) {
-		if (!json_is_string(v))
+	if (given(v)) {
+		if (json_typeof(v) != JSON_STRING)
 			return (-1);
 		s = json_string_value(v);
 		len = json_string_length(v);
@@ -341,8 +349,8 @@ add_target(struct text *t, const json_t *request)
 	v = json_object_get(request, "path");
 	s = "/";
 	len = 1;
-	if (v != NULL && !json_is_null(v)) {
-		if (!json_is_string(v))
+	if (given(v)) {
+		if (json_typeof(v) != JSON_STRING)
 			return (-1);
 		s = json_string_value(v);
 		len = json_string_length(v);
@@ -369,20 +377,23 @@ add_target(struct text *t, const json_t *request)
 static int
 add_field(struct text *t, const char *name, size_t namelen, const json_t *v)
 {
-	struct http_str	 n = { name, namelen }, s;
+	struct http_str	 s;
 	char		*value = NULL;
 	int		 ret = -1;
 
-	if (!http_str_is_token(&n) || json_is_null(v))
-		return (json_is_null(v) && http_str_is_token(&n) ? 0 : -1);
-	if (json_is_string(v)) {
+	switch (json_typeof(v)) {
+	case JSON_NULL:
+		return (0);
+	case JSON_OBJECT:
+	case JSON_ARRAY:
+		return (-1);
+	case JSON_STRING:
 		s.s = json_string_value(v);
 		s.len = json_string_length(v);
-	} else {
-		if (json_is_object(v) || json_is_array(v))
-			return (-1);
-		value = json_is_false(v) ? strdup("False") :
-		    json_is_true(v) ? strdup("True") :
+		break;
+	default:
+		value = json_typeof(v) == JSON_FALSE ? strdup("False") :
+		    json_typeof(v) == JSON_TRUE ? strdup("True") :
 		    rpc_json(v, RPC_DUMP | JSON_ENCODE_ANY);
 		if (value == NULL)
 			return (-1);
@@ -404,7 +415,7 @@ add_field(struct text *t, const char *name, size_t namelen, const json_t *v)
 static int
 continues(const json_t *v)
 {
-	return (json_is_null(v) || (json_is_string(v) &&
+	return (!given(v) || (json_typeof(v) == JSON_STRING &&
 	    strcasecmp(json_string_value(v), "100-continue") == 0));
 }
 
@@ -417,8 +428,8 @@ add_fields(struct text *t, const json_t *request, size_t len)
 	char		 buf[64];
 	int		 told = 0, expects = 0;
 
-	if (headers != NULL && !json_is_null(headers)) {
-		if (!json_is_object(headers))
+	if (given(headers)) {
+		if (json_typeof(headers) != JSON_OBJECT)
 			return (-1);
 		json_object_foreach(headers, name, v) {
 			struct http_str	 s = { name, strlen(name) };
@@ -436,7 +447,7 @@ add_fields(struct text *t, const json_t *request, size_t len)
 			if (dropped(name) && !t->failed)
 				t->s[t->len = was] = '\0';
 			told |= http_str_caseeq(&s, "content-length") &&
-			    !json_is_null(v);
+			    given(v);
 		}
 	}
 	if (!told && (len > 0 || strncmp(t->s, "POST ", 5) == 0 ||

@@ -129,6 +129,20 @@ lenient_body(void)
 }
 
 static int
+no_object(void)
+{
+	struct rpc_message	 m = { 0 };
+
+	if (rpc_message_parse("[1]", 3, &m) == -1)
+		return (-1);
+	assert_null(m.object);
+	assert_int_equal(m.type, RPC_UNKNOWN);
+	assert_string_equal(m.id, "");
+	rpc_message_free(&m);
+	return (0);
+}
+
+static int
 response(void)
 {
 	static const char	 want[] = "{\"type\":\"http_response\",\"id\":"
@@ -180,6 +194,7 @@ requests(void **state)
 {
 	each_fails(request);
 	each_fails(lenient_body);
+	each_fails(no_object);
 }
 
 static void

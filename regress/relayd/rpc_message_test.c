@@ -69,6 +69,11 @@ types_and_ids(void **state)
 		{ "{\"type\":\"http_proxy\",\"id\":[]}", "", RPC_HTTP_PROXY },
 		{ "{\"type\":\"http_proxy\",\"id\":[1, 2]}", "[1,2]",
 		    RPC_HTTP_PROXY },
+		{ "{\"type\":\"http_proxy\",\"id\":0.0}", "",
+		    RPC_HTTP_PROXY },
+		{ "{\"type\":\"http_proxy\",\"id\":{}}", "", RPC_HTTP_PROXY },
+		{ "{\"type\":\"http_proxy\",\"id\":{\"a\": 1}}",
+		    "{\"a\":1}", RPC_HTTP_PROXY },
 		{ "{\"type\":\"pong\",\"ts\":1}", "", RPC_PONG },
 		{ "{\"type\":\"pair_offer\"}", "", RPC_PAIR_OFFER },
 		{ "{\"type\":\"http_response\",\"id\":\"x\"}", "x",
@@ -161,6 +166,8 @@ bodies(void **state)
 	body("7", 9, 1, "", NULL);
 	body("\"YWJjZB==\"", 9, 1, "abcd", NULL);
 	body("\"YWJjZGU=YWJj\"", 9, 1, "abcde", NULL);
+	body("null", 9, 1, "", NULL);
+	body("\"Pj4+Pz8/\"", 9, 1, ">>>???", NULL);
 	body("\"!\"", 9, 1, "", NULL);
 	body("\"A\"", 9, 1, "", NULL);
 }
@@ -199,6 +206,17 @@ heads(void **state)
 	head("{\"headers\":{\"Host\":\"evil\",\"X-A\":\"1\",\"n\":2,"
 	    "\"t\":true,\"gone\":null,\"Upgrade\":\"websocket\"}}", 0,
 	    "GET / HTTP/1.1\r\nHost: pi\r\nX-A: 1\r\nn: 2\r\nt: True\r\n\r\n");
+	head("{\"method\":\"\",\"path\":\"\",\"headers\":{}}", 0,
+	    "GET / HTTP/1.1\r\nHost: pi\r\n\r\n");
+	head("{\"method\":null,\"path\":null,\"headers\":null}", 0,
+	    "GET / HTTP/1.1\r\nHost: pi\r\n\r\n");
+	head("{\"method\":\"put\",\"headers\":{\"f\":false,\"r\":1.5,"
+	    "\"Expect\":null,\"Content-Length\":null}}", 0, "PUT / HTTP/1.1"
+	    "\r\nHost: pi\r\nf: False\r\nr: 1.5\r\nContent-Length: 0\r\n"
+	    "\r\n");
+	head("{\"method\":\"patch\"}", 0, "PATCH / HTTP/1.1\r\nHost: pi\r\n"
+	    "Content-Length: 0\r\n\r\n");
+	head("{\"headers\":{\"Expect\":7}}", 0, NULL);
 	head("{\"method\":\"con\"}", 0,
 	    "CON / HTTP/1.1\r\nHost: pi\r\n\r\n");
 	head("{\"method\":\"connect\"}", 0, NULL);
@@ -253,6 +271,7 @@ lines_do_not_break(void **state)
 	head("{\"path\":[]}", 0, NULL);
 	head("{\"headers\":[]}", 0, NULL);
 	head("{\"headers\":{\"a\":{}}}", 0, NULL);
+	head("{\"headers\":{\"a\":[]}}", 0, NULL);
 	head("{\"headers\":{\"\":\"x\"}}", 0, NULL);
 	head("{\"headers\":{\"a b\":\"x\"}}", 0, NULL);
 	head("{\"headers\":{\"a:\":\"x\"}}", 0, NULL);
@@ -262,6 +281,7 @@ static void
 answers(void **state)
 {
 	static const char	 text[] = "HTTP/1.1 200 OK\r\nX-A: 1\r\n"
+	    "X-B: 1\r\nx-b: 2\r\n"
 	    "Set-Cookie: a=b\r\nset-cookie: c=d\r\nX-L: caf\xe9\r\n"
 	    "X-U: caf\xc3\xa9\r\n\r\n";
 	static struct http_head	 h;
@@ -276,7 +296,8 @@ answers(void **state)
 	assert_non_null(out);
 	assert_int_equal(strlen(out), len);
 	assert_string_equal(out, "{\"type\":\"http_response\",\"id\":\"7\\\"\","
-	    "\"status\":200,\"headers\":{\"X-A\":\"1\",\"Set-Cookie\":"
+	    "\"status\":200,\"headers\":{\"X-A\":\"1\",\"X-B\":\"1, 2\","
+	    "\"Set-Cookie\":"
 	    "\"c=d\",\"X-L\":\"caf\xc3\xa9\",\"X-U\":\"caf\xc3\xa9\"},"
 	    "\"body_b64\":\"eyJvayI6dHJ1ZX0=\","
 	    "\"set_cookies\":[\"a=b\",\"c=d\"]}");
