@@ -43,7 +43,7 @@ rule_matches(const struct rule *r, uint32_t kind, const char *host,
 	case RULE_HOST:
 		return (strcasecmp(r->host, host) == 0);
 	case RULE_PATH:
-		return (0);
+		break;
 	}
 	return (0);
 }

@@ -56,14 +56,21 @@ rule(int action, int quick, int kind, int what, const char *host)
 	return (r);
 }
 
+/* A name that has been looked up, or an address. */
 static int
-pass(uint32_t kind, const char *addr, uint16_t port)
+pass_name(const char *name, uint32_t kind, const char *addr, uint16_t port)
 {
 	struct sockaddr_storage	 ss;
 
 	assert_int_equal(addr_parse(addr, "1", &ss), 0);
-	return (policy_pass(list, n, kind, addr, (struct sockaddr *)&ss,
+	return (policy_pass(list, n, kind, name, (struct sockaddr *)&ss,
 	    port));
+}
+
+static int
+pass(uint32_t kind, const char *addr, uint16_t port)
+{
+	return (pass_name(addr, kind, addr, port));
 }
 
 static int
@@ -132,6 +139,39 @@ kinds_are_told_apart(void **state)
 	assert_true(pass(MUX_KIND_TCP, "10.0.0.1", 53));
 }
 
+/* As it was asked for, wherever it leads. */
+static void
+a_name_is_the_name_that_was_asked_for(void **state)
+{
+	n = 0;
+	rule(RULE_PASS, 0, MUX_KIND_TCP, RULE_HOST, "nas.lan");
+	assert_true(pass_name("nas.lan", MUX_KIND_TCP, "10.0.0.9", 80));
+	assert_true(pass_name("NAS.Lan", MUX_KIND_TCP, "10.0.0.9", 80));
+	assert_false(pass_name("nas.lan", MUX_KIND_UDP, "10.0.0.9", 80));
+	assert_false(pass_name("nas.lan.", MUX_KIND_TCP, "10.0.0.9", 80));
+	assert_false(pass_name("xnas.lan", MUX_KIND_TCP, "10.0.0.9", 80));
+	assert_false(pass_name("other", MUX_KIND_TCP, "10.0.0.9", 80));
+	assert_false(pass(MUX_KIND_TCP, "10.0.0.9", 80));
+	/* What stands behind it decides by where it leads. */
+	rule(RULE_BLOCK, 0, 0, RULE_LOOPBACK, NULL);
+	assert_false(pass_name("nas.lan", MUX_KIND_TCP, "127.0.0.1", 80));
+}
+
+static void
+ports_are_from_one_to_the_other(void **state)
+{
+	struct rule	*r;
+
+	n = 0;
+	r = rule(RULE_PASS, 0, 0, RULE_PREFIX, "10.0.0.0/8");
+	r->port_min = 8000;
+	r->port_max = 8099;
+	assert_false(pass(MUX_KIND_TCP, "10.0.0.1", 7999));
+	assert_true(pass(MUX_KIND_TCP, "10.0.0.1", 8000));
+	assert_true(pass(MUX_KIND_TCP, "10.0.0.1", 8099));
+	assert_false(pass(MUX_KIND_TCP, "10.0.0.1", 8100));
+}
+
 static void
 last_wins_and_quick_ends(void **state)
 {
@@ -157,6 +197,7 @@ last_wins_and_quick_ends(void **state)
 	assert_false(pass_unix("/run/."));
 	assert_false(pass_unix("/run/x/../a"));
 	assert_false(pass_unix("/run/.."));
+	assert_true(pass_unix("/run/.b"));
 	assert_false(pass_unix("run/a"));
 	assert_false(pass_unix(""));
 }
@@ -182,6 +223,7 @@ rules_for_ports_do_not_open_sockets(void **state)
 	rule(RULE_PASS, 0, 0, RULE_ANY, NULL);
 	rule(RULE_PASS, 0, MUX_KIND_TCP, RULE_ANY, NULL);
 	rule(RULE_PASS, 0, 0, RULE_HOST, "/run/docker.sock");
+	rule(RULE_PASS, 0, MUX_KIND_UNIX, RULE_HOST, "/run/docker.sock");
 	assert_false(pass_unix("/run/docker.sock"));
 	/* Nor the other way round. */
 	n = 0;
@@ -189,6 +231,8 @@ rules_for_ports_do_not_open_sockets(void **state)
 	rule(RULE_PASS, 0, MUX_KIND_UNIX, RULE_PATH, "10.0.0.1");
 	assert_false(pass(MUX_KIND_TCP, "10.0.0.1", 22));
 	assert_false(pass(MUX_KIND_UDP, "10.0.0.1", 22));
+	rule(RULE_PASS, 0, 0, RULE_PATH, "10.0.0.1");
+	assert_false(pass(MUX_KIND_TCP, "10.0.0.1", 22));
 }
 
 int
@@ -198,6 +242,8 @@ main(void)
 		cmocka_unit_test(default_is_loopback_and_no_socket),
 		cmocka_unit_test(the_address_of_nobody_is_our_own),
 		cmocka_unit_test(kinds_are_told_apart),
+		cmocka_unit_test(a_name_is_the_name_that_was_asked_for),
+		cmocka_unit_test(ports_are_from_one_to_the_other),
 		cmocka_unit_test(last_wins_and_quick_ends),
 		cmocka_unit_test(a_socket_is_its_path_word_for_word),
 		cmocka_unit_test(rules_for_ports_do_not_open_sockets),
