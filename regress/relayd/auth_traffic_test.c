@@ -496,27 +496,6 @@ ports_have_the_names_of_the_list(void **state)
 	assert_string_equal(t[1].name, "[2001:db8::1]:80-89/udp");
 }
 
-static void
-months(void **state)
-{
-	char		 text[MONTH_LEN];
-	uint32_t	 m;
-
-	assert_int_equal(month_of(0), 197001);
-	assert_int_equal(month_of(1798761599), 202612);
-	assert_int_equal(month_of(1798761600), 202701);
-	month_text(202612, text);
-	assert_string_equal(text, "2026-12");
-	assert_int_equal(month_parse("2026-12", &m), 0);
-	assert_int_equal(m, 202612);
-	assert_int_equal(month_parse("", &m), -1);
-	assert_int_equal(month_parse("2026-1", &m), -1);
-	assert_int_equal(month_parse("2026-00", &m), -1);
-	assert_int_equal(month_parse("2026-123", &m), -1);
-	assert_int_equal(month_parse("2026/12", &m), -1);
-	assert_int_equal(month_parse("20x6-12", &m), -1);
-}
-
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -535,7 +514,6 @@ main(void)
 		CASE(traffic_is_listed),
 		CASE(rows_of_others_are_read_with_care),
 		CASE(ports_have_the_names_of_the_list),
-		CASE(months),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
