@@ -184,6 +184,22 @@ made 'the key of a node that others may read' \
 printf 'rpc pending 64 key 0123456789abcdef\n' >"$conf"
 made 'a key of what is no node' \
     '@T@/made.conf:1: rpc pending: only a node has a key'
+longest=$(head -c 120 /dev/zero | tr '\0' x)
+{ echo 'listen on 127.0.0.1'; echo "state \"$T/state\""
+  echo "rpc node $longest key 0123456789abcdef"
+  i=1
+  while [ $i -lt 1024 ]; do
+	echo "rpc node n$i key 0123456789abcdef"
+	i=$((i + 1))
+  done; } >"$conf"
+chmod 600 "$conf"
+made 'keys of 1024 nodes' 'configuration OK'
+echo "rpc node x$longest key 0123456789abcdef" >>"$conf"
+echo 'rpc node n1024 key 0123456789abcdef' >>"$conf"
+made 'one more, and a name that is too long' \
+    "@T@/made.conf:1027: rpc node: a name of at most 120 bytes
+@T@/made.conf:1028: rpc node: at most 1024"
+chmod 644 "$conf"
 long=$(head -c 300 /dev/zero | tr '\0' x)
 echo "publish port 1 by $long@example.org" >"$conf"
 made 'a rule of publish for a longer email than any' \
