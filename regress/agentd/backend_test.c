@@ -180,6 +180,15 @@ what_a_line_may_hold(void **state)
 	b.kind = MUX_KIND_TCP;
 	assert_int_equal(backend_check(&b), -1);
 	b = ok;
+	b.url.port = 0;
+	assert_int_equal(backend_check(&b), -1);
+	b = ok;
+	strlcpy(b.name, "X", sizeof(b.name));
+	assert_int_equal(backend_check(&b), -1);
+	b = ok;
+	strlcpy(b.health, "/", sizeof(b.health));
+	assert_int_equal(backend_check(&b), -1);
+	b = ok;
 	b.announce = 3;
 	assert_int_equal(backend_check(&b), -1);
 	b = ok;
