@@ -232,9 +232,11 @@ test:
 	$(MAKE) test-build
 	$(MAKE) $(PARALLEL) VARIANT=asan tests
 	$(MAKE) $(PARALLEL) VARIANT=fault all
+	$(MAKE) $(PARALLEL) VARIANT=cov tests
 	rm -f $(PROVE_STATE)
 	$(PROVE) --statefile $(PROVE_STATE) --state=save \
 	    obj/regress/lint.t obj/regress/fuzz.t obj/regress/again.t \
+	    obj/regress/coverage.t \
 	    $(addprefix obj/,$(call tagged,long)) \
 	    $(call unit,test) $(call unit,asan) \
 	    $(addprefix obj/,$(filter-out $(call tagged,long),$(SCRIPTS))) \

@@ -11,7 +11,7 @@ CULVERT_TEST_OBJ=obj-test
 
 case $1 in
 */fuzz.t)	seconds=0 ;;	# as long as it is told to
-*/lint.t)	seconds=7200 ;;
+*/lint.t|*/coverage.t) seconds=7200 ;;
 *.t|*_io_test|*_alloc_test) seconds=600 ;;
 *)			seconds=180 ;;
 esac
