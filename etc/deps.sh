@@ -31,7 +31,7 @@ CROSS="dpkg-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 # To build Debian's packages.
 DEB="dpkg-dev debhelper fakeroot"
 
-# For "make tidy" alone, so not in "all".
+# What "make tidy" and the tests ask; they do without it where it is missing.
 TIDY="clang-tidy"
 
 # What the same groups are elsewhere: commands and pkg-config modules to look
@@ -47,11 +47,11 @@ for group in "$@"; do
 	case $group in
 	build)	build=1 ;;
 	run)	run=1 ;;
-	test)	build=1 run=1 test=1 ;;
+	test)	build=1 run=1 test=1 tidy=1 ;;
 	cross)	build=1 cross=1 ;;
 	deb)	build=1 deb=1 ;;
 	tidy)	build=1 tidy=1 ;;
-	all)	build=1 run=1 test=1 cross=1 deb=1 ;;
+	all)	build=1 run=1 test=1 cross=1 deb=1 tidy=1 ;;
 	*)	echo "usage: sh etc/deps.sh [build|run|test|cross|deb|tidy|all] ..." >&2
 		exit 1 ;;
 	esac

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What tools can say of the sources: both compilers with warnings as errors,
-# mandoc on the manuals, shellcheck, cppcheck; and lines that are too long.
+# mandoc on the manuals, shellcheck, cppcheck, clang-tidy; and lines that are too
+# long.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -81,10 +82,11 @@ columns() {
 	return 1
 }
 
-echo 1..6
+echo 1..7
 lint gcc compile gcc
 lint clang compile clang
 lint mandoc manuals
 lint shellcheck scripts
 lint cppcheck check
+lint clang-tidy sh regress/tidy.sh
 lint awk columns

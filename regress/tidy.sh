@@ -1,10 +1,12 @@
 #!/bin/sh
 # usage: tidy.sh [FILE.c ...]
-# What `make tidy` runs: clang-tidy with the checks of .clang-tidy over all of
-# the programs.  Takes some minutes, so lint.t does without it.
+# What `make tidy` and lint.t run: clang-tidy with the checks of .clang-tidy over
+# all of the programs.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 [ $# -gt 0 ] || set -- imsg/*.c lib/*.c relayd/*.c agentd/*.c accessctl/*.c
+unset MAKEFLAGS MFLAGS MAKELEVEL
+"${MAKE:-make}" -s obj/gen/sql.h || exit 1
 modules=$(pkg-config --cflags libbsd-overlay libevent libtls sqlite3 \
     libseccomp jansson)
 # shellcheck disable=SC2016 # the shell that xargs starts expands it
