@@ -252,6 +252,17 @@ a_path_that_is_not_absolute_is_told_so(void **state)
 	}
 }
 
+static void
+a_unix_socket_has_an_absolute_path(void **state)
+{
+	const char	*why;
+
+	assert_int_equal(target_spec_path("", &why), -1);
+	assert_int_equal(target_spec_path("run/x", &why), -1);
+	assert_int_equal(target_spec_path("/", &why), -1);
+	assert_int_equal(target_spec_path("/x", &why), 0);
+}
+
 int
 main(void)
 {
@@ -259,6 +270,7 @@ main(void)
 		cmocka_unit_test(three_fields_mean_the_node_itself),
 		cmocka_unit_test(two_at_the_same_place),
 		cmocka_unit_test(a_path_that_is_not_absolute_is_told_so),
+		cmocka_unit_test(a_unix_socket_has_an_absolute_path),
 		cmocka_unit_test(four_fields_by_what_the_first_is),
 		cmocka_unit_test(five_fields),
 		cmocka_unit_test(node_names_are_lower_case),
