@@ -132,6 +132,9 @@ login_read(const char *path, struct login *l)
 		conflex_next(&key);
 		if (key.type == CONFLEX_NEWLINE)
 			continue;
+		if (key.type == CONFLEX_STRING || key.type == CONFLEX_CHAR)
+			conflex_error("a line begins with relay, name, "
+			    "token, ca, pin, proxy or helper");
 		if (key.type != CONFLEX_WORD)
 			break;
 		conflex_next(&value);
@@ -150,8 +153,7 @@ login_read(const char *path, struct login *l)
 			break;
 		}
 	}
-	bad = conflex_errors() > 0 || (key.type != CONFLEX_EOF &&
-	    key.type != CONFLEX_WORD);
+	bad = conflex_errors() > 0;
 	if (key.type == CONFLEX_STRING)
 		free(key.text);
 	conflex_close();
