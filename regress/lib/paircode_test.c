@@ -42,7 +42,7 @@ codes_are_hashed_without_white_space(void **state)
 	    "abcd1234\xe3\x80\x80", "\034abcd1234" };
 	static const char *const other[] = { "abcd 1234", "Abcd1234",
 	    "abcd1234\xc2", "\240abcd1234", "\xe2\x80\tabcd1234",
-	    "\xc0\xa0" "abcd1234", "abcd1234\xe0\x80\xa0" };
+	    "\300\240abcd1234", "abcd1234\xe0\x80\xa0" };
 	/* SHA-256 of the eight letters. */
 	static const uint8_t	 want[4] = { 0xe9, 0xce, 0xe7, 0x1a };
 	uint8_t			 hash[PAIRCODE_HASH], first[PAIRCODE_HASH];
