@@ -111,7 +111,7 @@ ok(r.returncode == 0 and "%d streams ended" % n in r.stdout,
 ok(all(reset(x) for x in many), "they have ended, with a reset")
 for x in many:
     x.close()
-ok(not can_connect(p), "the port is closed")
+ok(wait_for(lambda: not can_connect(p)), "the port is closed")
 eq(relay.json("publish", "list"), [], "the list is empty")
 r = remove(p)
 ok(r.returncode == 1 and "is not published" in r.stderr, "once is enough",
