@@ -196,6 +196,51 @@ nothing_can_be_forged(void **state)
 	    "\xc2\xa0\xe2\x80\xaa"));
 }
 
+#define R	"\xef\xbf\xbd"
+
+/* RFC 3629: nothing longer than it need be, no half of a pair. */
+static void
+what_is_no_character_is_replaced(void **state)
+{
+	static const char *const	 t[][2] = {
+		{ "\xc3(", R "(" }, { "\xe2\x82(", R R "(" },
+		{ "\xe0\x80\x80", R R R },
+		{ "\xe0\xa0\x80", "\xe0\xa0\x80" },
+		{ "\xe1\x80\x80", "\xe1\x80\x80" },
+		{ "\xed\x9f\xbf", "\xed\x9f\xbf" },
+		{ "\xed\xa0\x80", R R R },
+		{ "\xf0\x80\x80\x80", R R R R },
+		{ "\xf0\x90\x80\x80", "\xf0\x90\x80\x80" },
+		{ "\xf1\x80\x80\x80", "\xf1\x80\x80\x80" },
+		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },
+		{ "\xf4\x90\x80\x80", R R R R },
+		{ "\xf5\x80\x80\x80", R R R R },
+		{ "\xf0\x9f\x98(", R R R "(" },
+		{ "\xe2\x81\xa8", "\xe2\x81\xa8" },
+		{ "\xe2\x80\xa7", "\xe2\x80\xa7" }
+	};
+	size_t				 i;
+
+	for (i = 0; i < nitems(t); i++) {
+		line.agent = str(t[i][0]);
+		assert_string_equal(json("user_agent"), t[i][1]);
+	}
+}
+
+/* A connection whose address nobody knows, and one without TLS, cut. */
+static void
+what_is_not_known_is_a_dash(void **state)
+{
+	memset(&peer, 0, sizeof(peer));
+	line.tls = 0;
+	line.cut = 1;
+	line.head_us = 0;
+	(void)json(NULL);
+	assert_non_null(strstr(buf, "\"cut\":true,\"tls\":false}"));
+	(void)access_format(buf, ACCESS_COMBINED, &line, NOW, 5);
+	assert_int_equal(strncmp(buf, "- - ", 4), 0);
+}
+
 static void
 secrets_are_masked(void **state)
 {
@@ -221,6 +266,7 @@ secrets_are_masked(void **state)
 		    "/?a_name_that_is_longer_than_all=b" },
 		{ "/?%", "/?%" }, { "/?%4=x", "/?%4=x" }, { "?", "?" },
 		{ "/?=&=", "/?=&=" },
+		{ "/?%zz=1&%4z=2&token=3", "/?%zz=1&%4z=2&token=***" },
 	};
 	char	 want[400];
 	size_t	 i;
@@ -284,6 +330,9 @@ main(void)
 		cmocka_unit_test_setup(combined_lines, setup),
 		cmocka_unit_test_setup(json_lines, setup),
 		cmocka_unit_test_setup(nothing_can_be_forged, setup),
+		cmocka_unit_test_setup(what_is_no_character_is_replaced,
+		    setup),
+		cmocka_unit_test_setup(what_is_not_known_is_a_dash, setup),
 		cmocka_unit_test_setup(secrets_are_masked, setup),
 		cmocka_unit_test_setup(long_ones_are_cut, setup),
 	};
