@@ -253,6 +253,21 @@ a_path_that_is_not_absolute_is_told_so(void **state)
 }
 
 static void
+brackets_go_around_an_address(void **state)
+{
+	static const char *const bad[] = {
+		"h[x:53", "h]:53", "h[]:53", "[h[:53", "[[::1]]:53"
+	};
+	struct mux_open	 o;
+	const char	*why;
+	size_t		 i;
+
+	memset(&o, 0, sizeof(o));
+	for (i = 0; i < nitems(bad); i++)
+		assert_int_equal(target_spec_parse(bad[i], &o, &why), -1);
+}
+
+static void
 a_unix_socket_has_an_absolute_path(void **state)
 {
 	const char	*why;
@@ -270,6 +285,7 @@ main(void)
 		cmocka_unit_test(three_fields_mean_the_node_itself),
 		cmocka_unit_test(two_at_the_same_place),
 		cmocka_unit_test(a_path_that_is_not_absolute_is_told_so),
+		cmocka_unit_test(brackets_go_around_an_address),
 		cmocka_unit_test(a_unix_socket_has_an_absolute_path),
 		cmocka_unit_test(four_fields_by_what_the_first_is),
 		cmocka_unit_test(five_fields),

@@ -344,6 +344,25 @@ cookies_are_set_and_found(void **state)
 	assert_false(web_cookie(&head, 0, COOKIE_LOGIN, &v));
 }
 
+/* Where no site is known nothing is taken for one of its. */
+static void
+a_response_loses_what_its_site_may_not_set(void **state)
+{
+	static const char	 s[] = "HTTP/1.1 200 OK\r\n"
+	    "Set-Cookie: culvert=x\r\nSet_Cookie: culvert=y\r\n"
+	    "X-A: 1\r\nset-cookie: a=b\r\n\r\n";
+	int			 status;
+
+	assert_true(http_parse_response_in(s, sizeof(s) - 1,
+	    &http_response_limits, &head, &status) > 0);
+	gate_response(NULL, &head);
+	assert_int_equal(head.nfields, 4);
+	gate_response(&site, &head);
+	assert_int_equal(head.nfields, 2);
+	assert_true(http_str_eq(&head.fields[0].name, "X-A"));
+	assert_true(http_str_eq(&head.fields[1].value, "a=b"));
+}
+
 static void
 the_relays_own_host_is_configured(void **state)
 {
@@ -378,6 +397,8 @@ main(void)
 		cmocka_unit_test_setup(
 		    a_mark_is_of_a_secret_and_a_purpose_for_an_hour, setup),
 		cmocka_unit_test_setup(cookies_are_set_and_found, setup),
+		cmocka_unit_test_setup(
+		    a_response_loses_what_its_site_may_not_set, setup),
 		cmocka_unit_test_setup(the_relays_own_host_is_configured,
 		    setup),
 	};
