@@ -28,14 +28,11 @@ int
 imsg_compose(struct imsgbuf *b, uint32_t type, uint32_t id, pid_t pid, int fd,
     const void *data, size_t len)
 {
-	struct ibuf	*msg;
+	struct iovec	 iov;
 
-	if ((msg = imsg_create(b, type, id, pid, len)) == NULL ||
-	    imsg_add(msg, data, len) == -1)
-		return (-1);
-	ibuf_fd_set(msg, fd);
-	imsg_close(b, msg);
-	return (1);
+	iov.iov_base = (void *)(uintptr_t)data;
+	iov.iov_len = len;
+	return (imsg_composev(b, type, id, pid, fd, &iov, 1));
 }
 
 int

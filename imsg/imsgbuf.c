@@ -232,7 +232,7 @@ imsgbuf_read(struct imsgbuf *b)
 		imsgbuf_hold_spare(b);
 	errno = save_errno;
 	if (n == -1) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
+		if (errno == EAGAIN)
 			return (1);
 		/* How Linux says that it closed without reading it all. */
 		if (errno == ECONNRESET)
@@ -311,7 +311,7 @@ imsgbuf_sent(struct imsgbuf *b, size_t n)
 	size_t		 part;
 
 	b->wbytes -= n;
-	while (n > 0 && (msg = TAILQ_FIRST(&b->wq)) != NULL) {
+	while ((msg = TAILQ_FIRST(&b->wq)) != NULL && n > 0) {
 		/* It went with the first byte; the peer has its own now. */
 		ibuf_fd_set(msg, -1);
 		part = ibuf_size(msg);
@@ -370,8 +370,8 @@ imsgbuf_send(struct imsgbuf *b)
 	} while (n == -1 && errno == EINTR);
 	if (n == -1) {
 		/* The last two: too much of it, or too many fds, in flight. */
-		if (errno == EAGAIN || errno == EWOULDBLOCK ||
-		    errno == ENOBUFS || errno == ETOOMANYREFS)
+		if (errno == EAGAIN || errno == ENOBUFS ||
+		    errno == ETOOMANYREFS)
 			return (0);
 		return (-1);
 	}
