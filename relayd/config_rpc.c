@@ -239,7 +239,8 @@ rpc_conf_key(struct rpc_keys *keys, const char *node, const char *secret,
     char *err, size_t size)
 {
 	struct rpc_key_entry	*k;
-	unsigned int		 len = sizeof(k->hash);
+	uint8_t			 hash[sizeof(k->hash)];
+	unsigned int		 len = sizeof(hash);
 	size_t			 n = 0, i;
 
 	for (i = 0; isgraph((unsigned char)secret[i]); i++)
@@ -265,13 +266,15 @@ rpc_conf_key(struct rpc_keys *keys, const char *node, const char *secret,
 		snprintf(err, size, "rpc node: at most %d", RPC_KEYS_MAX);
 		return (-1);
 	}
-	if ((k = calloc(1, sizeof(*k))) == NULL ||
-	    (k->node = strdup(node)) == NULL ||
-	    EVP_Digest(secret, i, k->hash, &len, EVP_sha256(), NULL) != 1) {
+	/* k is NULL, at the end of the list. */
+	if (EVP_Digest(secret, i, hash, &len, EVP_sha256(), NULL) != 1 ||
+	    (k = calloc(1, sizeof(*k))) == NULL ||
+	    (k->node = strdup(node)) == NULL) {
 		free(k);
 		snprintf(err, size, "rpc node %s: no memory", node);
 		return (-1);
 	}
+	memcpy(k->hash, hash, sizeof(k->hash));
 	TAILQ_INSERT_TAIL(keys, k, entry);
 	return (0);
 }
