@@ -102,7 +102,8 @@ login_set(struct login *l, const char *key, char *value)
 		free(value);
 		return (-1);
 	}
-	free(*where);
+	if (*where != NULL)
+		freezero(*where, strlen(*where));	/* twice: the last */
 	*where = value;
 	return (0);
 }
