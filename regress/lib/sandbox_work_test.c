@@ -161,7 +161,7 @@ listener_works(const void *arg)
 		return (5);
 	if (recv(fd, &c, 1, 0) != 1 || send(fd, &c, 1, MSG_NOSIGNAL) != 1)
 		return (6);
-	shutdown(fd, SHUT_RDWR);
+	shutdown(fd, SHUT_WR);
 	close(fd);
 	return (0);
 }
