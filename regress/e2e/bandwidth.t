@@ -42,7 +42,8 @@ class Down:
         self.n = 0
         self.c.p.stdin.write(b"d")
         self.c.p.stdin.flush()
-        threading.Thread(target=self.read, daemon=True).start()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
 
     def read(self):
         while True:
@@ -55,6 +56,8 @@ class Down:
         return self.c.p.poll() is not None
 
     def kill(self):
+        self.c.p.kill()
+        self.reader.join(10)
         self.c.kill()
 
 
