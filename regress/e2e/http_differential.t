@@ -244,10 +244,16 @@ ok(passed > count // 2, "enough passes", passed)
 for s in HOSTS:
     ok(not wrong[s], "%s sees the requests that we read" % s,
        "\n".join("%s\n    %r" % (x, inputs[x[0]]) for x in wrong[s][:5]))
+
+
+def refusals(answers):
+    """The door's own; who waits for the rest (408) may be answered first."""
+    return [x for x in answers if x[1] and x[0] != 408]
+
+
 both = [i for i in range(count) if not isinstance(got["ngin"][i], str) and
         not isinstance(got["node"][i], str) and
-        [x for x in got["ngin"][i] if x[1]] !=
-        [x for x in got["node"][i] if x[1]] and
+        refusals(got["ngin"][i]) != refusals(got["node"][i]) and
         all(st < 300 or mine for st, mine in got["ngin"][i] + got["node"][i])]
 ok(not both, "and the door says the same of both", [
     (i, got["ngin"][i], got["node"][i], inputs[i]) for i in both[:5]])
