@@ -117,6 +117,7 @@ int	 auth_login_remember(const char *who, const struct sockaddr *from);
 /* ---- auth_nonce.c: what a log-in by signature was signed for ---- */
 
 #define AUTH_NONCES	65536	/* used ones that are kept, of a listener */
+#define AUTH_NONCES_USER (AUTH_NONCES / 2)	/* ...and a user of it */
 
 /* The key of beacons (nonce.h), which outlives this process. */
 void	 auth_nonce_conf(const uint8_t[32]);
@@ -126,10 +127,10 @@ void	 auth_nonce_tick(void);
 /* 1 if it can't be older than log-ins may be, whoever made it; else 0. */
 int	 auth_nonce_fresh(const char *);
 /*
- * Somebody has logged in with it, at this listener.  0; 1 if somebody has
- * before; -1: this listener has too many.
+ * This user has logged in with it, at this listener.  0; 1 if somebody has
+ * before; -1: this listener has too many, or the user too many of it.
  */
-int	 auth_nonce_use(const char *, int listener);
+int	 auth_nonce_use(const char *, const char *user_id, int listener);
 /* What used ones take, bytes, and how many that is. */
 size_t	 auth_nonce_memory(size_t *);
 

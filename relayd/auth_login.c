@@ -252,7 +252,7 @@ login_once(struct attempt *a)
 {
 	if (a->req.method != LOGIN_SIGNATURE)
 		return (STATUS_OK);
-	switch (auth_nonce_use(a->req.nonce, a->listener)) {
+	switch (auth_nonce_use(a->req.nonce, a->token.user_id, a->listener)) {
 	case 0:
 		return (STATUS_OK);
 	case 1:

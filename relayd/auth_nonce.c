@@ -33,17 +33,20 @@
 #include <string.h>
 
 #include "auth.h"
+#include "fnv.h"
 #include "log.h"
 #include "nonce.h"
 
 #define USED_HASH_LEN	16	/* of SHA-256 */
 #define USED_MS		(NONCE_BEACONS * NONCE_BEACON_MS)
+#define USERS		256	/* those of one hash share what one may have */
 
 struct used {
 	RB_ENTRY(used)		 node;
 	TAILQ_ENTRY(used)	 age;
 	uint64_t		 until;		/* its beacon is over then */
 	int			 listener;
+	uint8_t			 user;		/* its hash */
 	uint8_t			 hash[USED_HASH_LEN];
 };
 
@@ -60,6 +63,7 @@ static uint64_t		 told;		/* which beacon, to all */
 static struct used_tree	 used = RB_INITIALIZER(&used);
 static TAILQ_HEAD(, used) ages = TAILQ_HEAD_INITIALIZER(ages);
 static size_t		 nused[PROC_INSTANCES_MAX];
+static uint32_t		 nused_by[PROC_INSTANCES_MAX][USERS];
 
 RB_GENERATE_STATIC(used_tree, used, node, used_cmp)
 
@@ -75,6 +79,7 @@ used_free(struct used *u)
 	RB_REMOVE(used_tree, &used, u);
 	TAILQ_REMOVE(&ages, u, age);
 	nused[u->listener]--;
+	nused_by[u->listener][u->user]--;
 	free(u);
 }
 
@@ -143,14 +148,16 @@ auth_nonce_fresh(const char *nonce)
 }
 
 int
-auth_nonce_use(const char *nonce, int listener)
+auth_nonce_use(const char *nonce, const char *user_id, int listener)
 {
 	unsigned char	 hash[EVP_MAX_MD_SIZE];
+	uint8_t		 user = fnv(FNV_INIT, user_id, strlen(user_id)) % USERS;
 	struct used	*u;
 
 	used_expire();
 	if (listener < 0 || listener >= PROC_INSTANCES_MAX ||
 	    nused[listener] >= AUTH_NONCES ||
+	    nused_by[listener][user] >= AUTH_NONCES_USER ||
 	    (u = calloc(1, sizeof(*u))) == NULL)
 		return (-1);
 	if (EVP_Digest(nonce, strlen(nonce), hash, NULL, EVP_sha256(),
@@ -164,9 +171,11 @@ auth_nonce_use(const char *nonce, int listener)
 		return (1);
 	}
 	u->listener = listener;
+	u->user = user;
 	u->until = auth_mono() + USED_MS;
 	TAILQ_INSERT_TAIL(&ages, u, age);
 	nused[listener]++;
+	nused_by[listener][user]++;
 	return (0);
 }
 

@@ -202,9 +202,10 @@ used_ones_are_so_many_a_listener(void **state)
 	logged_in(&once);
 	for (i = 1; i < AUTH_NONCES; i++) {
 		snprintf(text, sizeof(text), "%d", i);
-		assert_int_equal(auth_nonce_use(text, ASK_LISTENER), 0);
+		assert_int_equal(auth_nonce_use(text, i % 2 ? "one" : "two",
+		    ASK_LISTENER), 0);
 	}
-	assert_int_equal(auth_nonce_use("more", ASK_LISTENER), -1);
+	assert_int_equal(auth_nonce_use("more", "three", ASK_LISTENER), -1);
 	(void)auth_nonce_memory(&n);
 	assert_int_equal(n, AUTH_NONCES);
 	signed_at(&req, fake_mono);
@@ -220,6 +221,26 @@ used_ones_are_so_many_a_listener(void **state)
 	logged_in(&req);
 	(void)auth_nonce_memory(&n);
 	assert_int_equal(n, 1);
+}
+
+/* Nobody can use them all up by logging in again and again. */
+static void
+one_user_leaves_others_some(void **state)
+{
+	struct login	 req;
+	char		 text[32];
+	int		 i;
+
+	for (i = 0; i < AUTH_NONCES_USER; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		assert_int_equal(auth_nonce_use(text, "one", ASK_LISTENER), 0);
+	}
+	assert_int_equal(auth_nonce_use("more", "one", ASK_LISTENER), -1);
+	assert_int_equal(auth_nonce_use("more", "one", 1), 0);
+	signed_at(&req, fake_mono);
+	logged_in(&req);
+	fake_mono += NONCE_BEACONS * NONCE_BEACON_MS;
+	assert_int_equal(auth_nonce_use("then", "one", ASK_LISTENER), 0);
 }
 
 static int
@@ -253,6 +274,7 @@ main(void)
 		CASE(no_nonce_is_made_for_later),
 		CASE(all_listeners_get_each_beacon),
 		CASE(used_ones_are_so_many_a_listener),
+		CASE(one_user_leaves_others_some),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
