@@ -14,6 +14,7 @@ OBJ =		obj$(addprefix -,$(VARIANT))
 JOBS =		2
 TEST_JOBS =	3
 FUZZ_SECONDS =	60
+FUZZ_CFLAGS ?=
 ONCE =
 DESTDIR =
 
@@ -88,7 +89,7 @@ CC =		clang
 DEFS +=		-DCULVERT_TEST
 CFLAGS =	-g
 HARDEN =	-O1 $(SANITIZE) -fsanitize=fuzzer-no-link \
-		-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+		-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION $(FUZZ_CFLAGS)
 HARDEN_LD =	$(SANITIZE) -fsanitize=fuzzer
 WERROR =
 else ifeq ($(VARIANT),fault)
