@@ -219,8 +219,9 @@ rpc_conf_set(struct relayd_rpc *rpc, const char *name, const char *value,
 	if (strcmp(name, "url") == 0) {
 		if (rpc_url(rpc, value) == 0)
 			return (0);
-		snprintf(err, size, "rpc url %.100s: it begins with https:// "
-		    "or http://", value);
+		snprintf(err, size, "rpc url %.100s: https:// or http://, and "
+		    "a host; of at most %zu bytes, without spaces, quotes, "
+		    "backslashes, < > # ?", value, sizeof(rpc->url) - 1);
 		return (-1);
 	}
 	if (known)
