@@ -38,14 +38,10 @@
 static int	yylex(void);
 static int	yyparse(void);
 static void	yyerror(const char *);
-static void	set_string(char **, const char *, const char *);
-static void	set_path(char **, const char *, const char *);
 static void	set_token(const char *);
 static void	set_token_file(const char *);
 static void	set_ping(const char *);
 static void	set_streams(const char *);
-static void	set_log(const char *, const char *);
-static void	set_log_level(const char *);
 static void	set_control(const char *);
 static void	set_proxy(const char *);
 static void	set_helper(const char *);
@@ -95,7 +91,7 @@ static int			 relays_cleared, nrules;
 %token	REWRITE NO VERIFY HEALTH EVERY ANNOUNCE ERROR
 %token	<text>	TEXT
 %type	<number> action quick kind
-%type	<text>	port
+%type	<text>	facility port
 
 %%
 
@@ -115,15 +111,15 @@ statement	: TEXT '=' TEXT {
 		}
 		| RELAY TEXT			{ add_relay($2); }
 		| NAME TEXT {
-			set_string(&conf->name, $2, "name");
+			conflex_string(&conf->name, $2, "name");
 		}
 		| TOKEN TEXT			{ set_token($2); }
 		| TOKEN FILENAME TEXT		{ set_token_file($3); }
 		| CA TEXT			{
-			set_path(&conf->ca, $2, "ca");
+			conflex_path(&conf->ca, $2, "ca");
 		}
 		| PIN TEXT			{
-			set_string(&conf->pin, $2, "pin");
+			conflex_string(&conf->pin, $2, "pin");
 		}
 		| ALLOW PLAINTEXT		{ conf->plaintext = 1; }
 		| CONTROL TEXT			{ set_control($2); }
@@ -131,9 +127,13 @@ statement	: TEXT '=' TEXT {
 		| PROXY HELPER TEXT		{ set_helper($3); }
 		| PING INTERVAL TEXT		{ set_ping($3); }
 		| LIMIT STREAMS TEXT		{ set_streams($3); }
-		| LOG TO TEXT			{ set_log($3, NULL); }
-		| LOG TO TEXT FACILITY TEXT	{ set_log($3, $5); }
-		| LOG TEXT			{ set_log_level($2); }
+		| LOG TO TEXT facility {
+			conflex_log_to(&conf->log_dest, &conf->log_facility,
+			    $3, $4);
+		}
+		| LOG TEXT {
+			conflex_log_level(&conf->log_level, $2);
+		}
 		| HTTP BACKEND TEXT {
 			backend_begin(MUX_KIND_HTTP, NULL, $3);
 		} options			{ backend_end(); }
@@ -184,6 +184,10 @@ quick		: /* empty */	{ $$ = 0; }
 kind		: /* empty */	{ $$ = 0; }
 		| TCP		{ $$ = MUX_KIND_TCP; }
 		| UDP		{ $$ = MUX_KIND_UDP; }
+		;
+
+facility	: /* empty */	{ $$ = NULL; }
+		| FACILITY TEXT	{ $$ = $2; }
 		;
 
 port		: /* empty */	{ $$ = NULL; }
@@ -247,23 +251,6 @@ yyerror(const char *text)
 }
 
 static void
-set_string(char **where, const char *value, const char *what)
-{
-	if (value[0] == '\0')
-		conflex_error("%s: empty", what);
-	config_string(where, value);
-}
-
-/* The daemon runs in "/". */
-static void
-set_path(char **where, const char *value, const char *what)
-{
-	if (value[0] != '/' && value[0] != '\0')
-		conflex_error("%s %s: not an absolute path", what, value);
-	set_string(where, value, what);
-}
-
-static void
 set_token(const char *token)
 {
 	if (!conflex_private())
@@ -293,7 +280,7 @@ set_control(const char *path)
 	if (strcmp(path, "none") == 0)
 		config_string(&conf->control, path);
 	else
-		set_path(&conf->control, path, "control");
+		conflex_path(&conf->control, path, "control");
 }
 
 static void
@@ -340,30 +327,6 @@ set_streams(const char *value)
 		    value);
 	else
 		conf->streams_max = n;
-}
-
-static void
-set_log(const char *dest, const char *facility)
-{
-	if (log_dest_parse(dest, &conf->log_dest) == -1) {
-		conflex_error("log to %s: syslog, journal or stderr", dest);
-		return;
-	}
-	conf->log_facility = 0;
-	if (facility == NULL)
-		return;
-	if (conf->log_dest == LOG_DEST_STDERR)
-		conflex_error("log to stderr: there is no facility");
-	else if (log_facility_parse(facility, &conf->log_facility) == -1)
-		conflex_error("facility %s: daemon, auth, authpriv, user, or "
-		    "local0 to local7", facility);
-}
-
-static void
-set_log_level(const char *level)
-{
-	if (log_level_parse(level, &conf->log_level) == -1)
-		conflex_error("log %s: brief, verbose or debug", level);
 }
 
 /* The first `relay` of a file takes the place of what came before it. */
@@ -554,14 +517,14 @@ static void
 backend_ca(const char *file)
 {
 	if (backend_option("ca", OPTION_CA) == 0)
-		set_path(&backend->ca, file, "ca");
+		conflex_path(&backend->ca, file, "ca");
 }
 
 static void
 backend_pin(const char *pin)
 {
 	if (backend_option("pin", OPTION_PIN) == 0)
-		set_string(&backend->pin, pin, "pin");
+		conflex_string(&backend->pin, pin, "pin");
 }
 
 static void

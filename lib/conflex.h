@@ -20,12 +20,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log_sink.h"
+
 /*
  * The words of a configuration file: what the grammars of relayd.conf and
- * agentd.conf have in common (conflex.c), and what words may stand for
- * (conflex_value.c).  Comments run from # to the end of the line, a backslash
- * at its end joins lines, "quoted strings" may hold anything, $name stands
- * for a macro, and files include others.
+ * agentd.conf have in common (conflex.c), what words may stand for
+ * (conflex_value.c), and what both can set (conflex_set.c).  Comments run from
+ * # to the end of the line, a backslash at its end joins lines, "quoted
+ * strings" may hold anything, $name stands for a macro, and files include
+ * others.
  *
  * Every file ends with a newline token, whether it has one or not.  What
  * can't be a word is reported, once a line: the rest of the line is skipped.
@@ -113,5 +116,17 @@ int	conflex_macro_arg(const char *);
 int	conflex_number(const char *, long long, long long, long long *);
 int	conflex_time(const char *, uint64_t *);
 int	conflex_size(const char *, uint64_t *);
+
+/*
+ * Settings.  A string that is not empty, by the name of what it is for; one
+ * that is an absolute path, as daemons run in "/"; `log to` and its facility
+ * (NULL: the usual one, 0); the level.  What is wrong is reported.  The string
+ * is malloced, and that in its place before zeroed and freed; fatal without
+ * memory.
+ */
+void	conflex_string(char **, const char *, const char *);
+void	conflex_path(char **, const char *, const char *);
+void	conflex_log_to(enum log_dest *, int *, const char *, const char *);
+void	conflex_log_level(int *, const char *);
 
 #endif /* CONFLEX_H */

@@ -130,6 +130,24 @@ int			 config_load(struct relayd_conf *);
 void			 config_free(struct relayd_conf *);
 
 /*
+ * config_address.c: the name, as in DNS and compared with what clients ask for
+ * (malloced, in lower case); an address to listen on (port NULL: the usual
+ * one; opts: LISTEN_*); a network, which is the list's; a rule of who may
+ * publish what (proto and on NULL: any).  What is wrong is reported, and is
+ * not there, or NULL.
+ */
+#define LISTEN_TLS	0x01
+#define LISTEN_PROXY	0x02
+
+void		 domain_conf_set(char **, const char *);
+void		 listen_conf_add(struct listen_addrs *, const char *,
+		    const char *, int);
+struct network	*network_conf_add(struct networks *, const char *,
+		    const char *);
+void		 publish_conf_add(struct publish_rules *, const char *,
+		    const char *, const char *, const char *);
+
+/*
  * config_limit.c, config_identity.c: one setting by its name ("head size",
  * "per user"; "user", "email" or "name", and the field or "").  0, or -1 with
  * a reason.

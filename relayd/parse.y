@@ -21,14 +21,10 @@
 %{
 #include "compat.h"
 
-#include <sys/socket.h>
-
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "access_log.h"
-#include "addr.h"
 #include "config.h"
 #include "conflex.h"
 #include "forwarded.h"
@@ -37,24 +33,14 @@
 static int	yylex(void);
 static int	yyparse(void);
 static void	yyerror(const char *);
-static void	set_string(char **, const char *, const char *);
-static void	set_path(char **, const char *, const char *);
-static void	set_domain(const char *);
 static void	set_prefork(const char *);
 static void	set_time(uint32_t *, const char *, const char *, uint64_t);
-static void	set_log(const char *, const char *);
-static void	set_log_level(const char *);
 static void	set_access_log(const char *, const char *);
 static void	set_backups(const char *);
-static void	add_listen(const char *, const char *, int);
 static void	add_proxy(const char *);
-static struct network *add_network(struct networks *, const char *,
-		    const char *);
 static void	set_metrics_token(const char *);
 static void	set_field(const char *);
 static void	add_certificate(const char *, const char *);
-static void	add_publish(const char *, const char *, const char *,
-		    const char *);
 static void	limit_word(const char *);
 static void	limit_end(void);
 static void	bandwidth_end(void);
@@ -72,8 +58,6 @@ static struct network		*first_proxy;
 
 #define UPGRADE_DRAIN_MAX	(30ULL * 24 * 3600 * 1000)	/* ms */
 #define UPGRADE_SPREAD_MAX	(30ULL * 1000)	/* agents wait no longer */
-#define LISTEN_TLS	0x01
-#define LISTEN_PROXY	0x02
 
 %}
 
@@ -88,7 +72,7 @@ static struct network		*first_proxy;
 %token	TRUSTED PROXY PROXYPROTOCOL HEADER PUBLISH PORTS BY
 %token	METRICS ALLOW TOKEN UPGRADE DRAIN SPREAD RPC ERROR
 %token	<text>	TEXT USER
-%type	<text>	limitword proto on
+%type	<text>	limitword facility proto on
 %type	<number> listenopts
 
 %%
@@ -108,10 +92,10 @@ statement	: TEXT '=' TEXT {
 				    "letters, digits and _", $1);
 		}
 		| LISTEN ON TEXT PORT TEXT listenopts {
-			add_listen($3, $5, $6);
+			listen_conf_add(&conf->listens, $3, $5, $6);
 		}
 		| LISTEN ON TEXT listenopts {
-			add_listen($3, NULL, $4);
+			listen_conf_add(&conf->listens, $3, NULL, $4);
 		}
 		| TRUSTED PROXY proxies
 		| TRUSTED PROXY proxies HEADER TEXT { set_field($5); }
@@ -119,24 +103,30 @@ statement	: TEXT '=' TEXT {
 		| METRICS '{' metrics '}'
 		| PREFORK TEXT			{ set_prefork($2); }
 		| CERTIFICATE TEXT KEY TEXT	{ add_certificate($2, $4); }
-		| DOMAIN TEXT			{ set_domain($2); }
+		| DOMAIN TEXT {
+			domain_conf_set(&conf->domain, $2);
+		}
 		| STATE TEXT {
-			set_path(&conf->state, $2, "state");
+			conflex_path(&conf->state, $2, "state");
 		}
 		| USER TEXT {
-			set_string(&conf->user, $2, "user");
+			conflex_string(&conf->user, $2, "user");
 		}
 		| CONTROL TEXT {
-			set_path(&conf->control, $2, "control");
+			conflex_path(&conf->control, $2, "control");
 		}
 		| CONTROL TEXT GROUP TEXT {
-			set_path(&conf->control, $2, "control");
-			set_string(&conf->control_group, $4, "group");
+			conflex_path(&conf->control, $2, "control");
+			conflex_string(&conf->control_group, $4, "group");
 		}
 		| UPGRADE upgradeopts
-		| LOG TO TEXT			{ set_log($3, NULL); }
-		| LOG TO TEXT FACILITY TEXT	{ set_log($3, $5); }
-		| LOG TEXT			{ set_log_level($2); }
+		| LOG TO TEXT facility {
+			conflex_log_to(&conf->log_dest, &conf->log_facility,
+			    $3, $4);
+		}
+		| LOG TEXT {
+			conflex_log_level(&conf->log_level, $2);
+		}
 		| ACCESS LOG TEXT		{ set_access_log($3, NULL); }
 		| ACCESS LOG TEXT FORMAT TEXT	{ set_access_log($3, $5); }
 		| IDENTITY OFF {
@@ -145,7 +135,7 @@ statement	: TEXT '=' TEXT {
 		| IDENTITY HEADER limitword OFF	{ set_identity($3, ""); }
 		| IDENTITY HEADER limitword TEXT { set_identity($3, $4); }
 		| PUBLISH proto ports TEXT on BY TEXT {
-			add_publish($2, $4, $5, $7);
+			publish_conf_add(&conf->publish, $2, $4, $5, $7);
 		}
 		| BACKUP KEEP TEXT		{ set_backups($3); }
 		| BACKUP OFF			{ conf->backups = 0; }
@@ -158,6 +148,10 @@ statement	: TEXT '=' TEXT {
 		| RPC rpc
 		| RPC '{' rpcs '}'
 		| RPC '{' rpcs rpc '}'
+		;
+
+facility	: /* empty */	{ $$ = NULL; }
+		| FACILITY TEXT	{ $$ = $2; }
 		;
 
 proto		: /* empty */	{ $$ = NULL; }
@@ -193,7 +187,7 @@ monitorlist	: /* empty */
 		;
 
 monitor		: TEXT {
-			(void)add_network(&conf->monitors, $1,
+			(void)network_conf_add(&conf->monitors, $1,
 			    "metrics allow");
 		}
 		;
@@ -333,45 +327,6 @@ yyerror(const char *text)
 }
 
 static void
-set_string(char **where, const char *value, const char *what)
-{
-	if (value[0] == '\0')
-		conflex_error("%s: empty", what);
-	free(*where);
-	if ((*where = strdup(value)) == NULL)
-		fatal("configuration");
-}
-
-/* The daemon runs in "/". */
-static void
-set_path(char **where, const char *value, const char *what)
-{
-	if (value[0] != '/' && value[0] != '\0')
-		conflex_error("%s %s: not an absolute path", what, value);
-	set_string(where, value, what);
-}
-
-/* A host's name, as in DNS: it is compared with what clients ask for. */
-static void
-set_domain(const char *name)
-{
-	size_t	 i;
-	int	 bad;
-
-	set_string(&conf->domain, name, "domain");
-	bad = strlen(name) >= DOMAIN_LEN || strspn(name, ".-") > 0;
-	for (i = 0; name[i] != '\0'; i++) {
-		conf->domain[i] = tolower((unsigned char)name[i]);
-		if (!isalnum((unsigned char)name[i]) &&
-		    strchr("-.", name[i]) == NULL)
-			bad = 1;
-	}
-	if (name[0] != '\0' && (bad || name[i - 1] == '.' ||
-	    strstr(name, "..") != NULL))
-		conflex_error("domain %s: not the name of a host", name);
-}
-
-static void
 set_time(uint32_t *where, const char *value, const char *what, uint64_t max)
 {
 	uint64_t	 ms;
@@ -396,37 +351,13 @@ set_prefork(const char *value)
 }
 
 static void
-set_log(const char *dest, const char *facility)
-{
-	if (log_dest_parse(dest, &conf->log_dest) == -1) {
-		conflex_error("log to %s: syslog, journal or stderr", dest);
-		return;
-	}
-	conf->log_facility = 0;
-	if (facility == NULL)
-		return;
-	if (conf->log_dest == LOG_DEST_STDERR)
-		conflex_error("log to stderr: there is no facility");
-	else if (log_facility_parse(facility, &conf->log_facility) == -1)
-		conflex_error("facility %s: daemon, auth, authpriv, user, or "
-		    "local0 to local7", facility);
-}
-
-static void
-set_log_level(const char *level)
-{
-	if (log_level_parse(level, &conf->log_level) == -1)
-		conflex_error("log %s: brief, verbose or debug", level);
-}
-
-static void
 set_access_log(const char *file, const char *format)
 {
 	if (conf->access_log != NULL) {
 		conflex_error("access log %s: there is one already", file);
 		return;
 	}
-	set_path(&conf->access_log, file, "access log");
+	conflex_path(&conf->access_log, file, "access log");
 	if (format == NULL || strcmp(format, "combined") == 0)
 		conf->access_format = ACCESS_COMBINED;
 	else if (strcmp(format, "json") == 0)
@@ -449,64 +380,11 @@ set_backups(const char *value)
 }
 
 static void
-add_listen(const char *host, const char *port, int opts)
-{
-	struct listen_addr	*l, *other;
-
-	if (port == NULL)
-		port = opts & LISTEN_TLS ? "443" : "80";
-	if ((l = calloc(1, sizeof(*l))) == NULL)
-		fatal("configuration");
-	l->tls = (opts & LISTEN_TLS) != 0;
-	l->proxy = (opts & LISTEN_PROXY) != 0;
-	if (addr_parse(strcmp(host, "*") == 0 ? "0.0.0.0" : host, port,
-	    &l->ss) == -1) {
-		conflex_error("listen on %s port %s: not an address and a "
-		    "port", host, port);
-		free(l);
-		return;
-	}
-	TAILQ_FOREACH(other, &conf->listens, entry) {
-		if (memcmp(&other->ss, &l->ss, sizeof(l->ss)) == 0) {
-			conflex_error("listen on %s port %s: twice", host,
-			    port);
-			free(l);
-			return;
-		}
-	}
-	TAILQ_INSERT_TAIL(&conf->listens, l, entry);
-}
-
-static struct network *
-add_network(struct networks *list, const char *text, const char *what)
-{
-	struct network	*n;
-	int		 count = 0;
-
-	TAILQ_FOREACH(n, list, entry)
-		count++;
-	if (count >= NETWORKS_MAX) {
-		conflex_error("%s: at most %d", what, NETWORKS_MAX);
-		return (NULL);
-	}
-	if ((n = calloc(1, sizeof(*n))) == NULL)
-		fatal("configuration");
-	if (addr_prefix_parse(text, &n->prefix) == -1) {
-		conflex_error("%s %s: not an address, nor a network like "
-		    "192.0.2.0/24", what, text);
-		free(n);
-		return (NULL);
-	}
-	TAILQ_INSERT_TAIL(list, n, entry);
-	return (n);
-}
-
-static void
 add_proxy(const char *text)
 {
 	struct network	*n;
 
-	n = add_network(&conf->proxies, text, "trusted proxy");
+	n = network_conf_add(&conf->proxies, text, "trusted proxy");
 	if (first_proxy == NULL)
 		first_proxy = n;
 }
@@ -547,7 +425,7 @@ set_metrics_token(const char *token)
 		    "spaces");
 		return;
 	}
-	set_string(&conf->metrics_token, token, "metrics token");
+	conflex_string(&conf->metrics_token, token, "metrics token");
 }
 
 static void
@@ -565,47 +443,8 @@ add_certificate(const char *cert_file, const char *key_file)
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("configuration");
 	TAILQ_INSERT_TAIL(&conf->certs, c, entry);
-	set_path(&c->cert_file, cert_file, "certificate");
-	set_path(&c->key_file, key_file, "key");
-}
-
-/* publish [proto] ports ports [on address] by who */
-static void
-add_publish(const char *proto, const char *ports, const char *on,
-    const char *who)
-{
-	struct publish_rule	*r = &conf->publish.list[conf->publish.n];
-
-	if (conf->publish.n == PUBLISH_RULES_MAX) {
-		conflex_error("publish: at most %d rules", PUBLISH_RULES_MAX);
-		return;
-	}
-	memset(r, 0, sizeof(*r));
-	if (proto != NULL && strcmp(proto, "tcp") == 0)
-		r->proto = MUX_KIND_TCP;
-	else if (proto != NULL && strcmp(proto, "udp") == 0)
-		r->proto = MUX_KIND_UDP;
-	else if (proto != NULL)
-		conflex_error("publish %s: the protocol is tcp or udp", proto);
-	if (publish_ports_parse(ports, &r->port_min, &r->port_max) == -1)
-		conflex_error("publish ports %s: a number from 1 to 65535, or "
-		    "two with a - between them", ports);
-	if (on == NULL || strcmp(on, "any") == 0)
-		r->anywhere = 1;
-	else if (addr_prefix_parse(strcmp(on, "*") == 0 ? "0.0.0.0" : on,
-	    &r->on) == -1)
-		conflex_error("publish on %s: not an address or a network",
-		    on);
-	/* The wildcard stands for all addresses of its family. */
-	if (strcmp(on == NULL ? "" : on, "*") == 0 ||
-	    strcmp(on == NULL ? "" : on, "0.0.0.0") == 0 ||
-	    strcmp(on == NULL ? "" : on, "::") == 0)
-		r->on.bits = 0;
-	if (strcmp(who, "any") != 0 && (who[0] == '\0' ||
-	    strlcpy(r->who, who, sizeof(r->who)) >= sizeof(r->who) ||
-	    strchr(who, '@') == NULL))
-		conflex_error("publish by %s: any, or a user's email", who);
-	conf->publish.n++;
+	conflex_path(&c->cert_file, cert_file, "certificate");
+	conflex_path(&c->key_file, key_file, "key");
 }
 
 /* The last word so far is the value, those before it are the name. */

@@ -16,7 +16,7 @@
 
 /* relayd.conf. */
 
-/* link: regress/fuzz/conf_input.c lib/conflex.c lib/conflex_value.c
+/* link: regress/fuzz/conf_input.c lib/conflex*.c
  * lib/addr.c lib/log.c lib/log_sink.c lib/publish.c lib/rate.c
  * lib/relay_url.c lib/http.c lib/http_host.c lib/http_field.c
  * relayd/parse.y relayd/config*.c */
