@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """accessctl forward and connect: UDP, Unix sockets, waiting, -f, signals."""
-import http.server
 import json
 import os
 import select
@@ -13,6 +12,7 @@ import threading
 import time
 sys.path.insert(0, "regress/e2e")
 from culvert import *
+from forwarding import *
 
 for prog in "dig", "dnsmasq", "iperf3", "curl":
     if shutil.which(prog, path=os.environ["PATH"] + ":/usr/sbin") is None:
@@ -23,31 +23,6 @@ relay.user_add()
 
 
 # ---- what there is on the device ----
-
-class Web(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = b"you asked for " + self.path.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self):
-        n = int(self.headers["Content-Length"])
-        while n > 0:
-            n -= len(self.rfile.read(min(n, 1 << 16)))
-        self.do_GET()
-
-    def address_string(self):
-        return "local"
-
-    def log_message(self, *a):
-        pass
-
-
-class UnixWeb(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-
 
 sock = path("docker.sock")
 other = path("other.sock")
@@ -143,17 +118,6 @@ os.close(tty)
 
 # ---- accessctl forward ----
 
-class Forwards(Proc):
-    def __init__(self, *specs, args=(), env=env, wait=True, name="forward"):
-        argv = [OBJ + "/accessctl", "forward", *args]
-        for s in specs:
-            argv += ["-L", s]
-        super().__init__(name, argv, env=env)
-        if wait and not self.wait_line("forwarding", 30, len(specs)):
-            self.show()
-            raise SystemExit("accessctl forward did not start")
-
-
 ldns, lweb, liperf, ludp, lblock, lnone, llan = (free_port()
                                                  for _ in range(7))
 lsock, ltcp = path("l.sock"), path("tcp.sock")
@@ -161,8 +125,8 @@ lsock, ltcp = path("l.sock"), path("tcp.sock")
 s = socket.socket(socket.AF_UNIX)
 s.bind(lsock)
 s.close()
-f = Forwards("%d:pi:%d/udp" % (ldns, dns), "[::1]:%d:pi:127.0.0.1:%d" %
-             (ldns, dns), "127.0.0.1:%d:pi:%d" % (ldns, dns),
+f = Forwards(env, "%d:pi:%d/udp" % (ldns, dns),
+             "[::1]:%d:pi:127.0.0.1:%d" % (ldns, dns), "127.0.0.1:%d:pi:%d" % (ldns, dns),
              "%d:pi:%s" % (lweb, sock), "%s:pi:%s" % (lsock, sock),
              "%s:pi:%d" % (ltcp, webport),
              "%d:pi:%d" % (liperf, iperf), "%d:pi:%d/udp" % (liperf, iperf),
@@ -297,11 +261,6 @@ eq(dig("printer.home").stdout, "192.0.2.7\n", "others go on behind it")
 # Unix sockets
 eq(stat.S_IMODE(os.stat(lsock).st_mode), 0o600, "a socket of mode 0600")
 
-
-def curl(*args):
-    return run(["curl", "-sS", "--max-time", "30", *args]).stdout
-
-
 eq(curl("--unix-socket", lsock, "http://docker/containers/json"),
    "you asked for /containers/json", "a Unix socket on both ends")
 eq(curl("http://127.0.0.1:%d/x" % lweb), "you asked for /x",
@@ -314,15 +273,15 @@ with open(body, "wb") as o:
 eq(curl("--unix-socket", lsock, "--data-binary", "@" + body, "http://d/up"),
    "you asked for /up", "8 MB to it")
 
-p = Forwards("%s:pi:%s" % (lsock, sock), wait=False, name="taken")
+p = Forwards(env, "%s:pi:%s" % (lsock, sock), wait=False, name="taken")
 eq(p.p.wait(20), 1, "a socket that somebody listens on is not taken")
 ok("another program" in p.text() and curl(
     "--unix-socket", lsock, "http://d/") == "you asked for /",
    "which is said, and it goes on", p.text())
-p = Forwards("%s:pi:%s" % (body, sock), wait=False, name="file")
+p = Forwards(env, "%s:pi:%s" % (body, sock), wait=False, name="file")
 eq(p.p.wait(20), 1, "a file is not replaced")
 ok(os.path.getsize(body) == 8 << 20, "and is still there")
-p = Forwards("%s:pi:%s" % (path("o.sock"), other), name="other")
+p = Forwards(env, "%s:pi:%s" % (path("o.sock"), other), name="other")
 eq(curl("--unix-socket", path("o.sock"), "http://d/"), "",
    "a socket of the device that no rule names")
 ok(p.wait_line("denied: the device's own rules"), "is denied", p.text())
@@ -336,7 +295,7 @@ with open(agent.conf, "a") as o:
     o.write('block unix any\npass quick unix "%s"\n' % other)
 agent.proc.kill(signal.SIGHUP)
 agent.proc.wait_line("configuration reloaded", 30)
-p = Forwards("%s:pi:%s" % (path("o.sock"), other), name="other")
+p = Forwards(env, "%s:pi:%s" % (path("o.sock"), other), name="other")
 ok(wait_for(lambda: curl("--unix-socket", path("o.sock"), "http://d/") ==
             "you asked for /", 30, 0.3), "rules that were reloaded")
 eq(curl("--unix-socket", lsock, "http://d/"), "", "both ways")
@@ -494,132 +453,4 @@ eq(f.p.wait(20), -signal.SIGINT, "^C ends it, as a signal does")
 ok(not os.path.exists(lsock) and not os.path.exists(ltcp),
    "and its sockets are gone by then")
 
-# ---- a name with an address that is not ours, and one twice ----
-if ROOT and run(["unshare", "-m", "true"]).returncode == 0:
-    hosts = write("hosts", "".join(a + " here.test\n" for a in (
-        "2001:db8::1", "192.0.2.1", "127.0.0.1", "127.0.0.1"))
-        + "127.0.0.1 localhost\n")
-    p = Proc("hosts", [
-        "unshare", "-m", "sh", "-c", "mount --bind %s /etc/hosts && exec "
-        "\"$@\"" % hosts, "sh", OBJ + "/accessctl", "forward", "-L",
-        "here.test:%d:pi:%d" % (lweb, webport)], env=env)
-    ok(p.wait_line("forwarding 127.0.0.1:%d" % lweb, 30) and
-       curl("http://127.0.0.1:%d/name" % lweb) == "you asked for /name",
-       "a name of several addresses, of which one is ours", p.text())
-    p.stop()
-else:
-    skip("a name of several addresses", "no mount namespace")
-p = Forwards("192.0.2.1:%d:pi:%d" % (lweb, webport), wait=False, name="far")
-eq(p.p.wait(20), 1, "an address that is not ours is an error")
-ok("can't listen on 192.0.2.1 port" in p.text(), "that is said", p.text())
-
-# ---- one twice, as it is written or otherwise ----
-lodd = path("odd.sock")
-for what, a, b in (
-        ("as it is written", "127.0.0.1:%d" % lweb, "127.0.0.1:%d" % lweb),
-        ("by name", "localhost:%d" % lweb, "127.0.0.1:%d" % lweb),
-        ("in IPv6", "[::1]:%d" % lweb, "[0:0:0:0:0:0:0:1]:%d" % lweb),
-        ("without an address", "%d" % lweb, "127.0.0.1:%d" % lweb),
-        ("among all", "127.0.0.1:%d" % lweb, ":%d" % lweb),
-        ("all first", "*:%d" % lweb, "127.0.0.1:%d" % lweb),
-        ("a path", lodd, os.path.dirname(lodd) + "/./odd.sock")):
-    for udp_ in ("", "/udp") if ":" in b else ("",):
-        p = Forwards(a + ":pi:%d" % webport + udp_,
-                     b + ":pi:%d" % webport + udp_, wait=False, name="twice")
-        eq(p.p.wait(20), 2 if a == b else 1, "one twice, %s%s" % (what, udp_))
-        ok("given twice" in p.text() and "another program" not in p.text(),
-           "is told so", p.text())
-p = Forwards("127.0.0.1:%d:pi:%d" % (lweb, webport),
-             "127.0.0.1:%d:pi:%d/udp" % (lweb, webport),
-             "[::1]:%d:pi:%d" % (lweb, webport), name="apart")
-ok(p.alive(), "TCP and UDP, IPv4 and IPv6 are apart", p.text())
-p.stop()
-
-# ---- without a terminal's signals ----
-nohup = Proc("nohup", ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh",
-                       OBJ + "/accessctl", "forward", "-L", "%d:pi:%d" % (
-                           lweb, webport)], env=env)
-nohup.wait_line("forwarding", 30)
-nohup.kill(signal.SIGHUP)
-eq(curl("http://127.0.0.1:%d/nohup" % lweb), "you asked for /nohup",
-   "started by nohup, SIGHUP is nothing to it")
-nohup.kill(signal.SIGTERM)
-eq(nohup.p.wait(20), -signal.SIGTERM, "but SIGTERM is")
-
-# ---- -f ----
-r = run([OBJ + "/accessctl", "forward", "-f", "-L", "%d:pi:%d" % (
-    lweb, webport)], env=dict(env, RELAY_URL="wss://127.0.0.1:%d" % none))
-ok(r.returncode == 8 and r.stderr.count("\n") == 1,
-   "-f: a relay that is not there is the exit status, and said", r)
-bad = dict(env, XDG_CONFIG_HOME=path("nobody"), RELAY_URL=relay.url,
-           RELAY_TOKEN=relay.token("node"))
-r = run([OBJ + "/accessctl", "forward", "-f", "--ca", make_ca(), "-L",
-         "%d:pi:%d" % (lweb, webport)], env=bad)
-eq(r.returncode, 5, "-f: so is a token that is not accepted")
-keep = socket.create_server(("127.0.0.1", 0))
-r = run([OBJ + "/accessctl", "forward", "-f", "-L", "%d:pi:%d" % (
-    keep.getsockname()[1], webport)], env=env)
-ok(r.returncode == 1 and "can't listen" in r.stderr,
-   "-f: so is a port that is taken", r)
-
-pids = path("pids")
-inside = [OBJ + "/accessctl", "forward", "-f", "-L", "%d:pi:%d" % (
-    lweb, webport), "-L", "%s:pi:%d" % (ltcp, webport), "-L",
-    "%d:pi:%d/udp" % (lnone, none)]
-syslog = []
-if ROOT and run(["unshare", "-m", "true"]).returncode == 0:
-    # A /dev of its own, with a log that we keep.
-    dev = path("dev")
-    os.mkdir(dev)
-    log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    log.bind(dev + "/log")
-
-    def keep_log():
-        while True:
-            syslog.append(log.recv(65536))
-
-    threading.Thread(target=keep_log, daemon=True).start()
-    nodes = "null zero full random urandom tty"
-    inside = [
-        "unshare", "-m", "--propagation", "private", "sh", "-c",
-        "set -e; for n in %s; do : >>%s/$n; mount --bind /dev/$n %s/$n; "
-        "done; mount --rbind %s /dev; exec \"$@\"" % (nodes, dev, dev, dev),
-        "sh"] + inside
-r = run(inside, env=env)
-ok(r.returncode == 0 and r.stdout + r.stderr == "",
-   "-f: it comes back once all is well, without a word", r)
-eq(curl("http://127.0.0.1:%d/bg" % lweb), "you asked for /bg",
-   "and serves in the background")
-
-
-def background():
-    out = []
-    for p in os.listdir("/proc"):
-        if p.isdigit() and " forward -f -L %d:" % lweb in cmdline(int(p)):
-            out.append(int(p))
-    return out
-
-
-ours = background()
-main = [p for p in ours if os.readlink("/proc/%d/exe" % p).endswith(
-    "accessctl") and len(os.listdir("/proc/%d/fd" % p)) > 3]
-eq((len(ours), len(main)), (2, 1), "a process, and one that keeps the files")
-with open("/proc/%d/stat" % main[0]) as o:
-    session = int(o.read().rsplit(")", 1)[1].split()[3])
-ok(session == main[0] and {os.readlink("/proc/%d/fd/%d" % (main[0], i))
-                           for i in range(3)} == {"/dev/null"},
-   "it has left the terminal", session)
-if len(inside) > 20 or inside[0] == "unshare":
-    ok(wait_for(lambda: [x for x in syslog if b"forwarding" in x], 20),
-       "it speaks to syslog", syslog)
-    d.sendto(b"x", ("127.0.0.1", lnone))
-    ok(wait_for(lambda: d.sendto(b"x", ("127.0.0.1", lnone)) and [
-        x for x in syslog if b"nobody receives" in x], 20, 0.3),
-       "of what happens later, too", syslog)
-else:
-    skip("it speaks to syslog", "no mount namespace")
-    skip("of what happens later, too", "no mount namespace")
-os.kill(main[0], signal.SIGTERM)
-ok(wait_for(lambda: background() == [] and not os.path.exists(ltcp), 20),
-   "and it ends, with its files", background())
 done()
