@@ -358,12 +358,12 @@ relayd_up(void)
 	struct listen_addr	*l;
 	char			 addr[ADDR_STRLEN];
 
+	watch_start(conf);
 	TAILQ_FOREACH(l, &conf->listens, entry) {
 		addr_format((struct sockaddr *)&l->ss, addr);
 		log_info("serves on %s%s%s", addr, l->tls ? " with TLS" : "",
 		    l->proxy ? ", behind proxies" : "");
 	}
-	watch_start(conf);
 	trim_all();
 }
 
