@@ -96,7 +96,7 @@ else ifeq ($(VARIANT),fault)
 DEFS +=		-DCULVERT_TEST
 HARDEN =	-O1 -ftrivial-auto-var-init=zero
 HARDEN_LD =	-Wl,--wrap=seccomp_load,--wrap=seccomp_export_bpf
-SEAM =		$(O)/regress/fault/seam.o
+SEAM =		$(O)/regress/fault/seam.o $(O)/regress/fault/seam_calls.o
 WERROR =
 else ifeq ($(VARIANT),lint-gcc)
 CC =		gcc

@@ -40,94 +40,36 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/types.h>
-#include <sys/uio.h>
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
-#include <malloc.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
+#include "seam.h"
 
-#define WAYS		65536	/* that can be remembered */
-#define DEPTH		64	/* of calls, looked at */
-#define OUTER		8	/* of these: the program's own */
-
-enum call {
-	CALL_MALLOC,		/* anything that allocates */
-	CALL_WRITE,		/* write, writev, send, sendto, sendmsg */
-	CALL_READ,		/* read, readv, recv, recvfrom, recvmsg */
-	CALL_SYNC,		/* fsync, fdatasync */
-	CALL_PWRITE,		/* pwrite, ftruncate */
-	CALL_OPEN,		/* open, openat */
-	CALL_SOCKET,		/* socket, socketpair, pipe2, accept4 */
-	CALLS
-};
-
-enum slow {
-	SLOW_NONE,
-	SLOW_NOW,		/* ask for a byte only */
-	SLOW_EINTR,
-	SLOW_EAGAIN
-};
-
-static const char *const kinds[] = {
+static const char *const kinds[FAULT_KINDS] = {
 	"relayd", "keys", "auth", "router", "listener",
 	"agentd", "tunnel", "proxy", "accessctl"
 };
 
-/* Of the same size wherever it is compiled. */
-struct fault {
-	uint32_t	 kind;		/* of process, and... */
-	uint32_t	 call;		/* ...call that shall fail... */
-	uint32_t	 error;		/* ...with this error... */
-	uint32_t	 slow;
-	uint64_t	 at;		/* ...this one of them, from 1... */
-	uint64_t	 times;		/* ...and so many in all; 0: none */
-	uint64_t	 seen;		/* since then */
-	uint64_t	 fired;
-	int64_t		 clock;		/* s that the wall clock is off */
-	uint64_t	 made[nitems(kinds)][CALLS];	/* in all */
-	uint64_t	 fresh;		/* see above: how many innermost; */
-					/* ...at counts these ways */
-	uint64_t	 way[OUTER];	/* the last: the program's part */
-	uint64_t	 ways[WAYS];	/* tried; 0: none */
-};
-
-static volatile struct fault	*fault;
-static uint32_t			 self;		/* index in kinds */
-static unsigned int		 turn;
-static __thread int		 held;
-static uint8_t			 files[1024];	/* never say EAGAIN */
+volatile struct fault	*fault;
+__thread int		 fault_held;
+static uint32_t		 self;			/* index in kinds */
+static unsigned int	 turn;
+static uint8_t		 files[1024];		/* never say EAGAIN */
 
 int	 __real_seccomp_load(void *);
 int	 __wrap_seccomp_load(void *);
 int	 __real_seccomp_export_bpf(void *, int);
 int	 __wrap_seccomp_export_bpf(void *, int);
-void	*__libc_malloc(size_t);
-void	*__libc_calloc(size_t, size_t);
-void	*__libc_realloc(void *, size_t);
-void	*__libc_memalign(size_t, size_t);
-ssize_t	 __read_chk(int, void *, size_t, size_t);
-ssize_t	 __recv_chk(int, void *, size_t, size_t, int);
 
 static void	 fault_begin(int, char **) __attribute__((__constructor__));
 static int	 fault_fresh(void);
-static int	 fault_fails(enum call);
-static enum slow fault_slow(int, size_t);
-static size_t	 fault_some(void);
-static ssize_t	 fault_rw(enum call, long, int, long, size_t, long);
-static ssize_t	 fault_vec(enum call, long, int, const struct iovec *, int);
-static ssize_t	 fault_msg(enum call, long, int, const struct msghdr *, int);
 
 static void
 fault_begin(int argc, char **argv)
@@ -168,7 +110,7 @@ fault_fresh(void)
 	unsigned int		 inner = 0, outer = 0;
 	int			 i, n;
 
-	held = 1;
+	fault_held = 1;
 	n = backtrace(at, DEPTH);
 	_dl_find_object((void *)(uintptr_t)fault_fresh, &own);
 	for (i = 2; i < n && outer < OUTER && fault != NULL; i++) {
@@ -184,7 +126,7 @@ fault_fresh(void)
 		h *= 0xff51afd7ed558ccdULL;
 		h ^= h >> 32;
 	}
-	held = 0;
+	fault_held = 0;
 	if (fault == NULL)
 		return (0);
 	for (i = 0; i < OUTER; i++)
@@ -201,7 +143,7 @@ fault_fresh(void)
 	return (1);
 }
 
-static int
+int
 fault_fails(enum call call)
 {
 	uint64_t	 n;
@@ -209,7 +151,7 @@ fault_fails(enum call call)
 	if (fault == NULL)
 		return (0);
 	__atomic_add_fetch(&fault->made[self][call], 1, __ATOMIC_RELAXED);
-	if (held ||
+	if (fault_held ||
 	    __atomic_load_n(&fault->times, __ATOMIC_ACQUIRE) == 0 ||
 	    fault->kind != self || fault->call != (uint32_t)call)
 		return (0);
@@ -231,7 +173,7 @@ fault_fails(enum call call)
  * Only what may wait is told to come again.  A single byte wakes somebody
  * up, as in libevent's handler of signals: that always works.
  */
-static enum slow
+enum slow
 fault_slow(int fd, size_t n)
 {
 	int	 flags;
@@ -254,93 +196,24 @@ fault_slow(int fd, size_t n)
 }
 
 /* A byte, or with slow above 1 sometimes up to so many. */
-static size_t
+size_t
 fault_some(void)
 {
 	return (fault->slow > 1 && turn % 8 != 0 ?
 	    turn * 2654435761U % fault->slow + 1 : 1);
 }
 
-/*
- * Eight bytes may be a count, as of an eventfd, which is never cut; nor are
- * packets, as those from and to keys.
- */
-static ssize_t
-fault_rw(enum call call, long nr, int fd, long buf, size_t n, long flags)
+int
+fault_is(const char *kind)
 {
-	enum slow	 slow;
-	int		 packet;
-
-	/* The reason that a test asks for is said there. */
-	if (fd != STDERR_FILENO && fault_fails(call)) {
-		if (strcmp(kinds[self], "keys") == 0)
-			errno = call == CALL_WRITE ? ENOBUFS : ENOMEM;
-		return (-1);
-	}
-	packet = nr == SYS_sendto || (nr == SYS_recvfrom &&
-	    (flags & MSG_DONTWAIT || strcmp(kinds[self], "keys") == 0));
-	if ((slow = fault_slow(fd, packet ? 1 : n)) > SLOW_NOW)
-		return (-1);
-	if (slow == SLOW_NOW && n > 8 && !packet && n > fault_some())
-		n = fault_some();
-	return (syscall(nr, fd, buf, n, flags, 0, 0));
+	return (fault != NULL && strcmp(kinds[self], kind) == 0);
 }
 
-static ssize_t
-fault_vec(enum call call, long nr, int fd, const struct iovec *iov, int n)
+void
+fault_file(int fd, int is)
 {
-	struct iovec	 one;
-	enum slow	 slow;
-
-	if (fd != STDERR_FILENO && fault_fails(call))
-		return (-1);
-	if ((slow = fault_slow(fd, 2)) > SLOW_NOW)
-		return (-1);
-	if (slow == SLOW_NOW && n > 0 && iov[0].iov_len > 0) {
-		one = iov[0];
-		if (one.iov_len > fault_some())
-			one.iov_len = fault_some();
-		iov = &one;
-		n = 1;
-	}
-	return (syscall(nr, fd, iov, n));
-}
-
-static ssize_t
-fault_msg(enum call call, long nr, int fd, const struct msghdr *msg,
-    int flags)
-{
-	struct iovec	 one;
-	struct msghdr	 m;
-	enum slow	 slow;
-	ssize_t		 r;
-
-	/* Only for pipes between processes, which fail in no other way. */
-	if (fault_fails(call)) {
-		errno = call == CALL_WRITE ? ENOBUFS : ENOMEM;
-		return (-1);
-	}
-	if ((slow = fault_slow(fd, 2)) > SLOW_NOW)
-		return (-1);
-	if (slow == SLOW_NONE || msg->msg_iovlen == 0 ||
-	    msg->msg_iov[0].iov_len == 0)
-		return (syscall(nr, fd, msg, flags));
-	m = *msg;
-	one = msg->msg_iov[0];
-	if (one.iov_len > fault_some())
-		one.iov_len = fault_some();
-	m.msg_iov = &one;
-	m.msg_iovlen = 1;
-	r = syscall(nr, fd, &m, flags);
-	if (nr == SYS_recvmsg) {
-		/* What the kernel says goes to the caller, who owns it. */
-		((struct msghdr *)(uintptr_t)msg)->msg_controllen =
-		    m.msg_controllen;
-		((struct msghdr *)(uintptr_t)msg)->msg_flags = m.msg_flags;
-		((struct msghdr *)(uintptr_t)msg)->msg_namelen =
-		    m.msg_namelen;
-	}
-	return (r);
+	if (fd >= 0 && (size_t)fd < sizeof(files))
+		files[fd] = is;
 }
 
 /*
@@ -352,9 +225,9 @@ __wrap_seccomp_load(void *filter)
 {
 	int	 error;
 
-	held = 1;
+	fault_held = 1;
 	error = __real_seccomp_load(filter);
-	held = 0;
+	fault_held = 0;
 	return (error);
 }
 
@@ -363,225 +236,10 @@ __wrap_seccomp_export_bpf(void *filter, int fd)
 {
 	int	 error;
 
-	held = 1;
+	fault_held = 1;
 	error = __real_seccomp_export_bpf(filter, fd);
-	held = 0;
+	fault_held = 0;
 	return (error);
-}
-
-/* ---- memory ---- */
-
-void *
-malloc(size_t n)
-{
-	return (fault_fails(CALL_MALLOC) ? NULL : __libc_malloc(n));
-}
-
-void *
-calloc(size_t n, size_t size)
-{
-	return (fault_fails(CALL_MALLOC) ? NULL : __libc_calloc(n, size));
-}
-
-void *
-realloc(void *p, size_t n)
-{
-	if (n != 0 && fault_fails(CALL_MALLOC))
-		return (NULL);
-	return (__libc_realloc(p, n));
-}
-
-void *
-reallocarray(void *p, size_t n, size_t size)
-{
-	if (size != 0 && n > SIZE_MAX / size) {
-		errno = ENOMEM;
-		return (NULL);
-	}
-	return (realloc(p, n * size));
-}
-
-void *
-memalign(size_t align, size_t n)
-{
-	return (fault_fails(CALL_MALLOC) ? NULL : __libc_memalign(align, n));
-}
-
-void *
-aligned_alloc(size_t align, size_t n)
-{
-	return (memalign(align, n));
-}
-
-int
-posix_memalign(void **p, size_t align, size_t n)
-{
-	if ((*p = memalign(align, n)) == NULL)
-		return (ENOMEM);
-	return (0);
-}
-
-/* ---- bytes ---- */
-
-ssize_t
-write(int fd, const void *buf, size_t n)
-{
-	return (fault_rw(CALL_WRITE, SYS_write, fd, (long)buf, n, 0));
-}
-
-ssize_t
-send(int fd, const void *buf, size_t n, int flags)
-{
-	return (fault_rw(CALL_WRITE, SYS_sendto, fd, (long)buf, n, flags));
-}
-
-ssize_t
-read(int fd, void *buf, size_t n)
-{
-	return (fault_rw(CALL_READ, SYS_read, fd, (long)buf, n, 0));
-}
-
-ssize_t
-recv(int fd, void *buf, size_t n, int flags)
-{
-	return (fault_rw(CALL_READ, SYS_recvfrom, fd, (long)buf, n, flags));
-}
-
-/* As shared libraries that were hardened call them. */
-ssize_t
-__read_chk(int fd, void *buf, size_t n, size_t size)
-{
-	if (n > size)
-		abort();
-	return (read(fd, buf, n));
-}
-
-ssize_t
-__recv_chk(int fd, void *buf, size_t n, size_t size, int flags)
-{
-	if (n > size)
-		abort();
-	return (recv(fd, buf, n, flags));
-}
-
-ssize_t
-writev(int fd, const struct iovec *iov, int n)
-{
-	return (fault_vec(CALL_WRITE, SYS_writev, fd, iov, n));
-}
-
-ssize_t
-readv(int fd, const struct iovec *iov, int n)
-{
-	return (fault_vec(CALL_READ, SYS_readv, fd, iov, n));
-}
-
-ssize_t
-sendmsg(int fd, const struct msghdr *msg, int flags)
-{
-	return (fault_msg(CALL_WRITE, SYS_sendmsg, fd, msg, flags));
-}
-
-ssize_t
-recvmsg(int fd, struct msghdr *msg, int flags)
-{
-	return (fault_msg(CALL_READ, SYS_recvmsg, fd, msg, flags));
-}
-
-/* ---- files ---- */
-
-int
-fsync(int fd)
-{
-	return (fault_fails(CALL_SYNC) ? -1 : syscall(SYS_fsync, fd));
-}
-
-int
-fdatasync(int fd)
-{
-	return (fault_fails(CALL_SYNC) ? -1 : syscall(SYS_fdatasync, fd));
-}
-
-ssize_t
-pwrite64(int fd, const void *buf, size_t n, off64_t at)
-{
-	if (fault_fails(CALL_PWRITE))
-		return (-1);
-	return (syscall(SYS_pwrite64, fd, buf, n, at));
-}
-
-ssize_t
-pwrite(int fd, const void *buf, size_t n, off_t at)
-{
-	return (pwrite64(fd, buf, n, at));
-}
-
-int
-ftruncate64(int fd, off64_t n)
-{
-	return (fault_fails(CALL_PWRITE) ? -1 : syscall(SYS_ftruncate, fd,
-	    n));
-}
-
-int
-ftruncate(int fd, off_t n)
-{
-	return (ftruncate64(fd, n));
-}
-
-int
-openat(int dir, const char *path, int flags, ...)
-{
-	va_list	 ap;
-	int	 fd, mode = 0;
-
-	if (flags & (O_CREAT | O_TMPFILE)) {
-		va_start(ap, flags);
-		mode = va_arg(ap, int);
-		va_end(ap);
-	}
-	if (fault_fails(CALL_OPEN))
-		return (-1);
-	fd = syscall(SYS_openat, dir, path, flags, mode);
-	if (fd != -1 && (size_t)fd < sizeof(files))
-		files[fd] = 1;
-	return (fd);
-}
-
-int
-close(int fd)
-{
-	if (fd >= 0 && (size_t)fd < sizeof(files))
-		files[fd] = 0;
-	return (syscall(SYS_close, fd));
-}
-
-int
-open(const char *path, int flags, ...)
-{
-	va_list	 ap;
-	int	 mode = 0;
-
-	if (flags & (O_CREAT | O_TMPFILE)) {
-		va_start(ap, flags);
-		mode = va_arg(ap, int);
-		va_end(ap);
-	}
-	return (openat(AT_FDCWD, path, flags, mode));
-}
-
-int
-open64(const char *path, int flags, ...)
-{
-	va_list	 ap;
-	int	 mode = 0;
-
-	if (flags & (O_CREAT | O_TMPFILE)) {
-		va_start(ap, flags);
-		mode = va_arg(ap, int);
-		va_end(ap);
-	}
-	return (openat(AT_FDCWD, path, flags, mode));
 }
 
 /* ---- the wall clock; the other one does not jump ---- */
@@ -618,36 +276,4 @@ time(time_t *t)
 	if (t != NULL)
 		*t = ts.tv_sec;
 	return (ts.tv_sec);
-}
-
-/* ---- descriptors ---- */
-
-int
-socket(int domain, int type, int protocol)
-{
-	if (fault_fails(CALL_SOCKET))
-		return (-1);
-	return (syscall(SYS_socket, domain, type, protocol));
-}
-
-int
-socketpair(int domain, int type, int protocol, int sv[2])
-{
-	if (fault_fails(CALL_SOCKET))
-		return (-1);
-	return (syscall(SYS_socketpair, domain, type, protocol, sv));
-}
-
-int
-pipe2(int p[2], int flags)
-{
-	return (fault_fails(CALL_SOCKET) ? -1 : syscall(SYS_pipe2, p, flags));
-}
-
-int
-accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
-{
-	if (fault_fails(CALL_SOCKET))
-		return (-1);
-	return (syscall(SYS_accept4, fd, sa, len, flags));
 }
