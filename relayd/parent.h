@@ -74,6 +74,11 @@ void	 reload_peer(struct proc_peer *);
 void	 send_conf(struct proc_peer *);
 /* What somebody asked of the parent, by way of router. */
 void	 send_answer(uint32_t, uint32_t, const char *);
+/*
+ * Whether one more is done of what router asks for and the log tells of: 1, or
+ * 0 and it is answered, as there are too many.
+ */
+int	 command_may(uint32_t);
 
 /* parent_listener.c */
 /* The sockets for the keys process and this listener, new ones. */

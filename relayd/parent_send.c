@@ -23,8 +23,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "listen.h"
 #include "log.h"
+#include "log_limit.h"
 #include "msg_rpc.h"
 #include "parent.h"
 
@@ -237,4 +239,16 @@ send_answer(uint32_t id, uint32_t code, const char *text)
 	strlcpy(end.text, text, sizeof(end.text));
 	(void)proc_send(proc_peer(PROC_ROUTER, 0), IMSG_RELOADED, id, -1,
 	    &end, sizeof(end));
+}
+
+int
+command_may(uint32_t id)
+{
+	static struct log_limit	 commands = { .burst = 300, .ms = 6000 };
+
+	if (log_limit_may(&commands, clock_ms(), NULL))
+		return (1);
+	send_answer(id, CTL_CODE_DENIED, "too many reloads and upgrades in so "
+	    "short a time: one every 6 seconds for a while");
+	return (0);
 }

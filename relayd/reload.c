@@ -63,6 +63,8 @@ reload_recv(struct proc_peer *p, struct imsg *imsg)
 {
 	char	 why[CTL_TEXT_LEN];
 
+	if (!command_may(imsg_get_id(imsg)))
+		return (0);
 	if (reconfigure(why, sizeof(why)) == -1) {
 		log_warnx("reload: %s", why);
 		send_answer(imsg_get_id(imsg), CTL_CODE_INVALID, why);

@@ -180,6 +180,8 @@ upgrade_recv(struct proc_peer *p, struct imsg *imsg)
 {
 	struct ctl_end	 end;
 
+	if (!command_may(imsg_get_id(imsg)))
+		return (0);
 	memset(&end, 0, sizeof(end));
 	if (upgrade_begin(imsg_get_id(imsg), end.text, sizeof(end.text)) ==
 	    0)

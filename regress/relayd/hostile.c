@@ -131,6 +131,23 @@ hostile_parent_answers(void)
 		errx(2, "the parent does not answer");
 }
 
+void
+hostile_parent_had_enough(void)
+{
+	struct ctl_name	 name = { .name = "" };
+	struct ctl_end	 end;
+	static const int types[] = { IMSG_RELOAD, IMSG_UPGRADE };
+	size_t		 i;
+
+	for (i = 0; i < nitems(types); i++) {
+		if (flood_say(PROC_ROUTER, 0, types[i], 1, -1, &name,
+		    sizeof(name)) == -1 || !flood_took(PROC_ROUTER, 0,
+		    IMSG_RELOADED, &end, sizeof(end)) ||
+		    end.code != CTL_CODE_DENIED)
+			errx(2, "one more reload or upgrade is looked at");
+	}
+}
+
 /* ---- auth ---- */
 
 void

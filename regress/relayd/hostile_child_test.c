@@ -71,6 +71,7 @@ router_to_parent(void)
 	hostile_parent();
 	flood(PROC_ROUTER, 0, MESSAGES / 4, hostile_to_parent);
 	hostile_parent_answers();
+	hostile_parent_had_enough();
 }
 
 static void
