@@ -119,7 +119,7 @@ int	 auth_login_remember(const char *who, const struct sockaddr *from);
 #define AUTH_NONCES	65536	/* used ones that are kept, of a listener */
 #define AUTH_NONCES_USER (AUTH_NONCES / 2)	/* ...and a user of it */
 
-/* The key of beacons (nonce.h), which outlives this process. */
+/* The key of beacons (nonce.h), which an upgrade leaves as it is. */
 void	 auth_nonce_conf(const uint8_t[32]);
 /* Listeners get the beacon: when they come, and each that follows. */
 void	 auth_nonce_listener_up(struct proc_peer *);

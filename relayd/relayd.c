@@ -378,7 +378,8 @@ relayd_down(void)
 static void
 relayd_configure(struct proc_peer *p)
 {
-	int	 i;
+	static int	 auths;
+	int		 i;
 
 	reload_peer(p);
 	switch (proc_peer_kind(p)) {
@@ -393,6 +394,14 @@ relayd_configure(struct proc_peer *p)
 		send_sign_socket(proc_peer_instance(p));
 		send_listener_links(proc_peer_instance(p));
 		publish_listener(p);
+		break;
+	case PROC_AUTH:
+		/* Which log-ins the one before took, this one can't know: it
+		   takes none that began before it. */
+		if (auths++ > 0)
+			arc4random_buf(relayd_beacon_key,
+			    sizeof(relayd_beacon_key));
+		send_conf(p);
 		break;
 	case PROC_ROUTER:
 		publish_router();

@@ -132,6 +132,24 @@ hostile_parent_answers(void)
 }
 
 void
+hostile_parent_next_auth(void)
+{
+	static struct conf_begin	 begin[2];
+	size_t				 i;
+
+	for (i = 0; i < nitems(begin); i++) {
+		flood_join(PROC_AUTH, 0);
+		proc_self.daemon->configure(proc_peer(PROC_AUTH, 0));
+		if (!flood_took(PROC_AUTH, 0, IMSG_CONF_BEGIN, &begin[i],
+		    sizeof(begin[i])))
+			errx(2, "auth gets no configuration");
+	}
+	if (memcmp(begin[0].beacon_key, begin[1].beacon_key,
+	    sizeof(begin[0].beacon_key)) == 0)
+		errx(2, "the next auth would take the same log-ins again");
+}
+
+void
 hostile_parent_had_enough(void)
 {
 	struct ctl_name	 name = { .name = "" };

@@ -41,6 +41,8 @@ void	 hostile_router(void);
 void	 hostile_parent_answers(void);
 void	 hostile_auth_answers(void);
 void	 hostile_router_answers(void);
+/* Another auth has another key of beacons. */
+void	 hostile_parent_next_auth(void);
 /* No more reloads and upgrades, of which the log tells, after so many. */
 void	 hostile_parent_had_enough(void);
 void	 hostile_to_parent(uint32_t type, uint8_t *, size_t);

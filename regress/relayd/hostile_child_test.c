@@ -75,6 +75,13 @@ router_to_parent(void)
 }
 
 static void
+next_auth(void)
+{
+	hostile_parent();
+	hostile_parent_next_auth();
+}
+
+static void
 keys_and_auth_to_parent(void)
 {
 	hostile_parent();
@@ -249,6 +256,12 @@ test_router_to_parent(void **state)
 }
 
 static void
+the_next_auth_takes_no_old_log_in(void **state)
+{
+	assert_int_equal(flood_apart(next_auth), 0);
+}
+
+static void
 test_keys_and_auth_to_parent(void **state)
 {
 	assert_int_equal(flood_apart(keys_and_auth_to_parent), 0);
@@ -284,6 +297,7 @@ hostile_tests(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_listener_to_parent),
 		cmocka_unit_test(test_router_to_parent),
+		cmocka_unit_test(the_next_auth_takes_no_old_log_in),
 		cmocka_unit_test(test_keys_and_auth_to_parent),
 		cmocka_unit_test(test_listener_to_auth),
 		cmocka_unit_test(test_router_to_auth),
