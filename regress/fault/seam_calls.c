@@ -324,19 +324,7 @@ open(const char *path, int flags, ...)
 	return (openat(AT_FDCWD, path, flags, mode));
 }
 
-int
-open64(const char *path, int flags, ...)
-{
-	va_list	 ap;
-	int	 mode = 0;
-
-	if (flags & (O_CREAT | O_TMPFILE)) {
-		va_start(ap, flags);
-		mode = va_arg(ap, int);
-		va_end(ap);
-	}
-	return (openat(AT_FDCWD, path, flags, mode));
-}
+int open64(const char *, int, ...) __attribute__((__alias__("open")));
 
 /* ---- descriptors ---- */
 
