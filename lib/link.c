@@ -84,6 +84,7 @@ link_new(struct evtls *conn, const struct link_config *cfg)
 	l->data_max = mc.data_max;
 	mc.streams_max = cfg->streams_max;
 	mc.strangers = cfg->strangers;
+	mc.owner = cfg->owner;
 	mc.link_budget = cfg->budget;
 	mc.budget = cfg->process_budget;
 	mc.holder = cfg->holder;

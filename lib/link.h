@@ -60,7 +60,8 @@ struct link_config {
 	enum ws_role		 role;
 	int			 dialer;	/* our stream ids are odd */
 	uint32_t		 streams_max;
-	int			 strangers;	/* see struct mux_config */
+	int			 strangers;	/* see struct mux_config... */
+	const char		*owner;		/* ...this, too */
 	size_t			 budget;	/* of this link, bytes */
 	struct mux_budget	*process_budget;
 	struct mux_holder	*holder;	/* of it, or NULL; see mux.h */

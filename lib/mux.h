@@ -205,6 +205,8 @@ struct mux_config {
 						   we send, <= MUX_DATA_MAX */
 	uint32_t		 streams_max;	/* that the peer may open */
 	int			 strangers;	/* see below */
+	const char		*owner;		/* its email, outliving the
+						   mux; or NULL: see below */
 	size_t			 link_budget;	/* bytes of receive windows */
 	struct mux_budget	*budget;	/* of the process; not NULL */
 	struct mux_holder	*holder;	/* whose link it is, or NULL */
@@ -220,7 +222,8 @@ struct mux_stats {
 /*
  * With strangers set, streams whose OPEN names no user, as nobody logged in
  * for them, leave a quarter to others: of the windows there may be, and, of
- * those that we open, of the streams that the peer takes.
+ * those that we open, of the streams that the peer takes.  With an owner, all
+ * of those who are somebody else leave an eighth to it.
  */
 
 /* What a link's streams, or one of them, take, bytes. */

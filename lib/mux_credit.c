@@ -245,14 +245,18 @@ mux_pace(struct mux_stream *s, struct meter_flow *f)
 	mux_stream_arm(s);
 }
 
-/* Strangers leave a quarter to those who logged in. */
+/* Strangers leave a quarter to those who logged in, guests an eighth. */
 int
-mux_strangers_fit(const struct mux *m)
+mux_others_fit(const struct mux *m, uint32_t who)
 {
 	const struct mux_budget	*b = m->cfg.budget;
 
-	return (m->reserved < m->cfg.link_budget - m->cfg.link_budget / 4 &&
-	    b->used < b->limit - b->limit / 4);
+	if (who & STREAM_STRANGER)
+		return (m->reserved < m->cfg.link_budget -
+		    m->cfg.link_budget / 4 &&
+		    b->used < b->limit - b->limit / 4);
+	return (!(who & STREAM_GUEST) ||
+	    m->reserved < m->cfg.link_budget - m->cfg.link_budget / 8);
 }
 
 uint32_t
@@ -270,7 +274,7 @@ mux_stream_reserve(struct mux_stream *s, size_t n)
 		return (0);
 	n = (n + MUX_DATA_MAX - 1) / MUX_DATA_MAX * MUX_DATA_MAX;
 	if ((n > MUX_DGRAM_SCARCE && !plenty(s->mux, n - s->window)) ||
-	    (s->flags & STREAM_STRANGER && !mux_strangers_fit(s->mux)) ||
+	    !mux_others_fit(s->mux, s->flags) ||
 	    reserve(s->mux, n - s->window) == -1)
 		return (-1);
 	s->window = n;

@@ -67,6 +67,7 @@
 #define STREAM_FIN_IN	0x0010	/* the peer's FIN has come */
 #define STREAM_DEAD	0x0020	/* the owner has forgotten it */
 #define STREAM_STRANGER	0x0080	/* see struct mux_config */
+#define STREAM_GUEST	0x1000	/* likewise: somebody, but not the owner */
 #define STREAM_BROKEN	0x0040	/* both FINs are set: reset follows, when
 				   what is queued was taken */
 /* Lists it is on. */
@@ -174,6 +175,7 @@ struct mux {
 	uint32_t		 sparse_run;	/* frames of sparse ones */
 	uint32_t		 our_count;	/* of streams that we opened */
 	uint32_t		 nstrangers;	/* of these */
+	uint32_t		 nguests;	/* likewise */
 	uint32_t		 peer_streams;	/* that the peer takes */
 	uint32_t		 next_id;	/* of ours */
 	uint32_t		 last_id;	/* of the peer's */
@@ -281,8 +283,11 @@ void	 mux_refused_free(struct mux *);
  * 0 if there is no more.  And give back what was reserved.
  */
 uint32_t mux_window_new(struct mux *, uint32_t, uint32_t);
-/* Is there room for one more stream that nobody logged in for? */
-int	 mux_strangers_fit(const struct mux *);
+/*
+ * Is there room for more windows of a stranger's or a guest's stream (that
+ * flag), or of the owner's (0)?
+ */
+int	 mux_others_fit(const struct mux *, uint32_t);
 void	 mux_unreserve(struct mux *, size_t);
 /*
  * Of a datagram stream: have so many bytes reserved in all, or -1; no more

@@ -60,11 +60,26 @@ stream_new(struct mux *m, uint32_t id, uint32_t window, int dgram)
 	return (s);
 }
 
-/* Nobody logged in for it, and that counts on this link. */
-static int
-open_strange(const struct mux *m, const struct mux_open *open)
+/* Whether it is a stranger's or a guest's, and that counts on this link. */
+static uint32_t
+open_who(const struct mux *m, const struct mux_open *open)
 {
-	return (m->cfg.strangers && open->user[0] == '\0');
+	if (open->user[0] == '\0')
+		return (m->cfg.strangers ? STREAM_STRANGER : 0);
+	return (m->cfg.owner != NULL && strcmp(open->user, m->cfg.owner) != 0 ?
+	    STREAM_GUEST : 0);
+}
+
+/* The peer takes one more of ours, and who else there is has room left. */
+static int
+peer_takes(const struct mux *m, uint32_t who)
+{
+	if (m->our_count >= m->peer_streams)
+		return (0);
+	if (who & STREAM_STRANGER)
+		return (m->nstrangers < m->peer_streams - m->peer_streams / 4);
+	return (!(who & STREAM_GUEST) || m->nstrangers + m->nguests <
+	    m->peer_streams - m->peer_streams / 8);
 }
 
 struct mux_stream *
@@ -74,12 +89,11 @@ mux_stream_new_peer(struct mux *m, uint32_t id, const struct mux_open *open,
 	struct mux_stream	*s;
 	uint32_t		 window;
 	int			 dgram = mux_kind_dgram(open->kind);
-	int			 strange = open_strange(m, open);
+	uint32_t		 who = open_who(m, open);
 
 	/* This much is reserved even if our hello allows less at first. */
 	*code = MUX_CODE_LIMIT;
-	if (m->peer_count >= m->cfg.streams_max ||
-	    (strange && !mux_strangers_fit(m)))
+	if (m->peer_count >= m->cfg.streams_max || !mux_others_fit(m, who))
 		return (NULL);
 	window = dgram ? MUX_DGRAM_BASE : MUX_CREDIT_EARLY;
 	window = mux_window_new(m, window, window);
@@ -91,8 +105,7 @@ mux_stream_new_peer(struct mux *m, uint32_t id, const struct mux_open *open,
 		return (NULL);
 	}
 	s->allowance = open->credit;
-	if (strange)
-		s->flags |= STREAM_STRANGER;
+	s->flags |= who;
 	m->peer_count++;
 	if (m->hello_done)
 		mux_stream_grant_early(s);
@@ -115,15 +128,12 @@ mux_open_metered(struct mux *m, const struct mux_open *open,
 	uint8_t			 buf[MUX_OPEN_MAX], *owed = NULL;
 	uint32_t		 window, most = MUX_CREDIT_INITIAL;
 	int			 dgram = mux_kind_dgram(open->kind);
-	int			 strange = open_strange(m, open);
+	uint32_t		 who = open_who(m, open);
 	ssize_t			 n;
 
 	if (m->closing || m->error != NULL || m->next_id > MUX_ID_MAX)
 		return (NULL);
-	if (m->our_count >= m->peer_streams)
-		return (NULL);
-	if (strange && (!mux_strangers_fit(m) || m->nstrangers >=
-	    m->peer_streams - m->peer_streams / 4))
+	if (!peer_takes(m, who) || !mux_others_fit(m, who))
 		return (NULL);
 	if (meter != NULL)
 		most = MINIMUM(most, meter_window(meter, m->rtt));
@@ -141,11 +151,9 @@ mux_open_metered(struct mux *m, const struct mux_open *open,
 	}
 	m->next_id += 2;
 	m->our_count++;
-	s->flags = STREAM_OURS;
-	if (strange) {
-		s->flags |= STREAM_STRANGER;
-		m->nstrangers++;
-	}
+	s->flags = STREAM_OURS | who;
+	m->nstrangers += (who & STREAM_STRANGER) != 0;
+	m->nguests += (who & STREAM_GUEST) != 0;
 	s->ops = ops;
 	s->arg = arg;
 	if ((s->meter = meter) != NULL) {
@@ -193,8 +201,8 @@ mux_stream_kill(struct mux_stream *s)
 		TAILQ_REMOVE(&m->ended, s, turn);
 	if (s->flags & STREAM_OURS) {
 		m->our_count--;
-		if (s->flags & STREAM_STRANGER)
-			m->nstrangers--;
+		m->nstrangers -= (s->flags & STREAM_STRANGER) != 0;
+		m->nguests -= (s->flags & STREAM_GUEST) != 0;
 	}
 	mux_stream_unmeter(s);
 	mux_stream_unpace(s);

@@ -110,6 +110,7 @@ conn_link(struct conn *c)
 	cfg.streams_max = c->door == DOOR_ACCESS ? limits.streams_per_link :
 	    NODE_STREAMS_MAX;
 	cfg.strangers = c->door == DOOR_NODE;
+	cfg.owner = c->door == DOOR_NODE ? c->session->email : NULL;
 	cfg.budget = limits.credit_per_link;
 	cfg.process_budget = &budget;
 	cfg.hello = &hello;

@@ -383,6 +383,22 @@ ok(wait_for(lambda: node_online(relay, "po"), 60),
    "when it registers again it is another node")
 eq(status(one.port, node="po")[0], 5, "to which there is no grant")
 relay.ctl("grant", BOB, "po", "--scope", "connect")
+
+# ---- the owner finds room ----
+few = Agent(relay, "few", extra="limit streams 8")
+relay.ctl("grant", BOB, "few", "--scope", "connect")
+held_all = [held(one.port, "few") for _ in range(7)]
+st, err = status(one.port, node="few")
+ok(st != 0 and "too many streams" in err,
+   "of eight streams of a node another user has seven", err)
+mine = login(relay, name="mine")
+eq(status(one.port, node="few", e=mine)[0], 0, "and its owner the last")
+ok(all(c.echoes() for c in held_all), "beside them")
+held_all.pop().end()
+ok(wait_for(lambda: status(one.port, node="few")[0] == 0),
+   "one that ends makes room")
+for c in held_all:
+    c.end()
 eq(relay.ctl("user", "delete", BOB).returncode, 0, "user delete")
 eq(relay.json("grant", "list"), [], "takes the grants along")
 done()

@@ -19,7 +19,8 @@
  * lib/mux_dgram.c lib/mux_frame.c regress/lib/mux_peer.c */
 
 /*
- * Streams that nobody logged in for leave room for those of users.
+ * Streams that nobody logged in for leave room for those of users, and those
+ * of users for the owner's.
  */
 
 #include "compat.h"
@@ -81,6 +82,19 @@ static struct mux_stream *
 user(void)
 {
 	return (one("you@example.org", MUX_KIND_TCP));
+}
+
+static struct mux_stream *
+guest(void)
+{
+	return (one("friend@example.org", MUX_KIND_TCP));
+}
+
+static void
+up_with_owner(uint32_t streams, size_t budget)
+{
+	up(1, streams, budget);
+	t.m->cfg.owner = "you@example.org";
 }
 
 static void
@@ -183,6 +197,78 @@ of_windows_at_the_other_end(void **state)
 }
 
 static void
+guests_leave_an_eighth_of_the_streams(void **state)
+{
+	struct mux_stream	*s[14];
+	int			 i;
+
+	up_with_owner(16, (size_t)1 << 40);
+	for (i = 0; i < 14; i++)
+		assert_non_null(s[i] = guest());
+	assert_null(guest());
+	assert_null(one("friend@example.org", MUX_KIND_UDP));
+	/* Strangers find as many as they always did, if there are any. */
+	assert_non_null(stranger());
+	assert_non_null(user());
+	assert_null(user());
+	mux_reset(s[0], MUX_CODE_CANCEL, NULL);
+	assert_null(guest());
+	assert_non_null(user());
+	mux_reset(s[1], MUX_CODE_CANCEL, NULL);
+	assert_non_null(guest());
+	assert_null(guest());
+	peer_free(&t);
+}
+
+/* Those that nobody logged in for are somebody else, too. */
+static void
+strangers_and_guests_leave_it_together(void **state)
+{
+	int	 i;
+
+	up_with_owner(16, (size_t)1 << 40);
+	for (i = 0; i < 12; i++)
+		assert_non_null(stranger());
+	assert_null(stranger());
+	assert_non_null(guest());
+	assert_non_null(guest());
+	assert_null(guest());
+	assert_non_null(user());
+	assert_non_null(user());
+	assert_null(user());
+	peer_free(&t);
+}
+
+/* Half of it goes in whole windows, the rest in small ones. */
+static void
+guests_leave_an_eighth_of_the_windows(void **state)
+{
+	int	 i;
+
+	up_with_owner(100000, 16 << 20);
+	for (i = 0; i < 32 + 96; i++)
+		assert_non_null(guest());
+	assert_null(guest());
+	assert_null(one("friend@example.org", MUX_KIND_UDP));
+	for (i = 0; i < 32; i++)
+		assert_non_null(user());
+	assert_null(user());
+	peer_free(&t);
+}
+
+static void
+the_owner_alone_has_all(void **state)
+{
+	int	 i;
+
+	up_with_owner(16, (size_t)1 << 40);
+	for (i = 0; i < 16; i++)
+		assert_non_null(user());
+	assert_null(user());
+	peer_free(&t);
+}
+
+static void
 on_other_links_all_are_alike(void **state)
 {
 	int	 i;
@@ -207,6 +293,10 @@ main(void)
 		cmocka_unit_test(of_the_windows_that_there_may_be),
 		cmocka_unit_test(of_what_datagrams_may_take),
 		cmocka_unit_test(of_windows_at_the_other_end),
+		cmocka_unit_test(guests_leave_an_eighth_of_the_streams),
+		cmocka_unit_test(strangers_and_guests_leave_it_together),
+		cmocka_unit_test(guests_leave_an_eighth_of_the_windows),
+		cmocka_unit_test(the_owner_alone_has_all),
 		cmocka_unit_test(on_other_links_all_are_alike),
 	};
 
