@@ -30,10 +30,14 @@
  * signed that are good later.  Pure, but for the random source.
  */
 
+#ifndef NONCE_AGE_MS		/* make soak has a day in minutes */
 #define NONCE_AGE_MS	60000
+#endif
 #define NONCE_STRLEN	71	/* base64url of 52 bytes is 70, and NUL */
 #define NONCE_BEACON_LEN 16
+#ifndef NONCE_BEACON_MS
 #define NONCE_BEACON_MS	30000	/* then comes the next beacon */
+#endif
 /*
  * How many count: a nonce is made with one to the end of its time, used
  * NONCE_AGE_MS later, and auth takes a while to tell, and to ask.
